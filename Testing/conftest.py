@@ -1,0 +1,87 @@
+"""Fixtures shared by the tests: a small untrained model, the phantom on disk, and real scans where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with small random weights: everything works, the lesions mean nothing."""
+    import torch
+
+    from TextoMorphLib.networks import bundle
+    from TextoMorphLib.networks.autoencoder import Autoencoder
+    from TextoMorphLib.networks.denoiser import Denoiser
+    from TextoMorphLib.text import encoder
+
+    torch.manual_seed(0)
+    text = encoder.load("minilm")
+    parts = {
+        "autoencoder": {"latent_channels": 4, "channels": [8, 8], "residual_units": 1},
+        "denoiser": {
+            "latent_channels": 4,
+            "text_width": text.width,
+            "channels": [16, 16],
+            "head_channels": 16,
+        },
+    }
+    networks = {"autoencoder": Autoencoder(**parts["autoencoder"]), "denoiser": Denoiser(**parts["denoiser"])}  # type: ignore[arg-type]
+    networks["autoencoder"].start_linear_path(torch.randn(500, 64))  # type: ignore[operator]
+    for parameter in networks["denoiser"].parameters():  # MONAI starts the last layer at zero
+        torch.nn.init.normal_(parameter, std=0.05)
+    config = {
+        "name": "tiny",
+        **parts,
+        "schedule": {"timesteps": 200, "name": "cosine"},
+        "text_encoder": {"name": text.name, "sha256": text.sha256},
+        "defaults": {"steps": 2, "guidance": 2.0},
+    }
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    bundle.save(folder, config, networks, "# tiny\n\nRandom weights, for tests alone.\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digital phantom as a NIfTI file."""
+    from TextoMorphLib.examples import phantom
+
+    path = tmp_path_factory.mktemp("phantom") / "ct.nii.gz"
+    phantom()[0].write(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def phantom_mask(phantom_ct: Path) -> Path:
+    """A 16 mm lesion mask in the phantom's liver."""
+    from TextoMorphLib.examples import lesion_mask, phantom
+
+    from TextoMorphLib.volume import Volume
+
+    ct, organs = phantom()
+    mask = lesion_mask(ct, organs["liver"], 16.0, seed=1)
+    path = phantom_ct.with_name("mask.nii.gz")
+    Volume.from_array(mask.astype(np.uint8), ct.affine).write(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_cts() -> list[Path]:
+    """Real CTs: those in the folder $TEXTOMORPH_CT_DATA names, or in `shared/data` beside the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("TEXTOMORPH_CT_DATA", beside))
+    found = sorted(folder.glob("*_ct.nii.gz")) + sorted(folder.glob("*_ct_small.nii.gz"))
+    if not found:
+        pytest.skip("no real CT at hand; set TEXTOMORPH_CT_DATA to a folder of CTs")
+    return found
+
+
+@pytest.fixture(scope="session")
+def real_ct(real_cts: list[Path]) -> Path:
+    """One real CT, the smallest."""
+    return min(real_cts, key=lambda path: path.stat().st_size)

@@ -1,0 +1,29 @@
+"""TextoMorph: puts a tumour described in words into a healthy CT.
+
+    from TextoMorphLib import Synthesizer, Volume
+
+    result = Synthesizer.load("starter").synthesize(ct, mask, "hypoattenuating, ill-defined")
+
+After "Text-Driven Tumor Synthesis" (Li et al., IEEE TMI 2026).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from TextoMorphLib.synthesis import Synthesis, Synthesizer
+    from TextoMorphLib.volume import Volume
+
+__all__ = ["Synthesis", "Synthesizer", "Volume", "__version__"]
+__version__ = "0.1.0"
+
+_HOMES = {"Synthesis": "synthesis", "Synthesizer": "synthesis", "Volume": "volume"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports torch and the rest only when they are asked for."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"TextoMorphLib.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'TextoMorphLib' has no attribute '{name}'")

@@ -1,0 +1,121 @@
+"""The `textomorph` command: what it knows, and how it ends.
+
+Exit status: 0 done; 2 bad input or usage, told in one line on stderr, nothing written; 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from TextoMorphLib.commands import batch, benchmark, demo, doctor, generate, measure, models, preview, train
+from TextoMorphLib.errors import Cancelled, InputError
+
+# The base of all usage errors; typer has it from click, or from a copy of its own.
+USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+MAKE, LOOK, MODELS = "Make tumours", "Measure", "Models and setup"
+
+
+def _examples(*commands: str) -> str:
+    return "\n\n".join(("Examples:", *commands)) if commands else ""
+
+
+app = typer.Typer(
+    name="textomorph",
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_examples(
+        "textomorph demo",
+        "textomorph generate ct.nii.gz --mask mask.nii.gz --text 'hypoattenuating cyst' --output new.nii.gz",
+        "textomorph generate --help",
+    ),
+)
+
+
+def _add(command: Callable[..., None], panel: str, *examples: str) -> None:
+    app.command(rich_help_panel=panel, epilog=_examples(*examples))(command)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Put a tumour, described in words, into a CT.
+
+    For research only: every image written is marked as synthetic.
+    """
+    if version:
+        from TextoMorphLib import __version__
+
+        typer.echo(f"textomorph {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+_add(
+    generate.generate,
+    MAKE,
+    "textomorph generate ct.nii.gz --mask mask.nii.gz --text 'ill-defined metastasis' --output new.nii.gz",
+    "textomorph generate dicom/ --mask mask.nrrd --text 'renal cyst' --organ kidney --output new.nrrd",
+)
+_add(batch.batch, MAKE, "textomorph batch jobs.jsonl --workers 4 --resume")
+_add(
+    preview.preview,
+    MAKE,
+    "textomorph preview ct.nii.gz --mask mask.nii.gz --texts texts.txt --output grid.png",
+)
+_add(demo.demo, MAKE)
+_add(measure.measure, LOOK, "textomorph measure ct.nii.gz new.nii.gz --mask mask.nii.gz --json")
+app.add_typer(models.app, name="models", rich_help_panel=MODELS)
+app.add_typer(train.app, name="train", rich_help_panel=MODELS)
+app.add_typer(benchmark.app, name="benchmark", rich_help_panel=MODELS)
+_add(doctor.doctor, MODELS)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: The arguments; those of the process when left out.
+
+    Returns:
+        The exit status.
+    """
+    arguments = None if argv is None else list(argv)
+    try:
+        status = typer.main.get_command(app).main(arguments, prog_name="textomorph", standalone_mode=False)
+    except InputError as error:
+        return _end(2, f"error: {_one_line(str(error))}")
+    except USAGE_ERROR as error:
+        return _end(2, f"error: {_one_line(_usage(error))}")
+    except (Cancelled, KeyboardInterrupt, typer.Abort):
+        status = 130
+    if status == 130:
+        return _end(130, "cancelled")
+    return status if isinstance(status, int) else 0
+
+
+def _end(status: int, message: str) -> int:
+    typer.echo(message, err=True)
+    return status
+
+
+def _usage(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context else ""
+    return f"{error.format_message().rstrip('.')}{hint}"
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""`textomorph batch`: many tumours from a file of jobs, over several processes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import typing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from TextoMorphLib import output
+from TextoMorphLib.commands import common
+from TextoMorphLib.commands.job import Job, make
+from TextoMorphLib.errors import Cancelled, InputError
+
+if typing.TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
+    from TextoMorphLib.synthesis import Synthesizer
+
+Line = tuple[int, Job]  # line numbers count from 1, as editors do
+REQUIRED = ("ct", "mask", "text", "output")
+PATHS = ("ct", "mask", "output")
+
+
+def batch(
+    jobs: Annotated[Path, typer.Argument(metavar="JOBS.jsonl", help="One job a line, as JSON.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes, which share the cores.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip what an earlier run has finished.")] = False,
+    device: common.Device = "auto",
+    model: common.Model = "starter",
+    overwrite: common.Overwrite = False,
+) -> None:
+    """Make many tumours, from a file of jobs.
+
+    A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps" and
+    "guidance". Relative paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others
+    still run, and the status is 2 at the end. Each job that ends prints a line of JSON on stdout, unless that
+    is a terminal.
+    """
+    lines = common.read_lines(jobs)
+    from TextoMorphLib import device as devices
+    from TextoMorphLib.networks import bundle
+
+    devices.resolve(device)
+    bundle.verify(bundle.find(model))
+    failed = False
+
+    def tell(event: str, number: int, **more: Any) -> None:
+        nonlocal failed
+        failed |= event == "failed"
+        if event == "failed":
+            typer.echo(f"error: {jobs.name} line {number}: {more['error']}", err=True)
+        if not sys.stdout.isatty():
+            typer.echo(json.dumps({"event": event, "line": number, **more}, ensure_ascii=False))
+            sys.stdout.flush()
+
+    todo = list(_todo(lines, jobs.parent, model, resume, overwrite, tell))
+    results = _in_processes(todo, model, device, workers) if workers > 1 else _here(todo, model, device)
+    with common.progress("batch") as step, contextlib.closing(results):
+        step(0, len(todo))
+        for done, ((number, job), result) in enumerate(results, start=1):
+            if isinstance(result, InputError):
+                tell("failed", number, error=str(result))
+            else:
+                tell("done", number, output=str(job.output), seconds=round(result, 2))
+            step(done, len(todo))
+    if failed:
+        raise typer.Exit(2)
+
+
+def parse(line: str, folder: Path) -> Job:
+    """The job of a line.
+
+    Args:
+        line: A JSON object.
+        folder: Where its relative paths start.
+
+    Raises:
+        InputError: It is no job; what is wrong.
+    """
+    try:
+        given = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"not JSON: {error.msg} at column {error.colno}") from error
+    if not isinstance(given, dict):
+        raise InputError('not a JSON object; write {"ct": ..., "mask": ..., "text": ..., "output": ...}')
+    known = [field.name for field in dataclasses.fields(Job)]
+    if missing := [name for name in REQUIRED if name not in given]:
+        raise InputError(f"{', '.join(missing)} left out")
+    if unknown := [name for name in given if name not in known]:
+        raise InputError(f"unknown {', '.join(unknown)}; known are {', '.join(known)}")
+    types: dict[str, Any] = {"seed": int, "steps": int, "guidance": (int, float)}
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, types.get(name, str)):
+            raise InputError(
+                f"{name} must be a {'number' if name in types else 'string'}, not {json.dumps(value)}"
+            )
+    return Job(**{name: folder / value if name in PATHS else value for name, value in given.items()})
+
+
+def is_done(job: Job, model: str) -> bool:
+    """Whether an earlier run made exactly this: the image is there, and its report has this request."""
+    report = output.report_path(job.output)
+    if not (job.output.is_file() and report.is_file()):
+        return False
+    try:
+        made = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(made, Mapping) and made.get("request") == job.request(model)
+
+
+def _todo(
+    lines: Iterable[tuple[int, str]],
+    folder: Path,
+    model: str,
+    resume: bool,
+    overwrite: bool,
+    tell: Callable[..., None],
+) -> Iterator[Line]:
+    """The jobs that are well formed and not yet done; the others are told of."""
+    claimed: dict[Path, int] = {}
+    for number, line in lines:
+        try:
+            job = parse(line, folder)
+            report = output.report_path(job.output).resolve()
+            if report in claimed:
+                raise InputError(f"writes {job.output} or its report, as line {claimed[report]} does")
+            claimed[report] = number
+            if resume and is_done(job, model):
+                tell("skipped", number, output=str(job.output))
+                continue
+            job.check(overwrite)
+            yield number, job
+        except InputError as error:
+            tell("failed", number, error=str(error))
+
+
+Result = tuple[Line, "float | InputError"]  # seconds, or what is wrong with the job
+
+
+def _here(todo: list[Line], model: str, device: str) -> Generator[Result]:
+    from TextoMorphLib.synthesis import Synthesizer
+
+    if todo:
+        synthesizer = Synthesizer.load(model, device)
+    for line in todo:
+        yield line, _attempt(line[1], model, synthesizer, lambda *_: True)
+
+
+def _in_processes(todo: list[Line], model: str, device: str, workers: int) -> Generator[Result]:
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    workers = min(workers, len(todo)) or 1
+    threads = max((os.cpu_count() or 1) // workers, 1)
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (model, device, threads, stop))
+    try:
+        running: dict[Future[float | InputError], Line] = {
+            pool.submit(_work, line[1], model): line for line in todo
+        }
+        for future in as_completed(running):
+            yield running[future], future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker died, most likely for lack of memory; use fewer --workers and --resume"
+        ) from error
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _attempt(
+    job: Job, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]
+) -> float | InputError:
+    try:
+        made = make(job, model, synthesizer, *common.read_scan(job.ct, job.mask), step)
+    except InputError as error:
+        return error
+    return float(sum(made.report["seconds"].values()))
+
+
+# What a worker process keeps between its jobs.
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(model: str, device: str, threads: int, stop: Event) -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sets `stop`
+    import torch
+
+    torch.set_num_threads(threads)
+    from TextoMorphLib.synthesis import Synthesizer
+
+    _worker.update(synthesizer=Synthesizer.load(model, device), stop=stop)
+
+
+def _work(job: Job, model: str) -> float | InputError:
+    stop: Event = _worker["stop"]
+    if stop.is_set():
+        raise Cancelled
+    return _attempt(job, model, _worker["synthesizer"], lambda *_: not stop.is_set())

@@ -1,0 +1,107 @@
+"""What several commands share: their common options, progress, and the reading of a scan with its mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from TextoMorphLib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from TextoMorphLib.volume import Volume
+
+Ct = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CT", help="CT scan in HU: .nii, .nii.gz, .nrrd, .mha, or a folder with one DICOM series."
+    ),
+]
+Mask = Annotated[
+    Path, typer.Option("--mask", metavar="FILE", help="Where the tumour goes: a mask on the CT's grid.")
+]
+ResampleMask = Annotated[
+    bool,
+    typer.Option(
+        "--resample-mask", help="Take a mask on another grid, resampled to the CT's (nearest voxel)."
+    ),
+]
+Organ = Annotated[str, typer.Option("--organ", help="liver, pancreas or kidney.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
+Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps. [default: the model's]")]
+Guidance = Annotated[
+    float | None, typer.Option("--guidance", help="How strongly the text steers. [default: the model's]")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+Model = Annotated[str, typer.Option("--model", help="A model's name (`textomorph models list`) or folder.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+
+Step = Callable[[int, int], bool]
+
+
+def warn(message: str) -> None:
+    """Tell the user something on stderr without stopping."""
+    typer.echo(f"warning: {message}", err=True)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Step]:
+    """A progress bar on stderr, for terminals only.
+
+    Yields:
+        `step(done, total)`; until it is first called, the bar shows that something goes on.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=None)
+
+        def step(done: int, total: int) -> bool:
+            bar.update(task, completed=done, total=total)
+            return True
+
+        yield step
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a text file with their numbers, which count from 1; blank lines are left out.
+
+    Raises:
+        InputError: No such file, no text, or nothing in it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"cannot read {path}: {reason}") from error
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if not lines:
+        raise InputError(f"{path} is empty; write one entry a line")
+    return lines
+
+
+def read_scan(ct: Path, mask: Path, resample_mask: bool = False) -> tuple[Volume, np.ndarray[Any, Any]]:
+    """Read and check a scan and its mask.
+
+    Returns:
+        The scan and a boolean array of its shape.
+
+    Raises:
+        InputError: What is wrong with either.
+    """
+    from TextoMorphLib.masks import check_mask, read_mask
+    from TextoMorphLib.volume import Volume, check_ct
+
+    volume = Volume.read(ct)
+    check_ct(volume)
+    where = read_mask(mask, volume, resample=resample_mask)
+    check_mask(where, volume)
+    return volume, where

@@ -1,0 +1,90 @@
+"""`textomorph generate`: one described tumour in one CT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from TextoMorphLib import output
+from TextoMorphLib.commands import common
+from TextoMorphLib.commands.job import Job, make, provenance
+
+if TYPE_CHECKING:
+    from TextoMorphLib.synthesis import Synthesis
+
+
+def generate(
+    ct: common.Ct,
+    mask: common.Mask,
+    text: Annotated[str, typer.Option("--text", help="The tumour, in the words of a radiology report.")],
+    out: Annotated[
+        Path, typer.Option("--output", metavar="OUT", help="The new scan; its report (.json) goes beside it.")
+    ],
+    organ: common.Organ = "liver",
+    seed: common.Seed = 0,
+    steps: common.Steps = None,
+    guidance: common.Guidance = None,
+    device: common.Device = "auto",
+    model: common.Model = "starter",
+    resample_mask: common.ResampleMask = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
+    ] = None,
+    overwrite: common.Overwrite = False,
+) -> None:
+    """Put a described tumour into a CT.
+
+    The new scan keeps the CT's grid, type and header; voxels over 4 mm outside the mask keep their very
+    values. The report holds what was asked, what was measured, and all it takes to make the same again.
+    """
+    job = Job(ct, mask, text, out, organ, seed, steps, guidance)
+    run(job, model, device, resample_mask=resample_mask, picture=picture, overwrite=overwrite)
+
+
+def run(
+    job: Job,
+    model: str = "starter",
+    device: str = "auto",
+    *,
+    resample_mask: bool = False,
+    picture: Path | None = None,
+    overwrite: bool = False,
+) -> Synthesis:
+    """Check everything from the cheapest on, make the tumour, and say on stdout what came out.
+
+    Raises:
+        InputError: The first thing that is wrong; nothing was written then.
+    """
+    job.check(overwrite)
+    if picture:
+        output.check_figure(picture, inputs=(job.ct, job.mask, job.output), overwrite=overwrite)
+    from TextoMorphLib import device as devices
+    from TextoMorphLib import vocabulary
+    from TextoMorphLib.analysis import asked
+
+    devices.resolve(device)
+    ct, mask = common.read_scan(job.ct, job.mask, resample_mask)
+
+    from TextoMorphLib.synthesis import Synthesizer
+
+    with common.progress("generating") as step:
+        synthesizer = Synthesizer.load(model, device)
+        if not vocabulary.find(job.text, job.organ):
+            common.warn("no term of the vocabulary is recognised in the text; the model sees it all the same")
+        synthesis = make(job, model, synthesizer, ct, mask, step)
+    if picture:
+        from TextoMorphLib import pictures
+
+        figure = pictures.before_after(ct, synthesis.volume, mask, title=job.text, note=provenance(job.seed))
+        output.write_bytes(picture, figure)
+
+    several = len(synthesis.report["asked"]) > 1
+    for index, rows in enumerate(synthesis.report["asked"], start=1):
+        for line in asked.lines(rows):
+            typer.echo((f"lesion {index}: " if several else "") + line)
+    typer.echo(f"done in {sum(synthesis.report['seconds'].values()):.1f} s on {synthesis.report['device']}")
+    for path in (job.output, output.report_path(job.output), *([picture] if picture else [])):
+        typer.echo(f"wrote {path}")
+    return synthesis

@@ -1,0 +1,89 @@
+"""`textomorph measure`: what a synthetic lesion is like, in HU and mm."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from TextoMorphLib import output
+from TextoMorphLib.commands import common
+from TextoMorphLib.errors import InputError
+
+UNITS = {"hu": "HU", "mm": "mm", "ml": "ml", "fraction": ""}
+MEANINGS = {
+    "parenchyma_hu": "healthy parenchyma around",
+    "mean_hu": "mean",
+    "contrast_hu": "contrast to the parenchyma",
+    "texture_hu": "inner texture (SD, noise removed)",
+    "margin_mm": "margin width (10-90% of the change)",
+    "rim_hu": "rim minus core",
+    "core_hu": "centre minus middle",
+    "bright_fraction": "bright (calcified) fraction",
+    "diameter_mm": "diameter",
+    "volume_ml": "volume",
+    "noise_inside_hu": "noise inside",
+    "noise_outside_hu": "noise outside",
+}
+
+
+def measure(
+    healthy: Annotated[Path, typer.Argument(metavar="HEALTHY", help="The scan before.")],
+    synthetic: Annotated[Path, typer.Argument(metavar="SYNTHETIC", help="The scan with the lesion.")],
+    mask: Annotated[Path, typer.Option("--mask", metavar="FILE", help="Where the lesion is.")],
+    resample_mask: common.ResampleMask = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure a lesion against the healthy scan.
+
+    Contrast, texture, margin, rim, calcification, size and noise, in HU and mm, of each lesion of the mask.
+    """
+    lesions = measured(healthy, synthetic, mask, resample_mask)
+    if as_json:
+        typer.echo(output.to_json({"lesions": lesions}))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for index in range(1, len(lesions) + 1):
+        table.add_column(f"lesion {index}" if len(lesions) > 1 else "lesion", justify="right", no_wrap=True)
+    table.add_column("unit")
+    for name in lesions[0]:
+        values = [lesion[name] for lesion in lesions]
+        cells = ["-" if value is None or value != value else number(value) for value in values]
+        table.add_row(MEANINGS.get(name, name), *cells, UNITS.get(name.rpartition("_")[2], ""))
+    Console().print(table)
+
+
+def measured(healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = False) -> list[dict[str, Any]]:
+    """The attributes of each lesion of a mask.
+
+    Raises:
+        InputError: A scan or the mask is bad, or the scans lie on different grids.
+    """
+    import numpy as np
+
+    from TextoMorphLib.analysis import attributes
+    from TextoMorphLib.region import regions, resampled
+    from TextoMorphLib.volume import Volume, check_ct
+
+    before, where = common.read_scan(healthy, mask, resample_mask)
+    after = Volume.read(synthetic)
+    check_ct(after)
+    if before.shape != after.shape or not np.allclose(before.affine, after.affine, atol=1e-3):
+        raise InputError(
+            f"{synthetic} is not on the grid of {healthy}: {after.shape} voxels, not {before.shape}, "
+            "or lies elsewhere"
+        )
+    places = regions(before, where)
+    return [asdict(attributes.measure(place.ct, resampled(after, place), place.depth)) for place in places]
+
+
+def number(value: float) -> str:
+    """A measured value with as many decimals as mean something."""
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"

@@ -1,0 +1,50 @@
+"""`textomorph models`: the models at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List, describe and verify models.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME|DIR", help="A model's name, or its folder.")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the models that come with TextoMorph."""
+    from TextoMorphLib import paths
+
+    for config in sorted(paths.models().glob("*/config.json")):
+        typer.echo(f"{config.parent.name}  {megabytes(config.parent):.1f} MB  {config.parent}")
+
+
+@app.command()
+def info(name: Name) -> None:
+    """Show a model's configuration and its model card."""
+    from TextoMorphLib.networks import bundle
+
+    folder = bundle.find(name)
+    sha256 = bundle.verify(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    typer.echo(f"{folder}\nSHA-256 {sha256}\n{json.dumps(config, indent=2)}")
+    card = folder / "MODEL_CARD.md"
+    if card.is_file():
+        typer.echo("\n" + card.read_text(encoding="utf-8").rstrip())
+
+
+@app.command()
+def verify(name: Name) -> None:
+    """Check every file of a model against its manifest."""
+    from TextoMorphLib.networks import bundle
+
+    folder = bundle.find(name)
+    typer.echo(f"{folder}: every file is as it should be (SHA-256 {bundle.verify(folder)})")
+
+
+def megabytes(folder: Path) -> float:
+    """The size of a folder's files, in MB."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6

@@ -1,0 +1,46 @@
+"""`textomorph train`: train a model from a TOML configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from TextoMorphLib.errors import InputError
+
+app = typer.Typer(help="Train a model on a folder of CTs.")
+
+Config = Annotated[
+    Path, typer.Argument(metavar="CONFIG.toml", help="Those of the starter model are in Resources/Training.")
+]
+Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The CTs that the configuration names.")]
+Output = Annotated[
+    Path, typer.Option("--output", metavar="DIR", help="Checkpoints, logs and weights go here.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on exactly where the last checkpoint stopped.")]
+
+
+@app.command()
+def autoencoder(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
+    """Train the autoencoder; it comes first."""
+    _check(config, data)
+    from TextoMorphLib.training import train_autoencoder
+
+    typer.echo(f"wrote {train_autoencoder.main(config, data, output, resume)}")
+
+
+@app.command()
+def diffusion(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
+    """Train the denoiser, which the text steers, on a trained autoencoder."""
+    _check(config, data)
+    from TextoMorphLib.training import train_diffusion
+
+    typer.echo(f"wrote {train_diffusion.main(config, data, output, resume)}")
+
+
+def _check(config: Path, data: Path) -> None:
+    if not config.is_file():
+        raise InputError(f"no such file: {config}; Resources/Training holds configurations to start from")
+    if not data.is_dir():
+        raise InputError(f"no such folder: {data}; --data is the folder of the CTs to train on")

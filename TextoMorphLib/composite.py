@@ -1,0 +1,123 @@
+"""Taking what is inside a mask out of a scan, and putting a lesion in.
+
+The scan's own voxels are kept wherever they can be: a short feather hides the cut vessels, and the lesion's
+margin, sharp or blurred, lives in what is added.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from TextoMorphLib import noise
+from TextoMorphLib.region import Region, distances, grow, placed, resample, shifted, tight_box
+from TextoMorphLib.tissue import NEIGHBOURHOOD_MM, SOFT_TISSUE_HU, parenchyma_hu
+from TextoMorphLib.volume import Volume
+
+FEATHER_MM = (
+    0.5,
+    1.5,
+)  # outside the mask: where the filled-in parenchyma begins to give way, and where it has
+FILL_SIGMA_MM = 5.0
+SEAM_MM = 1.5  # outside the mask, over which the scan's own voxels take over
+WINDOW_MM = (
+    2.5,
+    3.9,
+)  # outside the mask: up to where a lesion's blurred margin is kept, and where it must be gone
+THICK_MM = 1.5  # voxels longer than this average what they cover
+LEAST_TISSUE = 0.02  # share of parenchyma around a point below which its overall HU takes over
+
+
+def background(region: Region) -> np.ndarray:
+    """The region with what lies inside the mask replaced by smooth parenchyma: no vessels, no noise.
+
+    The fill follows the parenchyma in and around the mask (a normalised convolution over voxels that look
+    like it), so that slow changes across an organ go on through it. Where the mask lies over fat or air it is
+    parenchyma, too.
+
+    Args:
+        region: The neighbourhood of a lesion.
+
+    Returns:
+        HU, float32, of the region's shape; equal to `region.ct` from 1.5 mm outside the mask.
+    """
+    parenchyma = parenchyma_hu(region.ct, region.depth)
+    smooth = ndimage.gaussian_filter(region.ct, 1.5)
+    # Every second voxel is enough for a field this smooth.
+    coarse = (slice(None, None, 2),) * 3
+    values = smooth[coarse]
+    tissue = np.abs(values - parenchyma) < _spread(values, region.depth[coarse], parenchyma)
+    tissue = tissue.astype(np.float32)
+    sigma = FILL_SIGMA_MM / 2
+    total = ndimage.gaussian_filter(tissue * (values - np.float32(parenchyma)), sigma)
+    fill = parenchyma + total / (ndimage.gaussian_filter(tissue, sigma) + LEAST_TISSUE)
+
+    begins, ends = FEATHER_MM
+    box = tight_box(region.depth > -ends)
+    shape = tuple(part.stop - part.start for part in box)
+    fine = resample(fill, np.diag([0.5, 0.5, 0.5, 1.0]) @ shifted(box), shape)
+    weight = smoothstep((region.depth[box] + ends) / (ends - begins))
+    filled = region.ct.copy()
+    filled[box] += weight * (fine - filled[box])
+    return filled
+
+
+def paste(volume: Volume, region: Region, background: np.ndarray, delta: np.ndarray, seed: int) -> Volume:
+    """Put a lesion into a scan, on the scan's own grid.
+
+    With w falling from 1 in the mask to 0 at 1.5 mm outside it, and v from 1 to 0 between 2.5 and 3.9 mm
+    outside: (1 - w) scan + w background + sqrt(1 - (1 - w)^2) noise + v delta. The root keeps the noise as
+    strong on the seam as on both sides of it.
+
+    Args:
+        volume: The scan that `region` was cut from (other lesions may have been put in since).
+        region: The neighbourhood of the lesion.
+        background: The region without what was in the mask, HU, as `background` returns it.
+        delta: Lesion minus background on the region's grid, HU, without noise.
+        seed: Of the noise.
+
+    Returns:
+        A new volume. Voxels 3.9 mm or more outside the mask are the input's, bit by bit.
+    """
+    ct = volume.hu(region.box)
+    centre, face = distances(~region.mask, volume.spacing)
+    kept, gone = WINDOW_MM
+    scan = smoothstep(face / SEAM_MM)
+    filled = _to_scan(background, region, volume)
+    new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * _noise(volume, region, seed)
+    new += smoothstep((gone - centre) / (gone - kept)) * _to_scan(delta, region, volume)
+    return volume.with_hu(region.box, new, centre < gone)
+
+
+def smoothstep(x: np.ndarray) -> np.ndarray:
+    """0 up to 0, 1 from 1 on, and a smooth cubic between."""
+    x = np.clip(x, 0, 1)
+    return np.asarray(x * x * (3 - 2 * x))
+
+
+def _noise(volume: Volume, region: Region, seed: int) -> np.ndarray:
+    """Noise like that of the scan around the mask, on the box that may change."""
+    around = grow(region.box, np.ceil(noise.NEAR_MM / volume.spacing), volume.shape)
+    mask = placed(region.mask, region.box, around)
+    covariance = noise.autocovariance(volume.hu(around), mask, volume.spacing)
+    return noise.draw(covariance, region.mask.shape, seed)
+
+
+def _to_scan(image: np.ndarray, region: Region, volume: Volume) -> np.ndarray:
+    """An image on the region's grid, on the scan's; a thick voxel is the mean over what it covers."""
+    parts = np.where(volume.spacing > THICK_MM, np.rint(volume.spacing), 1).astype(int)
+    split = np.diag([*1 / parts, 1.0])
+    split[:3, 3] = (1 / parts - 1) / 2
+    matrix = np.linalg.inv(region.affine) @ volume.affine @ shifted(region.box) @ split
+    shape = region.mask.shape
+    fine = resample(image, matrix, tuple(np.array(shape) * parts))
+    pairs = [length for size, part in zip(shape, parts, strict=True) for length in (size, part)]
+    return np.asarray(fine.reshape(pairs).mean(axis=(1, 3, 5)))
+
+
+def _spread(smooth: np.ndarray, depth: np.ndarray, parenchyma: float) -> float:
+    """How far from the parenchyma's HU a smoothed voxel may be and still count as it."""
+    near = smooth[depth > -NEIGHBOURHOOD_MM]
+    soft = near[(near > SOFT_TISSUE_HU[0]) & (near < SOFT_TISSUE_HU[1])]
+    deviation = np.median(np.abs((soft if soft.size else near) - parenchyma))
+    return float(np.clip(3 * deviation, 8.0, 30.0))

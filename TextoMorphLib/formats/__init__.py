@@ -1,0 +1,1 @@
+"""File formats of CT volumes, one module a family; `Volume.read` and `Volume.write` choose among them."""

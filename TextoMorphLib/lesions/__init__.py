@@ -1,0 +1,1 @@
+"""Lesions with known attributes: kinds and their numbers, shapes, and the renderer."""

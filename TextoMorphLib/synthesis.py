@@ -1,0 +1,228 @@
+"""A scan, a mask and a text in; the scan with the described tumour out. A reader of the library starts here.
+
+volume -> region -> filled -> latent -> denoised under the text -> decoded -> composited -> volume
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import TextoMorphLib
+from TextoMorphLib import vocabulary
+from TextoMorphLib.analysis.asked import compare
+from TextoMorphLib.analysis.attributes import Attributes, measure
+from TextoMorphLib.composite import background, paste
+from TextoMorphLib.device import autocast, resolve
+from TextoMorphLib.diffusion.sampler import Progress, guided, sample
+from TextoMorphLib.diffusion.schedule import Schedule
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.masks import check_mask
+from TextoMorphLib.networks import bundle
+from TextoMorphLib.networks.denoiser import depth_channels
+from TextoMorphLib.region import Region, regions, resampled
+from TextoMorphLib.request import check_request
+from TextoMorphLib.text import encoder
+from TextoMorphLib.volume import Volume
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A synthetic scan and what is known of it.
+
+    Attributes:
+        volume: The scan with the tumour, on the input's own grid.
+        report: Text, terms, organ, seed, steps, guidance, model, versions, device, seconds per stage, each lesion's
+            measured attributes, what was asked against what was measured, and `"synthetic": true`.
+    """
+
+    volume: Volume
+    report: dict[str, Any]
+
+
+class Synthesizer:
+    """A loaded model that puts described tumours into scans."""
+
+    def __init__(self, model: bundle.Bundle, text: encoder.TextEncoder, device: torch.device) -> None:
+        self.model, self.text, self.device = model, text, device
+        self.autoencoder = model.autoencoder.to(device)
+        self.denoiser = model.denoiser.to(device)
+        self.schedule = Schedule(**model.config["schedule"])
+
+    @classmethod
+    def load(cls, name: str = "starter", device: str = "auto") -> Synthesizer:
+        """Loads a model bundle and the text encoder it was trained with.
+
+        Args:
+            name: A bundle that comes with TextoMorph, or a bundle's folder.
+            device: auto, cpu, cuda, cuda:N or mps.
+
+        Raises:
+            InputError: The model, its text encoder or the device is not there, or the model is damaged.
+        """
+        where = resolve(device)
+        model = bundle.load(name)
+        wanted = model.config["text_encoder"]
+        text = encoder.load(wanted["name"], str(where))
+        if text.sha256 != wanted["sha256"]:
+            raise InputError(
+                f"model {model.name} was trained with another version of the text encoder '{text.name}'"
+            )
+        return cls(model, text, where)
+
+    def synthesize(
+        self,
+        ct: Volume,
+        mask: np.ndarray,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: Progress | None = None,
+    ) -> Synthesis:
+        """Puts a tumour as the text describes it where the mask is.
+
+        Args:
+            ct: The scan, HU.
+            mask: Boolean, of the scan's shape; each component far from the others becomes a lesion of its own.
+            text: Terms or sentences.
+            organ: liver, pancreas or kidney; decides which of the vocabulary's terms are looked for in the text.
+            seed: Same inputs, seed and device give the same result.
+            steps: Sampling steps, 1 to 200; the model's default if None.
+            guidance: Classifier-free guidance scale; the model's default if None.
+            progress: Called with (steps done, steps in all); may raise, or return False to cancel.
+
+        Returns:
+            The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
+
+        Raises:
+            InputError: Empty text, unknown organ, a mask that does not fit, or steps, guidance or seed out of range.
+            Cancelled: `progress` returned False.
+        """
+        steps = int(self.model.config["defaults"]["steps"] if steps is None else steps)
+        guidance = float(self.model.config["defaults"]["guidance"] if guidance is None else guidance)
+        check_request(text, organ, seed, steps, guidance, self.schedule.timesteps)
+        check_mask(mask, ct)
+        clock = _Clock()
+        with clock("regions"):
+            places = regions(ct, mask)
+        if not all(np.isfinite(place.ct).all() for place in places):
+            raise InputError(
+                "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
+            )
+        with clock("text"):
+            tokens = self.text.encode([text])
+            words = (tokens.hidden.to(self.device), tokens.pooled.to(self.device))
+        volume, lesions = ct, []
+        for number, place in enumerate(places):
+
+            def on_step(done: int, before: int = number * steps) -> None:
+                if progress is not None and progress(before + done, steps * len(places)) is False:
+                    raise Cancelled("cancelled")
+
+            own_seed = seed if number == 0 else seed + 1_000_003 * number
+            with clock("background"):
+                filled = background(place)
+            delta = self._lesion(filled, place, words, own_seed, steps, guidance, on_step, clock)
+            with clock("composite"):
+                volume = paste(volume, place, filled, delta, own_seed)
+        with clock("measure"):
+            lesions = [measure(place.ct, resampled(volume, place), place.depth) for place in places]
+        mentions = vocabulary.find(text, organ)
+        report = {
+            "synthetic": True,
+            "text": text,
+            "terms": [("no " if m.negated else "") + m.term.name for m in mentions],
+            "organ": organ,
+            "seed": seed,
+            "steps": steps,
+            "guidance": guidance,
+            "model": {"name": self.model.name, "sha256": self.model.sha256},
+            "versions": _versions(),
+            "device": _device_name(self.device),
+            "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
+            "lesions": [_plain(lesion) for lesion in lesions],
+            "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
+        }
+        return Synthesis(volume, report)
+
+    @torch.inference_mode()
+    def _lesion(
+        self,
+        filled: np.ndarray,
+        place: Region,
+        words: tuple[Tensor, Tensor],
+        seed: int,
+        steps: int,
+        guidance: float,
+        on_step: Any,
+        clock: _Clock,
+    ) -> np.ndarray:
+        """The lesion minus the filled background, HU on the region's grid, noise free."""
+        hidden, pooled = (torch.cat([w, torch.zeros_like(w)]) for w in words)
+        with autocast(self.device):
+            with clock("encode"):
+                latent = self.autoencoder.encode(self._tensor(filled)).float()
+                where = torch.cat([latent, depth_channels(self._tensor(place.depth))], 1)
+                both = where.expand(2, -1, -1, -1, -1)
+
+            def with_and_without(noisy: Tensor, now: Tensor) -> Tensor:
+                return self.denoiser(noisy, now, both, hidden, pooled).float()  # type: ignore[no-any-return]
+
+            def with_text(noisy: Tensor, now: Tensor) -> Tensor:
+                return self.denoiser(noisy, now, where, hidden[:1], pooled[:1]).float()  # type: ignore[no-any-return]
+
+            denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
+            # Drawn on the CPU, so that a seed means the same on every device.
+            noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
+            with clock("diffusion"):
+                lesion = sample(denoise, noise, self.schedule, steps, on_step) * self.denoiser.latent_scale
+            with clock("decode"):
+                # Decoding both and subtracting cancels what the autoencoder does not get right of the scan itself.
+                without, with_lesion = self.autoencoder.decode(torch.cat([latent, latent + lesion])).float()
+        return (with_lesion - without)[0].cpu().numpy()  # type: ignore[no-any-return]
+
+    def _tensor(self, image: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)
+
+
+class _Clock:
+    """Seconds per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def _plain(lesion: Attributes) -> dict[str, float | None]:
+    """Attributes for JSON, which knows no NaN."""
+    return {name: round(value, 3) if np.isfinite(value) else None for name, value in asdict(lesion).items()}
+
+
+def _device_name(device: torch.device) -> str:
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def _versions() -> dict[str, str]:
+    found = {"textomorph": TextoMorphLib.__version__, "python": platform.python_version()}
+    for package in ("torch", "monai", "numpy", "transformers"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

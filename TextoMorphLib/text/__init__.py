@@ -1,0 +1,1 @@
+"""Frozen text encoders: what the denoiser reads."""

@@ -1,0 +1,131 @@
+"""Rendered examples as latents on disk: made once, in parallel, and read many times while the denoiser trains.
+
+A shard holds a few hundred pairs of one crop size. Each pair is one place under two descriptions that differ in one
+kind, with several wordings of each. Shards are written whole or not at all, so that an interrupted run goes on where
+it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from TextoMorphLib.device import autocast
+from TextoMorphLib.networks.autoencoder import Autoencoder
+from TextoMorphLib.networks.denoiser import depth_channels
+from TextoMorphLib.training import captions
+from TextoMorphLib.training.backgrounds import Scan, background_crop, load_scans
+from TextoMorphLib.training.engine import flipped, place, random_description
+
+PAIRS = 40  # in a shard
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Which shards to make.
+
+    Attributes:
+        autoencoder: Its constructor's arguments.
+        weights: Its safetensors file.
+        data: Folder of the CTs.
+        names: Their file names.
+        folder: Where the shards go.
+        wordings: Texts for each description.
+        seed: With a shard's size and number, it decides all that is in it.
+    """
+
+    autoencoder: dict[str, object]
+    weights: Path
+    data: Path
+    names: list[str]
+    folder: Path
+    wordings: int
+    seed: int
+
+    def path(self, size: int, number: int) -> Path:
+        """The file of a shard."""
+        return self.folder / f"{size}mm-{number:04d}.safetensors"
+
+
+def make(shards: Shards, counts: dict[int, int], workers: int) -> None:
+    """Makes the shards that are not there yet.
+
+    Args:
+        shards: What goes into them.
+        counts: Number of pairs for each crop size in mm.
+        workers: Processes.
+    """
+    wanted = [(size, number) for size, pairs in counts.items() for number in range(-(-pairs // PAIRS))]
+    missing = [job for job in wanted if not shards.path(*job).exists()]
+    if not missing:
+        return
+    shards.folder.mkdir(parents=True, exist_ok=True)
+    np.random.default_rng(shards.seed).shuffle(missing)
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (shards,)) as pool:
+        for _ in track(pool.map(_make_shard, missing), "rendering examples", len(missing)):
+            pass
+
+
+_worker: tuple[Shards, list[Scan], Autoencoder]
+
+
+def _start_worker(shards: Shards) -> None:
+    global _worker
+    torch.set_num_threads(1)
+    network = Autoencoder(**shards.autoencoder)  # type: ignore[arg-type]
+    network.load_state_dict(load_file(shards.weights))
+    _worker = (shards, load_scans(shards.data, shards.names), network.eval())
+
+
+def _make_shard(job: tuple[int, int]) -> None:
+    shards, scans, network = _worker
+    size, number = job
+    rng = np.random.default_rng([shards.seed, size, number])
+    pairs = [_pair(scans, network, size, shards.wordings, rng) for _ in range(PAIRS)]
+    tensors = {key: torch.stack([tensor[key] for tensor, _ in pairs]) for key in pairs[0][0]}
+    texts = json.dumps([words for _, words in pairs])
+    path = shards.path(size, number)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, {"texts": texts})
+    os.replace(partial, path)
+
+
+@torch.inference_mode()
+def _pair(
+    scans: list[Scan], network: Autoencoder, size: int, wordings: int, rng: np.random.Generator
+) -> tuple[dict[str, Tensor], list[list[str]]]:
+    """The latents of one place under two descriptions, and their texts."""
+    example = place(background_crop(scans, size, rng), rng)
+    one = random_description(rng)
+    descriptions = (one, flipped(one, rng))
+    images = [example.background, *(example.background + example.render(d) for d in descriptions)]
+    with autocast(torch.device("cpu")):
+        latents = network.encode(torch.from_numpy(np.stack(images))[:, None]).float()
+    tensors = {
+        "filled": latents[0].half(),
+        "lesions": (latents[1:] - latents[0]).half(),  # [2, C, x, y, z]
+        "depth": depth_channels(torch.from_numpy(example.depth)[None, None])[0].half(),
+    }
+    return tensors, [[captions.write(d, rng) for _ in range(wordings)] for d in descriptions]
+
+
+def read(shards: Shards, size: int, pairs: int) -> tuple[dict[str, Tensor], list[list[list[str]]]]:
+    """All pairs of one size: their tensors, stacked, and their texts [pair][description][wording]."""
+    parts, texts = [], []
+    for number in range(-(-pairs // PAIRS)):
+        path = shards.path(size, number)
+        parts.append(load_file(path))
+        with safe_open(path, "pt") as file:
+            texts += json.loads(file.metadata()["texts"])
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}, texts
