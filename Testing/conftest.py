@@ -49,7 +49,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def phantom_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digital phantom as a NIfTI file."""
-    from TextoMorphLib.examples import phantom
+    from TextoMorphLib.phantom import phantom
 
     path = tmp_path_factory.mktemp("phantom") / "ct.nii.gz"
     phantom()[0].write(path)
@@ -59,7 +59,8 @@ def phantom_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def phantom_mask(phantom_ct: Path) -> Path:
     """A 16 mm lesion mask in the phantom's liver."""
-    from TextoMorphLib.examples import lesion_mask, phantom
+    from TextoMorphLib.examples import lesion_mask
+    from TextoMorphLib.phantom import phantom
 
     from TextoMorphLib.volume import Volume
 

@@ -225,7 +225,7 @@ def _denied(found: Sequence[Mention], start: int, end: int, text: str) -> Iterat
     inside = [m for m in found if start <= m.start < end]
     yield from inside[:1]
     for before, mention in pairwise(inside):
-        joined = " and " in text[before.end : mention.start]
+        joined = "and" in text[before.end : mention.start].split()
         if joined and _is_property(mention) and not _is_property(before):
             return
         yield mention
@@ -273,11 +273,7 @@ def describe(mentions: Iterable[Mention]) -> Description:
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:
     """Pairs of mentions that cannot both hold: two values of a kind, or one both asserted and denied."""
     pairs = [(a, b) for index, a in enumerate(mentions) for b in mentions[index + 1 :]]
-    return [
-        (a, b)
-        for a, b in pairs
-        if any(_clash(a, b, kind) for kind in a.term.kinds.keys() & b.term.kinds.keys())
-    ]
+    return [(a, b) for a, b in pairs if any(_clash(a, b, kind) for kind in a.term.kinds.keys() & b.term.kinds.keys())]
 
 
 def _clash(a: Mention, b: Mention, kind: str) -> bool:

@@ -292,9 +292,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_generate_refuses(
-    name: str, good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_generate_refuses(name: str, good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     spoil, words = CASES[name]
     spoil(tmp_path, good)
     before = contents(tmp_path)
@@ -307,9 +305,7 @@ def test_generate_refuses(
     assert contents(tmp_path) == before
 
 
-def test_both_grids_are_named_and_resampling_accepts(
-    good: Arguments, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_both_grids_are_named_and_resampling_accepts(good: Arguments, capfd: pytest.CaptureFixture[str]) -> None:
     mask_on_another_grid(Path(), good)
     assert main(command(good)) == 2
     err = capfd.readouterr().err
@@ -336,6 +332,12 @@ def test_measure_refuses_scans_on_different_grids(
     rewrite(str(other), lambda hu: hu[:-1])
     assert main(["measure", good["ct"], str(other), "--mask", good["--mask"]]) == 2
     assert "not on the grid" in capfd.readouterr().err
+
+
+def test_demo_refuses_a_file_for_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo").touch()
+    assert main(["demo", "--output-dir", str(tmp_path / "demo")]) == 2
+    assert capfd.readouterr().err.startswith("error: cannot make the folder")
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\n", b"\xff\xfe\x00cyst", None])

@@ -60,9 +60,7 @@ def test_the_others_run_when_one_is_bad(folder: Path, capfd: pytest.CaptureFixtu
     assert sorted(path.name for path in folder.glob("[0-9]*")) == ["1.json", "1.nii.gz", "4.json", "4.nii.gz"]
 
 
-def test_resume_makes_what_is_missing_and_keeps_the_rest(
-    folder: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_resume_makes_what_is_missing_and_keeps_the_rest(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(command(folder, [job(1), job(2)])) == 0
     (folder / "2.nii.gz").unlink()
     (folder / "2.json").unlink()
@@ -80,16 +78,14 @@ def test_resume_makes_what_is_missing_and_keeps_the_rest(
 def test_workers_give_the_same_bytes(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(command(folder, [job(1), job(2)])) == 0
     alone = [(folder / f"{number}.nii.gz").read_bytes() for number in (1, 2)]
-    assert (
-        main(command(folder, [job(1), job(2), job(3, ct="nowhere.nii.gz")], "--workers", "2", "--overwrite"))
-        == 2
-    )
+    assert main(command(folder, [job(1), job(2), job(3, ct="nowhere.nii.gz")], "--workers", "2", "--overwrite")) == 2
     assert [(folder / f"{number}.nii.gz").read_bytes() for number in (1, 2)] == alone
     assert capfd.readouterr().err.startswith("error: jobs.jsonl line 3: ")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_ctrl_c_leaves_whole_results_only(folder: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
     jobs = [job(1), *(job(number, steps=200) for number in range(2, 9))]
     argv = [sys.executable, "-m", "TextoMorphLib", *command(folder, jobs, "--workers", "2")]
     pipe = subprocess.PIPE

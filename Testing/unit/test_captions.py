@@ -15,9 +15,7 @@ DENIAL = re.compile(r"\b(no|not|without|absent|never|free of|lack\w+)\b", re.IGN
 
 
 def random_description(rng: np.random.Generator) -> Description:
-    drawn = {
-        kind: str(values[0] if rng.random() < 0.5 else rng.choice(values)) for kind, values in KINDS.items()
-    }
+    drawn = {kind: str(values[0] if rng.random() < 0.5 else rng.choice(values)) for kind, values in KINDS.items()}
     return drawn if drawn["density"] in ("hypo", "hyper", "arterial") else {**drawn, "degree": "plain"}
 
 
@@ -35,9 +33,7 @@ def test_a_text_read_back_gives_its_description(held_out: bool) -> None:
 
 
 def test_held_out_wordings_and_sentences_never_occur_in_training_texts() -> None:
-    reserved = re.compile(
-        "|".join(rf"\b{re.escape(w)}\b" for t in terms() for w in t.held_out if "{" not in w)
-    )
+    reserved = re.compile("|".join(rf"\b{re.escape(w)}\b" for t in terms() for w in t.held_out if "{" not in w))
     sentences = [re.split(r"[{.]", s)[0].strip().lower() for s in captions.style(held_out=True).sentences]
     trained = [text.lower() for _, text in texts(600, held_out=False)]
     # Mentions, not substrings: a wording may hold another of the other split.

@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from TextoMorphLib import paths
+from TextoMorphLib import examples, paths
 from TextoMorphLib.cli import main
 from TextoMorphLib.commands import common
 
@@ -56,12 +56,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("textomorph 0.")
 
 
-@pytest.mark.parametrize(
-    "usage", [["nonsense"], ["generate"], ["generate", "a", "--nonsense"], ["models"], ["batch"]]
-)
-def test_wrong_usage_is_one_line_that_points_to_help(
-    usage: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("usage", [["nonsense"], ["generate"], ["generate", "a", "--nonsense"], ["models"], ["batch"]])
+def test_wrong_usage_is_one_line_that_points_to_help(usage: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(usage) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
@@ -109,6 +105,8 @@ def test_text_without_known_terms_warns_and_runs(
 def test_ctrl_c_leaves_nothing(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
+
     @contextmanager
     def impatient(label: str) -> Iterator[common.Step]:
         yield lambda done, total: signal.raise_signal(signal.SIGINT) is None
@@ -144,6 +142,20 @@ def test_preview(arguments: list[str], tmp_path: Path) -> None:
     arguments[arguments.index("--output") + 1] = str(tmp_path / "grid.png")
     assert main(arguments) == 0
     assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_demo_offline_says_that_it_uses_the_phantom_and_runs_twice(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def offline() -> Path:
+        raise OSError("no network")
+
+    monkeypatch.setattr(examples, "example_ct", offline)
+    for _ in range(2):
+        assert main(["demo", "--output-dir", str(tmp_path / "demo"), "--model", str(tiny_bundle)]) == 0
+        assert "phantom" in capsys.readouterr().out
+    made = sorted(path.name for path in (tmp_path / "demo").iterdir())
+    assert made == ["ct.nii.gz", "mask.nii.gz", "picture.png", "synthetic.json", "synthetic.nii.gz"]
 
 
 def test_models(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,8 +46,7 @@ def test_planes_are_drawn_the_radiologists_way(plane: pictures.Plane) -> None:
 def test_another_axis_order_gives_the_same_picture() -> None:
     turned = np.array([[0, -1, 0, 39], [0, 0, 2, 0], [4, 0, 0, 0], [0, 0, 0, 1]], float)
     one, other = (
-        pictures.before_after(volume, volume, mask, "cyst", "note")
-        for volume, mask in (scan(RAS), scan(turned))
+        pictures.before_after(volume, volume, mask, "cyst", "note") for volume, mask in (scan(RAS), scan(turned))
     )
     assert np.array_equal(imread(io.BytesIO(one)), imread(io.BytesIO(other)))
 
@@ -76,10 +75,6 @@ def test_grid_has_a_cell_a_text_and_carries_its_provenance() -> None:
     volume, mask = scan(RAS)
     view = View.around(volume, mask, least_mm=90.0)
     flat = view.cut(volume, "axial")
-    few, many = (
-        pictures.text_grid(view, flat, [("50% $dense", flat)] * count, "synthetic: here") for count in (3, 4)
-    )
-    assert (
-        imread(io.BytesIO(many)).shape[0] > imread(io.BytesIO(few)).shape[0]
-    )  # the fifth cell starts a second row
+    few, many = (pictures.text_grid(view, flat, [("50% $dense", flat)] * count, "synthetic: here") for count in (3, 4))
+    assert imread(io.BytesIO(many)).shape[0] > imread(io.BytesIO(few)).shape[0]  # the fifth cell starts a second row
     assert b"synthetic: here" in many

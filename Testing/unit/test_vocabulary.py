@@ -93,9 +93,7 @@ def test_negation_reaches_as_far_as_a_reader_would_take_it(text: str, expected: 
         ("cirrhosis", {}),
     ],
 )
-def test_mentions_become_a_description_in_which_the_later_word_counts(
-    text: str, expected: dict[str, str]
-) -> None:
+def test_mentions_become_a_description_in_which_the_later_word_counts(text: str, expected: dict[str, str]) -> None:
     assert describe(find(text)) == expected
 
 

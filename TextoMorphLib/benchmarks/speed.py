@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from TextoMorphLib.examples import phantom
+from TextoMorphLib.phantom import phantom
 from TextoMorphLib.region import regions
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.volume import Volume

@@ -101,9 +101,7 @@ def parse(line: str, folder: Path) -> Job:
     types: dict[str, Any] = {"seed": int, "steps": int, "guidance": (int, float)}
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, types.get(name, str)):
-            raise InputError(
-                f"{name} must be a {'number' if name in types else 'string'}, not {json.dumps(value)}"
-            )
+            raise InputError(f"{name} must be a {'number' if name in types else 'string'}, not {json.dumps(value)}")
     return Job(**{name: folder / value if name in PATHS else value for name, value in given.items()})
 
 
@@ -166,23 +164,17 @@ def _in_processes(todo: list[Line], model: str, device: str, workers: int) -> Ge
     threads = max((os.cpu_count() or 1) // workers, 1)
     pool = ProcessPoolExecutor(workers, context, _start_worker, (model, device, threads, stop))
     try:
-        running: dict[Future[float | InputError], Line] = {
-            pool.submit(_work, line[1], model): line for line in todo
-        }
+        running: dict[Future[float | InputError], Line] = {pool.submit(_work, line[1], model): line for line in todo}
         for future in as_completed(running):
             yield running[future], future.result()
     except BrokenProcessPool as error:
-        raise InputError(
-            "a worker died, most likely for lack of memory; use fewer --workers and --resume"
-        ) from error
+        raise InputError("a worker died, most likely for lack of memory; use fewer --workers and --resume") from error
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _attempt(
-    job: Job, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]
-) -> float | InputError:
+def _attempt(job: Job, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]) -> float | InputError:
     try:
         made = make(job, model, synthesizer, *common.read_scan(job.ct, job.mask), step)
     except InputError as error:

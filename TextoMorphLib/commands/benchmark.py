@@ -12,17 +12,13 @@ from TextoMorphLib.commands import common
 
 app = typer.Typer(help="Measure a model: do words control the lesion, and how fast is it.")
 
-Json = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write every trial to this file, too.")
-]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every trial to this file, too.")]
 
 
 @app.command()
 def control(
     ct: Annotated[Path, typer.Argument(metavar="CT", help="A scan that the model was not trained on.")],
-    organ_mask: Annotated[
-        Path, typer.Option("--organ-mask", metavar="FILE", help="The organ that lesions go in.")
-    ],
+    organ_mask: Annotated[Path, typer.Option("--organ-mask", metavar="FILE", help="The organ that lesions go in.")],
     model: common.Model = "starter",
     device: common.Device = "auto",
     sizes: Annotated[str, typer.Option("--sizes", help="Diameters in mm, separated by commas.")] = "12,20,35",

@@ -18,18 +18,12 @@ if TYPE_CHECKING:
 
 Ct = Annotated[
     Path,
-    typer.Argument(
-        metavar="CT", help="CT scan in HU: .nii, .nii.gz, .nrrd, .mha, or a folder with one DICOM series."
-    ),
+    typer.Argument(metavar="CT", help="CT scan in HU: .nii, .nii.gz, .nrrd, .mha, or a folder with one DICOM series."),
 ]
-Mask = Annotated[
-    Path, typer.Option("--mask", metavar="FILE", help="Where the tumour goes: a mask on the CT's grid.")
-]
+Mask = Annotated[Path, typer.Option("--mask", metavar="FILE", help="Where the tumour goes: a mask on the CT's grid.")]
 ResampleMask = Annotated[
     bool,
-    typer.Option(
-        "--resample-mask", help="Take a mask on another grid, resampled to the CT's (nearest voxel)."
-    ),
+    typer.Option("--resample-mask", help="Take a mask on another grid, resampled to the CT's (nearest voxel)."),
 ]
 Organ = Annotated[str, typer.Option("--organ", help="liver, pancreas or kidney.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]

@@ -15,10 +15,11 @@ from TextoMorphLib.errors import InputError
 TEXT = "well-defined hypoattenuating lesion in the liver"
 
 
+OutputDir = Annotated[Path, typer.Option("--output-dir", metavar="DIR", help="Where the results go.")]
+
+
 def demo(
-    output_dir: Annotated[
-        Path, typer.Option("--output-dir", metavar="DIR", help="Where the results go.")
-    ] = Path("demo-output"),
+    output_dir: OutputDir = Path("demo-output"),
     device: common.Device = "auto",
     model: common.Model = "starter",
 ) -> None:

@@ -77,8 +77,7 @@ def measured(healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = F
     check_ct(after)
     if before.shape != after.shape or not np.allclose(before.affine, after.affine, atol=1e-3):
         raise InputError(
-            f"{synthetic} is not on the grid of {healthy}: {after.shape} voxels, not {before.shape}, "
-            "or lies elsewhere"
+            f"{synthetic} is not on the grid of {healthy}: {after.shape} voxels, not {before.shape}, or lies elsewhere"
         )
     places = regions(before, where)
     return [asdict(attributes.measure(place.ct, resampled(after, place), place.depth)) for place in places]

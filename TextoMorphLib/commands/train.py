@@ -15,9 +15,7 @@ Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.toml", help="Those of the starter model are in Resources/Training.")
 ]
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The CTs that the configuration names.")]
-Output = Annotated[
-    Path, typer.Option("--output", metavar="DIR", help="Checkpoints, logs and weights go here.")
-]
+Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Checkpoints, logs and weights go here.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on exactly where the last checkpoint stopped.")]
 
 

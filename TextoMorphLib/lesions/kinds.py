@@ -22,21 +22,28 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 # HU relative to the parenchyma.
 DENSITY_HU = {
-    ("default", "plain"): (-45.0, -25.0),
-    ("hypo", "mild"): (-30.0, -18.0),
-    ("hypo", "plain"): (-65.0, -35.0),
-    ("hypo", "marked"): (-90.0, -68.0),
-    ("iso", "plain"): (-5.0, 5.0),
+    ("default", "plain"): (-48.0, -24.0),
+    ("hypo", "mild"): (-28.0, -15.0),
+    ("hypo", "plain"): (-65.0, -32.0),
+    ("hypo", "marked"): (-90.0, -66.0),
+    ("iso", "plain"): (-6.0, 6.0),
     ("hyper", "mild"): (18.0, 30.0),
-    ("hyper", "plain"): (35.0, 65.0),
-    ("hyper", "marked"): (68.0, 95.0),
+    ("hyper", "plain"): (32.0, 65.0),
+    ("hyper", "marked"): (66.0, 95.0),
     ("arterial", "plain"): (50.0, 95.0),
 }
-TEXTURE_HU = {"default": (4.0, 7.0), "homogeneous": (0.8, 2.0), "heterogeneous": (16.0, 26.0)}
-MARGIN_MM = {"default": (2.5, 3.5), "well": (1.0, 1.8), "ill": (5.5, 7.5)}
-FLUID_HU = (2.0, 18.0)
-NECROSIS_HU = (8.0, 26.0)
-SOLID_AT_LEAST_HU = 8.0
+TEXTURE_HU = {"default": (4.0, 7.0), "homogeneous": (1.0, 2.5), "heterogeneous": (16.0, 28.0)}
+MARGIN_MM = {"default": (2.5, 3.5), "well": (1.5, 2.0), "ill": (5.5, 8.0)}
+
+SOLID_HU = 22.0  # solid tissue is hardly darker than this,
+DARK_SOLID_HU = {"plain": 14.0, "marked": 7.0}  # unless it is called hypoattenuating
+LEAST_HYPO_HU = -15.0  # unless a dark parenchyma would leave no contrast
+FLUID_HU = (1.0, 16.0)
+NECROSIS_HU = (8.0, 30.0)
+LEAST_NECROSIS_HU = -25.0  # core minus body
+WALL_HU = (25.0, 55.0)  # above the parenchyma
+LEAST_WALL_HU = (30.0, 60.0)  # and above the body
+CALCIUM_SHARE = 0.008  # of a lesion's volume, about, at the least
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,12 @@ class Lesion:
     Attributes:
         density_hu: Body minus parenchyma.
         texture_hu: Standard deviation of the inner texture.
-        grain_mm: Its correlation length.
-        margin_mm: 10-90% width of the border's rise.
-        rim_hu: Wall minus body; 0 for none. A wall enhances more than the parenchyma around it.
+        grain_mm: Distance at which the texture's correlation has fallen to 1/e.
+        margin_mm: 10-90% width of the border's rise, the scanner's blur and the border's unevenness included.
+        rim_hu: Wall minus body; 0 for none. A wall enhances more than the parenchyma around it, too.
         rim_mm: Thickness of the wall.
         core_hu: Core minus body; 0 for none.
-        core_fraction: The core's radius relative to the lesion's.
+        core_fraction: Radius of a ball of the core's volume, relative to that of one of the lesion's.
         calcifications: Their number.
         calcification_hu: HU of calcium.
         calcification_mm: Diameter of a calcification.
@@ -71,43 +78,60 @@ class Lesion:
 
 
 def draw(description: Description, parenchyma_hu: float, diameter_mm: float, seed: int) -> Lesion:
-    """Draws a lesion's numbers within the ranges of its kinds.
+    """Draw a lesion's numbers within the ranges of its kinds.
+
+    Each number has a random stream of its own: descriptions that agree in a kind agree in its numbers. What
+    kinds have to do with each other is anatomy: a cyst holds water whatever its density is called, and the
+    living part of a necrotic lesion enhances.
 
     Args:
         description: Kinds and values; what is left out takes its default.
         parenchyma_hu: HU of the tissue it replaces.
         diameter_mm: Its diameter; texture is coarser and calcium more in larger lesions.
-        seed: Each number has a random stream of its own, so that descriptions which agree in a kind agree in its numbers.
+        seed: Decides all numbers.
+
+    Returns:
+        The lesion.
     """
     kind = {name: description.get(name, values[0]) for name, values in KINDS.items()}
+    content = kind["content"]
 
     def number(name: str, low: float, high: float) -> float:
         return float(np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(low, high))
 
-    degree = kind["degree"] if kind["density"] in ("hypo", "hyper") else "plain"
-    density = number("density", *DENSITY_HU[kind["density"], degree])
-    density = max(density, min(SOLID_AT_LEAST_HU - parenchyma_hu, -18.0))
+    call, degree = _density(kind)
+    density = number("density", *DENSITY_HU[call, degree])
+    darkest = DARK_SOLID_HU.get(degree, SOLID_HU) if call == "hypo" else SOLID_HU
+    density = max(density, min(darkest - parenchyma_hu, LEAST_HYPO_HU))
     texture = number("texture", *TEXTURE_HU[kind["texture"]])
-    margin = min(number("margin", *MARGIN_MM[kind["margin"]]), max(1.0, 0.45 * diameter_mm))
-    core = 0.0
-    if kind["content"] == "cystic":
+    margin = number("margin", *MARGIN_MM[kind["margin"]])
+    if content == "cystic":
         density = number("fluid", *FLUID_HU) - parenchyma_hu
-        texture = number("texture", 0.3, 1.0)
+        texture *= 0.15
         if kind["margin"] == "default":
-            margin = min(number("margin", 1.2, 2.0), margin)
-    elif kind["content"] == "necrotic":
-        core = min(number("necrosis", *NECROSIS_HU) - parenchyma_hu - density, -25.0)
-    count = 1 + int(number("count", 0.0, 1.0) * min(7.0, 1 + diameter_mm / 8))
+            margin = number("margin", *MARGIN_MM["well"])
+
+    rim = max(number("rim", *LEAST_WALL_HU), number("wall", *WALL_HU) - density)
+    core = min(number("necrosis", *NECROSIS_HU) - parenchyma_hu - density, LEAST_NECROSIS_HU)
+    count = min(1 + int(diameter_mm / 15 + number("count", 0, 1) * diameter_mm / 12), 12)
+    enough_mm = float(np.cbrt(CALCIUM_SHARE / count)) * diameter_mm
     return Lesion(
         density_hu=density,
         texture_hu=texture,
-        grain_mm=number("grain", 1.6, 2.4) * (1 + min(diameter_mm, 80) / 80),
-        margin_mm=margin,
-        rim_hu=max(number("rim", 30.0, 50.0), number("wall", 12.0, 35.0) - density) if kind["wall"] == "walled" else 0.0,
-        rim_mm=number("thickness", 1.8, 3.2),
-        core_hu=core,
+        grain_mm=min(number("grain", 2.6, 3.6) * (1 + min(diameter_mm, 60) / 75), 0.32 * diameter_mm),
+        margin_mm=min(margin, 0.55 * diameter_mm),
+        rim_hu=rim if kind["wall"] == "walled" else 0.0,
+        rim_mm=min(number("thickness", 2.0, 3.2), 0.22 * diameter_mm),
+        core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
         calcifications=count if kind["calcification"] == "present" else 0,
-        calcification_hu=number("calcium", 400.0, 800.0),
-        calcification_mm=min(number("speck", 2.5, 5.0), 0.4 * diameter_mm),
+        calcification_hu=number("calcium", 400, 850),
+        calcification_mm=min(max(number("speck", 2.8, 4.5), enough_mm), 8.0),
     )
+
+
+def _density(kind: Description) -> tuple[str, str]:
+    """Density and degree, where kinds have to do with each other."""
+    if kind["density"] == "default" and kind["content"] == "necrotic":
+        return "hypo", "mild"
+    return kind["density"], kind["degree"] if kind["density"] in ("hypo", "hyper") else "plain"

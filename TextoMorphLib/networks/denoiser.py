@@ -98,5 +98,8 @@ class Denoiser(nn.Module):
         Returns:
             [B, C, x, y, z], v.
         """
+        # Unit variance: encoders' tokens and unit vectors are so small that the text would be learned last.
+        hidden = functional.layer_norm(hidden, hidden.shape[-1:])
+        pooled = pooled * self.text_width**0.5
         v: Tensor = self.unet(torch.cat([noisy, place], 1), time, context=hidden, class_labels=pooled)
         return v

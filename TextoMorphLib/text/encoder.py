@@ -113,9 +113,7 @@ class _Cached:
             self._known.move_to_end(text)
         while len(self._known) > CACHED_TEXTS:
             self._known.popitem(last=False)
-        hidden, mask, pooled = (
-            torch.stack(part) for part in zip(*(rows[text] for text in texts), strict=True)
-        )
+        hidden, mask, pooled = (torch.stack(part) for part in zip(*(rows[text] for text in texts), strict=True))
         return Tokens(hidden, mask, pooled)
 
 
@@ -201,12 +199,9 @@ def _bert_weights(published: dict[str, Tensor], layers: int) -> dict[str, Tensor
         source, target = f"encoder.layer.{layer}", f"layers.layers.{layer}"
         for kind in ("weight", "bias"):
             weights |= {
-                f"{target}.{ours}.{kind}": published[f"{source}.{theirs}.{kind}"]
-                for ours, theirs in parts.items()
+                f"{target}.{ours}.{kind}": published[f"{source}.{theirs}.{kind}"] for ours, theirs in parts.items()
             }
-            attention = [
-                published[f"{source}.attention.self.{part}.{kind}"] for part in ("query", "key", "value")
-            ]
+            attention = [published[f"{source}.attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
             weights[f"{target}.self_attn.in_proj_{kind}"] = torch.cat(attention)
     return weights
 
@@ -216,9 +211,7 @@ class _Clip(_Cached):
 
     def __init__(self, folder: Path, device: str) -> None:
         super().__init__()
-        weights = next(
-            (folder / n for n in ("model.safetensors", "pytorch_model.bin") if (folder / n).is_file()), None
-        )
+        weights = next((folder / n for n in ("model.safetensors", "pytorch_model.bin") if (folder / n).is_file()), None)
         if weights is None or not (folder / "tokenizer.json").is_file():
             raise InputError(
                 f"{folder} holds no CLIP text model: it needs config.json, tokenizer.json, model.safetensors"

@@ -1,0 +1,53 @@
+# make demo   sets everything up and puts a tumour into a real CT: see demo-output/
+# make test   sets everything up, then checks style, types and behaviour
+#
+# Needs Python 3.10 or newer and nothing else; PYTHON=python3.12 chooses one. Everything goes to .venv.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Linux without an NVIDIA GPU gets PyTorch's CPU build: its default one brings gigabytes of CUDA.
+# USE_CUDA=1 takes the default build nevertheless, USE_CUDA=0 the CPU build on a machine with a GPU.
+USE_CUDA ?= $(if $(shell command -v nvidia-smi),1,0)
+CPU_TORCH := torch==2.13.0+cpu
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -2
+
+setup: $(INSTALLED)
+
+demo: $(INSTALLED)
+	$(BIN)/textomorph demo --output-dir demo-output
+
+test: $(INSTALLED) lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache
+
+# Made last, so that an installation that was cut short starts again.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "TextoMorph needs Python 3.10 or newer; this is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+	$(if $(NEEDS_CPU_BUILD),$(BIN)/python -m pip install --no-deps --retries 2 --extra-index-url $(CPU_INDEX) "$(CPU_TORCH)")
+	$(BIN)/python -m pip install --editable ".[train,dev]"
+	@touch $@
