@@ -61,7 +61,6 @@ def phantom_mask(phantom_ct: Path) -> Path:
     """A 16 mm lesion mask in the phantom's liver."""
     from TextoMorphLib.examples import lesion_mask
     from TextoMorphLib.phantom import phantom
-
     from TextoMorphLib.volume import Volume
 
     ct, organs = phantom()

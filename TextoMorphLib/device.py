@@ -20,15 +20,9 @@ def resolve(name: str = "auto") -> torch.device:
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdigit())):
         raise InputError(f"unknown device '{name}'; use auto, cpu, cuda, cuda:N or mps")
-    count = (
-        torch.cuda.device_count()
-        if kind == "cuda"
-        else int(kind == "cpu" or torch.backends.mps.is_available())
-    )
+    count = torch.cuda.device_count() if kind == "cuda" else int(kind == "cpu" or torch.backends.mps.is_available())
     if int(number or 0) >= count:
-        raise InputError(
-            f"device '{name}' is not there ({kind} devices found: {count}); use --device auto or cpu"
-        )
+        raise InputError(f"device '{name}' is not there ({kind} devices found: {count}); use --device auto or cpu")
     return torch.device(name)
 
 

@@ -55,7 +55,7 @@ def prepare(folder: Path) -> tuple[Path, Path, str]:
         what = f"No real CT could be had ({error}); this is the built-in digital phantom instead."
     else:
         ct = Volume.read(ct_path)
-        mask = _lesion_at(ct, np.array(SITE_RAS_MM), DIAMETER_MM, np.random.default_rng(0))
+        mask = lesion_at(ct, np.array(SITE_RAS_MM), DIAMETER_MM, np.random.default_rng(0))
         what = "A real CT: the example scan of TotalSegmentator (Apache-2.0)."
     Volume.from_array(mask, ct.affine).write(mask_path)
     return ct_path, mask_path, what
@@ -117,10 +117,21 @@ def lesion_mask(ct: Volume, organ: Mask, diameter_mm: float, seed: int = 0) -> M
     deep = np.argwhere(depth >= min(0.6 * diameter_mm, 0.9 * depth.max()))
     voxel = deep[rng.integers(len(deep))] + [part.start for part in tight]
     centre = ct.affine[:3, :3] @ voxel + ct.affine[:3, 3]
-    return np.asarray(_lesion_at(ct, centre, diameter_mm, rng) & organ)
+    return np.asarray(lesion_at(ct, centre, diameter_mm, rng) & organ)
 
 
-def _lesion_at(ct: Volume, centre: np.ndarray[Any, Any], diameter_mm: float, rng: np.random.Generator) -> Mask:
+def lesion_at(ct: Volume, centre: np.ndarray[Any, Any], diameter_mm: float, rng: np.random.Generator) -> Mask:
+    """A lesion-shaped mask around a point of a scan.
+
+    Args:
+        ct: The scan.
+        centre: RAS, mm.
+        diameter_mm: Of the ball with the lesion's volume.
+        rng: Decides the shape.
+
+    Returns:
+        Boolean mask of the scan's shape.
+    """
     side = int(1.7 * diameter_mm) + 8
     depth = lesion_depth((side, side, side), diameter_mm, IRREGULARITY, rng)
     to_depth = ct.affine.copy()  # scan index to the index of `depth`, whose axes run along R, A and S

@@ -16,9 +16,7 @@ def smooth_field(shape: tuple[int, ...], sigma_mm: float, rng: np.random.Generat
     """
     step = max(1, int(sigma_mm / 2))  # a coarse grid holds all that a wide Gaussian leaves
     coarse = tuple(-(-n // step) + 2 for n in shape)
-    field = ndimage.gaussian_filter(
-        rng.standard_normal(coarse, dtype=np.float32), sigma_mm / step, mode="wrap"
-    )
+    field = ndimage.gaussian_filter(rng.standard_normal(coarse, dtype=np.float32), sigma_mm / step, mode="wrap")
     if step > 1:
         field = ndimage.zoom(field, step, order=1, grid_mode=True, mode="nearest")
     field = field[tuple(slice(n) for n in shape)]

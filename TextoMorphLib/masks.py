@@ -102,9 +102,7 @@ def _resampled(mask: Array, affine: Array, ct: Volume) -> Array:
         mode="grid-constant",
     )
     if not result.any():
-        raise InputError(
-            "the mask holds no voxel of the scan: it lies outside it or is thinner than its voxels"
-        )
+        raise InputError("the mask holds no voxel of the scan: it lies outside it or is thinner than its voxels")
     return result
 
 

@@ -57,9 +57,7 @@ def regions(volume: Volume, mask: np.ndarray, stride: int = 16, context_mm: floa
     Returns:
         One region a lesion, in the order in which the scan's grid meets them; none for an empty mask.
     """
-    return [
-        _region(volume, box, lesion, stride, context_mm) for box, lesion in _lesions(mask, volume.spacing)
-    ]
+    return [_region(volume, box, lesion, stride, context_mm) for box, lesion in _lesions(mask, volume.spacing)]
 
 
 def resampled(volume: Volume, region: Region) -> np.ndarray:
@@ -85,9 +83,7 @@ def distances(away: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.nda
     Returns:
         Two float32 arrays in mm, 0 where `away` is False.
     """
-    nearest = ndimage.distance_transform_edt(
-        away, sampling=spacing, return_distances=False, return_indices=True
-    )
+    nearest = ndimage.distance_transform_edt(away, sampling=spacing, return_distances=False, return_indices=True)
     squares = np.zeros(away.shape, np.float32)
     steps = np.ones(away.shape, np.float32)  # the longest axis of the way there, in voxels
     for axis, (size, mm) in enumerate(zip(away.shape, spacing, strict=True)):
@@ -156,9 +152,7 @@ def _lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.nd
     near = ndimage.distance_transform_edt(~coarse, sampling=spacing * block) < JOIN_MM / 2
     groups, _ = ndimage.label(near, np.ones((3, 3, 3)))
     for number, found in enumerate(ndimage.find_objects(groups), start=1):
-        fine = tuple(
-            slice(part.start * step, part.stop * step) for part, step in zip(found, block, strict=True)
-        )
+        fine = tuple(slice(part.start * step, part.stop * step) for part, step in zip(found, block, strict=True))
         own = groups[found] == number
         for axis, step in enumerate(block):
             own = own.repeat(step, axis=axis)

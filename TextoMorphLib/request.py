@@ -6,9 +6,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.vocabulary import ORGANS
 
 
-def check_request(
-    text: str, organ: str, seed: int, steps: int, guidance: float, timesteps: int = 200
-) -> None:
+def check_request(text: str, organ: str, seed: int, steps: int, guidance: float, timesteps: int = 200) -> None:
     """Checks what needs no scan and no model.
 
     Raises:

@@ -74,9 +74,7 @@ class Synthesizer:
         wanted = model.config["text_encoder"]
         text = encoder.load(wanted["name"], str(where))
         if text.sha256 != wanted["sha256"]:
-            raise InputError(
-                f"model {model.name} was trained with another version of the text encoder '{text.name}'"
-            )
+            raise InputError(f"model {model.name} was trained with another version of the text encoder '{text.name}'")
         return cls(model, text, where)
 
     def synthesize(

@@ -185,9 +185,7 @@ def check_ct(volume: Volume) -> None:
     ends = volume.data.min(), volume.data.max()
     if not np.isfinite(ends).all():
         bad = volume.data.size - np.count_nonzero(np.isfinite(volume.data))
-        raise InputError(
-            f"the scan holds {bad} NaN or infinite voxels; replace them, by -1024 outside the body"
-        )
+        raise InputError(f"the scan holds {bad} NaN or infinite voxels; replace them, by -1024 outside the body")
     low, high = sorted(float(end) * volume.slope + volume.intercept for end in ends)
     if reason := _not_hu(volume, high):
         raise InputError(
@@ -217,8 +215,6 @@ def _suffix(path: Path, known: tuple[str, ...]) -> str:
         if path.name.lower().endswith(suffix):
             return suffix
     hint = (
-        "give the folder of the DICOM series"
-        if path.suffix.lower() in (".dcm", ".ima")
-        else f"use {', '.join(known)}"
+        "give the folder of the DICOM series" if path.suffix.lower() in (".dcm", ".ima") else f"use {', '.join(known)}"
     )
     raise InputError(f"{path} is in no format known here: {hint}")

@@ -24,9 +24,7 @@ AFFINE = np.array(
 CT = Volume.from_array(np.zeros((40, 36, 20), np.int16), AFFINE)
 
 
-def ball(
-    affine: np.ndarray, shape: tuple[int, ...], centre_mm: np.ndarray, radius_mm: float = 8.0
-) -> np.ndarray:
+def ball(affine: np.ndarray, shape: tuple[int, ...], centre_mm: np.ndarray, radius_mm: float = 8.0) -> np.ndarray:
     voxels = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
     return np.linalg.norm(nib.affines.apply_affine(affine, voxels) - centre_mm, axis=-1) < radius_mm
 

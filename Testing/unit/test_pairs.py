@@ -66,8 +66,7 @@ def test_flipped_attribute_is_measured(
     scans: list[Scan], more: Description, less: Description, attribute: str, least_mm: float
 ) -> None:
     right = [
-        getattr(_measured(crop, example, more), attribute)
-        > getattr(_measured(crop, example, less), attribute)
+        getattr(_measured(crop, example, more), attribute) > getattr(_measured(crop, example, less), attribute)
         for crop, example in _examples(scans, least_mm, count=30)
     ]
     assert np.mean(right) >= 0.95

@@ -63,9 +63,7 @@ def test_the_region_shows_the_scan_and_the_lesion_where_they_are(grid: str) -> N
     assert np.abs(position[inside].mean(axis=0)).max() < thickness / 2
     assert np.abs(region.depth - true)[np.abs(true) < 3].mean() < 0.3 + thickness / 12
     # The context is there on every side.
-    assert all(
-        np.abs(end).min() >= 10 + 6 - 1 - thickness / 2 for end in (position[0, 0, 0], position[-1, -1, -1])
-    )
+    assert all(np.abs(end).min() >= 10 + 6 - 1 - thickness / 2 for end in (position[0, 0, 0], position[-1, -1, -1]))
 
 
 def test_a_scan_on_the_regions_own_grid_is_not_blurred() -> None:

@@ -44,9 +44,7 @@ def test_seed_decides_the_result(tiny: Synthesizer, ct: Volume, mask: np.ndarray
     assert (first != other).any()
 
 
-def test_report_says_what_was_asked_measured_and_used(
-    tiny: Synthesizer, ct: Volume, mask: np.ndarray
-) -> None:
+def test_report_says_what_was_asked_measured_and_used(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> None:
     steps: list[tuple[int, int]] = []
     report = tiny.synthesize(
         ct, mask, "cystic without calcification", seed=5, steps=3, progress=lambda *step: steps.append(step)
@@ -86,8 +84,6 @@ def test_progress_cancels(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> No
         ({"text": "cyst", "guidance": -1.0}, "guidance -1"),
     ],
 )
-def test_bad_request_is_refused(
-    tiny: Synthesizer, ct: Volume, mask: np.ndarray, request_: dict, words: str
-) -> None:
+def test_bad_request_is_refused(tiny: Synthesizer, ct: Volume, mask: np.ndarray, request_: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         tiny.synthesize(ct, mask, **request_)

@@ -133,9 +133,7 @@ def test_missing_scan_is_named(tmp_path: Path) -> None:
 
 def test_pairs_differ_in_what_was_flipped_alone() -> None:
     rng = np.random.default_rng(0)
-    example = place(
-        np.full((48, 48, 48), 110, np.float32) + rng.normal(0, 12, (48, 48, 48)).astype(np.float32), rng
-    )
+    example = place(np.full((48, 48, 48), 110, np.float32) + rng.normal(0, 12, (48, 48, 48)).astype(np.float32), rng)
     one = {
         **random_description(rng),
         "content": "solid",

@@ -145,9 +145,7 @@ def test_same_volume_same_bytes(tmp_path: Path, suffix: str, monkeypatch: pytest
     assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"zwei ü{suffix}").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "rotation", [turn(12, -20, 33), np.diag([-1, 1, 1]), turn(90, 0, 0), turn(0, 0, 180)]
-)
+@pytest.mark.parametrize("rotation", [turn(12, -20, 33), np.diag([-1, 1, 1]), turn(90, 0, 0), turn(0, 0, 180)])
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
 def test_every_format_keeps_voxels_in_their_place(tmp_path: Path, suffix: str, rotation: np.ndarray) -> None:
     """Two other readers, nibabel and ITK, agree on where the voxels of the written file lie."""

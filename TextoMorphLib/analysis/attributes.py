@@ -16,7 +16,10 @@ from TextoMorphLib.tissue import parenchyma_hu
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
 LEAST_CONTRAST_HU = 10.0  # below this a border has no width that could be measured
 WALL_MM = (2.0, 3.0)  # thicknesses that the fit of a wall tries
+WALL_EDGE_MM = 0.8  # sigma of a wall's inner edge
+WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to the residuals
 TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
+SMALL_MM = 7.0  # deepest point of lesions that have few layers
 CALCIUM_HU = 200.0
 CALCIUM_ABOVE_LESION_HU = 100.0
 MAD = 1.4826  # standard deviation of a Gaussian from its median absolute deviation
@@ -69,11 +72,10 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
     tissue = _parenchyma(healthy, depth, parenchyma)
 
     lightly = ndimage.gaussian_filter(synthetic, 0.5)
-    calcium = inside & (
-        lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU)
-    )
+    calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
     soft = ~ndimage.binary_dilation(calcium, iterations=2) if calcium.any() else np.ones_like(inside)
     interior = _or_all(inside & soft & (depth > min(3.0, 0.45 * deepest)), inside)
+    within = _or_all(inside & soft & (depth > min(3.0, 0.3 * deepest)), inside)
     mean = float(synthetic[interior].mean())
 
     # Inside, what the lesion replaced (vessels, fat) says nothing of it; outside, what was there before does.
@@ -84,7 +86,7 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
         parenchyma_hu=parenchyma,
         mean_hu=mean,
         contrast_hu=mean - parenchyma,
-        texture_hu=_texture(healthy, synthetic, depth, interior, tissue),
+        texture_hu=_texture(healthy, synthetic, depth, within, tissue),
         margin_mm=margin,
         rim_hu=rim,
         core_hu=_core(synthetic, depth, inside & soft, deepest),
@@ -109,7 +111,7 @@ def _texture(
 ) -> float:
     """SD of the smoothed interior about its mean at each depth, less what scan noise leaves after smoothing."""
     smooth = ndimage.gaussian_filter(synthetic, TEXTURE_MM)
-    layer = np.minimum(depth[interior] // 2, 12).astype(int)
+    layer = np.minimum(depth[interior] // (1 if depth.max() < SMALL_MM else 2), 12).astype(int)
     values = smooth[interior]
     count = np.bincount(layer)
     level = np.bincount(layer, values) / np.maximum(count, 1)
@@ -133,28 +135,29 @@ def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: 
     at = np.bincount(layer, depth[near])[filled] / count[filled]
     profile = np.bincount(layer, change[near])[filled] / count[filled]
     weight = np.sqrt(count[filled])
-    best: tuple[float, float, float, float] | None = None
-    for sigma in np.geomspace(0.35, 3.6, 22):
-        for shift in np.arange(-1.5, 1.6, 0.5):
-            step = ndtr((at - shift) / sigma)
-            for wall in WALL_MM:
-                bump = step - ndtr((at - shift - min(wall, 0.5 * deepest)) / 0.7)
-                basis = np.stack([step, bump], 1) * weight[:, None]
-                heights = np.linalg.lstsq(basis, profile * weight, rcond=None)[0]
-                error = float(np.square(basis @ heights - profile * weight).sum())
-                if best is None or error < best[0]:
-                    best = (error, float(sigma), float(heights[0]), float(heights[1]))
-    assert best is not None
-    _, sigma, core, wall_hu = best
-    clear = max(abs(core), abs(core + wall_hu)) >= LEAST_CONTRAST_HU
-    return (RISE * sigma if clear else float("nan")), wall_hu
+    target = np.append(profile * weight, 0)
+    # A border wider than the lesion, or one far from the mask's, would be taken for a lesion of another height.
+    sigmas = np.geomspace(0.5, np.clip(0.6 * deepest, 0.8, 3.6), 20)
+    tried = np.meshgrid(sigmas, np.arange(-1.2, 1.3, 0.4), np.minimum(WALL_MM, 0.5 * deepest))
+    sigma, shift, wall = (values.reshape(-1, 1) for values in tried)
+    step = ndtr((at - shift) / sigma)
+    bump = step - ndtr((at - shift - wall) / WALL_EDGE_MM)
+    basis = np.stack([step, bump], axis=-1) * weight[:, None]
+    basis = np.concatenate([basis, np.broadcast_to([0, WALL_DOUBT], (len(basis), 1, 2))], axis=1)
+    turned = basis.swapaxes(1, 2)
+    heights = np.linalg.solve(turned @ basis, turned @ target[:, None])
+    best = int(np.square(basis @ heights - target[:, None]).sum(axis=(1, 2)).argmin())
+    core, rim = heights[best, :, 0]
+    clear = max(abs(core), abs(core + rim)) >= LEAST_CONTRAST_HU
+    return (RISE * float(sigma[best, 0]) if clear else float("nan")), float(rim)
 
 
 def _core(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float) -> float:
     """Median of the centre minus median of the zone around it, HU."""
-    relative = depth / deepest
-    centre = _or_all(inside & (relative > 0.65), inside)
-    around = _or_all(inside & (relative > 0.15) & (relative < 0.35), inside)
+    # What is next to the border is blurred with the parenchyma, or is a wall.
+    start = max(0.15 * deepest, min(3.0, 0.3 * deepest))
+    centre = _or_all(inside & (depth > 0.65 * deepest), inside)
+    around = _or_all(inside & (depth > start) & (depth < start + 0.2 * deepest), inside)
     return float(np.median(synthetic[centre]) - np.median(synthetic[around]))
 
 

@@ -13,9 +13,7 @@ Denoise = Callable[[Tensor, Tensor], Tensor]  # (noisy, time [B]) -> v
 Progress = Callable[[int, int], object]  # (step, total); returning False cancels
 
 
-def sample(
-    denoise: Denoise, noise: Tensor, schedule: Schedule, steps: int, on_step: Callable[[int], None]
-) -> Tensor:
+def sample(denoise: Denoise, noise: Tensor, schedule: Schedule, steps: int, on_step: Callable[[int], None]) -> Tensor:
     """Solves the diffusion's ordinary differential equation from noise to a clean latent.
 
     Args:

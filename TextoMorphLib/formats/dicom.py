@@ -97,9 +97,7 @@ def _slice(path: Path) -> _Slice | None:
     except Exception as error:  # pydicom raises whatever a damaged file makes it stumble over
         raise InputError(f"{path.name} is damaged; copy or download it again") from error
     if frames > 1 or colours > 1:
-        raise InputError(
-            f"{path.name} is a multi-frame or colour image; convert it to NIfTI (dcm2niix) first"
-        )
+        raise InputError(f"{path.name} is a multi-frame or colour image; convert it to NIfTI (dcm2niix) first")
     if (len(image.spacing), len(image.orientation), len(image.position)) != (2, 6, 3):
         raise InputError(f"{path.name} does not say where it lies in the patient; take it out of the folder")
     return image
@@ -120,9 +118,7 @@ def _step(positions: Array, normal: Array) -> Array:
     between = np.diff(positions @ normal)
     usual = float(np.median(between))
     if between.min() < 1e-3:
-        raise InputError(
-            "the folder holds several slices at one position (phases or copies); keep one of each"
-        )
+        raise InputError("the folder holds several slices at one position (phases or copies); keep one of each")
     odd = int(np.argmax(np.abs(between - usual)))
     if abs(between[odd] - usual) > _UNEVEN * usual:
         raise InputError(

@@ -24,9 +24,7 @@ def read(path: Path) -> Volume:
         image = SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
         if "spacing" in str(error) or "direction" in str(error):
-            raise InputError(
-                "its voxel spacing is zero or its axes lie in a plane; repair the header"
-            ) from error
+            raise InputError("its voxel spacing is zero or its axes lie in a plane; repair the header") from error
         raise InputError("it is damaged, cut short or of another format than its name says") from error
     if image.GetNumberOfComponentsPerPixel() != 1:
         raise InputError(f"it has {image.GetNumberOfComponentsPerPixel()} numbers a voxel, not one")
@@ -37,9 +35,7 @@ def read(path: Path) -> Volume:
     to_lps = np.eye(4)
     to_lps[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     to_lps[:3, 3] = image.GetOrigin()
-    metadata = {
-        key: image.GetMetaData(key) for key in image.GetMetaDataKeys() if not key.startswith(_OWN_KEYS)
-    }
+    metadata = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys() if not key.startswith(_OWN_KEYS)}
     return Volume(SimpleITK.GetArrayFromImage(image).T, LPS_TO_RAS @ to_lps, metadata=metadata)
 
 

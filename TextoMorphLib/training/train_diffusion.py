@@ -167,7 +167,9 @@ def paired_losses(
     """
     lesion = batch["lesion"]
     count = len(lesion)
-    time = torch.randint(schedule.timesteps, (count,), device=lesion.device)
+    # Noisy times are drawn more often: there the words decide, later the latent itself shows what to draw.
+    time = (schedule.timesteps * (1 - torch.rand(count, device=lesion.device).square())).long()
+    time = time.clamp(max=schedule.timesteps - 1)
     noise = torch.randn_like(lesion[:, 0])
     kept = (torch.rand(count, device=lesion.device) >= text_dropout).float()
     noisy, wanted = zip(*(schedule.noised(lesion[:, i], noise, time) for i in (0, 1)), strict=True)
