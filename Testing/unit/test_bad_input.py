@@ -35,7 +35,7 @@ def case(words: str) -> Callable[[Spoil], Spoil]:
 
 def rewrite(path: str, change: Callable[[np.ndarray], np.ndarray], affine: np.ndarray | None = None) -> None:
     """Change the voxels, or the grid, of a NIfTI file."""
-    image = nib.load(path)
+    image = nib.Nifti1Image.from_filename(path)
     data = change(np.asarray(image.dataobj))
     nib.save(nib.Nifti1Image(data, image.affine if affine is None else affine), path)
 
@@ -102,7 +102,7 @@ def mask_on_another_grid(folder: Path, given: Arguments) -> None:
 
 @case("outside")
 def mask_outside(folder: Path, given: Arguments) -> None:
-    affine = nib.load(given["--mask"]).affine.copy()
+    affine = nib.Nifti1Image.from_filename(given["--mask"]).affine.copy()
     affine[0, 3] += 5000
     rewrite(given["--mask"], np.asarray, affine)
     given["--resample-mask"] = ""
@@ -310,7 +310,7 @@ def test_both_grids_are_named_and_resampling_accepts(good: Arguments, capfd: pyt
     assert main(command(good)) == 2
     err = capfd.readouterr().err
     for path in (good["ct"], good["--mask"]):
-        assert " x ".join(map(str, nib.load(path).shape)) in err
+        assert " x ".join(map(str, nib.Nifti1Image.from_filename(path).shape)) in err
     assert main(command({**good, "--resample-mask": ""})) == 0
 
 

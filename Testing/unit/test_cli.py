@@ -74,7 +74,7 @@ def test_generate(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFi
     assert report["text"] == TEXT
     assert (report["seed"], report["steps"]) == (3, 2)
 
-    image, ct = nib.load(tmp_path / "out.nii.gz"), nib.load(arguments[1])
+    image, ct = nib.Nifti1Image.from_filename(tmp_path / "out.nii.gz"), nib.Nifti1Image.from_filename(arguments[1])
     assert image.get_data_dtype() == ct.get_data_dtype()
     assert np.array_equal(image.affine, ct.affine)
     assert "synthetic: TextoMorph" in str(image.header.extensions[-1].get_content())
@@ -109,7 +109,11 @@ def test_ctrl_c_leaves_nothing(
 
     @contextmanager
     def impatient(label: str) -> Iterator[common.Step]:
-        yield lambda done, total: signal.raise_signal(signal.SIGINT) is None
+        def step(done: int, total: int) -> bool:
+            signal.raise_signal(signal.SIGINT)
+            return True
+
+        yield step
 
     monkeypatch.setattr(common, "progress", impatient)
     assert main(arguments) == 130

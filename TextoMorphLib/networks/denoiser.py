@@ -83,7 +83,8 @@ class Denoiser(nn.Module):
         self.register_buffer("latent_scale", torch.ones(1, latent_channels, 1, 1, 1))
         width = 4 * channels[0]
         # MONAI adds a class embedding to the time embedding; a projection of the sentence takes that place.
-        self.unet.class_embedding = nn.Sequential(nn.Linear(text_width, width), nn.SiLU(), nn.Linear(width, width))
+        sentence = nn.Sequential(nn.Linear(text_width, width), nn.SiLU(), nn.Linear(width, width))
+        self.unet.add_module("class_embedding", sentence)
 
     def forward(self, noisy: Tensor, time: Tensor, place: Tensor, hidden: Tensor, pooled: Tensor) -> Tensor:
         """One look at the noisy latent.

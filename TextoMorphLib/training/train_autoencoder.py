@@ -62,7 +62,8 @@ def reconstruction_losses(model: nn.Module, network: Autoencoder, hu: Tensor, la
     target = network.scale(hu)
     output = network.scale(model(hu, latent_noise)).float()
     terms = {f"l1_{width}mm": functional.l1_loss(_pool(output, width), _pool(target, width)) for width in (1, 2, 4)}
-    terms["gradient"] = sum(functional.l1_loss(output.diff(dim=d), target.diff(dim=d)) for d in (2, 3, 4)) / 3
+    slopes = [functional.l1_loss(output.diff(dim=axis), target.diff(dim=axis)) for axis in (2, 3, 4)]
+    terms["gradient"] = torch.stack(slopes).mean()
     window = network.window_hu[1] - network.window_hu[0]
     return {
         "loss": terms["l1_1mm"] + terms["l1_2mm"] + terms["l1_4mm"] + 0.5 * terms["gradient"],
