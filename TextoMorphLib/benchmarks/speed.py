@@ -75,10 +75,10 @@ def _cold_command(ct: Volume, mask: np.ndarray, name: str, device: str) -> float
         scan, where, out = (Path(folder) / f"{part}.nii.gz" for part in ("ct", "mask", "out"))
         ct.write(scan)
         Volume.from_array(mask.astype(np.uint8), ct.affine).write(where)
-        command = [sys.executable, "-m", "TextoMorphLib", "generate", scan, "--mask", where, "--text", TEXT]
+        command = [sys.executable, "-m", "TextoMorphLib", "generate", str(scan), "--mask", str(where), "--text", TEXT]
         start = time.perf_counter()
         subprocess.run(
-            [*command, "--output", out, "--model", name, "--device", device], check=True, capture_output=True
+            [*command, "--output", str(out), "--model", name, "--device", device], check=True, capture_output=True
         )
         return time.perf_counter() - start
 

@@ -126,9 +126,9 @@ class _Drawing:
             axes = np.exp(rng.uniform(-0.3, 0.3, 3))
             own = radius * rng.uniform(0.85, 1.15)
             reach = int(2 * own) + 2
-            near = tuple(
-                slice(max(c - reach, 0), min(c + reach + 1, n)) for c, n in zip(centre, share.shape, strict=True)
-            )
+            low = np.maximum(centre - reach, 0)
+            high = np.minimum(centre + reach + 1, share.shape)
+            near = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
             away = [(axis - c) / a for axis, c, a in zip(np.ogrid[near], centre, axes, strict=True)]
             grain = _step(own + roughness[near] - np.sqrt(sum(np.square(a) for a in away)), 0.8)
             share[near] = np.maximum(share[near], grain)

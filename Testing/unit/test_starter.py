@@ -1,0 +1,31 @@
+"""The model that ships: whole, small enough, and its density words come out as they are meant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from TextoMorphLib import Synthesizer
+from TextoMorphLib.examples import lesion_mask
+from TextoMorphLib.networks import bundle
+from TextoMorphLib.phantom import phantom
+
+
+def test_starter_is_whole_and_under_20_mb() -> None:
+    folder = bundle.find("starter")
+    bundle.verify(folder)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 20e6
+
+
+@pytest.mark.parametrize(
+    ("more", "less"),
+    [("hyperattenuating", "hypoattenuating"), ("arterial enhancement", "hypodensity"), ("solid", "cystic")],
+)
+def test_opposite_density_words_come_out_opposite(more: str, less: str) -> None:
+    model = Synthesizer.load("starter", "cpu")
+    ct, organs = phantom()
+    mask: np.ndarray = lesion_mask(ct, organs["liver"], 22.0, seed=2)
+    brighter, darker = (
+        model.synthesize(ct, mask, text, seed=1).report["lesions"][0]["contrast_hu"] for text in (more, less)
+    )
+    assert brighter > darker + 10
