@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from safetensors.torch import save_file
 from scipy import ndimage
 from torch import Tensor, nn
@@ -46,7 +47,8 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
 
     average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
     path = output / "autoencoder.safetensors"
-    save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)
+    if PartialState().is_main_process:
+        save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)
     return path
 
 

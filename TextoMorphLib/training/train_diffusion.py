@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -71,7 +72,9 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         wordings=examples["wordings"],
         seed=settings["training"]["seed"],
     )
-    cache.make(shards, counts, examples["workers"])
+    process = PartialState()
+    with process.main_process_first():  # the others find the examples made
+        cache.make(shards, counts, examples["workers"])
     sizes, texts = _read(shards, counts, settings["text"]["encoder"])
     network = Denoiser(**settings["network"])
     network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
@@ -86,6 +89,8 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
 
     average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
     folder = output / "model"
+    if not process.is_main_process:
+        return folder
     autoencoder = Autoencoder(**settings["autoencoder"]["network"])
     autoencoder.load_state_dict(load_file(shards.weights))
     bundle.save(folder, bundle_config(settings), {"autoencoder": autoencoder, "denoiser": average}, _card(settings))
