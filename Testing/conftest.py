@@ -16,30 +16,33 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from TextoMorphLib.networks import bundle
     from TextoMorphLib.networks.autoencoder import Autoencoder
+    from TextoMorphLib.lesions.kinds import KINDS
     from TextoMorphLib.networks.denoiser import Denoiser
+    from TextoMorphLib.networks.reader import Reader
     from TextoMorphLib.text import encoder
 
     torch.manual_seed(0)
     text = encoder.load("minilm")
     parts = {
         "autoencoder": {"latent_channels": 4, "channels": [8, 8], "residual_units": 1},
-        "denoiser": {
-            "latent_channels": 4,
-            "text_width": text.width,
-            "channels": [16, 16],
-            "head_channels": 16,
-        },
+        "reader": {"kinds": KINDS, "text_width": text.width, "width": 16, "layers": 1},
+        "denoiser": {"latent_channels": 4, "channels": [16, 16], "head_channels": 16},
     }
-    networks = {"autoencoder": Autoencoder(**parts["autoencoder"]), "denoiser": Denoiser(**parts["denoiser"])}  # type: ignore[arg-type]
+    reader = Reader(**parts["reader"])  # type: ignore[arg-type]
+    networks = {
+        "autoencoder": Autoencoder(**parts["autoencoder"]),  # type: ignore[arg-type]
+        "reader": reader,
+        "denoiser": Denoiser(reader.size, **parts["denoiser"]),  # type: ignore[arg-type]
+    }
     networks["autoencoder"].start_linear_path(torch.randn(500, 64))  # type: ignore[operator]
-    for parameter in networks["denoiser"].parameters():  # MONAI starts the last layer at zero
+    for parameter in networks["denoiser"].parameters():  # its last layer starts at zero
         torch.nn.init.normal_(parameter, std=0.05)
     config = {
         "name": "tiny",
         **parts,
         "schedule": {"timesteps": 200, "name": "cosine"},
         "text_encoder": {"name": text.name, "sha256": text.sha256},
-        "defaults": {"steps": 2, "guidance": 2.0},
+        "presets": {"preview": {"steps": 1, "guidance": 1.0}, "final": {"steps": 2, "guidance": 2.0}},
     }
     folder = tmp_path_factory.mktemp("models") / "tiny"
     bundle.save(folder, config, networks, "# tiny\n\nRandom weights, for tests alone.\n")

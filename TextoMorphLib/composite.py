@@ -62,7 +62,16 @@ def background(region: Region) -> np.ndarray:
     return filled
 
 
-def paste(volume: Volume, region: Region, background: np.ndarray, delta: np.ndarray, seed: int) -> Volume:
+def noise_around(volume: Volume, region: Region) -> np.ndarray:
+    """The autocovariance of the scan's noise around a mask, HU^2, on the scan's grid."""
+    around = grow(region.box, np.ceil(noise.NEAR_MM / volume.spacing), volume.shape)
+    mask = placed(region.mask, region.box, around)
+    return noise.autocovariance(volume.hu(around), mask, volume.spacing)
+
+
+def paste(
+    volume: Volume, region: Region, background: np.ndarray, delta: np.ndarray, seed: int, covariance: np.ndarray
+) -> Volume:
     """Put a lesion into a scan, on the scan's own grid.
 
     With w falling from 1 in the mask to 0 at 1.5 mm outside it, and v from 1 to 0 between 2.5 and 3.9 mm
@@ -75,6 +84,7 @@ def paste(volume: Volume, region: Region, background: np.ndarray, delta: np.ndar
         background: The region without what was in the mask, HU, as `background` returns it.
         delta: Lesion minus background on the region's grid, HU, without noise.
         seed: Of the noise.
+        covariance: The noise's, as `noise_around` returns it.
 
     Returns:
         A new volume. Voxels 3.9 mm or more outside the mask are the input's, bit by bit.
@@ -84,7 +94,7 @@ def paste(volume: Volume, region: Region, background: np.ndarray, delta: np.ndar
     kept, gone = WINDOW_MM
     scan = smoothstep(face / SEAM_MM)
     filled = _to_scan(background, region, volume)
-    new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * _noise(volume, region, seed)
+    new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * noise.draw(covariance, region.mask.shape, seed)
     new += smoothstep((gone - centre) / (gone - kept)) * _to_scan(delta, region, volume)
     return volume.with_hu(region.box, new, centre < gone)
 
@@ -93,14 +103,6 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
     """0 up to 0, 1 from 1 on, and a smooth cubic between."""
     x = np.clip(x, 0, 1)
     return np.asarray(x * x * (3 - 2 * x))
-
-
-def _noise(volume: Volume, region: Region, seed: int) -> np.ndarray:
-    """Noise like that of the scan around the mask, on the box that may change."""
-    around = grow(region.box, np.ceil(noise.NEAR_MM / volume.spacing), volume.shape)
-    mask = placed(region.mask, region.box, around)
-    covariance = noise.autocovariance(volume.hu(around), mask, volume.spacing)
-    return noise.draw(covariance, region.mask.shape, seed)
 
 
 def _to_scan(image: np.ndarray, region: Region, volume: Volume) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.vocabulary import ORGANS
 
+PRESETS = ("preview", "final")
+
 
 def check_request(text: str, organ: str, seed: int, steps: int, guidance: float, timesteps: int = 200) -> None:
     """Checks what needs no scan and no model.
@@ -22,3 +24,13 @@ def check_request(text: str, organ: str, seed: int, steps: int, guidance: float,
         raise InputError(f"steps {steps} is out of range; use 1 to {timesteps}")
     if not 0 <= guidance <= 20:
         raise InputError(f"guidance {guidance:g} is out of range; use 0 to 20")
+
+
+def check_preset(preset: str) -> None:
+    """Checks the name of a preset.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"unknown preset '{preset}'; use one of: {', '.join(PRESETS)}")

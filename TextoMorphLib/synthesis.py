@@ -21,7 +21,7 @@ import TextoMorphLib
 from TextoMorphLib import vocabulary
 from TextoMorphLib.analysis.asked import compare
 from TextoMorphLib.analysis.attributes import Attributes, measure
-from TextoMorphLib.composite import background, paste
+from TextoMorphLib.composite import background, noise_around, paste
 from TextoMorphLib.device import autocast, resolve
 from TextoMorphLib.diffusion.sampler import Progress, guided, sample
 from TextoMorphLib.diffusion.schedule import Schedule
@@ -30,7 +30,7 @@ from TextoMorphLib.masks import check_mask
 from TextoMorphLib.networks import bundle
 from TextoMorphLib.networks.denoiser import depth_channels
 from TextoMorphLib.region import Region, regions, resampled
-from TextoMorphLib.request import check_request
+from TextoMorphLib.request import check_preset, check_request
 from TextoMorphLib.text import encoder
 from TextoMorphLib.volume import Volume
 
@@ -49,14 +49,36 @@ class Synthesis:
     report: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a lesion goes, and all of it that no text changes.
+
+    Attributes:
+        region: The neighbourhood, on a 1 mm grid.
+        filled: The region with healthy tissue in the mask, HU.
+        covariance: The autocovariance of the scan's noise around the mask.
+        condition: [1, C + 4, x, y, z]: the filled region's latent and the depth channels.
+    """
+
+    region: Region
+    filled: np.ndarray
+    covariance: np.ndarray
+    condition: Tensor
+
+
 class Synthesizer:
-    """A loaded model that puts described tumours into scans."""
+    """A loaded model that puts described tumours into scans.
+
+    What it learns of a scan and a mask is kept for the next text: only the first tumour at a place pays for it.
+    """
 
     def __init__(self, model: bundle.Bundle, text: encoder.TextEncoder, device: torch.device) -> None:
         self.model, self.text, self.device = model, text, device
         self.autoencoder = model.autoencoder.to(device)
+        self.reader = model.reader.to(device)
         self.denoiser = model.denoiser.to(device)
         self.schedule = Schedule(**model.config["schedule"])
+        self._known: tuple[Volume, np.ndarray, list[_Place]] | None = None
 
     @classmethod
     def load(cls, name: str = "starter", device: str = "auto") -> Synthesizer:
@@ -87,6 +109,7 @@ class Synthesizer:
         steps: int | None = None,
         guidance: float | None = None,
         progress: Progress | None = None,
+        preset: str = "final",
     ) -> Synthesis:
         """Puts a tumour as the text describes it where the mask is.
 
@@ -96,32 +119,29 @@ class Synthesizer:
             text: Terms or sentences.
             organ: liver, pancreas or kidney; decides which of the vocabulary's terms are looked for in the text.
             seed: Same inputs, seed and device give the same result.
-            steps: Sampling steps, 1 to 200; the model's default if None.
-            guidance: Classifier-free guidance scale; the model's default if None.
+            steps: Sampling steps, 1 to 200; the preset's if None.
+            guidance: Classifier-free guidance scale; the preset's if None.
             progress: Called with (steps done, steps in all); may raise, or return False to cancel.
+            preset: One of the model's: "preview" (fastest) or "final".
 
         Returns:
             The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
 
         Raises:
-            InputError: Empty text, unknown organ, a mask that does not fit, or steps, guidance or seed out of range.
+            InputError: Empty text, unknown organ or preset, a mask that does not fit, or steps, guidance or seed out
+                of range.
             Cancelled: `progress` returned False.
         """
-        steps = int(self.model.config["defaults"]["steps"] if steps is None else steps)
-        guidance = float(self.model.config["defaults"]["guidance"] if guidance is None else guidance)
+        check_preset(preset)
+        usual = self.model.preset(preset)
+        steps = int(usual["steps"] if steps is None else steps)
+        guidance = float(usual["guidance"] if guidance is None else guidance)
         check_request(text, organ, seed, steps, guidance, self.schedule.timesteps)
-        check_mask(mask, ct)
         clock = _Clock()
-        with clock("regions"):
-            places = regions(ct, mask)
-        if not all(np.isfinite(place.ct).all() for place in places):
-            raise InputError(
-                "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
-            )
+        places = self._places(ct, mask, clock)
         with clock("text"):
-            tokens = self.text.encode([text])
-            words = (tokens.hidden.to(self.device), tokens.pooled.to(self.device))
-        volume, lesions = ct, []
+            said = self._said(self.text.encode([text]))
+        volume = ct
         for number, place in enumerate(places):
 
             def on_step(done: int, before: int = number * steps) -> None:
@@ -129,18 +149,17 @@ class Synthesizer:
                     raise Cancelled("cancelled")
 
             own_seed = seed if number == 0 else seed + 1_000_003 * number
-            with clock("background"):
-                filled = background(place)
-            delta = self._lesion(filled, place, words, own_seed, steps, guidance, on_step, clock)
+            delta = self._lesion(place, said, own_seed, steps, guidance, on_step, clock)
             with clock("composite"):
-                volume = paste(volume, place, filled, delta, own_seed)
+                volume = paste(volume, place.region, place.filled, delta, own_seed, place.covariance)
         with clock("measure"):
-            lesions = [measure(place.ct, resampled(volume, place), place.depth) for place in places]
+            lesions = [measure(p.region.ct, resampled(volume, p.region), p.region.depth) for p in places]
         mentions = vocabulary.find(text, organ)
         report = {
             "synthetic": True,
             "text": text,
             "terms": [("no " if m.negated else "") + m.term.name for m in mentions],
+            "understood": self.reader.understood(said[0].cpu()),
             "organ": organ,
             "seed": seed,
             "steps": steps,
@@ -154,12 +173,42 @@ class Synthesizer:
         }
         return Synthesis(volume, report)
 
+    def _places(self, ct: Volume, mask: np.ndarray, clock: _Clock) -> list[_Place]:
+        """What is to be known of a scan and a mask; computed once for the last of them."""
+        if self._known and self._known[0] is ct and np.array_equal(self._known[1], mask):
+            return self._known[2]
+        check_mask(mask, ct)
+        with clock("regions"):
+            found = regions(ct, mask)
+        if not all(np.isfinite(region.ct).all() for region in found):
+            raise InputError(
+                "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
+            )
+        places = []
+        for region in found:
+            with clock("background"):
+                filled, covariance = background(region), noise_around(ct, region)
+            with clock("encode"):
+                places.append(_Place(region, filled, covariance, self._condition(filled, region.depth)))
+        self._known = (ct, mask.copy(), places)
+        return places
+
+    @torch.inference_mode()
+    def _condition(self, filled: np.ndarray, depth: np.ndarray) -> Tensor:
+        with autocast(self.device):
+            latent = self.autoencoder.encode(self._tensor(filled)).float()
+        return torch.cat([latent, depth_channels(self._tensor(depth))], 1)
+
+    @torch.inference_mode()
+    def _said(self, tokens: encoder.Tokens) -> Tensor:
+        """[1, concepts]: the reader's probabilities."""
+        return self.reader(tokens.hidden.to(self.device), tokens.mask.to(self.device))  # type: ignore[no-any-return]
+
     @torch.inference_mode()
     def _lesion(
         self,
-        filled: np.ndarray,
-        place: Region,
-        words: tuple[Tensor, Tensor],
+        place: _Place,
+        said: Tensor,
         seed: int,
         steps: int,
         guidance: float,
@@ -167,18 +216,16 @@ class Synthesizer:
         clock: _Clock,
     ) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
-        hidden, pooled = (torch.cat([w, torch.zeros_like(w)]) for w in words)
+        with_and_no_text = torch.cat([said, torch.zeros_like(said)])
+        where, latent = place.condition, place.condition[:, : self.denoiser.latent_channels]
+        both = where.expand(2, -1, -1, -1, -1)
         with autocast(self.device):
-            with clock("encode"):
-                latent = self.autoencoder.encode(self._tensor(filled)).float()
-                where = torch.cat([latent, depth_channels(self._tensor(place.depth))], 1)
-                both = where.expand(2, -1, -1, -1, -1)
 
             def with_and_without(noisy: Tensor, now: Tensor) -> Tensor:
-                return self.denoiser(noisy, now, both, hidden, pooled).float()  # type: ignore[no-any-return]
+                return self.denoiser(noisy, now, both, with_and_no_text).float()  # type: ignore[no-any-return]
 
             def with_text(noisy: Tensor, now: Tensor) -> Tensor:
-                return self.denoiser(noisy, now, where, hidden[:1], pooled[:1]).float()  # type: ignore[no-any-return]
+                return self.denoiser(noisy, now, where, said).float()  # type: ignore[no-any-return]
 
             denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
             # Drawn on the CPU, so that a seed means the same on every device.

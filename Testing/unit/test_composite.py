@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from TextoMorphLib.composite import background, paste
+from TextoMorphLib.composite import background, noise_around, paste
 from TextoMorphLib.region import Region, regions
 from TextoMorphLib.volume import Volume
 
@@ -41,6 +41,10 @@ def ramp(region: Region, hu: float) -> np.ndarray:
     return np.asarray(np.float32(hu) * np.clip(region.depth / 3 + 0.5, 0, 1))
 
 
+def put(scan: Volume, region: Region, delta: np.ndarray) -> Volume:
+    return paste(scan, region, background(region), delta, 0, noise_around(scan, region))
+
+
 def noisy(shape: tuple[int, ...], affine: np.ndarray, sd: float = 15) -> Volume:
     hu = 100 + np.random.default_rng(0).normal(0, sd, shape)
     return Volume.from_array(np.rint(hu).astype(np.int16), affine)
@@ -52,7 +56,7 @@ def test_a_lesion_lands_where_its_mask_is(grid: str) -> None:
     scan = Volume.from_array(np.full(shape, 100, np.int16), affine)
     mask = sphere(scan, 11)
     (region,) = regions(scan, mask)
-    change = scan.hu() - paste(scan, region, background(region), ramp(region, -50), seed=0).hu()
+    change = scan.hu() - put(scan, region, ramp(region, -50)).hu()
     index = np.indices(shape).reshape(3, -1)
     centroid = (index * change.ravel()).sum(axis=1) / change.sum()
     assert np.abs(centroid - index[:, mask.ravel()].mean(axis=1)).max() < 0.5
@@ -70,7 +74,7 @@ def test_only_voxels_within_4_mm_change(dtype: type, slope: float, intercept: fl
     mask = sphere(scan, 9)
     (region,) = regions(scan, mask)
     # A change that does not fade by itself.
-    result = paste(scan, region, background(region), np.full(region.ct.shape, 80, np.float32), seed=0)
+    result = put(scan, region, np.full(region.ct.shape, 80, np.float32))
     assert result.data.dtype == dtype
     changed = result.data != scan.data
     far = ndimage.distance_transform_edt(~mask, sampling=scan.spacing) > 4
@@ -82,7 +86,7 @@ def test_only_voxels_within_4_mm_change(dtype: type, slope: float, intercept: fl
 def test_no_change_asked_in_a_uniform_scan_changes_nothing() -> None:
     scan = Volume.from_array(np.full((60, 60, 24), 60, np.float32), LPS)
     (region,) = regions(scan, sphere(scan, 9))
-    result = paste(scan, region, background(region), np.zeros_like(region.ct), seed=0)
+    result = put(scan, region, np.zeros_like(region.ct))
     np.testing.assert_allclose(result.hu(), 60, atol=0.5)
 
 
@@ -90,7 +94,7 @@ def test_noise_goes_on_through_the_lesion_and_its_seam() -> None:
     scan = noisy((80, 80, 54), np.diag([0.8, 0.8, 1.2, 1.0]))
     mask = sphere(scan, 16)
     (region,) = regions(scan, mask)
-    change = paste(scan, region, background(region), np.zeros_like(region.ct), seed=0).hu()
+    change = put(scan, region, np.zeros_like(region.ct)).hu()
     away = ndimage.distance_transform_edt(~mask, sampling=scan.spacing)
     for part in (mask, (away > 0) & (away < 2), (away > 2) & (away < 4)):
         assert change[part].std() == pytest.approx(15, rel=0.1)
@@ -128,7 +132,7 @@ def test_a_lesion_may_be_cut_by_the_scans_edge(at: tuple[float, float, float]) -
     scan = noisy((60, 60, 24), LPS, sd=10)
     mask = sphere(scan, 10, at)
     (region,) = regions(scan, mask)
-    result = paste(scan, region, background(region), ramp(region, -60), seed=0)
+    result = put(scan, region, ramp(region, -60))
     assert result.hu()[mask].mean() == pytest.approx(100 - 60, abs=15)
 
 
@@ -140,7 +144,7 @@ def test_a_lesion_of_one_voxel_is_put_in(grid: str) -> None:
     mask[tuple(size // 2 for size in shape)] = True
     (region,) = regions(scan, mask)
     delta = np.full(region.ct.shape, -60, np.float32) * (region.depth > 0)
-    change = scan.hu() - paste(scan, region, background(region), delta, seed=0).hu()
+    change = scan.hu() - put(scan, region, delta).hu()
     assert change[mask] > 2
 
 
@@ -149,6 +153,6 @@ def test_two_lesions_one_after_the_other() -> None:
     first, second = sphere(scan, 8, (0.25, 0.5, 0.5)), sphere(scan, 8, (0.75, 0.5, 0.5))
     result = scan
     for hu, region in zip((-60, 70), regions(scan, first | second), strict=True):
-        result = paste(result, region, background(region), ramp(region, hu), seed=0)
+        result = put(result, region, ramp(region, hu))
     assert result.hu()[first].mean() == pytest.approx(40, abs=15)
     assert result.hu()[second].mean() == pytest.approx(170, abs=15)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from TextoMorphLib.analysis.attributes import Attributes, measure
-from TextoMorphLib.composite import paste
+from TextoMorphLib.composite import noise_around, paste
 from TextoMorphLib.lesions.kinds import Description
 from TextoMorphLib.region import Region
 from TextoMorphLib.training.backgrounds import Scan, background_crop, load_scans
@@ -52,7 +52,8 @@ def _measured(crop: np.ndarray, example: Example, description: Description) -> A
     everywhere = tuple(slice(0, size) for size in crop.shape)
     region = Region(crop, example.depth, np.eye(4), everywhere, example.depth > 0)
     scan = Volume.from_array(crop, np.eye(4))
-    made = paste(scan, region, example.background, example.render(description), example.seed)
+    covariance = noise_around(scan, region)
+    made = paste(scan, region, example.background, example.render(description), example.seed, covariance)
     return measure(crop, made.hu(), example.depth)
 
 

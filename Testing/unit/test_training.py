@@ -12,7 +12,7 @@ from torch import nn
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.networks import bundle
-from TextoMorphLib.training import train_autoencoder, train_diffusion
+from TextoMorphLib.training import train_autoencoder, train_diffusion, train_reader
 from TextoMorphLib.training.engine import flipped, place, random_description
 from TextoMorphLib.training.loop import LoopConfig, fit
 from TextoMorphLib.vocabulary import describe, find
@@ -34,10 +34,24 @@ steps = 4
 learning_rate = 1e-3
 seed = 1
 """
+READER = """
+[network]
+width = 16
+layers = 1
+[text]
+encoder = "minilm"
+count = 20
+[batch]
+count = 8
+[training]
+steps = 4
+learning_rate = 1e-3
+seed = 1
+"""
 DIFFUSION = """
 [model]
 name = "tried"
-defaults = { steps = 2, guidance = 1.0 }
+presets = { final = { steps = 2, guidance = 1.0 } }
 [data]
 train = ["ct.nii.gz"]
 [autoencoder]
@@ -46,9 +60,13 @@ weights = "autoencoder/autoencoder.safetensors"
 latent_channels = 4
 channels = [8, 8]
 residual_units = 1
+[reader]
+weights = "reader/reader.safetensors"
+[reader.network]
+width = 16
+layers = 1
 [network]
 latent_channels = 4
-text_width = 384
 channels = [16, 16]
 head_channels = 16
 [schedule]
@@ -58,7 +76,6 @@ name = "cosine"
 encoder = "minilm"
 [examples]
 pairs = { 48 = 3 }
-wordings = 2
 workers = 1
 [batch]
 odds = { 48 = 1.0 }
@@ -72,14 +89,13 @@ seed = 1
 """
 
 
-def test_autoencoder_then_diffusion_from_a_folder_of_cts(
-    phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("TextoMorphLib.training.cache.PAIRS", 3)
-    configs = {"autoencoder": AUTOENCODER, "diffusion": DIFFUSION}
+    configs = {"autoencoder": AUTOENCODER, "reader": READER, "diffusion": DIFFUSION}
     for name, text in configs.items():
         (tmp_path / f"{name}.toml").write_text(text)
     first = train_autoencoder.main(tmp_path / "autoencoder.toml", phantom_ct.parent, tmp_path / "autoencoder")
+    train_reader.main(tmp_path / "reader.toml", tmp_path / "reader")
     second = train_diffusion.main(tmp_path / "diffusion.toml", phantom_ct.parent, tmp_path / "diffusion")
     assert load_file(first)["linear_in.weight"].shape == (4, 1, 4, 4, 4)
     weights = load_file(second / "denoiser.safetensors")

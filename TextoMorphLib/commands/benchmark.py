@@ -9,6 +9,7 @@ import typer
 
 from TextoMorphLib import output
 from TextoMorphLib.commands import common
+from TextoMorphLib.request import check_preset
 
 app = typer.Typer(help="Measure a model: do words control the lesion, and how fast is it.")
 
@@ -21,25 +22,34 @@ def control(
     organ_mask: Annotated[Path, typer.Option("--organ-mask", metavar="FILE", help="The organ that lesions go in.")],
     model: common.Model = "starter",
     device: common.Device = "auto",
-    sizes: Annotated[str, typer.Option("--sizes", help="Diameters in mm, separated by commas.")] = "12,20,35",
-    sites: Annotated[int, typer.Option("--sites", min=1, help="Places for each size.")] = 4,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds for each place.")] = 2,
+    sizes: Annotated[str, typer.Option("--sizes", help="Diameters in mm, separated by commas.")] = "8,20,50",
+    sites: Annotated[int, typer.Option("--sites", min=1, help="Places for each size.")] = 8,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds for each place.")] = 3,
     steps: common.Steps = None,
     guidance: common.Guidance = None,
+    preset: common.Preset = "final",
+    parts: Annotated[
+        str, typer.Option("--parts", help="Some of: terms, paraphrases, negations, combined, diversity.")
+    ] = "terms,paraphrases,negations,combined,diversity",
     json: Json = None,
 ) -> None:
-    """Count how often opposite words come out opposite.
+    """Count how often words do what they say.
 
-    Same scan, mask and seed, two texts; each pair has the attribute that should differ. Prints a Markdown table.
+    Opposite words on the same scan, mask and seed must come out opposite: in terms, in wordings that no training text
+    had, and by negation. Amounts must lie in range, three attributes must hold together, seeds must differ. Prints
+    Markdown tables.
     """
     sizes_mm = _sizes(sizes)
+    check_preset(preset)
+    asked = _parts(parts)
     volume, organ = common.read_scan(ct, organ_mask)
     from TextoMorphLib.benchmarks import control as benchmark
     from TextoMorphLib.synthesis import Synthesizer
 
     synthesizer = Synthesizer.load(model, device)
     with common.progress("measuring control") as on_trial:
-        rows = benchmark.run(synthesizer, volume, organ, sizes_mm, sites, seeds, steps, guidance, on_trial)
+        settings = {"steps": steps, "guidance": guidance, "preset": preset}
+        rows = benchmark.run(synthesizer, volume, organ, sizes_mm, sites, seeds, settings, on_trial, asked)
     typer.echo(benchmark.table(rows))
     if json:
         output.write_bytes(json, output.to_json({"trials": rows}).encode())
@@ -64,11 +74,13 @@ def speed(
     device: common.Device = "auto",
     steps: common.Steps = None,
     guidance: common.Guidance = None,
+    preset: common.Preset = "final",
 ) -> None:
     """Time one tumour in a 96 mm region: warm, cold from the shell, and the memory it takes. Prints JSON."""
+    check_preset(preset)
     from TextoMorphLib.benchmarks import speed as benchmark
 
-    typer.echo(output.to_json(benchmark.run(model, device, steps, guidance)))
+    typer.echo(output.to_json(benchmark.run(model, device, steps, guidance, preset)))
 
 
 def _sizes(text: str) -> list[float]:
@@ -81,3 +93,13 @@ def _sizes(text: str) -> list[float]:
     if not all(4 <= size <= 150 for size in sizes):
         raise InputError(f"sizes '{text}' are out of range; use 4 to 150 mm")
     return sizes
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    from TextoMorphLib.errors import InputError
+
+    known = ("terms", "paraphrases", "negations", "combined", "diversity")
+    parts = tuple(part.strip() for part in text.split(","))
+    if unknown := [part for part in parts if part not in known]:
+        raise InputError(f"unknown part '{unknown[0]}'; use some of: {', '.join(known)}")
+    return parts

@@ -27,10 +27,11 @@ ResampleMask = Annotated[
 ]
 Organ = Annotated[str, typer.Option("--organ", help="liver, pancreas or kidney.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
-Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps. [default: the model's]")]
+Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps. [default: the preset's]")]
 Guidance = Annotated[
-    float | None, typer.Option("--guidance", help="How strongly the text steers. [default: the model's]")
+    float | None, typer.Option("--guidance", help="How strongly the text steers. [default: the preset's]")
 ]
+Preset = Annotated[str, typer.Option("--preset", help="preview (fastest) or final.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Model = Annotated[str, typer.Option("--model", help="A model's name (`textomorph models list`) or folder.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]

@@ -26,6 +26,7 @@ def generate(
     seed: common.Seed = 0,
     steps: common.Steps = None,
     guidance: common.Guidance = None,
+    preset: common.Preset = "final",
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
@@ -39,7 +40,7 @@ def generate(
     The new scan keeps the CT's grid, type and header; voxels over 4 mm outside the mask keep their very
     values. The report holds what was asked, what was measured, and all it takes to make the same again.
     """
-    job = Job(ct, mask, text, out, organ, seed, steps, guidance)
+    job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset)
     run(job, model, device, resample_mask=resample_mask, picture=picture, overwrite=overwrite)
 
 

@@ -28,6 +28,7 @@ class Job:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    preset: str = "final"
 
     def check(self, overwrite: bool = False) -> None:
         """Find what is cheap to find before any scan or model is read.
@@ -36,7 +37,7 @@ class Job:
             InputError: The first thing that is wrong.
         """
         output.check_image(self.output, inputs=(self.ct, self.mask), overwrite=overwrite)
-        check_settings(self.text, self.organ, self.seed, self.steps, self.guidance)
+        check_settings(self.text, self.organ, self.seed, self.steps, self.guidance, self.preset)
 
     def request(self, model: str) -> dict[str, Any]:
         """All that decides the result, as it stands in the report; equal requests give equal results."""
@@ -44,14 +45,17 @@ class Job:
         return {**plain, "model": model}
 
 
-def check_settings(text: str, organ: str, seed: int, steps: int | None, guidance: float | None) -> None:
+def check_settings(
+    text: str, organ: str, seed: int, steps: int | None, guidance: float | None, preset: str = "final"
+) -> None:
     """Check what steers a synthesis; the model knows what to do where steps or guidance are left out.
 
     Raises:
         InputError: The first thing that is wrong.
     """
-    from TextoMorphLib.request import check_request
+    from TextoMorphLib.request import check_preset, check_request
 
+    check_preset(preset)
     check_request(text, organ, seed, 1 if steps is None else steps, 1.0 if guidance is None else guidance)
 
 
@@ -82,6 +86,7 @@ def make(
         steps=job.steps,
         guidance=job.guidance,
         progress=step,
+        preset=job.preset,
     )
     report = {**synthesis.report, "request": job.request(model)}
     output.write_image(synthesis.volume, report, job.output, note=provenance(job.seed))

@@ -21,6 +21,7 @@ def preview(
     seed: common.Seed = 0,
     steps: common.Steps = None,
     guidance: common.Guidance = None,
+    preset: common.Preset = "preview",
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
@@ -33,7 +34,7 @@ def preview(
     output.check_figure(out, inputs=(ct, mask, texts), overwrite=overwrite)
     descriptions = [line.strip() for _, line in common.read_lines(texts)]
     for text in descriptions:
-        check_settings(text, organ, seed, steps, guidance)
+        check_settings(text, organ, seed, steps, guidance, preset)
     from TextoMorphLib import device as devices
 
     devices.resolve(device)
@@ -52,7 +53,7 @@ def preview(
                 return step(index * total + done, len(descriptions) * total)
 
             made = synthesizer.synthesize(
-                volume, where, text, organ=organ, seed=seed, steps=steps, guidance=guidance, progress=overall
+                volume, where, text, organ, seed, steps, guidance, progress=overall, preset=preset
             )
             contrast = ", ".join(f"{lesion['contrast_hu']:.0f} HU" for lesion in made.report["lesions"])
             variants.append((f"{text}\n{contrast}", view.cut(made.volume, "axial")))

@@ -29,16 +29,25 @@ def autoencoder(config: Config, data: Data, output: Output, resume: Resume = Fal
 
 
 @app.command()
+def reader(config: Config, output: Output, resume: Resume = False) -> None:
+    """Train the reader of texts; it needs no CTs."""
+    _check(config)
+    from TextoMorphLib.training import train_reader
+
+    typer.echo(f"wrote {train_reader.main(config, output, resume)}")
+
+
+@app.command()
 def diffusion(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
-    """Train the denoiser, which the text steers, on a trained autoencoder."""
+    """Train the denoiser, which the text steers, on a trained autoencoder and a trained reader."""
     _check(config, data)
     from TextoMorphLib.training import train_diffusion
 
     typer.echo(f"wrote {train_diffusion.main(config, data, output, resume)}")
 
 
-def _check(config: Path, data: Path) -> None:
+def _check(config: Path, data: Path | None = None) -> None:
     if not config.is_file():
         raise InputError(f"no such file: {config}; Resources/Training holds configurations to start from")
-    if not data.is_dir():
+    if data and not data.is_dir():
         raise InputError(f"no such folder: {data}; --data is the folder of the CTs to train on")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from TextoMorphLib.diffusion.schedule import Schedule
 
-Denoise = Callable[[Tensor, Tensor], Tensor]  # (noisy, time [B]) -> v
+Denoise = Callable[[Tensor, Tensor], Tensor]  # (noisy, time [B]) -> clean
 Progress = Callable[[int, int], object]  # (step, total); returning False cancels
 
 
@@ -17,7 +17,7 @@ def sample(denoise: Denoise, noise: Tensor, schedule: Schedule, steps: int, on_s
     """Solves the diffusion's ordinary differential equation from noise to a clean latent.
 
     Args:
-        denoise: Predicts v from a noisy latent and its time.
+        denoise: Estimates the clean latent from a noisy one and its time.
         noise: [B, C, x, y, z] standard normal noise; it alone decides the result.
         schedule: The noise schedule.
         steps: Number of looks, 1 to T.
@@ -31,7 +31,7 @@ def sample(denoise: Denoise, noise: Tensor, schedule: Schedule, steps: int, on_s
     latent, previous, previous_step = noise, None, 0.0
     for done, time in enumerate(times, start=1):
         now = torch.full((len(latent),), time, device=latent.device)
-        clean = schedule.clean(latent, denoise(latent, now), now)
+        clean = denoise(latent, now)
         if done == steps:
             on_step(done)
             return clean
@@ -51,7 +51,7 @@ def guided(denoise_batch: Callable[[Tensor, Tensor], Tensor], guidance: float) -
     """Classifier-free guidance: moves the prediction away from the one without text.
 
     Args:
-        denoise_batch: Predicts v for a batch of two: with text, then without.
+        denoise_batch: Estimates the clean latents of a batch of two: with text, then without.
         guidance: 1 follows the text as trained; above 1 exaggerates it.
 
     Returns:

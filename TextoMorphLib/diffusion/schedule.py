@@ -1,4 +1,4 @@
-"""The noise schedule: T = 200 steps, cosine (paper, section 3.2), and the identities of v-prediction."""
+"""The noise schedule: T = 200 steps, cosine (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -27,15 +27,10 @@ class Schedule:
         shape = (-1, 1, 1, 1, 1)
         return (self.alpha[index].view(shape).to(time.device), self.sigma[index].view(shape).to(time.device))
 
-    def noised(self, clean: Tensor, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """The noisy latent at `time` and the v that a denoiser should predict for it."""
+    def noised(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+        """The noisy latent at `time`."""
         alpha, sigma = self.levels(time)
-        return alpha * clean + sigma * noise, alpha * noise - sigma * clean
-
-    def clean(self, noisy: Tensor, v: Tensor, time: Tensor) -> Tensor:
-        """The one-step estimate of the clean latent (paper, Eq. 2)."""
-        alpha, sigma = self.levels(time)
-        return alpha * noisy - sigma * v
+        return alpha * clean + sigma * noise
 
     def spaced(self, steps: int) -> list[int]:
         """`steps` time steps from pure noise down, evenly spaced; the last leads to the clean latent."""

@@ -13,10 +13,11 @@ Description = dict[str, str]  # kind -> value; a kind left out has its default
 KINDS: dict[str, tuple[str, ...]] = {
     "density": ("default", "hypo", "iso", "hyper", "arterial"),
     "degree": ("plain", "mild", "marked"),
-    "content": ("solid", "cystic", "necrotic"),
+    "content": ("solid", "cystic", "necrotic", "haemorrhagic"),
     "texture": ("default", "homogeneous", "heterogeneous"),
     "margin": ("default", "well", "ill"),
     "wall": ("none", "walled"),
+    "septa": ("none", "septated"),
     "calcification": ("none", "present"),
 }
 
@@ -41,6 +42,10 @@ LEAST_HYPO_HU = -15.0  # unless a dark parenchyma would leave no contrast
 FLUID_HU = (1.0, 16.0)
 NECROSIS_HU = (8.0, 30.0)
 LEAST_NECROSIS_HU = -25.0  # core minus body
+CLOT_HU = (58.0, 78.0)
+LEAST_CLOT_HU = 28.0  # clot minus body
+SEPTA_HU = (-10.0, 15.0)  # relative to the parenchyma,
+LEAST_SEPTA_HU = (28.0, 45.0)  # and above the body
 WALL_HU = (25.0, 55.0)  # above the parenchyma
 LEAST_WALL_HU = (30.0, 60.0)  # and above the body
 CALCIUM_SHARE = 0.008  # of a lesion's volume, about, at the least
@@ -58,6 +63,8 @@ class Lesion:
         rim_hu: Wall minus body; 0 for none. A wall enhances more than the parenchyma around it, too.
         rim_mm: Thickness of the wall.
         core_hu: Core minus body; 0 for none.
+        clots_hu: Clots minus body; 0 for none.
+        septa_hu: Septa minus body; 0 for none.
         core_fraction: Radius of a ball of the core's volume, relative to that of one of the lesion's.
         calcifications: Their number.
         calcification_hu: HU of calcium.
@@ -72,6 +79,8 @@ class Lesion:
     rim_mm: float
     core_hu: float
     core_fraction: float
+    clots_hu: float
+    septa_hu: float
     calcifications: int
     calcification_hu: float
     calcification_mm: float
@@ -124,6 +133,12 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         rim_mm=min(number("thickness", 2.0, 3.2), 0.22 * diameter_mm),
         core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
+        clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU)
+        if content == "haemorrhagic"
+        else 0.0,
+        septa_hu=max(number("septa", *SEPTA_HU) - density, number("least septa", *LEAST_SEPTA_HU))
+        if kind["septa"] == "septated"
+        else 0.0,
         calcifications=count if kind["calcification"] == "present" else 0,
         calcification_hu=number("calcium", 400, 850),
         calcification_mm=min(max(number("speck", 2.8, 4.5), enough_mm), 8.0),

@@ -36,6 +36,7 @@ class Autoencoder(nn.Module):
         clip_hu: tuple[float, float] = (-400.0, 800.0),
     ) -> None:
         super().__init__()
+        self.latent_channels = latent_channels
         self.window_hu, self.clip_hu = tuple(window_hu), tuple(clip_hu)
         shared: dict[str, Any] = dict(
             spatial_dims=3,

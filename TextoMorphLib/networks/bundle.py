@@ -1,6 +1,6 @@
 """The model bundle: a folder that holds all a model is, verified before any of it is used.
 
-config.json            architecture, intensity window, schedule, text encoder, default steps and guidance
+config.json            architecture, intensity window, schedule, text encoder, steps and guidance of each preset
 *.safetensors          the weights, half precision
 manifest.json          SHA-256 of each other file
 MODEL_CARD.md          data, training, measured results, limits
@@ -23,8 +23,9 @@ from TextoMorphLib import paths
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.networks.autoencoder import Autoencoder
 from TextoMorphLib.networks.denoiser import Denoiser
+from TextoMorphLib.networks.reader import Reader
 
-WEIGHTS = ("autoencoder", "denoiser")
+WEIGHTS = ("autoencoder", "reader", "denoiser")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Bundle:
         config: What `config.json` says.
         sha256: SHA-256 of `manifest.json`, which covers every other file: the model's fingerprint.
         autoencoder: Frozen, float32.
+        reader: Frozen, float32.
         denoiser: Frozen, float32.
     """
 
@@ -43,12 +45,17 @@ class Bundle:
     config: dict[str, Any]
     sha256: str
     autoencoder: Autoencoder
+    reader: Reader
     denoiser: Denoiser
 
     @property
     def name(self) -> str:
         """The model's name."""
         return str(self.config["name"])
+
+    def preset(self, name: str) -> dict[str, float]:
+        """Steps and guidance of a preset, "preview" or "final"."""
+        return dict(self.config["presets"][name])
 
 
 def find(name: str) -> Path:
@@ -107,8 +114,9 @@ def load(name: str) -> Bundle:
     folder = find(name)
     fingerprint = verify(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    autoencoder, denoiser = Autoencoder(**config["autoencoder"]), Denoiser(**config["denoiser"])
-    for part, network in zip(WEIGHTS, (autoencoder, denoiser), strict=True):
+    autoencoder, reader = Autoencoder(**config["autoencoder"]), Reader(**config["reader"])
+    denoiser = Denoiser(reader.size, **config["denoiser"])
+    for part, network in zip(WEIGHTS, (autoencoder, reader, denoiser), strict=True):
         try:
             weights = load_file(folder / f"{part}.safetensors")
             network.load_state_dict({key: value.float() for key, value in weights.items()})
@@ -118,7 +126,7 @@ def load(name: str) -> Bundle:
                 f"model {folder}: {part}.safetensors cannot be used ({reason}); install it again"
             ) from None
         network.eval().requires_grad_(False)
-    return Bundle(folder, config, fingerprint, autoencoder, denoiser)
+    return Bundle(folder, config, fingerprint, autoencoder, reader, denoiser)
 
 
 def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], card: str) -> None:
@@ -127,7 +135,7 @@ def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], c
     Args:
         folder: Made if it is not there.
         config: Goes to `config.json`.
-        networks: "autoencoder" and "denoiser".
+        networks: "autoencoder", "reader" and "denoiser".
         card: Text of `MODEL_CARD.md`.
     """
     folder.mkdir(parents=True, exist_ok=True)

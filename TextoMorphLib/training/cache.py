@@ -1,8 +1,8 @@
 """Rendered examples as latents on disk: made once, in parallel, and read many times while the denoiser trains.
 
-A shard holds a few hundred pairs of one crop size. Each pair is one place under two descriptions that differ in one
-kind, with several wordings of each. Shards are written whole or not at all, so that an interrupted run goes on where
-it was.
+A shard holds a few dozen pairs of one crop size. Each pair is one place, with the noise that its lesions are made of,
+under two descriptions that differ in one kind. Shards are written whole or not at all, so that an interrupted run goes
+on where it was.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from TextoMorphLib.device import autocast
+from TextoMorphLib.lesions.kinds import Description
 from TextoMorphLib.networks.autoencoder import Autoencoder
 from TextoMorphLib.networks.denoiser import depth_channels
-from TextoMorphLib.training import captions
 from TextoMorphLib.training.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.training.engine import flipped, place, random_description
 
@@ -41,7 +41,6 @@ class Shards:
         data: Folder of the CTs.
         names: Their file names.
         folder: Where the shards go.
-        wordings: Texts for each description.
         seed: With a shard's size and number, it decides all that is in it.
     """
 
@@ -50,7 +49,6 @@ class Shards:
     data: Path
     names: list[str]
     folder: Path
-    wordings: int
     seed: int
 
     def path(self, size: int, number: int) -> Path:
@@ -92,21 +90,21 @@ def _make_shard(job: tuple[int, int]) -> None:
     shards, scans, network = _worker
     size, number = job
     rng = np.random.default_rng([shards.seed, size, number])
-    pairs = [_pair(scans, network, size, shards.wordings, rng) for _ in range(PAIRS)]
+    pairs = [_pair(scans, network, size, rng) for _ in range(PAIRS)]
     tensors = {key: torch.stack([tensor[key] for tensor, _ in pairs]) for key in pairs[0][0]}
-    texts = json.dumps([words for _, words in pairs])
+    said = json.dumps([descriptions for _, descriptions in pairs])
     path = shards.path(size, number)
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, {"texts": texts})
+    save_file(tensors, partial, {"descriptions": said})
     os.replace(partial, path)
 
 
 @torch.inference_mode()
 def _pair(
-    scans: list[Scan], network: Autoencoder, size: int, wordings: int, rng: np.random.Generator
-) -> tuple[dict[str, Tensor], list[list[str]]]:
-    """The latents of one place under two descriptions, and their texts."""
-    example = place(background_crop(scans, size, rng), rng)
+    scans: list[Scan], network: Autoencoder, size: int, rng: np.random.Generator
+) -> tuple[dict[str, Tensor], tuple[Description, Description]]:
+    """The latents of one place under two descriptions."""
+    example = place(background_crop(scans, size, rng), rng, network.latent_channels)
     one = random_description(rng)
     descriptions = (one, flipped(one, rng))
     images = [example.background, *(example.background + example.render(d) for d in descriptions)]
@@ -116,16 +114,17 @@ def _pair(
         "filled": latents[0].half(),
         "lesions": (latents[1:] - latents[0]).half(),  # [2, C, x, y, z]
         "depth": depth_channels(torch.from_numpy(example.depth)[None, None])[0].half(),
+        "noise": torch.from_numpy(example.noise).half(),
     }
-    return tensors, [[captions.write(d, rng) for _ in range(wordings)] for d in descriptions]
+    return tensors, descriptions
 
 
-def read(shards: Shards, size: int, pairs: int) -> tuple[dict[str, Tensor], list[list[list[str]]]]:
-    """All pairs of one size: their tensors, stacked, and their texts [pair][description][wording]."""
-    parts, texts = [], []
+def read(shards: Shards, size: int, pairs: int) -> tuple[dict[str, Tensor], list[tuple[Description, Description]]]:
+    """All pairs of one size: their tensors, stacked, and their descriptions."""
+    parts, descriptions = [], []
     for number in range(-(-pairs // PAIRS)):
         path = shards.path(size, number)
         parts.append(load_file(path))
         with safe_open(path, "pt") as file:
-            texts += json.loads(file.metadata()["texts"])
-    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}, texts
+            descriptions += json.loads(file.metadata()["descriptions"])
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}, descriptions

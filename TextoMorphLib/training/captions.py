@@ -22,11 +22,14 @@ from TextoMorphLib.paths import resources
 from TextoMorphLib.vocabulary import Term
 
 TYPING_ERRORS = 0.05  # share of texts with one
+# How often a default is said by what it is not, "no calcification", and which values are denied then.
 DENIALS = {
-    "wall": 0.07,
-    "calcification": 0.08,
-    "content": 0.06,
-}  # how often a default is said: "no calcification"
+    "wall": (0.07, ("walled",)),
+    "calcification": (0.08, ("present",)),
+    "content": (0.06, ("cystic", "necrotic", "haemorrhagic")),
+    "septa": (0.05, ("septated",)),
+    "density": (0.08, ("hyper", "arterial")),
+}
 OPPOSITES = {"margin": ("well", "ill"), "texture": ("homogeneous", "heterogeneous")}
 OPPOSITE_DENIED = 0.06  # how often "well-defined" becomes "not ill-defined"
 SOLID_SAID = 0.08  # how often the default content is named
@@ -161,8 +164,8 @@ class _Writer:
             getattr(said, part).append(wording)
 
     def deny_defaults(self, said: _Said, description: Description) -> None:
-        for kind, odds in DENIALS.items():
-            default, *others = KINDS[kind]
+        for kind, (odds, others) in DENIALS.items():
+            default = KINDS[kind][0]
             if description.get(kind, default) == default and self.chance(odds):
                 self.deny(said, kind, self.pick(others))
 

@@ -15,6 +15,7 @@ from TextoMorphLib.composite import background
 from TextoMorphLib.lesions.kinds import KINDS, Description, draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
+from TextoMorphLib.networks.autoencoder import STRIDE
 from TextoMorphLib.region import Region
 from TextoMorphLib.tissue import parenchyma_hu
 
@@ -24,10 +25,11 @@ CONTEXT_MM = 12.0
 FREQUENCY: dict[str, dict[str, float]] = {
     "density": {"default": 0.34, "hypo": 0.24, "iso": 0.08, "hyper": 0.2, "arterial": 0.14},
     "degree": {"plain": 0.6, "mild": 0.2, "marked": 0.2},
-    "content": {"solid": 0.62, "cystic": 0.18, "necrotic": 0.2},
+    "content": {"solid": 0.56, "cystic": 0.18, "necrotic": 0.17, "haemorrhagic": 0.09},
     "texture": {"default": 0.56, "homogeneous": 0.18, "heterogeneous": 0.26},
     "margin": {"default": 0.48, "well": 0.26, "ill": 0.26},
     "wall": {"none": 0.74, "walled": 0.26},
+    "septa": {"none": 0.86, "septated": 0.14},
     "calcification": {"none": 0.74, "present": 0.26},
 }
 
@@ -41,7 +43,11 @@ class Example:
         depth: Signed distance to the mask's border, mm.
         diameter_mm: The mask's.
         parenchyma: HU.
-        seed: Decides the lesion's numbers within their kinds' ranges, and its random fields.
+        seed: Decides the lesion's numbers within their kinds' ranges.
+        noise: [C, X/4, Y/4, Z/4] standard normal: the latent noise that the diffusion starts from, and that the
+            lesion's random fields are made of. A coupling of data and noise that keeps the sampler's paths straight,
+            so that few steps are enough (Albergo et al., 2023, "Stochastic interpolants with data-dependent
+            couplings").
     """
 
     background: np.ndarray
@@ -49,19 +55,21 @@ class Example:
     diameter_mm: float
     parenchyma: float
     seed: int
+    noise: np.ndarray
 
     def render(self, description: Description) -> np.ndarray:
         """The lesion minus the background in HU, noise free; descriptions that agree in a kind share its numbers."""
         lesion = draw(description, self.parenchyma, self.diameter_mm, self.seed)
-        return render(self.depth, lesion, self.parenchyma, self.seed)
+        return render(self.depth, lesion, self.parenchyma, self.noise)
 
 
-def place(crop: np.ndarray, rng: np.random.Generator) -> Example:
+def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8) -> Example:
     """Chooses a mask in a crop; its centre lies near the crop's, its size leaves room for the surroundings.
 
     Args:
         crop: HU on a 1 mm grid, a cube.
         rng: Source of randomness.
+        latent_channels: Of the noise.
     """
     largest = len(crop) - 2 * CONTEXT_MM
     diameter = float(np.exp(rng.uniform(np.log(max(5.0, largest / 4)), np.log(largest))))
@@ -69,7 +77,8 @@ def place(crop: np.ndarray, rng: np.random.Generator) -> Example:
     whole = tuple(slice(0, n) for n in crop.shape)
     region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]
     seed = int(rng.integers(2**31))
-    return Example(background(region), depth, diameter, parenchyma_hu(crop, depth), seed)
+    noise = rng.standard_normal((latent_channels, *(size // STRIDE for size in crop.shape)), dtype=np.float32)
+    return Example(background(region), depth, diameter, parenchyma_hu(crop, depth), seed, noise)
 
 
 def random_description(rng: np.random.Generator) -> Description:

@@ -13,39 +13,28 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from TextoMorphLib.diffusion.schedule import Schedule
+from TextoMorphLib.lesions.kinds import KINDS
 from TextoMorphLib.networks import bundle
 from TextoMorphLib.networks.autoencoder import Autoencoder
 from TextoMorphLib.networks.denoiser import Denoiser
+from TextoMorphLib.networks.reader import Reader
 from TextoMorphLib.text import encoder as text_encoder
 from TextoMorphLib.training import cache
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 
 OUTSIDE_WEIGHT = 0.05  # of the loss where the composite takes nothing from the model
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Encoded texts, packed: most are much shorter than the encoder's window."""
-
-    hidden: list[Tensor]
-    pooled: Tensor
-    length: int
-
-    def take(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """The padded tokens [B, L, W] and sentence vectors [B, W] of some texts."""
-        padded = torch.zeros(len(rows), self.length, self.pooled.shape[1])
-        for row, index in enumerate(rows):
-            tokens = self.hidden[index]
-            padded[row, : len(tokens)] = tokens
-        return padded, self.pooled[rows].float()
+# Losses are relative to what is to be learnt, so that faint attributes (a margin's width) count as much as strong ones
+# (calcium); these keep the quotients finite, in units of the latent's variance.
+LEAST_POWER, LEAST_CHANGE = 0.3, 0.1
+MOST_UNSURE = 0.15  # a reader is never quite sure; how much of its probability may go to other values
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of one crop size, and where their texts are: [pair, description, wording]."""
+    """All pairs of one crop size, and what the reader makes of their texts: said [N, 2, concepts]."""
 
     tensors: dict[str, Tensor]
-    rows: np.ndarray
+    said: Tensor
 
 
 def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
@@ -69,20 +58,21 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         data=data,
         names=settings["data"]["train"],
         folder=output / "examples",
-        wordings=examples["wordings"],
         seed=settings["training"]["seed"],
     )
     process = PartialState()
     with process.main_process_first():  # the others find the examples made
         cache.make(shards, counts, examples["workers"])
-    sizes, texts = _read(shards, counts, settings["text"]["encoder"])
-    network = Denoiser(**settings["network"])
+    reader = Reader(KINDS, **settings["reader"]["network"])
+    reader.load_state_dict(load_file((config.parent / settings["reader"]["weights"]).resolve()))
+    sizes = {size: _read(shards, size, pairs, reader) for size, pairs in counts.items()}
+    network = Denoiser(reader.size, **settings["network"])
     network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
     schedule = Schedule(**settings["schedule"])
     batch = settings["batch"]
 
     def draw(rng: np.random.Generator) -> Batch:
-        return draw_pairs(sizes, texts, batch, network.latent_scale, rng)
+        return draw_pairs(sizes, batch, network.latent_scale, rng)
 
     def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
         return paired_losses(model, schedule, drawn, batch["text_dropout"], batch["contrast"])
@@ -93,7 +83,8 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         return folder
     autoencoder = Autoencoder(**settings["autoencoder"]["network"])
     autoencoder.load_state_dict(load_file(shards.weights))
-    bundle.save(folder, bundle_config(settings), {"autoencoder": autoencoder, "denoiser": average}, _card(settings))
+    networks = {"autoencoder": autoencoder, "reader": reader, "denoiser": average}
+    bundle.save(folder, bundle_config(settings), networks, _card(settings))
     return folder
 
 
@@ -104,10 +95,11 @@ def bundle_config(settings: dict[str, Any]) -> dict[str, Any]:
         "name": settings["model"]["name"],
         "spacing_mm": 1.0,
         "autoencoder": settings["autoencoder"]["network"],
+        "reader": {"kinds": {kind: list(values) for kind, values in KINDS.items()}, **settings["reader"]["network"]},
         "denoiser": settings["network"],
         "schedule": settings["schedule"],
         "text_encoder": {"name": text.name, "sha256": text.sha256},
-        "defaults": settings["model"]["defaults"],
+        "presets": settings["model"]["presets"],
     }
 
 
@@ -128,40 +120,39 @@ Results: none measured yet; see `textomorph benchmark control --help`.
 """
 
 
-def draw_pairs(
-    sizes: dict[int, Pairs], texts: Texts, batch: dict[str, Any], scale: Tensor, rng: np.random.Generator
-) -> Batch:
+def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rng: np.random.Generator) -> Batch:
     """A batch of pairs of one crop size; both of a pair follow each other in the second axis.
 
     Returns:
-        lesion [N, 2, C, x, y, z], place [N, C + 4, x, y, z], weight [N, 1, x, y, z], and of the texts
-        hidden [N, 2, L, W] and pooled [N, 2, W].
+        lesion [N, 2, C, x, y, z], noise [N, C, x, y, z], place [N, C + 4, x, y, z], weight [N, 1, x, y, z] and
+        said [N, 2, concepts].
     """
     odds = np.array([batch["odds"][str(size)] for size in sizes], float)
     size = list(sizes)[rng.choice(len(odds), p=odds / odds.sum())]
     pairs, count = sizes[size], batch["count"][str(size)]
-    index = rng.integers(len(pairs.rows), size=count)
-    wording = rng.integers(pairs.rows.shape[2], size=(count, 2))
-    rows = pairs.rows[index[:, None], np.arange(2), wording]
-    hidden, pooled = texts.take(rows.ravel())
+    index = rng.integers(len(pairs.said), size=count)
     depth = pairs.tensors["depth"][index].float()
     near = (depth[:, 1:2] > -0.5).float()  # within 4 mm of the mask
+    said = pairs.said[index]
+    unsure = torch.from_numpy(rng.uniform(0, MOST_UNSURE, (count, 1, 1)).astype(np.float32))
+    other = pairs.said[rng.integers(len(pairs.said), size=count)][:, :1]
     return {
         "lesion": pairs.tensors["lesions"][index].float() / scale,
+        "noise": pairs.tensors["noise"][index].float(),
         "place": torch.cat([pairs.tensors["filled"][index].float(), depth], 1),
         "weight": near + OUTSIDE_WEIGHT * (1 - near),
-        "hidden": hidden.unflatten(0, (count, 2)),
-        "pooled": pooled.unflatten(0, (count, 2)),
+        "said": said + unsure * (other - said),
     }
 
 
 def paired_losses(
     model: nn.Module, schedule: Schedule, batch: Batch, text_dropout: float, contrast: float
 ) -> dict[str, Tensor]:
-    """The latent diffusion loss (paper, Eq. 1) of both of each pair, and the loss of their difference.
+    """The latent diffusion loss (paper, Eq. 1) of both of each pair, on the clean latent, and that of their difference.
 
     Both see the same noise at the same time, so that the difference of the predictions is what the words did; its
-    error, counted `contrast` times extra, is the push between texts on one scan (paper, section 3.3).
+    error, counted `contrast` times extra, is the push between texts on one scan (paper, section 3.3). The noise is
+    the one that the lesions' random fields are made of.
 
     Args:
         model: The denoiser.
@@ -175,44 +166,33 @@ def paired_losses(
     # Noisy times are drawn more often: there the words decide, later the latent itself shows what to draw.
     time = (schedule.timesteps * (1 - torch.rand(count, device=lesion.device).square())).long()
     time = time.clamp(max=schedule.timesteps - 1)
-    noise = torch.randn_like(lesion[:, 0])
+    noise = batch["noise"]
     kept = (torch.rand(count, device=lesion.device) >= text_dropout).float()
-    noisy, wanted = zip(*(schedule.noised(lesion[:, i], noise, time) for i in (0, 1)), strict=True)
-    predicted = model(
-        torch.cat(noisy),
+    clean = lesion.transpose(0, 1).flatten(0, 1)
+    estimate = model(
+        schedule.noised(clean, noise.repeat(2, 1, 1, 1, 1), time.repeat(2)),
         time.repeat(2),
         batch["place"].repeat(2, 1, 1, 1, 1),
-        torch.cat([batch["hidden"][:, i] * kept[:, None, None] for i in (0, 1)]),
-        torch.cat([batch["pooled"][:, i] * kept[:, None] for i in (0, 1)]),
+        torch.cat([batch["said"][:, i] * kept[:, None] for i in (0, 1)]),
     ).float()
-    error = (predicted - torch.cat(wanted)).unflatten(0, (2, count))
-    weight = batch["weight"] / batch["weight"].mean(dim=(1, 2, 3, 4), keepdim=True)
+    error = (estimate - clean).unflatten(0, (2, count))
+    weight = batch["weight"] / batch["weight"].sum(dim=(1, 2, 3, 4), keepdim=True)
 
-    def mean(square: Tensor) -> Tensor:
-        return (square * weight).mean()
+    def power(values: Tensor) -> Tensor:
+        """[N]: the weighted mean square of each pair."""
+        return (values.square() * weight).sum(dim=(1, 2, 3, 4)) / values.shape[1]
 
-    diffusion = mean(error.square().mean(0))
-    difference = mean((error[0] - error[1]).square() * kept.view(-1, 1, 1, 1, 1))
+    size = (power(lesion[:, 0]) + power(lesion[:, 1])) / 2
+    diffusion = ((power(error[0]) + power(error[1])) / 2 / (size + LEAST_POWER)).mean()
+    change = power(lesion[:, 0] - lesion[:, 1])
+    difference = (kept * power(error[0] - error[1]) / (change + LEAST_CHANGE)).mean()
     return {"loss": diffusion + contrast * difference, "diffusion": diffusion, "difference": difference}
 
 
-def _read(shards: cache.Shards, counts: dict[int, int], encoder: str) -> tuple[dict[int, Pairs], Texts]:
-    """Everything in memory: latents as they are on disk, each distinct text encoded once."""
-    sizes: dict[int, Pairs] = {}
-    row: dict[str, int] = {}
-    for size, pairs in counts.items():
-        tensors, texts = cache.read(shards, size, pairs)
-        rows = np.array([[[row.setdefault(t, len(row)) for t in words] for words in pair] for pair in texts])
-        sizes[size] = Pairs(tensors, rows)
-    encode = text_encoder.load(encoder)
-    hidden: list[Tensor] = []
-    pooled: list[Tensor] = []
-    words = list(row)
-    for start in range(0, len(words), 256):
-        tokens = encode.encode(words[start : start + 256])
-        hidden += [h[m].half() for h, m in zip(tokens.hidden, tokens.mask, strict=True)]
-        pooled.append(tokens.pooled)
-    return sizes, Texts(hidden, torch.cat(pooled), encode.length)
+def _read(shards: cache.Shards, size: int, pairs: int, reader: Reader) -> Pairs:
+    """All pairs of a size in memory; latents as they are on disk."""
+    tensors, descriptions = cache.read(shards, size, pairs)
+    return Pairs(tensors, torch.stack([reader.vectors(both) for both in descriptions]))
 
 
 def _scale(tensors: list[dict[str, Tensor]]) -> Tensor:
