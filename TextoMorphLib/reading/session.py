@@ -71,7 +71,8 @@ class Session:
         self.answers: list[Answer] = list(self._file.answers)
         self._again = False  # the reader has gone back to the last answered case
         self._clock = clock
-        self._shown: float | None = None
+        self._shown: float | None = None  # when the running look began
+        self._spent = 0.0  # seconds of looks before it
 
     def __enter__(self) -> Session:
         return self
@@ -140,7 +141,7 @@ class Session:
             raise InputError("no case is shown")
         name = self.order[self.position]
         check_answer(call, confidence, terms, comment, self.study.cases[name].terms)
-        before = self.answers[-1].seconds if self._again else 0.0
+        before = self._spent + (self.answers[-1].seconds if self._again else 0.0)
         answer = Answer(
             position=self.position,
             case=name,
@@ -156,7 +157,7 @@ class Session:
         if self._again:
             self.answers.pop()
         self.answers.append(answer)
-        self._again, self._shown = False, None
+        self._again, self._shown, self._spent = False, None, 0.0
         return answer
 
     def back(self) -> None:
@@ -167,4 +168,10 @@ class Session:
         """
         if not self.can_go_back:
             raise InputError("only the case right before this one can be answered again")
-        self._again, self._shown = True, None
+        self._again, self._shown, self._spent = True, None, 0.0
+
+    def pause(self) -> None:
+        """Stop the clock until the case is shown again: the reader looks away."""
+        if self._shown is not None:
+            self._spent += self._clock() - self._shown
+            self._shown = None
