@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -212,8 +213,8 @@ def report(scores: Scores) -> str:
         f"<p>{study['cases']} cases. Answered: {html.escape(progress)}. "
         f"Study {study['id']}; the key's SHA-256, fixed before the reading: <code>{study['key_sha256']}</code>.</p>",
         "<p class='note'>The error rate is the share of wrong calls on a method's tumours and their real twins "
-        "together; 50% means that the readers could not tell them apart. Tables and plots use first looks; repeated cases serve "
-        "the agreement within readers alone. Intervals are 95%.</p>",
+        "together; 50% means that the readers could not tell them apart. Tables and plots use first looks; repeated "
+        "cases serve the agreement within readers alone. Intervals are 95%.</p>",
         *_section("Error rates by organ and size (mm)", error_table(scores), _note_wilson(), _plot_errors(scores)),
         f"<p class='note'>{html.escape(NO_PAPER)}</p>",
         *_section("Which way the errors go", wrong_table(scores), "Wilson intervals; readings count as independent."),
@@ -291,7 +292,7 @@ def _figure(width: float, height: float) -> Any:
 def _svg(figure: Any) -> str:
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
-    text = file.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
     return text[text.index("<svg") :]
 
 

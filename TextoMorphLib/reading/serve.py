@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "TextoMorph", ""
     timeout = 30
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         found = self._place()
         if found is None:
             return self._send(HTTPStatus.NOT_FOUND, b"Please open the whole link that you were given.", "text/plain")
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json(HTTPStatus.CONFLICT, {"error": str(error)})
         return self._send(HTTPStatus.OK, content, "application/octet-stream")
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         found = self._place()
         length = (
             int(self.headers.get("Content-Length") or 0)
