@@ -23,7 +23,7 @@ from TextoMorphLib.reading.study import Study
 from TextoMorphLib.volume import Volume
 
 READERS = {"simulated-1": 0.3, "simulated-2": 0.8, "simulated-3": 1.3}  # how far apart real and synthetic look to each
-SITES = (("liver", 12.0), ("kidney", 14.0), ("liver", 30.0), ("pancreas", 12.0), ("liver", 56.0), ("kidney", 26.0))
+SITES = (("liver", 12.0), ("kidney", 14.0), ("liver", 26.0), ("pancreas", 12.0), ("kidney", 22.0), ("liver", 52.0))
 TEXTS = {
     "liver": ("hypoattenuating, ill-defined metastasis", "well-defined cyst with a thin wall", "heterogeneous mass"),
     "kidney": ("cystic, well-defined lesion", "hyperattenuating, heterogeneous mass"),
