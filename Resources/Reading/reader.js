@@ -65,6 +65,7 @@ async function show(next) {
   refresh();
   const [ct, mask] = await Promise.all([voxels("ct", Int16Array), voxels("mask", Uint8Array)]);
   viewer.show(ct, mask, state.shape, state.spacing, state.window);
+  find("views").dataset.shown = state.position + 1;
 }
 
 function refresh() {

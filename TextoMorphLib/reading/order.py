@@ -49,8 +49,8 @@ def draw_order(
             turn += 1
     order: list[str] = []
     owner: list[int] = []
-    for part, shows in zip(parts, member, strict=True):
-        waiting = _spread(part, strata, rng)
+    for own, shows in zip(parts, member, strict=True):
+        waiting = _spread(own, strata, rng)
         while waiting:
             recent = set(owner[max(len(owner) - apart + 1, 0) :]) if apart > 1 else set()
             chosen = next((index for index in waiting if index not in recent), None)

@@ -116,8 +116,8 @@ def _sampled(image: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...], beyo
 
 
 def _check_fits(mask: np.ndarray, ct: Volume, where: np.ndarray, frame: Frame) -> None:
-    extent = [(part.stop - part.start) for part in tight_box(where)] * np.array(frame.spacing_mm)
-    size = np.max([(part.stop - part.start) for part in tight_box(mask)] * ct.spacing)
+    extent = np.array([part.stop - part.start for part in tight_box(where)]) * frame.spacing_mm
+    size = np.max(np.array([part.stop - part.start for part in tight_box(mask)]) * ct.spacing)
     if (extent + 2 * LEAST_AROUND_MM > frame.field_mm).any():
         shown = " x ".join(f"{mm:g}" for mm in frame.field_mm)
         raise InputError(f"the lesion is {size:.0f} mm long and does not fit into the field of {shown} mm; use --field")

@@ -20,6 +20,7 @@ from TextoMorphLib.reading.study import SIZES
 from TextoMorphLib.reading.table import REAL
 
 Scores = Mapping[str, Any]
+MOST_COLUMNS = 8
 SIZE_NAMES = {SIZES[0]: "d < 20", SIZES[1]: "20 ≤ d < 50", SIZES[2]: "d ≥ 50", ALL: "all"}
 NO_PAPER = (
     "The paper's own figures for DiffTumor and TextoMorph (its Table 1) are not printed beside these: no copy of that "
@@ -198,7 +199,8 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; }
-th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: left; vertical-align: top; }
+th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: left; vertical-align: top;
+  white-space: pre-line; }
 th { background: #f3f5f8; } td { font-variant-numeric: tabular-nums; }
 p.note { color: #57606a; font-size: 13px; max-width: 52rem; } svg { max-width: 100%; height: auto; }
 """
@@ -262,6 +264,8 @@ def _section(title: str, table: Table, note: str = "", plot: str = "") -> list[s
     heads, rows = table
 
     def cells(kind: str, values: Iterable[str]) -> str:
+        if len(heads) > MOST_COLUMNS:  # narrow columns: the value, its interval and the count below each other
+            values = [value.replace(" (", "\n(").replace("), ", ")\n").replace(", ", "\n") for value in values]
         return "".join(f"<{kind}>{html.escape(value)}</{kind}>" for value in values)
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)

@@ -16,6 +16,7 @@ from TextoMorphLib.reading.answers import Answer, read_answers
 from TextoMorphLib.reading.statistics import Interval
 from TextoMorphLib.reading.study import SIZES, Study, size_class
 from TextoMorphLib.reading.table import REAL
+from TextoMorphLib.vocabulary import ORGANS
 
 ALL = "all"
 DIFFERENCES = (0.05, 0.1, 0.15, 0.2)  # in error rate, for which the cases needed are told
@@ -81,7 +82,7 @@ def score(folder: Path, key: Path | None = None) -> dict[str, Any]:
         raise InputError("nobody has read a case yet; nothing to score")
     first = [reading for reading in readings if not reading.repeat]
     methods = sorted({reading.source for reading in first if reading.synthetic})
-    organs = list(dict.fromkeys(case.organ for case in study.cases.values()))
+    organs = [organ for organ in ORGANS if any(case.organ == organ for case in study.cases.values())]
     return {
         "study": {"id": study.id, "title": study.title, "key_sha256": study.key_sha256, "cases": len(study.cases)},
         "readers": {
@@ -209,9 +210,11 @@ def _comparisons(readings: Sequence[Reading], methods: Sequence[str]) -> list[di
             if len(pairs) < 2:
                 continue
             differences = np.array([[wrong[one, r, p] - wrong[other, r, p] for p in pairs] for r in readers])
-            interval = statistics.over_readers_and_cases(
-                lambda kept, d=differences: d[:, kept].mean(axis=1), len(pairs), null=0.0
-            )
+
+            def means(kept: np.ndarray, differences: np.ndarray = differences) -> np.ndarray:
+                return np.asarray(differences[:, kept].mean(axis=1))
+
+            interval = statistics.over_readers_and_cases(means, len(pairs), null=0.0)
             deviation = float(differences.mean(axis=0).std(ddof=1))
             found.append(
                 {

@@ -122,7 +122,7 @@ def agreement_within(first: Array, second: Array) -> Interval:
     if (table.sum(0) * table.sum(1)).sum() == table.sum() ** 2:
         return Interval(math.nan, math.nan, math.nan)
     found = statsmodels("stats.inter_rater").cohens_kappa(table)
-    return Interval(float(found.kappa), float(found.kappa_low), float(found.kappa_upp))
+    return Interval(float(found.kappa), max(float(found.kappa_low), -1.0), min(float(found.kappa_upp), 1.0))
 
 
 def cases_needed(difference: float, deviation: float, power: float = 0.8) -> int | None:
