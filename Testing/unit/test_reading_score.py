@@ -177,7 +177,7 @@ def test_export_writes_everything_into_one_page(by_hand: tuple[Study, dict], tmp
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("<svg") == 4
     assert study.key_sha256 in page
-    assert "liver, 20 ≤ d &lt; 50" in page
+    assert "liver\n20 ≤ d &lt; 50" in page
     outside = page.replace("http://www.w3.org", "")  # the name of a language, not a place
     assert not any(word in outside for word in ("http:", "https:", "<script", "<link", "<img")), (
         "nothing from elsewhere"
@@ -205,6 +205,18 @@ def test_a_study_scores_at_any_time(tmp_path: Path, capsys: pytest.CaptureFixtur
             scores = score(study.folder)
             assert report.report(scores).endswith("</html>\n")
     assert "'=HYPERLINK()" in report.readings_csv(scores)
+
+
+def test_the_demonstration_is_a_whole_study(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "demo"
+    assert main(["vtt", "demo", "--output-dir", str(folder), "--pairs", "4", "--model", str(tiny_bundle)]) == 0
+    assert "8 cases, 3 simulated readers; 'real' tumours are stand-ins" in capsys.readouterr().out
+    scores = json.loads((folder / "report" / "scores.json").read_text())
+    assert [row["answered"] for row in scores["readers"].values()] == [8, 8, 8]
+    assert "stand-ins" in (folder / "report" / "report.html").read_text()
+    assert main(["vtt", "demo", "--output-dir", str(folder)]) == 2
 
 
 def test_a_missing_package_is_one_clear_line(

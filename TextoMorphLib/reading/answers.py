@@ -234,7 +234,10 @@ def _answer(path: Path, number: int, entry: dict[str, Any], order: Sequence[str]
 
 def _lock(path: Path, reader: str) -> Any:
     """A lock that the system lets go of when the process ends, however it ends."""
-    from filelock import FileLock, Timeout
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise InputError("reading needs filelock; install it with: pip install 'textomorph[reading]'") from error
 
     lock = FileLock(path, thread_local=False)  # a server's threads share it
     try:

@@ -196,11 +196,11 @@ def _p(value: float) -> str:
 # --- The page ---
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; }
-th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: left; vertical-align: top;
-  white-space: pre-line; }
+th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: left; vertical-align: top; }
+table.narrow :is(th, td) { white-space: pre; padding: .35rem .3rem; font-size: 11.5px; }
 th { background: #f3f5f8; } td { font-variant-numeric: tabular-nums; }
 p.note { color: #57606a; font-size: 13px; max-width: 52rem; } svg { max-width: 100%; height: auto; }
 """
@@ -262,17 +262,18 @@ def _note_comparison() -> str:
 
 def _section(title: str, table: Table, note: str = "", plot: str = "") -> list[str]:
     heads, rows = table
+    narrow = len(heads) > MOST_COLUMNS  # the value, its interval and the count below each other
 
     def cells(kind: str, values: Iterable[str]) -> str:
-        if len(heads) > MOST_COLUMNS:  # narrow columns: the value, its interval and the count below each other
-            values = [value.replace(" (", "\n(").replace("), ", ")\n").replace(", ", "\n") for value in values]
+        if narrow:
+            values = [value.replace(" (", "\n(").replace(" to ", "\u2013").replace(", ", "\n") for value in values]
         return "".join(f"<{kind}>{html.escape(value)}</{kind}>" for value in values)
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     note = f"<p class='note'>{html.escape(note)}</p>" if note else ""
     return [
         f"<h2>{html.escape(title)}</h2>",
-        f"<div class='wide'><table><tr>{cells('th', heads)}</tr>{body}</table></div>",
+        f"<div class='wide'><table{' class=narrow' * narrow}><tr>{cells('th', heads)}</tr>{body}</table></div>",
         note,
         plot,
     ]
