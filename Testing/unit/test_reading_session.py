@@ -15,6 +15,7 @@ from small_studies import small_study
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.reading.answers import answer_path, read_answers
+from TextoMorphLib.reading.score import score
 from TextoMorphLib.reading.session import Session
 from TextoMorphLib.reading.study import Study
 
@@ -133,6 +134,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path) -> None
         assert [answer.position for answer in kept] == list(range(len(kept)))
         safe = len(kept)
     assert safe >= KILLS
+    assert score(study.folder)["readers"]["anna"]["answered"] == safe, "and it still scores"
 
 
 @pytest.mark.parametrize("torn", [b'{"position": 2, "ca', b'{"position": 2, "ca\n', b"\x00\x00\x00\n"])

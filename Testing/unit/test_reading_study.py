@@ -46,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> tuple[S
 def surroundings(study: Study, case: str) -> np.ndarray:
     """A case's HU with the lesion, 4 mm around it, and what sampling and smoothing reach beyond, blotted out."""
     image, mask = (np.asanyarray(nib.Nifti1Image.from_filename(path).dataobj) for path in study.files(case))
-    near = ndimage.distance_transform_edt(~mask.astype(bool), sampling=FRAME.spacing_mm) < 4 + 2 * 2.5 + 3
+    near = ndimage.distance_transform_edt(~mask.astype(bool), sampling=FRAME.spacing_mm) < 4 + 5
     return np.where(near, 0, image)
 
 
