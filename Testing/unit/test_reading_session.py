@@ -120,7 +120,8 @@ def test_killed_at_any_moment_nothing_is_lost_or_doubled(tmp_path: Path) -> None
     rng, safe = random.Random(0), 0
     command = [sys.executable, "-c", ANSWERING, str(study.folder)]
     for _ in range(KILLS):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # Unbuffered: what readline would read ahead, communicate would not give.
+        process = subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         first = process.stdout.readline()  # it has started
         time.sleep(rng.uniform(0, 0.03))
         process.send_signal(signal.SIGKILL)
