@@ -1,0 +1,255 @@
+"""`textomorph vtt`: the Visual Turing Test, from a table of tumours to the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from TextoMorphLib.commands import common
+from TextoMorphLib.errors import InputError
+
+if TYPE_CHECKING:
+    from TextoMorphLib.reading.serve import Server
+
+app = typer.Typer(help="Visual Turing Test: can readers tell synthetic tumours from real ones?", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")]
+Reader = Annotated[str, typer.Option("--reader", metavar="NAME", help="Who reads.")]
+Key = Annotated[
+    Path | None, typer.Option("--key", metavar="FILE", help="The study's key. [default: STUDY-key.json beside it]")
+]
+
+
+@app.command()
+def create(
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE.csv", help="One tumour a line: ct, mask, organ, text[, source, pair].")
+    ],
+    folder: Annotated[Path, typer.Option("--output", metavar="STUDY", help="The study's new folder.")],
+    readers: Annotated[str, typer.Option("--readers", help="Their names, separated by commas.")],
+    key: Key = None,
+    twins: Annotated[
+        str, typer.Option("--twins", help="What to synthesise of each real tumour: text, mask, text,mask or none.")
+    ] = "text",
+    apart: Annotated[int, typer.Option("--apart", help="Twins come at least this many cases apart.")] = 10,
+    repeats: Annotated[int, typer.Option("--repeats", help="Cases that each reader sees twice.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="Decides the orders. [default: drawn anew]")] = None,
+    title: Annotated[str, typer.Option("--title", help="What the readers see above the cases.")] = "Visual Turing Test",
+    field: Annotated[
+        str, typer.Option("--field", help="What is shown: mm to the left, back and head.")
+    ] = "200,200,120",
+    spacing: Annotated[
+        str, typer.Option("--spacing", help="Every case is brought to voxels of this size, mm.")
+    ] = "0.8,0.8,2",
+    model: common.Model = "starter",
+    device: common.Device = "auto",
+    steps: common.Steps = None,
+    guidance: common.Guidance = None,
+) -> None:
+    """Make a study from a table of tumours.
+
+    For each real tumour a twin is synthesised in the same scan, with the same mask and text. The study's folder
+    does not tell real from synthetic. The key does: it is written beside the folder; keep it from the readers.
+    """
+    from TextoMorphLib.reading.create import Plan
+    from TextoMorphLib.reading.create import create as make
+    from TextoMorphLib.reading.package import Frame
+
+    plan = Plan(
+        readers=tuple(name.strip() for name in readers.split(",") if name.strip()),
+        twins=() if twins == "none" else tuple(twin.strip() for twin in twins.split(",")),
+        apart=apart,
+        repeats=repeats,
+        seed=seed,
+        title=title,
+        frame=Frame(_three("--field", field, 20, 600), _three("--spacing", spacing, 0.3, 10)),
+        model=model,
+        device=device,
+        steps=steps,
+        guidance=guidance,
+    )
+    with common.progress("making the study") as step:
+        made = make(table, folder, key, plan, step)
+    from TextoMorphLib.reading.study import key_path
+
+    typer.echo(f"wrote {folder}: {len(made.cases)} cases for {len(made.readers)} readers")
+    typer.echo(f"wrote {key or key_path(folder)}: the key; keep it from the readers (SHA-256 {made.key_sha256})")
+    typer.echo(f"next: textomorph vtt serve {folder}")
+
+
+@app.command()
+def status(folder: Folder) -> None:
+    """Check every file of a study, and show how far its readers are."""
+    from TextoMorphLib.reading.answers import read_answers
+    from TextoMorphLib.reading.study import Study
+
+    study = Study.read(folder)
+    study.check_files()
+    typer.echo(f"{study.title}: {len(study.cases)} cases, every file as it was made; key SHA-256 {study.key_sha256}")
+    for reader, order in study.readers.items():
+        found = read_answers(study, reader)
+        torn = "; a torn last line, which is set aside when reading goes on" if found.torn else ""
+        typer.echo(f"{reader}: {len(found.answers)} of {len(order)} answered{torn}")
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; this computer alone unless changed.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8765,
+) -> None:
+    """Let readers read in the browser: prints a secret link for each.
+
+    Works without a network. Every answer is on the disk before the next case shows; stop with Ctrl-C at any time and
+    start again, reading goes on where it was left.
+    """
+    from TextoMorphLib.reading.serve import LOOPBACK, Server
+
+    with Server(folder, host, port) as server:
+        for reader, link in server.links.items():
+            typer.echo(f"{reader}: {link}")
+        if host not in LOOPBACK:
+            common.warn("others on the network can reach this, and nothing is encrypted; use a network that you trust")
+        typer.echo("each reader gets their own link only; Ctrl-C stops")
+        _run(server)
+
+
+@app.command()
+def read(
+    folder: Folder,
+    reader: Reader,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="For programs: cases as JSON lines on stdout, answers on stdin.")
+    ] = False,
+) -> None:
+    """Read on this computer: opens the browser at the next case.
+
+    With --lines, each case is a line {"number", "total", "organ", "text", "terms", "ct", "mask"} on stdout, and waits
+    for a line {"call": "real" or "synthetic", "confidence": 1 to 5, "terms": [...], "comment": "..."} on stdin.
+    """
+    if lines:
+        _read_lines(folder, reader)
+        return
+    import webbrowser
+
+    from TextoMorphLib.reading.serve import Server
+
+    with Server(folder, readers=[reader]) as server:
+        (link,) = server.links.values()
+        typer.echo(f"reading at {link}\nCtrl-C stops; every answer is saved")
+        webbrowser.open(link)
+        _run(server)
+
+
+@app.command()
+def score(
+    folder: Folder, key: Key = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Print the results so far, as Markdown tables."""
+    from TextoMorphLib import output
+    from TextoMorphLib.reading import report
+    from TextoMorphLib.reading.score import score as scored
+
+    scores = scored(folder, key)
+    if as_json:
+        typer.echo(output.to_json(scores))
+        return
+    tables = [
+        report.error_table,
+        report.wrong_table,
+        report.auc_table,
+        report.term_table,
+        report.agreement_table,
+        report.time_table,
+    ]
+    if scores["comparisons"]:
+        tables.insert(3, report.comparison_table)
+    typer.echo("\n\n".join(report.text_table(table(scores)) for table in tables))
+
+
+@app.command()
+def export(
+    folder: Folder,
+    destination: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the files go.")],
+    key: Key = None,
+) -> None:
+    """Write readings.csv, scores.json and report.html (one file, with plots)."""
+    from TextoMorphLib.reading import report
+    from TextoMorphLib.reading.score import score as scored
+
+    for path in report.export(scored(folder, key), destination):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--output-dir", metavar="DIR", help="New folder for everything.")] = Path(
+        "vtt-demo"
+    ),
+    pairs: Annotated[int, typer.Option("--pairs", min=4, max=200, help="Each is two cases.")] = 30,
+    model: common.Model = "starter",
+    device: common.Device = "auto",
+) -> None:
+    """See a whole study, without patients: phantom, stand-ins for real tumours, three simulated readers.
+
+    It says nothing about how real the tumours look: stand-ins and twins come from one model, and the readers are
+    random numbers.
+    """
+    if folder.exists():
+        raise InputError(f"{folder} exists; choose another --output-dir")
+    from TextoMorphLib.reading import demo as demonstration
+    from TextoMorphLib.reading import report
+    from TextoMorphLib.reading.score import score as scored
+
+    with common.progress("making the study") as step:
+        made, _ = demonstration.demo(folder, pairs, model, device, step)
+    typer.echo(f"{len(made.cases)} cases, {len(made.readers)} simulated readers; 'real' tumours are stand-ins")
+    scores = scored(made.folder)
+    typer.echo(report.text_table(report.wrong_table(scores)))
+    for path in [made.folder, *report.export(scores, folder / "report")]:
+        typer.echo(f"wrote {path}")
+
+
+def _run(server: Server) -> None:
+    try:
+        server.serve_forever(poll_interval=0.2)
+    except KeyboardInterrupt:
+        typer.echo("stopped; every answer is saved")
+
+
+def _read_lines(folder: Path, reader: str) -> None:
+    import json
+    import sys
+
+    from TextoMorphLib.reading.session import Session
+
+    with Session(folder, reader) as session:
+        while not session.done:
+            view = session.show()
+            names = ("number", "total", "organ", "text", "terms", "ct", "mask")
+            typer.echo(json.dumps({name: getattr(view, name) for name in names}, default=str, ensure_ascii=False))
+            sys.stdout.flush()
+            line = sys.stdin.readline()
+            if not line:
+                return
+            try:
+                given = json.loads(line)
+                session.answer(given["call"], given["confidence"], given.get("terms", []), given.get("comment", ""))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(f'not an answer: {line.strip()[:80]!r}; a line is {{"call", "confidence"}}') from error
+
+
+def _three(option: str, text: str, low: float, high: float) -> tuple[float, float, float]:
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{option} '{text}': give three numbers in mm, separated by commas") from None
+    if not all(low <= mm <= high for mm in (x, y, z)):
+        raise InputError(f"{option} '{text}' is out of range; use {low:g} to {high:g} mm")
+    return x, y, z

@@ -1,0 +1,377 @@
+"""Scores as people read them: a table for the terminal, and CSV, JSON and one HTML page for a paper's appendix."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from TextoMorphLib import output
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.reading.score import ALL, DIFFERENCES
+from TextoMorphLib.reading.study import SIZES
+from TextoMorphLib.reading.table import REAL
+
+Scores = Mapping[str, Any]
+MOST_COLUMNS = 8
+SIZE_NAMES = {SIZES[0]: "d < 20", SIZES[1]: "20 ≤ d < 50", SIZES[2]: "d ≥ 50", ALL: "all"}
+NO_PAPER = (
+    "The paper's own figures for DiffTumor and TextoMorph (its Table 1) are not printed beside these: no copy of that "
+    "table could be checked when this was written. Put them beside by hand, and mind that readers and cases differ."
+)
+
+
+def export(scores: Scores, folder: Path) -> list[Path]:
+    """Write readings.csv, scores.json and report.html.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    contents = {
+        "readings.csv": readings_csv(scores).encode("utf-8-sig"),  # the mark makes spreadsheets read it as UTF-8
+        "scores.json": (output.to_json(scores) + "\n").encode(),
+        "report.html": report(scores).encode(),
+    }
+    for name, content in contents.items():
+        output.write_bytes(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def readings_csv(scores: Scores) -> str:
+    """One line a reading."""
+    file = io.StringIO()
+    rows = [dict(row) for row in scores["readings"]]
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        row["comment"] = _no_formula(row["comment"])
+        writer.writerow({**row, "terms": "; ".join(row["terms"]), "fitting": "; ".join(row["fitting"])})
+    return file.getvalue()
+
+
+def _no_formula(text: str) -> str:
+    """A comment that a spreadsheet does not run."""
+    return "'" + text if text.startswith(("=", "+", "-", "@")) else text
+
+
+# --- The tables, as headings and rows of words ---
+
+Table = tuple[list[str], list[list[str]]]
+
+
+def error_table(scores: Scores) -> Table:
+    """The paper's layout: a row a method, columns for organ and size; error rates in percent."""
+    rates = scores["error_rates"]
+    columns = [
+        (rate["organ"], rate["size"])
+        for rate in rates
+        if rate["method"] == rates[0]["method"] and (rate["organ"] != ALL or rate["size"] == ALL)
+    ]
+    heads = ["error rate, %", *(f"{organ}, {SIZE_NAMES[size]}" if organ != ALL else "all" for organ, size in columns)]
+    rows = []
+    for method in dict.fromkeys(rate["method"] for rate in rates):
+        cells = {(rate["organ"], rate["size"]): rate for rate in rates if rate["method"] == method}
+        rows.append([method, *(_percent(cells[column], "rate", "readings") for column in columns)])
+    return heads, rows
+
+
+def wrong_table(scores: Scores) -> Table:
+    """Real called synthetic, and synthetic called real, for each reader."""
+    rates = scores["called_wrongly"]
+    readers = list(dict.fromkeys(rate["reader"] for rate in rates))
+    rows = []
+    for source in dict.fromkeys(rate["source"] for rate in rates):
+        name = "real called synthetic" if source == REAL else f"{source} called real"
+        cells = {rate["reader"]: rate for rate in rates if rate["source"] == source}
+        rows.append([name, *(_percent(cells[reader], "rate", "readings") for reader in readers)])
+    return ["%", *("all readers" if reader == ALL else reader for reader in readers)], rows
+
+
+def auc_table(scores: Scores) -> Table:
+    """ROC areas with their intervals, and each reader's."""
+    readers = list(scores["readers"])
+    rows = [
+        [
+            row["method"],
+            f"{_decimal(row['auc'])} ({_decimal(row['low'])} to {_decimal(row['high'])})",
+            _p(row["p"]),
+            *(_decimal(row["readers"].get(reader, math.nan)) for reader in readers),
+        ]
+        for row in scores["auc"]
+    ]
+    return ["ROC area", "all readers (95% interval)", "p (is it 0.5?)", *readers], rows
+
+
+def comparison_table(scores: Scores) -> Table:
+    """Methods against each other, and the pairs needed."""
+    rows = [
+        [
+            f"{row['method']} minus {row['other']}",
+            str(row["pairs"]),
+            f"{100 * row['difference']:+.1f} ({_signed(row['low'])} to {_signed(row['high'])})",
+            _p(row["p"]),
+            *(str(needed) if needed else "-" for needed in row["pairs_needed"].values()),
+        ]
+        for row in scores["comparisons"]
+    ]
+    needed = [f"pairs for {100 * d:.0f} points" for d in DIFFERENCES]
+    return [
+        "called real, percentage points",
+        "pairs",
+        "difference (95% interval)",
+        "p",
+        "pairs for the one seen",
+        *needed,
+    ], rows
+
+
+def agreement_table(scores: Scores) -> Table:
+    """Kappas between readers and within each."""
+    between, within = scores["agreement"]["between"], scores["agreement"]["within"]
+    rows = [["between the readers (Fleiss)", str(between["cases"]), _decimal(between["kappa"])]]
+    rows += [
+        [
+            f"{row['reader']}, first and second look (Cohen)",
+            str(row["cases"]),
+            f"{_decimal(row['kappa'])} ({_decimal(row['low'])} to {_decimal(row['high'])})",
+        ]
+        for row in within
+        if row["cases"]
+    ]
+    return ["agreement", "cases", "kappa"], rows
+
+
+def term_table(scores: Scores) -> Table:
+    """How often each term was said to fit, for real and each method's tumours."""
+    sources = list(dict.fromkeys(row["source"] for row in scores["terms"]))
+    rows = []
+    for term in dict.fromkeys(row["term"] for row in scores["terms"]):
+        cells = {row["source"]: row for row in scores["terms"] if row["term"] == term}
+        rows.append([term, *(_percent(cells[source], "rate", "readings") for source in sources)])
+    return ["said to fit, %", *sources], rows
+
+
+def time_table(scores: Scores) -> Table:
+    """Seconds a case."""
+    rows = [
+        [
+            "all readers" if row["reader"] == ALL else row["reader"],
+            f"{row['median']:.0f} ({row['low']:.0f} to {row['high']:.0f})",
+        ]
+        for row in scores["seconds"]
+        if row["median"] == row["median"]
+    ]
+    return ["seconds a case", "median (middle half)"], rows
+
+
+def _percent(row: Mapping[str, Any], name: str, total: str) -> str:
+    if not row[total]:
+        return "-"
+    return f"{100 * row[name]:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f}), n = {row[total]}"
+
+
+def _decimal(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
+
+
+def _signed(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:+.1f}"
+
+
+def _p(value: float) -> str:
+    return "-" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+# --- The page ---
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; }
+th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: left; vertical-align: top; }
+table.narrow :is(th, td) { white-space: pre; padding: .35rem .3rem; font-size: 11.5px; }
+th { background: #f3f5f8; } td { font-variant-numeric: tabular-nums; }
+p.note { color: #57606a; font-size: 13px; max-width: 52rem; } svg { max-width: 100%; height: auto; }
+"""
+
+
+def report(scores: Scores) -> str:
+    """One self-contained HTML page with tables and plots."""
+    study, readers = scores["study"], scores["readers"]
+    progress = ", ".join(f"{name} {row['answered']} of {row['to_read']}" for name, row in readers.items())
+    parts = [
+        f"<h1>{html.escape(study['title'])}</h1>",
+        f"<p>{study['cases']} cases. Answered: {html.escape(progress)}. "
+        f"Study {study['id']}; the key's SHA-256, fixed before the reading: <code>{study['key_sha256']}</code>.</p>",
+        "<p class='note'>The error rate is the share of wrong calls on a method's tumours and their real twins "
+        "together; 50% means that the readers could not tell them apart. Tables and plots use first looks; repeated "
+        "cases serve the agreement within readers alone. Intervals are 95%.</p>",
+        *_section("Error rates by organ and size (mm)", error_table(scores), _note_wilson(), _plot_errors(scores)),
+        f"<p class='note'>{html.escape(NO_PAPER)}</p>",
+        *_section("Which way the errors go", wrong_table(scores), "Wilson intervals; readings count as independent."),
+        *_section("ROC from the confidence", auc_table(scores), _note_auc(), _plot_roc(scores)),
+    ]
+    if scores["comparisons"]:
+        parts += _section("Methods against each other", comparison_table(scores), _note_comparison())
+    if scores["terms"]:
+        parts += _section(
+            "Do the words fit?",
+            term_table(scores),
+            "Of the tumours whose description has the term.",
+            _plot_terms(scores),
+        )
+    parts += _section("Agreement", agreement_table(scores), "1: always the same answer; 0: as often as by chance.")
+    parts += _section("Time", time_table(scores), "", _plot_time(scores))
+    page = "\n".join(parts)
+    title = html.escape(study["title"])
+    return (
+        f"<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
+        f"<style>{STYLE}</style></head>\n<body>\n{page}\n</body></html>\n"
+    )
+
+
+def _note_wilson() -> str:
+    return "In brackets Wilson's interval; it takes the readings as independent, n of them."
+
+
+def _note_auc() -> str:
+    return (
+        "0.5: synthetic and real cannot be told apart. The interval holds for other readers and other cases "
+        "(Obuchowski and Rockette's method, the jackknife over pairs)."
+    )
+
+
+def _note_comparison() -> str:
+    return (
+        "On the same pairs by the same readers; interval and p-value hold for other readers and other cases "
+        "(Obuchowski and Rockette). Pairs needed: to show such a difference with these readers, with a power of 80% "
+        "at a level of 5% (paired t-test over pairs)."
+    )
+
+
+def _section(title: str, table: Table, note: str = "", plot: str = "") -> list[str]:
+    heads, rows = table
+    narrow = len(heads) > MOST_COLUMNS  # the value, its interval and the count below each other
+
+    def cells(kind: str, values: Iterable[str]) -> str:
+        if narrow:
+            values = [value.replace(" (", "\n(").replace(" to ", "\u2013").replace(", ", "\n") for value in values]
+        return "".join(f"<{kind}>{html.escape(value)}</{kind}>" for value in values)
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    note = f"<p class='note'>{html.escape(note)}</p>" if note else ""
+    return [
+        f"<h2>{html.escape(title)}</h2>",
+        f"<div class='wide'><table{' class=narrow' * narrow}><tr>{cells('th', heads)}</tr>{body}</table></div>",
+        note,
+        plot,
+    ]
+
+
+def text_table(table: Table) -> str:
+    """A table for the terminal; Markdown, so that it can go straight into a paper's draft."""
+    heads, rows = table
+    return "\n".join("| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *rows])
+
+
+# --- The plots, as SVG ---
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure((width, height), layout="constrained")
+
+
+def _svg(figure: Any) -> str:
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    text = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
+    return text[text.index("<svg") :]
+
+
+def _bars(axes: Any, place: Sequence[float], rows: Sequence[Mapping[str, Any]], label: str) -> None:
+    """Rates in percent with their intervals; rows without readings are left out."""
+    kept = [(x, row) for x, row in zip(place, rows, strict=True) if row["readings"]]
+    rate = np.array([100 * row["rate"] for _, row in kept])
+    ends = np.array([[100 * row["low"], 100 * row["high"]] for _, row in kept]).reshape(-1, 2).T
+    axes.errorbar([x for x, _ in kept], rate, np.abs(ends - rate), fmt="o", capsize=3, label=label)
+    axes.set_ylim(-3, 103)
+
+
+def _plot_errors(scores: Scores) -> str:
+    rates = [row for row in scores["error_rates"] if row["readings"] and (row["organ"] != ALL or row["size"] == ALL)]
+    places = list(dict.fromkeys((row["organ"], row["size"]) for row in rates))
+    figure = _figure(max(1.1 * len(places) + 2, 5), 3.4)
+    axes = figure.subplots()
+    methods = list(dict.fromkeys(row["method"] for row in rates))
+    for number, method in enumerate(methods):
+        own = [row for row in rates if row["method"] == method]
+        shift = (number - (len(methods) - 1) / 2) * 0.15
+        _bars(axes, [places.index((row["organ"], row["size"])) + shift for row in own], own, method)
+    axes.axhline(50, color="grey", linestyle=":", label="cannot be told apart")
+    axes.set_xticks(
+        range(len(places)), [organ if organ == ALL else f"{organ}\n{SIZE_NAMES[size]}" for organ, size in places]
+    )
+    axes.set_ylabel("error rate, %")
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def _plot_roc(scores: Scores) -> str:
+    first = [row for row in scores["readings"] if not row["repeat"]]
+    methods = list(dict.fromkeys(row["method"] for row in scores["auc"]))
+    figure = _figure(3.6 * len(methods), 3.6)
+    for axes, method in zip(np.ravel(figure.subplots(1, len(methods), squeeze=False)), methods, strict=True):
+        pairs = {row["pair"] for row in first if row["source"] == method}
+        for reader in scores["readers"]:
+            own = [row for row in first if row["reader"] == reader and row["pair"] in pairs]
+            synthetic = [row["rating"] for row in own if row["source"] == method]
+            real = [row["rating"] for row in own if row["source"] == REAL]
+            if synthetic and real:
+                steps = np.arange(11.5, 0, -1)
+                x, y = ([np.mean(np.array(values) > step) for step in steps] for values in (real, synthetic))
+                axes.plot(x, y, marker=".", label=reader)
+        axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+        axes.set(title=method, xlabel="real called synthetic", ylabel="synthetic called synthetic", aspect="equal")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def _plot_terms(scores: Scores) -> str:
+    terms = list(dict.fromkeys(row["term"] for row in scores["terms"]))
+    sources = list(dict.fromkeys(row["source"] for row in scores["terms"]))
+    figure = _figure(max(1.3 * len(terms) + 2, 5), 3.2)
+    axes = figure.subplots()
+    for number, source in enumerate(sources):
+        own = [row for row in scores["terms"] if row["source"] == source]
+        shift = (number - (len(sources) - 1) / 2) * 0.15
+        _bars(axes, [terms.index(row["term"]) + shift for row in own], own, source)
+    axes.set_xticks(range(len(terms)), [term.replace(" ", "\n", 1) for term in terms], fontsize=8)
+    axes.set_ylabel("said to fit, %")
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def _plot_time(scores: Scores) -> str:
+    figure = _figure(6.5, 2.8)
+    axes = figure.subplots()
+    for reader in scores["readers"]:
+        own = [row for row in scores["readings"] if row["reader"] == reader]
+        axes.plot([row["position"] for row in own], [row["seconds"] for row in own], ".", label=reader)
+    axes.set(xlabel="case, in the order of reading", ylabel="seconds")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
