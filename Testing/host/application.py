@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tempfile
+import traceback
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,8 +99,11 @@ class Host:
         widget.parent._entered = False
         widget.exit()
         widget.cleanup()
-        for observed in widget.Observations:
-            problems.tell(f"observer left behind: {observed[0].GetClassName()} {observed[2]}")
+        for owner in (widget, *widget.panels):
+            for observed in owner.Observations:
+                problems.tell(f"observer left behind: {observed[2]}")
+        for child in widget.parent.findChildren(widgets._SceneWidget):
+            child._leave()
         widget.parent.deleteLater()
         QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete.value)
 
@@ -170,6 +174,8 @@ class Application(QtCore.QObject):
 
 def start() -> Host:
     """Starts the host."""
+    # VTK and Qt only print what an observer or a virtual method raises.
+    sys.excepthook = lambda kind, error, trace: problems.tell("".join(traceback.format_exception(kind, error, trace)))
     QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
     settings = tempfile.mkdtemp(prefix="textomorph-settings-")
     QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, settings)
@@ -197,9 +203,19 @@ def start() -> Host:
         logic.SetMRMLApplicationLogic(application_logic)
         application_logic.SetModuleLogic(name, logic)
         setattr(slicer.modules, name.lower(), _Module(logic))
+    # Where .mrb files are unpacked to.
+    remote = slicer.vtkMRMLRemoteIOLogic()
+    remote.SetMRMLScene(scene)
+    remote.GetCacheManager().SetRemoteCacheDirectory(tempfile.mkdtemp(prefix="textomorph-cache-"))
+    data = slicer.vtkDataIOManagerLogic()
+    data.SetMRMLScene(scene)
+    data.SetMRMLApplicationLogic(application_logic)
+    data.SetAndObserveDataIOManager(remote.GetDataIOManager())
+    remote.AddDataIOToScene()
     segment_editor = editor.SegmentEditor()
     slicer.modules.segmenteditor = _Module(None, types.SimpleNamespace(self=lambda: segment_editor))
     slicer.app = Application(application_logic, layout.LayoutManager(application_logic))
+    slicer.app._remote = remote, data
 
     parameter_node.install()
     ctk = sys.modules["ctk"] = types.ModuleType("ctk")

@@ -110,8 +110,10 @@ def _set(self: Any, name: str, value: Any) -> None:
         self.__dict__[name] = value
         return
     found = next((each.__dict__[name] for each in type(self).__mro__ if name in each.__dict__), None)
-    if isinstance(found, (_Property, property, QtCore.Property)):
+    if isinstance(found, (_Property, property)):
         found.__set__(self, value)
+    elif isinstance(found, QtCore.Property):
+        _Property(name, None).__set__(self, value)
     elif name.startswith("_") or isinstance(value, QtCore.SignalInstance):
         self.__dict__[name] = value
     elif name.encode() in [bytes(each) for each in self.dynamicPropertyNames()]:
@@ -141,10 +143,10 @@ def _class(instance: Any) -> str:
 _connections: dict[tuple[int, str], list[tuple[Callable[..., Any], Callable[..., Any]]]] = {}
 
 
-def connect(self: Any, signal: Any, *rest: Any) -> bool:
+def connect(self: Any, signal: Any, *rest: Any) -> Any:
     """Connects a signal, named by its C++ signature, to a function."""
-    if not isinstance(signal, str) or signal[:1].isdigit():
-        return bool(_connect_native(self, signal, *rest))
+    if isinstance(signal, QtCore.QObject):  # how PySide6's own `signal.connect()` calls it
+        return _connect_native(signal, *rest)
     (function,) = rest
     native, count = _signal(self, signal)
     slot = _guarded(function, min(count, _arity(function)), f"a slot of {_class(self)}.{signal}")
@@ -153,10 +155,10 @@ def connect(self: Any, signal: Any, *rest: Any) -> bool:
     return bool(_connect_native(self, "2" + native, takes[count]))
 
 
-def disconnect(self: Any, signal: Any, *rest: Any) -> bool:
+def disconnect(self: Any, signal: Any, *rest: Any) -> Any:
     """Disconnects a function from a signal; all functions if none is given."""
-    if not isinstance(signal, str) or signal[:1].isdigit():
-        return bool(_disconnect_native(self, signal, *rest))
+    if isinstance(signal, QtCore.QObject):  # how PySide6's own `signal.disconnect()` calls it
+        return _disconnect_native(signal, *rest)
     native, _ = _signal(self, signal)
     connected = _connections.get((id(self), native), [])
     found = [pair for pair in connected if not rest or pair[0] == rest[0]]
@@ -178,7 +180,10 @@ def _signal(instance: Any, signature: str) -> tuple[str, int]:
 
 
 def _arity(function: Callable[..., Any]) -> int:
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # a method of Qt's
+        return 99
     if any(each.kind is each.VAR_POSITIONAL for each in parameters):
         return 99
     return sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters)

@@ -129,9 +129,14 @@ class _SceneWidget(QtWidgets.QWidget):
     def mrmlScene(self) -> Any:
         return self._scene
 
-    def setMRMLScene(self, scene: Any) -> None:
+    def _leave(self) -> None:
+        """Follows the scene no longer: what the C++ widgets do when they are destroyed."""
         for tag in self._tags:
             self._scene.RemoveObserver(tag)
+        self._tags = []
+
+    def setMRMLScene(self, scene: Any) -> None:
+        self._leave()
         self._scene = scene
         self._tags = [scene.AddObserver(getattr(scene, name), self._changed) for name in _SCENE_EVENTS]
         self._refresh()
@@ -165,6 +170,7 @@ class qMRMLNodeComboBox(_SceneWidget):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._types: list[str] = []
+        self._attributes: dict[str, str] = {}
         self._flags = dict.fromkeys(("noneEnabled",), False)
         self._flags |= dict.fromkeys(("addEnabled", "removeEnabled", "editEnabled", "renameEnabled"), True)
         self._current: Any = None
@@ -212,6 +218,10 @@ class qMRMLNodeComboBox(_SceneWidget):
     def setCurrentNodeID(self, identifier: str) -> None:
         self.setCurrentNode(self._scene.GetNodeByID(identifier) if identifier else None)
 
+    def addAttribute(self, node_type: str, name: str, value: Any = None) -> None:
+        self._attributes[node_type] = name
+        self._refresh()
+
     def nodeCount(self) -> int:
         return len(self._nodes())
 
@@ -219,7 +229,12 @@ class qMRMLNodeComboBox(_SceneWidget):
         if self._scene is None:
             return []
         found = [self._scene.GetNthNode(index) for index in range(self._scene.GetNumberOfNodes())]
-        return [node for node in found if node.GetClassName() in self._types and not node.GetHideFromEditors()]
+        return [node for node in found if self._offered(node)]
+
+    def _offered(self, node: Any) -> bool:
+        kind = node.GetClassName()
+        wanted = self._attributes.get(kind)
+        return kind in self._types and not node.GetHideFromEditors() and (not wanted or bool(node.GetAttribute(wanted)))
 
     def _refresh(self, announce: bool = False) -> None:
         nodes = self._nodes()
@@ -285,11 +300,14 @@ class qMRMLSegmentSelectorWidget(_SceneWidget):
     def setCurrentSegmentID(self, identifier: str) -> None:
         self._segments.currentIndex = self._segments.findData(identifier)
 
-    def _node_changed(self, node: Any) -> None:
+    def _leave(self) -> None:
         segmentation, tags = self._observed
         for tag in tags:
             segmentation.RemoveObserver(tag)
         self._observed = (None, [])
+
+    def _node_changed(self, node: Any) -> None:
+        self._leave()
         if node:
             segmentation = node.GetSegmentation()
             events = ("SegmentAdded", "SegmentRemoved", "SegmentModified")

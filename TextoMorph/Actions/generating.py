@@ -2,15 +2,14 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
 from TextoMorph.Actions import background, nodes
-
-Progress = Callable[[int, int], bool]
+from TextoMorph.Actions.background import Progress
 
 
 class Generating:
@@ -49,7 +48,7 @@ class Generating:
             guidance: How strongly the text steers; the model's own value if None.
             device: auto, cpu, cuda, cuda:N or mps. A graphics card whose memory does not suffice gives way to the CPU.
             model: A model's name or folder.
-            progress: Called with (steps done, steps in all); returns False to cancel.
+            progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
 
         Returns:
             A new volume node for each tumour, under the CT in the subject hierarchy, each with a copy of the mask.
@@ -85,7 +84,8 @@ class Generating:
                     return progress is None or progress(before * total + done, variants * total)
 
                 request = {"organ": organ, "seed": seed + number, "steps": steps, "guidance": guidance}
-                made = background.run(lambda r=request, p=onStep: self._make(ct, mask, text, r, model, device, p))
+                make = partial(self._make, ct, mask, text, request, model, device)
+                made = background.run(make, onStep)
                 if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                     return []
                 keptMask = keptMask or _keepMask(segmentationNode, segmentId, ctNode, text)

@@ -98,7 +98,7 @@ class Installing:
             'CPU, 8 threads'
         """
 
-        def look() -> str:
+        def look(onStep: background.Progress) -> str:
             import torch
 
             from TextoMorphLib.device import resolve

@@ -68,9 +68,8 @@ class Masking:
 
     def crosshair(self) -> tuple[float, float, float]:
         """Where the crosshair is, RAS mm in the world. Hold Shift over a slice view to move it."""
-        position = [0.0, 0.0, 0.0]
-        slicer.util.getNode("vtkMRMLCrosshairNode*").GetCrosshairRAS(position)
-        return position[0], position[1], position[2]
+        right, anterior, superior = slicer.util.getNode("vtkMRMLCrosshairNode*").GetCrosshairRAS()
+        return right, anterior, superior
 
     def placeLesion(
         self,

@@ -20,7 +20,7 @@ def download(source: Any) -> Any:
     from TextoMorph.Actions import background
     from TextoMorphLib.examples import example_ct
 
-    return slicer.util.loadVolume(str(background.run(example_ct)), {"name": source.sampleName})
+    return slicer.util.loadVolume(str(background.run(lambda onStep: example_ct())), {"name": source.sampleName})
 
 
 def phantom() -> Any:
