@@ -76,7 +76,6 @@ def test_cancel_in_mid_run_adds_nothing(host: Any, ct: Any, panels: Any, logic: 
     wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
     wanted.ownSettings, wanted.steps = True, 200
     button = panels["Generate"].ui.generateButton
-    nodes = slicer.mrmlScene.GetNumberOfNodes()
     seen = []
 
     def press() -> None:
@@ -91,7 +90,8 @@ def test_cancel_in_mid_run_adds_nothing(host: Any, ct: Any, panels: Any, logic: 
     button.click()
     assert seen == ["Cancel"]
     assert "Cancelled" in panels["Generate"].ui.statusLabel.text
-    assert slicer.mrmlScene.GetNumberOfNodes() == nodes
+    assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [ct]
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == [wanted.segmentation]
     assert button.text == "Generate"
     assert button.enabled
 

@@ -153,9 +153,7 @@ def _addResult(ctNode: Any, maskNode: Any, made: Any) -> Any:
     import numpy as np
 
     name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
-    node = slicer.modules.volumes.logic().CloneVolume(
-        slicer.mrmlScene, ctNode, slicer.mrmlScene.GenerateUniqueName(name)
-    )
+    node = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
     slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
     node.SetAttribute(nodes.REPORT, json.dumps(made.report))
     node.SetNodeReferenceID(nodes.CT, ctNode.GetID())

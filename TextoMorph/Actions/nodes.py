@@ -53,7 +53,7 @@ def hasVoxels(segmentationNode: Any, segmentId: str) -> bool:
 
 def addSegmentation(name: str, ctNode: Any) -> Any:
     """A new segmentation on the CT's grid, under the same transform."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(name))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(ctNode)
     node.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
