@@ -7,6 +7,9 @@ from typing import Any
 import slicer
 
 
+ORIENTATIONS = {"Green": "Coronal", "Yellow": "Sagittal"}  # of Slicer's own views; all others are axial
+
+
 class SliceWidget:
     """qMRMLSliceWidget: a view's nodes and logic."""
 
@@ -65,4 +68,5 @@ class LayoutManager:
                 self._application_logic.GetSliceLogics().AddItem(logic)
                 logic.SetMRMLScene(slicer.mrmlScene)
                 logic.AddSliceNode(node.GetLayoutName())
+                node.SetOrientation(ORIENTATIONS.get(node.GetLayoutName(), "Axial"))
                 self._slices[node.GetLayoutName()] = SliceWidget(logic)

@@ -41,7 +41,9 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     panels["Scan"].ui.placeButton.click()
     panels["Scan"].describeMask()
     for name in ("Red", "Yellow", "Green"):
-        slicer.app.layoutManager().sliceWidget(name).mrmlSliceNode().JumpSliceByCentering(*site)
+        view = slicer.app.layoutManager().sliceWidget(name)
+        view.sliceLogic().FitSliceToBackground()
+        view.mrmlSliceNode().JumpSlice(*site)
     alone = {panel.name: panel.widget for panel in widget.panels}
     panels["Generate"].ui.generateButton.click()
     panels["Setup"].ui.setupCollapsibleButton.collapsed = False
@@ -55,7 +57,8 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     pictures.picture(alone["Scan"], folder / "scan.png", ("Red",))
     wanted.segmentation.GetDisplayNode().SetVisibility(False)
     panels["Compare"].onShow()
-    pictures.picture(alone["Compare"], folder / "compare.png", slicer.app.layoutManager().sliceViewNames(), width=420)
+    views = slicer.app.layoutManager().sliceViewNames()
+    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=340)
     wanted.text = "mildly hypodense spiculated lesion, well-defined, ill-defined"
     pictures.picture(alone["Describe"], folder / "describe-warnings.png")
     for problem in [*host.messages, *problems.taken()]:

@@ -32,6 +32,7 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._text, self._collapsed = "", False
+        self._folded: list[Any] = []
         self.setContentsMargins(0, self._HEADER, 0, 0)
 
     def _get_text(self) -> str:
@@ -48,9 +49,11 @@ class ctkCollapsibleButton(QtWidgets.QWidget):
         if collapsed == self._collapsed:
             return
         self._collapsed = collapsed
-        for child in self.children():
-            if child.isWidgetType():
-                child.setVisible(not collapsed)
+        if collapsed:
+            inside = [child for child in self.children() if child.isWidgetType()]
+            self._folded = [child for child in inside if not child.isHidden()]
+        for child in self._folded:
+            child.setVisible(not collapsed)
         self.setMaximumHeight(self._HEADER if collapsed else 16777215)
         self.contentsCollapsed.emit(collapsed)
 
@@ -176,6 +179,9 @@ class qMRMLNodeComboBox(_SceneWidget):
         self._current: Any = None
         self._box = QtWidgets.QComboBox()
         self._box.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        expanding, fixed = QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed
+        self._box.setSizePolicy(expanding, fixed)
+        self.setSizePolicy(expanding, fixed)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._box)

@@ -12,6 +12,7 @@ LAYOUT_ID = 7401  # any number that Slicer and other extensions do not use
 VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
 COLOURS = "TextoMorph difference"
 LEAST_RANGE_HU = 60.0
+FIELD_MM = 180.0  # that the views show at first
 
 _VIEW = """<item><view class="vtkMRMLSliceNode" singletontag="{tag}">
 <property name="orientation" action="default">Axial</property>
@@ -49,7 +50,7 @@ class Comparing:
             composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
             composite.SetForegroundOpacity(1.0)
             logic.GetSliceNode().SetOrientation("Axial")
-            logic.FitSliceToBackground()
+            logic.FitFOVToBackground(FIELD_MM)
         centre = self._centre(result)
         for logic, *_nodes in layers:
             if centre:
@@ -141,13 +142,22 @@ class Comparing:
         return ctNode
 
     def _centre(self, result: Any) -> list[float] | None:
-        """The mask's middle, RAS mm in the world."""
-        mask = result.GetNodeReference(nodes.MASK)
-        if mask is None:
+        """The mask's middle, RAS mm in the world; None if the mask was removed or emptied."""
+        import numpy as np
+
+        from TextoMorphLib.errors import InputError
+
+        mask, ctNode = result.GetNodeReference(nodes.MASK), self._ctOf(result)
+        try:
+            painted = nodes.maskOf(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
+        except InputError:
             return None
-        bounds = [0.0] * 6
-        mask.GetRASBounds(bounds)
-        return [(bounds[axis] + bounds[axis + 1]) / 2 for axis in (0, 2, 4)]
+        if not painted.any():
+            return None
+        middle = nodes.volumeOf(ctNode).affine @ [*np.argwhere(painted).mean(0), 1.0]
+        centre = [0.0, 0.0, 0.0]
+        ctNode.TransformPointToWorld(middle[:3].tolist(), centre)
+        return centre
 
 
 def _layout() -> str:

@@ -20,7 +20,9 @@ class SetupPanel(Panel):
         self._models = self.logic.models()
         for model in self._models:
             self.ui.modelComboBox.addItem(model.name)
-        self.ui.folderLabel.text = _("Models folder: {folder}").format(folder=self.logic.modelsFolder())
+        folder = self.logic.modelsFolder()
+        self.ui.folderLabel.text = _("Models folder: \u2026/{folder}").format(folder="/".join(folder.parts[-2:]))
+        self.ui.folderLabel.toolTip = _("{folder}: a folder with a further model may be put there.").format(folder=folder)
         self.ui.setupCollapsibleButton.collapsed = self.showPackages()
 
     def refresh(self) -> None:
