@@ -67,6 +67,6 @@ class LayoutManager:
                 logic.SetMRMLApplicationLogic(self._application_logic)
                 self._application_logic.GetSliceLogics().AddItem(logic)
                 logic.SetMRMLScene(slicer.mrmlScene)
-                logic.AddSliceNode(node.GetLayoutName())
+                logic.SetSliceNode(node)
                 node.SetOrientation(ORIENTATIONS.get(node.GetLayoutName(), "Axial"))
                 self._slices[node.GetLayoutName()] = SliceWidget(logic)
