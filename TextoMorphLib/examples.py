@@ -93,9 +93,7 @@ def example_ct(cache: Path | None = None) -> Path:
     return path
 
 
-def lesion_mask(
-    ct: Volume, organ: Mask, diameter_mm: float, seed: int = 0, irregularity: float = IRREGULARITY
-) -> Mask:
+def lesion_mask(ct: Volume, organ: Mask, diameter_mm: float, seed: int = 0, irregularity: float = IRREGULARITY) -> Mask:
     """A lesion-shaped mask deep inside an organ.
 
     Args:

@@ -6,6 +6,7 @@ import os
 from itertools import product
 
 import numpy as np
+
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.volume import Array, Volume
 

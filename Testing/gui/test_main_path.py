@@ -49,7 +49,10 @@ def test_from_a_ct_to_a_saved_tumour(host: Any, ct: Any, panels: Any, wait_until
     assert compare.ui.askedTable.item(0, 0).text() == "hyperattenuating"
 
     compare.ui.showButton.click()
-    views = [slicer.app.layoutManager().sliceWidget(name).sliceLogic() for name in slicer.app.layoutManager().sliceViewNames()]
+    views = [
+        slicer.app.layoutManager().sliceWidget(name).sliceLogic()
+        for name in slicer.app.layoutManager().sliceViewNames()
+    ]
     shown = [view.GetSliceCompositeNode() for view in views]
     assert [each.GetBackgroundVolumeID() for each in shown[:2]] == [ct.GetID()] * 2
     assert shown[1].GetForegroundVolumeID() == result.GetID()

@@ -1,4 +1,4 @@
-"""`slicer.app`, `slicer.mrmlScene`, `slicer.modules` over slicer-core: Slicer's own scene and logics, without its window.
+"""`slicer.app`, `slicer.mrmlScene` and `slicer.modules` over slicer-core: Slicer's own scene and logics, no window.
 
 `start()` is called once a process; it returns the `Host`, through which tests answer dialogs and see what was shown.
 """

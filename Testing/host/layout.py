@@ -6,7 +6,6 @@ from typing import Any
 
 import slicer
 
-
 ORIENTATIONS = {"Green": "Coronal", "Yellow": "Sagittal"}  # of Slicer's own views; all others are axial
 
 

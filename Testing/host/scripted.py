@@ -135,7 +135,12 @@ class Packages:
 def install() -> Packages:
     """Registers the modules."""
     scripted = types.ModuleType("slicer.ScriptedLoadableModule")
-    bases = (ScriptedLoadableModule, ScriptedLoadableModuleWidget, ScriptedLoadableModuleLogic, ScriptedLoadableModuleTest)
+    bases = (
+        ScriptedLoadableModule,
+        ScriptedLoadableModuleWidget,
+        ScriptedLoadableModuleLogic,
+        ScriptedLoadableModuleTest,
+    )
     for base in bases:
         setattr(scripted, base.__name__, base)
     scripted.__all__ = [base.__name__ for base in bases]  # type: ignore[attr-defined]

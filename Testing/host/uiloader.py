@@ -48,7 +48,9 @@ def _check_properties(element: ElementTree.Element, named: dict[str, Any], where
 
 
 def _connect(connection: ElementTree.Element, named: dict[str, Any], where: str) -> None:
-    sender, signal, receiver, slot = (connection.findtext(part) or "" for part in ("sender", "signal", "receiver", "slot"))
+    sender, signal, receiver, slot = (
+        connection.findtext(part) or "" for part in ("sender", "signal", "receiver", "slot")
+    )
     target = getattr(named[receiver], re.sub(r"\(.*", "", slot), None)
     if target is None:
         raise ValueError(f"{where}: {receiver} has no slot '{slot}'")

@@ -56,8 +56,8 @@ class Installing:
             if importlib.util.find_spec("PyTorchUtils") is None:
                 raise RuntimeError(
                     _(
-                        "PyTorch is needed, and Slicer's PyTorch extension installs it. Get 'PyTorch' in the Extensions "
-                        "Manager, restart Slicer, and press this button again."
+                        "PyTorch is needed, and Slicer's PyTorch extension installs it. Get 'PyTorch' in the "
+                        "Extensions Manager, restart Slicer, and press this button again."
                     )
                 )
             import PyTorchUtils

@@ -23,6 +23,7 @@ class DescribePanel(Panel):
         """Connects the widgets."""
         self._organ = ""
         self._chips: dict[str, Any] = {}
+        self._result: Any = None
         qt.QVBoxLayout(self.ui.termsWidget).setContentsMargins(0, 0, 0, 0)
         self.ui.clearButton.connect("clicked(bool)", self.onClear)
         self.ui.recentComboBox.connect("activated(int)", self.onRecent)
@@ -33,6 +34,9 @@ class DescribePanel(Panel):
         wanted = self.parameters
         if not wanted:
             return
+        if wanted.result is not self._result:  # a new one has been generated: its description is worth keeping
+            self._result = wanted.result
+            self.remember(self.logic.report(wanted.result).get("text", wanted.text))
         if wanted.organ != self._organ:
             self._organ = wanted.organ
             self._buildChips()
@@ -40,9 +44,7 @@ class DescribePanel(Panel):
         for name, chip in self._chips.items():
             chip.checked = name in understood.terms
         self.ui.understoodLabel.text = understood.marked or _("Press terms, or write a description.")
-        warnings = [
-            _("{a} and {b} contradict each other.").format(a=a, b=b) for a, b in understood.contradictions
-        ]
+        warnings = [_("{a} and {b} contradict each other.").format(a=a, b=b) for a, b in understood.contradictions]
         if understood.unknown:
             warnings.append(_("No known term: {words}.").format(words=", ".join(understood.unknown)))
         self.ui.warningLabel.text = f'<span style="color:{WARNING}">{"<br>".join(warnings)}</span>'
@@ -83,7 +85,9 @@ class DescribePanel(Panel):
         """Buttons for the organ's terms."""
         layout = self.ui.termsWidget.layout()
         while layout.count():
-            layout.takeAt(0).widget().deleteLater()
+            box = layout.takeAt(0).widget()
+            box.setParent(None)  # at once, so that nothing of it shows or answers meanwhile
+            box.deleteLater()
         self._chips = {}
         for group, terms in self.logic.termGroups(self._organ).items():
             if not terms:

@@ -22,7 +22,9 @@ class SetupPanel(Panel):
             self.ui.modelComboBox.addItem(model.name)
         folder = self.logic.modelsFolder()
         self.ui.folderLabel.text = _("Models folder: \u2026/{folder}").format(folder="/".join(folder.parts[-2:]))
-        self.ui.folderLabel.toolTip = _("{folder}: a folder with a further model may be put there.").format(folder=folder)
+        self.ui.folderLabel.toolTip = _("{folder}: a folder with a further model may be put there.").format(
+            folder=folder
+        )
         self.ui.setupCollapsibleButton.collapsed = self.showPackages()
 
     def refresh(self) -> None:
