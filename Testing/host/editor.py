@@ -68,13 +68,12 @@ def paint_ball(widget: SegmentEditorWidget, ras: tuple[float, float, float], dia
     matrix = slicer.util.vtkMatrixFromArray(np.eye(4))
     to_world(image, matrix)
     affine = slicer.util.arrayFromVTKMatrix(matrix)
-    k, j, i = np.indices(shape)
-    low = np.array(image.GetExtent()[::2])
-    index = np.stack([i, j, k, np.ones(shape)]) + np.array([*low, 0]).reshape(4, 1, 1, 1)
-    points = np.tensordot(affine[:3], index, 1)
-    away = np.linalg.norm(points - np.array(ras).reshape(3, 1, 1, 1), axis=0)
+    low = image.GetExtent()[::2]
+    k, j, i = np.ogrid[tuple(slice(start, start + size) for start, size in zip(low[::-1], shape, strict=True))]
+    axes = (affine[row, 0] * i + affine[row, 1] * j + affine[row, 2] * k + affine[row, 3] for row in range(3))
+    away = sum((axis - centre) ** 2 for axis, centre in zip(axes, ras, strict=True))
     voxels = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape)
-    voxels[away <= diameter_mm / 2] = 1
+    voxels[away <= (diameter_mm / 2) ** 2] = 1
     image.Modified()
     add = slicer.vtkSlicerSegmentEditorLogic.ModificationModeAdd
     logic.ModifySegmentByLabelmap(widget._segmentation, widget._segment, image, add, False, False)

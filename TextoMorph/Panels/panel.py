@@ -66,6 +66,8 @@ def plainErrors(what: str) -> Iterator[None]:
         if type(error).__name__ not in ("InputError", "RuntimeError"):
             logging.exception(what)
         said = str(error)
+        if isinstance(error, ImportError):
+            said = _("A Python package is missing: install it under Setup. ({error})").format(error=error)
         slicer.util.errorDisplay(f"{what}\n\n{said[:1].upper()}{said[1:]}", windowTitle=_("TextoMorph"))
 
 
