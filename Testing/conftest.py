@@ -14,9 +14,9 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with small random weights: everything works, the lesions mean nothing."""
     import torch
 
+    from TextoMorphLib.lesions.kinds import KINDS
     from TextoMorphLib.networks import bundle
     from TextoMorphLib.networks.autoencoder import Autoencoder
-    from TextoMorphLib.lesions.kinds import KINDS
     from TextoMorphLib.networks.denoiser import Denoiser
     from TextoMorphLib.networks.reader import Reader
     from TextoMorphLib.text import encoder

@@ -93,7 +93,7 @@ def example_ct(cache: Path | None = None) -> Path:
     return path
 
 
-def lesion_mask(ct: Volume, organ: Mask, diameter_mm: float, seed: int = 0) -> Mask:
+def lesion_mask(ct: Volume, organ: Mask, diameter_mm: float, seed: int = 0, irregularity: float = IRREGULARITY) -> Mask:
     """A lesion-shaped mask deep inside an organ.
 
     Args:
@@ -101,6 +101,7 @@ def lesion_mask(ct: Volume, organ: Mask, diameter_mm: float, seed: int = 0) -> M
         organ: Boolean mask of the scan's shape.
         diameter_mm: Of the ball with the lesion's volume.
         seed: Decides place and shape.
+        irregularity: 0 for a smooth ellipsoid to 1 for a lobulated one.
 
     Returns:
         Boolean mask of the scan's shape, inside the organ.
@@ -117,10 +118,16 @@ def lesion_mask(ct: Volume, organ: Mask, diameter_mm: float, seed: int = 0) -> M
     deep = np.argwhere(depth >= min(0.6 * diameter_mm, 0.9 * depth.max()))
     voxel = deep[rng.integers(len(deep))] + [part.start for part in tight]
     centre = ct.affine[:3, :3] @ voxel + ct.affine[:3, 3]
-    return np.asarray(lesion_at(ct, centre, diameter_mm, rng) & organ)
+    return np.asarray(lesion_at(ct, centre, diameter_mm, rng, irregularity) & organ)
 
 
-def lesion_at(ct: Volume, centre: np.ndarray[Any, Any], diameter_mm: float, rng: np.random.Generator) -> Mask:
+def lesion_at(
+    ct: Volume,
+    centre: np.ndarray[Any, Any],
+    diameter_mm: float,
+    rng: np.random.Generator,
+    irregularity: float = IRREGULARITY,
+) -> Mask:
     """A lesion-shaped mask around a point of a scan.
 
     Args:
@@ -128,12 +135,13 @@ def lesion_at(ct: Volume, centre: np.ndarray[Any, Any], diameter_mm: float, rng:
         centre: RAS, mm.
         diameter_mm: Of the ball with the lesion's volume.
         rng: Decides the shape.
+        irregularity: 0 for a smooth ellipsoid to 1 for a lobulated one.
 
     Returns:
         Boolean mask of the scan's shape.
     """
     side = int(1.7 * diameter_mm) + 8
-    depth = lesion_depth((side, side, side), diameter_mm, IRREGULARITY, rng)
+    depth = lesion_depth((side, side, side), diameter_mm, irregularity, rng)
     to_depth = ct.affine.copy()  # scan index to the index of `depth`, whose axes run along R, A and S
     to_depth[:3, 3] += (side - 1) / 2 - centre
     to_scan = np.linalg.inv(to_depth)

@@ -6,8 +6,6 @@ import os
 from itertools import product
 
 import numpy as np
-from nibabel.affines import apply_affine
-from nibabel.orientations import aff2axcodes, apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.volume import Array, Volume
@@ -67,6 +65,8 @@ def check_mask(mask: Array, ct: Volume) -> None:
 
 def _reordered(mask: Array, affine: Array, like: Array) -> tuple[Array, Array]:
     """The same voxels with axes flipped and swapped to point along those of `like`."""
+    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
+
     turn = ornt_transform(io_orientation(affine), io_orientation(like))
     return apply_orientation(mask, turn), affine @ inv_ornt_aff(turn, mask.shape)
 
@@ -74,6 +74,8 @@ def _reordered(mask: Array, affine: Array, like: Array) -> tuple[Array, Array]:
 def _same_grid(shape: tuple[int, ...], affine: Array, ct: Volume) -> bool:
     if shape != ct.shape:
         return False
+    from nibabel.affines import apply_affine
+
     corners = list(product(*[(0, size - 1) for size in shape]))
     apart = np.abs(apply_affine(affine, corners) - apply_affine(ct.affine, corners)).max()
     return bool(apart < _SAME_VOXEL * ct.spacing.min())
@@ -81,6 +83,7 @@ def _same_grid(shape: tuple[int, ...], affine: Array, ct: Volume) -> bool:
 
 def _resampled(mask: Array, affine: Array, ct: Volume) -> Array:
     """Nearest neighbour, worked out only around the mask."""
+    from nibabel.affines import apply_affine
     from scipy import ndimage
 
     to_ct = np.linalg.inv(ct.affine) @ affine
@@ -107,6 +110,8 @@ def _resampled(mask: Array, affine: Array, ct: Volume) -> Array:
 
 
 def _grid(volume: Volume) -> str:
+    from nibabel.orientations import aff2axcodes
+
     size, spacing, origin = (
         " x ".join(f"{number:.4g}" for number in numbers)
         for numbers in (volume.shape, volume.spacing, volume.affine[:3, 3])

@@ -1,4 +1,4 @@
-"""Random fields from a latent's noise: white noise in, smooth fields of unit variance that differ by their number out."""
+"""Random fields from a latent's noise: white noise in, smooth fields of unit variance out, one for each number."""
 
 from __future__ import annotations
 

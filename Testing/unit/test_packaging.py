@@ -45,20 +45,25 @@ def test_the_library_knows_nothing_of_slicer() -> None:
 
 
 def test_slicer_can_list_the_module_before_any_package_is_installed() -> None:
-    at_file_scope = set(imported(ast.parse(MODULE.read_text(encoding="utf-8")).body))
-    assert at_file_scope - sys.stdlib_module_names <= {"slicer", "vtk", "qt", "ctk"}
+    for file in MODULE.parent.rglob("*.py"):
+        at_file_scope = set(imported(ast.parse(file.read_text(encoding="utf-8")).body))
+        assert at_file_scope - sys.stdlib_module_names <= {"TextoMorph", "slicer", "vtk", "qt", "ctk"}, file
     assert [file.name for file in MODULE.parent.glob("*.py")] == [MODULE.name], "Slicer takes each for a module"
 
 
-def test_the_panel_has_the_widgets_and_parameters_that_the_code_uses() -> None:
-    code = MODULE.read_text(encoding="utf-8")
-    panel = ElementTree.parse(MODULE.parent / "Resources" / "UI" / "TextoMorph.ui")
-    widgets = {widget.get("name") for widget in panel.iter("widget")}
-    assert set(re.findall(r"self\.ui\.(\w+)", code)) <= widgets
-    bound = {value.text for value in panel.findall(".//property[@name='SlicerParameterName']/string") if value.text}
-    node = next(part for part in ast.walk(ast.parse(code)) if getattr(part, "name", "") == "TextoMorphParameterNode")
-    assert isinstance(node, ast.ClassDef)
-    assert bound == {part.target.id for part in node.body if isinstance(part, ast.AnnAssign)}  # type: ignore[union-attr]
+def test_each_panel_has_the_widgets_that_its_code_uses() -> None:
+    wrapped = next(
+        part for part in ast.walk(ast.parse(MODULE.read_text())) if getattr(part, "name", "").endswith("Node")
+    )
+    assert isinstance(wrapped, ast.ClassDef)
+    parameters = {part.target.id for part in wrapped.body if isinstance(part, ast.AnnAssign)}  # type: ignore[union-attr]
+    for file in (MODULE.parent / "Resources" / "UI").glob("*.ui"):
+        panel = ElementTree.parse(file)
+        widgets = {widget.get("name") for widget in panel.iter("widget")}
+        code = (MODULE.parent / "Panels" / f"{file.stem.lower()}.py").read_text(encoding="utf-8")
+        assert set(re.findall(r"self\.ui\.(\w+)", code)) <= widgets, file.name
+        bound = {value.text for value in panel.findall(".//property[@name='SlicerParameterName']/string")}
+        assert bound <= parameters, file.name
 
 
 def test_the_extensions_descriptions_agree() -> None:
@@ -75,8 +80,13 @@ def test_the_extensions_descriptions_agree() -> None:
 
 def test_the_files_that_the_extension_names_are_there() -> None:
     cmake = (ROOT / "TextoMorph" / "CMakeLists.txt").read_text().replace("${MODULE_NAME}", "TextoMorph")
-    for name in re.findall(r"Resources/(?:Icons|UI)/\S+", cmake):
-        assert (MODULE.parent / name).is_file(), name
+    listed = set(re.findall(r"^ +(\S+\.(?:py|ui|png))$", cmake, re.MULTILINE))
+    there = {
+        file.relative_to(MODULE.parent).as_posix()
+        for end in ("py", "ui", "png")
+        for file in MODULE.parent.rglob(f"*.{end}")
+    }
+    assert listed == there
     assert Image.open(MODULE.parent / "Resources" / "Icons" / "TextoMorph.png").size == (128, 128)
 
 

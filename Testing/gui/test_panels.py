@@ -1,0 +1,185 @@
+"""Each panel by clicks: setup with something missing, masks, descriptions, and every bad input in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+from host.editor import paint_ball
+
+LIVER = (70.0, 10.0, 20.0)
+
+
+def mask_text(scan: Any) -> str:
+    scan.describeMask()
+    text: str = scan.ui.maskLabel.text
+    return text
+
+
+def test_setup_says_what_is_missing_and_installs_it_after_asking(host: Any) -> None:
+    from PySide6 import QtWidgets
+
+    host.packages.missing = {"monai", "nibabel"}
+    widget = host.open("TextoMorph")
+    setup = widget.panels[0]
+    assert not setup.ui.setupCollapsibleButton.collapsed
+    assert "monai, nibabel" in setup.ui.packagesLabel.text
+    host.answer = QtWidgets.QMessageBox.StandardButton.Cancel
+    setup.ui.installButton.click()
+    assert "monai" in host.messages[0]
+    assert host.packages.installed == []
+    host.answer = QtWidgets.QMessageBox.StandardButton.Ok
+    setup.ui.installButton.click()
+    assert host.packages.installed == ["monai", "nibabel"]
+    assert "All Python packages are installed" in setup.ui.packagesLabel.text
+    host.close(widget)
+
+
+def test_torch_comes_through_the_pytorch_extension(host: Any, panels: Any) -> None:
+    host.packages.missing = {"torch"}
+    panels["Setup"].showPackages()
+    panels["Setup"].ui.installButton.click()
+    assert "Extensions Manager" in host.messages[-1]
+    assert host.packages.installed == []
+
+
+def test_the_device_is_named_and_an_absent_one_is_said(host: Any, panels: Any) -> None:
+    ui = panels["Setup"].ui
+    ui.checkButton.click()
+    assert "CPU" in ui.deviceLabel.text
+    ui.deviceComboBox.setCurrentText("mps")
+    ui.checkButton.click()
+    assert "device 'mps' is not there" in host.messages[0].lower()
+    assert ui.deviceLabel.text == ""
+
+
+def test_a_mask_is_painted_in_the_segment_editor(host: Any, ct: Any, panels: Any) -> None:
+    scan = panels["Scan"]
+    scan.parameters.ct = ct
+    scan.ui.paintButton.click()
+    assert host.selected == ["SegmentEditor"]
+    assert "empty" in mask_text(scan)
+    assert panels["Generate"].ui.generateButton.enabled  # the mask can be painted later; an empty one is refused
+    paint_ball(host.editor.editor, LIVER, 24.0)
+    assert "1 lesion" in mask_text(scan)
+    assert "24 mm" in mask_text(scan)
+
+
+def test_a_lesion_goes_inside_the_chosen_organ(host: Any, ct: Any, panels: Any, logic: Any) -> None:
+    organ = logic.placeLesion(ct, 60.0, position=LIVER)
+    wanted = panels["Scan"].parameters
+    wanted.ct = ct
+    panels["Scan"].ui.organSelector.setCurrentNode(organ[0])
+    assert wanted.organSegmentId == organ[1]
+    panels["Scan"].ui.placeComboBox.currentIndex = 1
+    panels["Scan"].ui.placeButton.click()
+    inside, lesion = (
+        slicer.util.arrayFromSegmentBinaryLabelmap(*each, ct) > 0
+        for each in (organ, (wanted.segmentation, wanted.segmentId))
+    )
+    assert lesion.any()
+    assert not (lesion & ~inside).any()
+
+
+def test_a_place_outside_the_ct_is_said(host: Any, ct: Any, panels: Any) -> None:
+    panels["Scan"].parameters.ct = ct
+    slicer.util.getNode("vtkMRMLCrosshairNode*").SetCrosshairRAS(900.0, 0.0, 0.0)
+    panels["Scan"].ui.placeButton.click()
+    assert "outside the CT" in host.messages[0]
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
+
+
+def test_an_image_that_is_no_ct_is_warned_of(host: Any, panels: Any) -> None:
+    node = slicer.util.addVolumeFromArray(np.random.default_rng(0).integers(0, 255, (20, 30, 30)).astype(np.int16))
+    panels["Scan"].parameters.ct = node
+    assert "not in HU" in panels["Scan"].ui.ctLabel.text
+
+
+def test_terms_are_pressed_and_text_is_understood(host: Any, panels: Any) -> None:
+    describe = panels["Describe"]
+    wanted = describe.parameters
+    wanted.text = "hypodense lesion"
+    assert describe._chips["hypoattenuating"].checked
+    describe._chips["mildly"].click()
+    assert wanted.text == "mildly hypodense lesion"
+    describe._chips["ill-defined"].click()
+    describe._chips["well-defined"].click()
+    assert "contradict" in describe.ui.warningLabel.text
+    describe._chips["well-defined"].click()
+    describe._chips["hypoattenuating"].click()
+    assert not describe._chips["hypoattenuating"].checked
+    wanted.text = "spiculated, no calcification"
+    assert "spiculated" in describe.ui.warningLabel.text
+    assert not describe._chips["calcification"].checked
+
+
+def test_terms_follow_the_organ(host: Any, panels: Any) -> None:
+    assert "washout" in panels["Describe"]._chips
+    panels["Scan"].ui.organComboBox.setCurrentText("kidney")
+    assert "renal stone" in panels["Describe"]._chips
+    assert "washout" not in panels["Describe"]._chips
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda wanted, other: setattr(wanted, "ct", other), "not in HU"),
+        (lambda wanted, other: setattr(wanted, "segmentId", "gone"), "no mask is chosen"),
+        (lambda wanted, other: setattr(wanted, "model", "/nowhere"), "unknown model"),
+        (lambda wanted, other: setattr(wanted, "device", "mps"), "device 'mps' is not there"),
+    ],
+)
+def test_bad_input_is_said_in_plain_words_and_adds_nothing(
+    host: Any, ct: Any, panels: Any, logic: Any, spoil: Any, said: str
+) -> None:
+    voxels = np.random.default_rng(0).integers(0, 255, (30, 30, 30)).astype(np.int16)
+    other = slicer.util.addVolumeFromArray(voxels, name="no CT")
+    wanted = panels["Generate"].parameters
+    wanted.ct = ct
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    spoil(wanted, other)
+    panels["Generate"].onGenerate()
+    assert said.lower() in host.messages[0].lower()
+    assert "Traceback" not in host.messages[0]
+    assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [ct, other]
+
+
+def test_a_scan_in_a_transform_gets_its_tumour_where_the_mask_is(host: Any, ct: Any, logic: Any) -> None:
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, 40.0)
+    transform.SetMatrixTransformToParent(matrix)
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    mask = logic.placeLesion(ct, 20.0, position=(LIVER[0] + 40, *LIVER[1:]))
+    (result,) = logic.generate(ct, *mask, "hyperattenuating", steps=1)
+    changed = slicer.util.arrayFromVolume(result) != slicer.util.arrayFromVolume(ct)
+    painted = slicer.util.arrayFromSegmentBinaryLabelmap(*mask, ct) > 0
+    assert changed[painted].mean() > 0.9
+    k, j, i = np.argwhere(painted).mean(0)
+    toRas = vtk.vtkMatrix4x4()
+    ct.GetIJKToRASMatrix(toRas)
+    assert np.allclose(toRas.MultiplyPoint((i, j, k, 1))[:3], LIVER, atol=4)
+    assert result.GetTransformNodeID() == transform.GetID()
+
+
+def test_a_mask_on_another_grid_is_brought_onto_the_ct(host: Any, ct: Any, logic: Any) -> None:
+    coarse = slicer.util.addVolumeFromArray(np.zeros((60, 80, 90), np.int16), ijkToRAS=np.diag([-4.0, -4.0, 4.0, 1.0]))
+    coarse.SetOrigin(180.0, 160.0, -100.0)
+    segmentation, segmentId = logic.newMask(coarse)
+    voxels = np.zeros((60, 80, 90), np.uint8)
+    voxels[28:33, 35:40, 25:30] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, segmentation, segmentId, coarse)
+    assert "1 lesion" in logic.describeMask(segmentation, segmentId, ct)
+
+
+def test_variants_have_their_own_seeds_and_a_mask_of_their_own(host: Any, ct: Any, logic: Any) -> None:
+    mask = logic.placeLesion(ct, 20.0, position=LIVER)
+    results = logic.generate(ct, *mask, "cystic", seed=5, variants=2, steps=1)
+    assert [logic.report(node)["seed"] for node in results] == [5, 6]
+    slicer.mrmlScene.RemoveNode(mask[0])
+    kept = results[0].GetNodeReference("TextoMorph.mask")
+    assert "1 lesion" in logic.describeMask(kept, kept.GetSegmentation().GetNthSegmentID(0), ct)
+    assert np.any(slicer.util.arrayFromVolume(results[0]) != slicer.util.arrayFromVolume(results[1]))

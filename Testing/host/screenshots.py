@@ -1,0 +1,72 @@
+"""Draws every panel, and the comparison beside its slice views: `python Testing/host/screenshots.py [CT]`.
+
+Without a CT the digital phantom is shown. The pictures go to Resources/Screenshots.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
+
+from host import application, pictures, problems  # noqa: E402
+
+TEXT = "hyperattenuating, ill-defined"
+SITE = (70.0, 10.0, 20.0)
+
+
+def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SITE) -> None:
+    """Goes the main path and draws it."""
+    host = application.start()
+    host.load(ROOT / "TextoMorph" / "TextoMorph.py")
+    import slicer
+    from PySide6 import QtWidgets
+
+    from TextoMorph.Actions.samples import phantom
+
+    if ct_path:
+        ct = slicer.modules.volumes.logic().AddArchetypeVolume(ct_path, "CT")
+        ct.GetDisplayNode().SetAutoWindowLevel(False)
+        ct.GetDisplayNode().SetWindowLevel(400, 40)
+    else:
+        ct = phantom()
+    widget = host.open("TextoMorph")
+    panels = {panel.name: panel for panel in widget.panels}
+    wanted = panels["Scan"].parameters
+    wanted.ct, wanted.text, wanted.lesionDiameter = ct, TEXT, 30.0
+    slicer.util.setSliceViewerLayers(background=ct)
+    slicer.util.getNode("vtkMRMLCrosshairNode*").SetCrosshairRAS(site)
+    panels["Scan"].ui.placeButton.click()
+    panels["Scan"].describeMask()
+    for name in ("Red", "Yellow", "Green"):
+        view = slicer.app.layoutManager().sliceWidget(name)
+        view.sliceLogic().FitSliceToBackground()
+        view.mrmlSliceNode().JumpSlice(*site)
+    alone = {panel.name: panel.widget for panel in widget.panels}
+    panels["Generate"].ui.generateButton.click()
+    panels["Setup"].ui.setupCollapsibleButton.collapsed = False
+    panels["Setup"].ui.checkButton.click()
+    for each in alone.values():
+        each.setParent(None)
+    for name in ("Setup", "Describe", "Generate"):
+        pictures.picture(alone[name], folder / f"{name.lower()}.png")
+    wanted.segmentation.GetDisplayNode().SetVisibility(True)
+    slicer.util.setSliceViewerLayers(background=ct)
+    pictures.picture(alone["Scan"], folder / "scan.png", ("Red",))
+    wanted.segmentation.GetDisplayNode().SetVisibility(False)
+    panels["Compare"].onShow()
+    views = slicer.app.layoutManager().sliceViewNames()
+    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=340)
+    wanted.text = "mildly hypodense spiculated lesion, well-defined, ill-defined"
+    pictures.picture(alone["Describe"], folder / "describe-warnings.png")
+    for problem in [*host.messages, *problems.taken()]:
+        print(problem, file=sys.stderr)
+    QtWidgets.QApplication.processEvents()
+
+
+if __name__ == "__main__":
+    target = ROOT / "Resources" / "Screenshots"
+    target.mkdir(exist_ok=True)
+    main(target, *sys.argv[1:2])

@@ -1,0 +1,40 @@
+"""The Slicer module calls only what `docs/slicer-api.md` lists, with the place where it is documented."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_call_is_declared() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", (ROOT / "docs" / "slicer-api.md").read_text(encoding="utf-8"), re.M)
+    declared = dict(rows)
+    assert all(where.strip() for where in declared.values())
+    files = sorted((ROOT / "TextoMorph").rglob("*.py"))
+    used = {call for file in files for call in calls(ast.parse(file.read_text(encoding="utf-8")))}
+    assert used - declared.keys() == set(), "declare these, with where they are documented"
+    assert declared.keys() - used == set(), "not used any more"
+
+
+def test_observers_go_through_the_mixin_that_removes_them() -> None:
+    for file in (ROOT / "TextoMorph").rglob("*.py"):
+        assert ".AddObserver(" not in file.read_text(encoding="utf-8"), file
+
+
+def calls(tree: ast.Module) -> Iterator[str]:
+    """Dotted names from Slicer's, Qt's and VTK's modules, VTK's methods, signals, and what is imported from Slicer."""
+    dotted = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    dotted = {name for name in dotted if re.fullmatch(r"(slicer|qt|vtk|SampleData|PyTorchUtils)(\.\w+)+", name)}
+    yield from (name for name in dotted if not any(longer.startswith(f"{name}.") for longer in dotted))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr[0].isupper() and ast.unparse(node.func) not in dotted:
+                yield node.func.attr
+            if node.func.attr == "connect":
+                yield from (str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("slicer"):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

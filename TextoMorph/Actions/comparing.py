@@ -1,0 +1,184 @@
+"""Before and after: linked views, difference map, asked against measured, saving."""
+
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorph.Actions import nodes
+
+LAYOUT_ID = 7401  # any number that Slicer and other extensions do not use
+VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
+COLOURS = "TextoMorph difference"
+LEAST_RANGE_HU = 60.0
+FIELD_MM = 180.0  # that the views show at first
+
+_VIEW = """<item><view class="vtkMRMLSliceNode" singletontag="{tag}">
+<property name="orientation" action="default">Axial</property>
+<property name="viewlabel" action="default">{letter}</property>
+<property name="viewcolor" action="default">{colour}</property></view></item>"""
+
+
+class Comparing:
+    """A result beside the CT that it was made from."""
+
+    def showBeforeAfter(self, result: Any) -> None:
+        """Shows CT, result and difference side by side in linked axial views, at the lesion.
+
+        Args:
+            result: One of `generate`'s volumes.
+
+        Raises:
+            InputError: It is none, or its CT is no longer in the scene.
+
+        Example:
+            >>> logic.showBeforeAfter(node)
+        """
+        ctNode = self._ctOf(result)
+        manager = slicer.app.layoutManager()
+        layoutNode = manager.layoutLogic().GetLayoutNode()
+        if not layoutNode.IsLayoutDescription(LAYOUT_ID):
+            layoutNode.AddLayoutDescription(LAYOUT_ID, _layout())
+        manager.setLayout(LAYOUT_ID)
+        before, after, difference = (manager.sliceWidget(tag).sliceLogic() for tag in VIEWS)
+        layers = ((before, ctNode, None), (after, ctNode, result), (difference, self.difference(result), None))
+        for logic, background, foreground in layers:
+            composite = logic.GetSliceCompositeNode()
+            composite.SetLinkedControl(False)  # linked views would take each other's volumes while they are set
+            composite.SetBackgroundVolumeID(background.GetID())
+            composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
+            composite.SetForegroundOpacity(1.0)
+            logic.GetSliceNode().SetOrientation("Axial")
+            logic.FitFOVToBackground(FIELD_MM)
+        centre = self._centre(result)
+        for logic, *_nodes in layers:
+            if centre:
+                logic.GetSliceNode().JumpSliceByCentering(*centre)
+            logic.GetSliceCompositeNode().SetLinkedControl(True)
+            logic.GetSliceCompositeNode().SetHotLinkedControl(True)
+
+    def fade(self, opacity: float) -> None:
+        """How much of the result the middle view shows: 0 is the CT alone, 1 the result alone.
+
+        Example:
+            >>> logic.fade(0.5)
+        """
+        widget = slicer.app.layoutManager().sliceWidget("TextoMorphAfter")
+        if widget:
+            widget.sliceLogic().GetSliceCompositeNode().SetForegroundOpacity(opacity)
+
+    def difference(self, result: Any) -> Any:
+        """The result minus its CT in HU, as a volume from blue (darker) over black to orange (brighter).
+
+        Made once and kept with the result.
+
+        Example:
+            >>> slicer.util.setSliceViewerLayers(background=logic.difference(node))
+        """
+        import numpy as np
+
+        found = result.GetNodeReference(nodes.DIFFERENCE)
+        if found:
+            return found
+        ctNode = self._ctOf(result)
+        name = _("{name} minus CT").format(name=result.GetName())
+        made = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
+        change = slicer.util.arrayFromVolume(result).astype(np.float32) - slicer.util.arrayFromVolume(ctNode)
+        slicer.util.updateVolumeFromArray(made, change)
+        display = made.GetDisplayNode()
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
+        display.SetAndObserveColorNodeID(_divergingColours().GetID())
+        result.SetNodeReferenceID(nodes.DIFFERENCE, made.GetID())
+        nodes.placeUnder(made, result)
+        return made
+
+    def askedAgainstMeasured(self, result: Any) -> list[dict[str, Any]]:
+        """What the text asked for and what came out: rows with `asked`, `measured`, `unit`, `ok` and `note`.
+
+        Example:
+            >>> [(row["asked"], row["ok"]) for row in logic.askedAgainstMeasured(node)]
+            [('hypoattenuating', True)]
+        """
+        lesions = self.report(result).get("asked", [])  # type: ignore[attr-defined]
+        return [{**row, "lesion": number} for number, lesion in enumerate(lesions, 1) for row in lesion]
+
+    def save(self, result: Any, path: str | Path, overwrite: bool = False) -> None:
+        """Writes a result as .nii.gz, .nii, .nrrd or .mha, with its report as JSON beside it; both or none.
+
+        The image's own header says that it is synthetic.
+
+        Raises:
+            InputError: The name has another ending, the folder is not there, the file exists, the disk is full.
+
+        Example:
+            >>> logic.save(node, "/data/tumour.nii.gz")
+        """
+        from TextoMorphLib import output
+        from TextoMorphLib.commands.job import provenance
+
+        report = self.report(result)  # type: ignore[attr-defined]
+        output.check_image(Path(path), overwrite=overwrite)
+        output.write_image(nodes.volumeOf(result), report, Path(path), note=provenance(report["seed"]))
+
+    def discard(self, result: Any) -> None:
+        """Removes a result and its difference map; the CT and the mask stay.
+
+        Example:
+            >>> logic.discard(node)
+        """
+        made = result.GetNodeReference(nodes.DIFFERENCE)
+        for node in (made, result):
+            if node:
+                slicer.mrmlScene.RemoveNode(node)
+
+    def _ctOf(self, result: Any) -> Any:
+        from TextoMorphLib.errors import InputError
+
+        ctNode = result.GetNodeReference(nodes.CT) if result else None
+        if ctNode is None:
+            raise InputError("the CT of this result is not in the scene any more; load it, or generate anew")
+        return ctNode
+
+    def _centre(self, result: Any) -> list[float] | None:
+        """The mask's middle, RAS mm in the world; None if the mask was removed or emptied."""
+        import numpy as np
+
+        from TextoMorphLib.errors import InputError
+
+        mask, ctNode = result.GetNodeReference(nodes.MASK), self._ctOf(result)
+        try:
+            painted = nodes.maskOf(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
+        except InputError:
+            return None
+        if not painted.any():
+            return None
+        middle = nodes.volumeOf(ctNode).affine @ [*np.argwhere(painted).mean(0), 1.0]
+        centre = [0.0, 0.0, 0.0]
+        ctNode.TransformPointToWorld(middle[:3].tolist(), centre)
+        return centre
+
+
+def _layout() -> str:
+    colours = ("#4b9cd3", "#e0a030", "#b0b0b0")
+    views = zip(VIEWS.items(), colours, strict=True)
+    items = [_VIEW.format(tag=tag, letter=name[0], colour=colour) for (tag, name), colour in views]
+    return f'<layout type="horizontal" split="true">{"".join(items)}</layout>'
+
+
+def _divergingColours() -> Any:
+    """Blue over black to orange: no change is black, as the CT's air is."""
+    found = slicer.mrmlScene.GetFirstNodeByName(COLOURS)
+    if found:
+        return found
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", COLOURS)
+    table.SetTypeToUser()
+    table.SetHideFromEditors(True)
+    table.SetNumberOfColors(256)
+    for index in range(256):
+        strength = (index - 127.5) / 127.5
+        red, green, blue = (1.0, 0.6, 0.15) if strength > 0 else (0.2, 0.6, 1.0)
+        table.SetColor(index, *(abs(strength) * part for part in (red, green, blue)), 1.0)
+    table.SetNamesFromColors()
+    return table

@@ -1,0 +1,169 @@
+"""Generate: the library's synthesis on nodes of the scene, with results where the user looks for them."""
+
+import contextlib
+import json
+from functools import partial
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorph.Actions import background, nodes
+from TextoMorph.Actions.background import Progress
+
+
+class Generating:
+    """Tumours, and the reports that come with them."""
+
+    _loaded: tuple[tuple[str, str], Any] | None = None  # (model, device) and its Synthesizer
+    _running = False
+    notice = ""  # what the user should know of the last run, such as a change of device
+
+    def generate(
+        self,
+        ctNode: Any,
+        segmentationNode: Any,
+        segmentId: str,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        variants: int = 1,
+        steps: int | None = None,
+        guidance: float | None = None,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+    ) -> list[Any]:
+        """Puts described tumours into copies of a CT. Slicer stays alive meanwhile.
+
+        Args:
+            ctNode: The CT, in HU; it is not changed.
+            segmentationNode: Where the segment is.
+            segmentId: The segment that the tumour fills.
+            text: The description.
+            organ: liver, pancreas or kidney.
+            seed: The first tumour's; each further variant has the next. The same seed gives the same tumour.
+            variants: How many.
+            steps: Sampling steps; the model's own number if None.
+            guidance: How strongly the text steers; the model's own value if None.
+            device: auto, cpu, cuda, cuda:N or mps. A graphics card whose memory does not suffice gives way to the CPU.
+            model: A model's name or folder.
+            progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
+
+        Returns:
+            A new volume node for each tumour, under the CT in the subject hierarchy, each with a copy of the mask.
+            After a cancel, those that were finished.
+
+        Raises:
+            InputError: What is wrong with the CT, the mask, the text or a number.
+            RuntimeError: Another run has not ended yet.
+
+        Example:
+            >>> (node,) = logic.generate(ctNode, segmentation, segmentId, "hypoattenuating, ill-defined", seed=3)
+            >>> logic.report(node)["asked"]
+        """
+        from TextoMorphLib.errors import Cancelled
+        from TextoMorphLib.masks import check_mask
+        from TextoMorphLib.request import check_request
+        from TextoMorphLib.volume import check_ct
+
+        if self._running:
+            raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
+        self.notice = ""
+        ct = nodes.volumeOf(ctNode)
+        check_ct(ct)
+        mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
+        check_mask(mask, ct)
+        check_request(text, organ, seed, 1 if steps is None else steps, 1.0 if guidance is None else guidance)
+        keptMask, results = None, []
+        self._running = True
+        try:
+            for number in range(variants):
+
+                def onStep(done: int, total: int, before: int = number) -> bool:
+                    return progress is None or progress(before * total + done, variants * total)
+
+                request = {"organ": organ, "seed": seed + number, "steps": steps, "guidance": guidance}
+                make = partial(self._make, ct, mask, text, request, model, device)
+                made = background.run(make, onStep)
+                if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
+                    return []
+                keptMask = keptMask or _keepMask(segmentationNode, segmentId, ctNode, text)
+                results.append(_addResult(ctNode, keptMask, made))
+        except Cancelled:
+            pass
+        finally:
+            self._running = False
+        return results
+
+    def report(self, result: Any) -> dict[str, Any]:
+        """What is known of a generated volume: text, terms, seed, model, device, seconds, measurements.
+
+        Returns:
+            The report; empty if the volume is not one of TextoMorph's.
+
+        Example:
+            >>> logic.report(node)["seed"]
+            3
+        """
+        stored = result.GetAttribute(nodes.REPORT) if result else None
+        report: dict[str, Any] = json.loads(stored) if stored else {}
+        return report
+
+    def results(self) -> list[Any]:
+        """The generated volumes in the scene, oldest first."""
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        return [node for node in volumes if node.GetAttribute(nodes.REPORT)]
+
+    def _make(
+        self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress
+    ) -> Any:
+        """One tumour; runs in a thread, so the scene is not touched."""
+        import torch
+
+        try:
+            return self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
+        except torch.cuda.OutOfMemoryError:
+            self._loaded = None
+            with contextlib.suppress(RuntimeError):
+                torch.cuda.empty_cache()
+            self.notice = _("The graphics card's memory did not suffice, so the CPU was used.")
+            return self._synthesizer(model, "cpu").synthesize(ct, mask, text, progress=progress, **request)
+
+    def _synthesizer(self, model: str, device: str) -> Any:
+        from TextoMorphLib.synthesis import Synthesizer
+
+        if self._loaded is None or self._loaded[0] != (model, device):
+            self._loaded = None  # first, so that two models never share the memory
+            self._loaded = (model, device), Synthesizer.load(model, device)
+        return self._loaded[1]
+
+
+def _keepMask(segmentationNode: Any, segmentId: str, ctNode: Any, text: str) -> Any:
+    """A copy of the mask, so that a result keeps its own whatever is painted later."""
+    copy = nodes.addSegmentation(_("Mask of {text}").format(text=_short(text)), ctNode)
+    copy.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
+    copy.GetSegmentation().CopySegmentFromSegmentation(segmentationNode.GetSegmentation(), segmentId)
+    copy.GetDisplayNode().SetVisibility(False)
+    nodes.placeUnder(copy, ctNode)
+    return copy
+
+
+def _addResult(ctNode: Any, maskNode: Any, made: Any) -> Any:
+    import numpy as np
+
+    name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
+    node = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
+    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
+    node.SetAttribute(nodes.REPORT, json.dumps(made.report))
+    node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
+    node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
+    nodes.placeUnder(node, ctNode)
+    return node
+
+
+def _short(text: str) -> str:
+    """A description as part of a node's name, which becomes a file's name when the scene is saved."""
+    plain = "".join(letter if letter.isalnum() or letter in " -," else " " for letter in text)
+    words = " ".join(plain.split())
+    return words if len(words) <= 40 else words[:39].rstrip(" ,-") + "\u2026"

@@ -1,0 +1,153 @@
+"""Where the tumour goes: painting, placing a lesion-shaped mask, and what there is to say of a mask."""
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorph.Actions import nodes
+
+SEGMENT = "Tumour"
+
+
+class Masking:
+    """CT and mask."""
+
+    def whatIsWrongWithCt(self, ctNode: Any) -> str:
+        """Why a volume cannot be used as a CT, in one sentence; empty if it can.
+
+        Example:
+            >>> logic.whatIsWrongWithCt(slicer.util.getNode("MRHead"))
+            'the scan is not in HU: ...'
+        """
+        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.volume import check_ct
+
+        try:
+            check_ct(nodes.volumeOf(ctNode))
+        except InputError as error:
+            return str(error)
+        return ""
+
+    def newMask(self, ctNode: Any) -> tuple[Any, str]:
+        """An empty segment "Tumour" on the CT's grid, in a segmentation of its own.
+
+        Returns:
+            Segmentation node and segment ID.
+
+        Raises:
+            InputError: There is no CT.
+
+        Example:
+            >>> segmentation, segmentId = logic.newMask(ctNode)
+        """
+        nodes.volumeOf(ctNode)
+        segmentation = nodes.addSegmentation(SEGMENT, ctNode)
+        return segmentation, segmentation.GetSegmentation().AddEmptySegment(SEGMENT, SEGMENT, (0.9, 0.6, 0.1))
+
+    def paintMask(self, ctNode: Any) -> tuple[Any, str]:
+        """Opens the Segment Editor's brush on a new, empty mask.
+
+        Returns:
+            Segmentation node and segment ID.
+
+        Raises:
+            InputError: There is no CT.
+
+        Example:
+            >>> segmentation, segmentId = logic.paintMask(ctNode)
+        """
+        segmentation, segmentId = self.newMask(ctNode)
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(ctNode)
+        editor.setCurrentSegmentID(segmentId)
+        editor.setActiveEffectByName("Paint")
+        return segmentation, segmentId
+
+    def crosshair(self) -> tuple[float, float, float]:
+        """Where the crosshair is, RAS mm in the world. Hold Shift over a slice view to move it."""
+        right, anterior, superior = slicer.util.getNode("vtkMRMLCrosshairNode*").GetCrosshairRAS()
+        return right, anterior, superior
+
+    def placeLesion(
+        self,
+        ctNode: Any,
+        diameter: float = 25.0,
+        irregularity: float = 0.5,
+        position: tuple[float, float, float] | None = None,
+        inside: tuple[Any, str] | None = None,
+        seed: int = 0,
+    ) -> tuple[Any, str]:
+        """Makes a lesion-shaped mask: an ellipsoid with an uneven surface.
+
+        Args:
+            ctNode: The CT.
+            diameter: Of the ball with the lesion's volume, mm.
+            irregularity: 0 for a smooth ellipsoid to 1 for a lobulated one.
+            position: Its middle, RAS mm in the world; somewhere deep in `inside` if None.
+            inside: Segmentation node and segment ID of an organ; what would lie outside is cut off.
+            seed: Decides the shape, and the place where none is given.
+
+        Returns:
+            Segmentation node and segment ID.
+
+        Raises:
+            InputError: Neither place nor organ is given, or nothing of the lesion would lie in the CT or organ.
+
+        Example:
+            >>> segmentation, segmentId = logic.placeLesion(ctNode, diameter=30, position=logic.crosshair())
+        """
+        import numpy as np
+
+        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.examples import lesion_at, lesion_mask
+
+        ct = nodes.volumeOf(ctNode)
+        organ = nodes.maskOf(*inside, ctNode) if inside else None
+        if position is not None:
+            centre = [0.0, 0.0, 0.0]
+            ctNode.TransformPointFromWorld(position, centre)
+            mask = lesion_at(ct, np.array(centre), diameter, np.random.default_rng(seed), irregularity)
+            mask = mask if organ is None else mask & organ
+        elif organ is not None:
+            mask = lesion_mask(ct, organ, diameter, seed, irregularity)
+        else:
+            raise InputError("no place is given; choose the crosshair's place, or an organ's segment")
+        if not mask.any():
+            raise InputError(
+                "the lesion would lie outside the CT or the organ; hold Shift over a slice view to move the crosshair"
+            )
+        segmentation, segmentId = self.newMask(ctNode)
+        painted = np.ascontiguousarray(mask.transpose()).astype(np.uint8)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, segmentId, ctNode)
+        return segmentation, segmentId
+
+    def describeMask(self, segmentationNode: Any, segmentId: str, ctNode: Any) -> str:
+        """How large a mask is.
+
+        Raises:
+            InputError: What is wrong with it.
+
+        Example:
+            >>> logic.describeMask(segmentation, segmentId, ctNode)
+            '1 lesion, 14.1 ml, as a ball 30 mm across'
+        """
+        import numpy as np
+        from scipy import ndimage
+
+        from TextoMorphLib.masks import check_mask
+
+        ct = nodes.volumeOf(ctNode)
+        mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
+        check_mask(mask, ct)
+        millilitres = np.count_nonzero(mask) * float(np.prod(ct.spacing)) / 1000
+        (around,) = ndimage.find_objects(mask.view(np.uint8))
+        count = ndimage.label(mask[around])[1]
+        across = np.cbrt(6000 * millilitres / count / np.pi)
+        if count == 1:
+            return _("1 lesion, {ml:.1f} ml, as a ball {mm:.0f} mm across").format(ml=millilitres, mm=across)
+        return _("{count} lesions, {ml:.1f} ml, on average {mm:.0f} mm across").format(
+            count=count, ml=millilitres, mm=across
+        )

@@ -1,0 +1,37 @@
+"""A CT to try things on: a real one for Slicer's Sample Data, and the library's digital phantom."""
+
+from typing import Any
+
+import slicer
+
+
+def download(source: Any) -> Any:
+    """Loads TotalSegmentator's example CT, fetched once and checked (SHA-256), for the Sample Data module.
+
+    Args:
+        source: Slicer's description of the sample.
+
+    Returns:
+        The volume node.
+
+    Raises:
+        OSError: It cannot be had.
+    """
+    from TextoMorph.Actions import background
+    from TextoMorphLib.examples import example_ct
+
+    return slicer.util.loadVolume(str(background.run(lambda onStep: example_ct())), {"name": source.sampleName})
+
+
+def phantom() -> Any:
+    """The digital phantom as a volume node; needs no network."""
+    import numpy as np
+
+    from TextoMorphLib.examples import phantom as make
+
+    ct, _organs = make()
+    voxels = np.ascontiguousarray(ct.data.transpose())
+    node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=ct.affine, name="Phantom CT")
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    node.GetDisplayNode().SetWindowLevel(400, 40)
+    return node

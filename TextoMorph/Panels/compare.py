@@ -1,0 +1,116 @@
+"""Compare: before and after, and what was asked against what was measured."""
+
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorph.Panels.panel import Panel, plainErrors
+
+BLINK_MS = 500
+COLUMNS = ("Asked", "Measured", "As asked")
+FORMATS = "NIfTI (*.nii.gz);;NRRD (*.nrrd)"
+
+
+class ComparePanel(Panel):
+    """The results, one at a time."""
+
+    name = "Compare"
+
+    def setup(self) -> None:
+        """Connects the widgets."""
+        self._shown: Any = None
+        self.ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", "TextoMorph.report")
+        self.ui.askedTable.setColumnCount(len(COLUMNS))
+        self.ui.askedTable.setHorizontalHeaderLabels([_(name) for name in COLUMNS])
+        self.ui.askedTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        self.ui.askedTable.verticalHeader().setVisible(False)
+        self.ui.askedTable.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+        self.ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
+        self.ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
+        self.ui.showButton.connect("clicked(bool)", self.onShow)
+        self.ui.fadeSlider.connect("valueChanged(double)", self.logic.fade)
+        self.ui.blinkCheckBox.connect("toggled(bool)", self.onBlink)
+        self.ui.saveButton.connect("clicked(bool)", self.onSave)
+        self.ui.discardButton.connect("clicked(bool)", self.onDiscard)
+        self._blink = qt.QTimer()
+        self._blink.setInterval(BLINK_MS)
+        self._blink.connect("timeout()", self._onBlinkTime)
+
+    def refresh(self) -> None:
+        """Shows the chosen result's table."""
+        result = self.parameters.result if self.parameters else None
+        known = bool(result and self.logic.report(result))
+        for button in (self.ui.showButton, self.ui.saveButton, self.ui.discardButton):
+            button.enabled = known
+        several = len(self.logic.results()) > 1
+        self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
+        if result is not self._shown:
+            self._shown = result
+            self._fillTable(self.logic.askedAgainstMeasured(result) if known else [])
+        if not known:
+            self.ui.blinkCheckBox.checked = False
+
+    def cleanup(self) -> None:
+        """Called when the application closes."""
+        self._blink.stop()
+        super().cleanup()
+
+    def step(self, forward: int) -> None:
+        """Goes to another result."""
+        results = self.logic.results()
+        at = results.index(self.parameters.result) if self.parameters.result in results else -1
+        self.parameters.result = results[(at + forward) % len(results)]
+        self.onShow()
+
+    def onShow(self) -> None:
+        """Shows before, after and difference."""
+        with plainErrors(_("The result cannot be compared.")):
+            self.logic.showBeforeAfter(self.parameters.result)
+            self.ui.fadeSlider.value = 1.0
+
+    def onBlink(self, on: bool) -> None:
+        """Starts or stops blinking."""
+        if on:
+            self._blink.start()
+        else:
+            self._blink.stop()
+            self.ui.fadeSlider.value = 1.0
+
+    def onSave(self) -> None:
+        """Writes the result and its report."""
+        name = qt.QFileDialog.getSaveFileName(
+            self.widget, _("Save the synthetic CT"), self.parameters.result.GetName() + ".nii.gz", FORMATS
+        )
+        if name:
+            with plainErrors(_("The result could not be saved.")):
+                self.logic.save(self.parameters.result, name, overwrite=True)  # the dialog has asked
+                slicer.util.showStatusMessage(_("Saved {name} and its report").format(name=name), 5000)
+
+    def onDiscard(self) -> None:
+        """Removes the result, and goes to the one before."""
+        self.logic.discard(self.parameters.result)
+        left = self.logic.results()
+        self.parameters.result = left[-1] if left else None
+
+    def _onBlinkTime(self) -> None:
+        self.ui.fadeSlider.value = 0.0 if self.ui.fadeSlider.value > 0.5 else 1.0
+
+    def _fillTable(self, rows: list[dict[str, Any]]) -> None:
+        table = self.ui.askedTable
+        table.setRowCount(len(rows))
+        words = {True: _("yes"), False: _("no"), None: "\u2013"}
+        for number, row in enumerate(rows):
+            cells = (row["asked"], _measured(row), words[row["ok"]])
+            for column, cell in enumerate(cells):
+                table.setItem(number, column, qt.QTableWidgetItem(cell))
+
+
+def _measured(row: dict[str, Any]) -> str:
+    """A measurement in words: -48 HU, 3.1 mm, 12 %."""
+    if row["measured"] is None:
+        return str(row["note"])
+    if row["unit"] in ("HU", "mm", "ml"):
+        return f"{row['measured']:.{0 if row['unit'] == 'HU' else 1}f} {row['unit']}"
+    return f"{100 * row['measured']:.0f} %"

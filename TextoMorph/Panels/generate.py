@@ -1,0 +1,111 @@
+"""Generate, which becomes Cancel while it runs."""
+
+import random
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorph.Panels.panel import Panel, plainErrors
+
+
+class GeneratePanel(Panel):
+    """Seed, variants, and the button."""
+
+    name = "Generate"
+
+    def setup(self) -> None:
+        """Connects the widgets."""
+        self._running = self._cancelled = False
+        self.ui.generateButton.connect("clicked(bool)", self.onGenerate)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+
+    def refresh(self) -> None:
+        """Enables what can be used now."""
+        wanted = self.parameters
+        missing = self._missing()
+        self.ui.generateButton.enabled = (self._running and not self._cancelled) or not missing
+        self.ui.generateButton.text = _("Cancel") if self._running else _("Generate")
+        self.ui.generateButton.toolTip = "" if self._running else missing
+        own = bool(wanted and wanted.ownSettings)
+        self.ui.stepsSpinBox.enabled = self.ui.guidanceSpinBox.enabled = own
+        self.ui.seedSpinBox.enabled = bool(wanted) and not wanted.newSeed
+        if not self._running and missing:
+            self.ui.statusLabel.text = missing
+
+    def cleanup(self) -> None:
+        """Called when the application closes: a run that goes on is cancelled."""
+        self._cancelled = True
+        super().cleanup()
+
+    def onGenerate(self) -> None:
+        """Starts a run, or cancels the one that goes on."""
+        if self._running:
+            self._cancelled = True
+            self.ui.statusLabel.text = _("Stopping…")
+            self.refresh()
+            return
+        wanted = self.parameters
+        if wanted.newSeed:
+            wanted.seed = random.randrange(2**31 - wanted.variants)
+        self._running, self._cancelled = True, False
+        self.ui.statusLabel.text = _("Loading the model…")
+        self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
+        self.ui.progressBar.visible = True
+        self.refresh()
+        results: list[Any] | None = None
+        try:
+            with plainErrors(_("The tumour could not be generated.")):
+                results = self.logic.generate(
+                    wanted.ct,
+                    wanted.segmentation,
+                    wanted.segmentId,
+                    wanted.text,
+                    wanted.organ,
+                    wanted.seed,
+                    wanted.variants,
+                    wanted.steps if wanted.ownSettings else None,
+                    wanted.guidance if wanted.ownSettings else None,
+                    wanted.device,
+                    wanted.model,
+                    self._onStep,
+                )
+        finally:
+            self._running = False
+            self.ui.progressBar.visible = False
+        self.ui.statusLabel.text = self._outcome(results)
+        self.refresh()
+        if results and self.parameters:
+            self.parameters.result = results[0]
+            slicer.util.setSliceViewerLayers(background=results[0])
+
+    def _onStep(self, done: int, total: int) -> bool:
+        """Called about twenty times a second while a run goes on."""
+        if total and not self._cancelled:
+            self.ui.progressBar.setRange(0, total)
+            self.ui.progressBar.value = done
+            self.ui.statusLabel.text = _("Generating…")
+        return not self._cancelled
+
+    def _outcome(self, results: list[Any] | None) -> str:
+        if results is None:
+            return _("Nothing was made.")
+        if self._cancelled:
+            return _("Cancelled; {count} finished.").format(count=len(results))
+        seconds = sum(sum(self.logic.report(node)["seconds"].values()) for node in results)
+        said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
+        return f"{said} {self.logic.notice}".rstrip()
+
+    def _missing(self) -> str:
+        """What has to be done first; empty if nothing."""
+        wanted = self.parameters
+        if not wanted or not wanted.ct:
+            return _("Choose a CT first.")
+        if not wanted.segmentation or not wanted.segmentId:
+            return _("Paint a mask or place a lesion first.")
+        if not wanted.text.strip():
+            return _("Describe the tumour first.")
+        return ""
+
+    def _onSceneClose(self, caller: Any, event: Any) -> None:
+        self._cancelled = True

@@ -1,0 +1,80 @@
+"""What all panels share: their widgets, the parameter node they are bound to, and errors in plain words."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+
+class Panel(VTKObservationMixin):
+    """A part of the module's panel.
+
+    Attributes:
+        name: Of the `.ui` file.
+        widget: The root widget.
+        ui: The named widgets.
+        logic: The module's logic, which does the work.
+        parameters: The parameter node, or None while the scene is closed or another module is shown.
+    """
+
+    name = ""
+
+    def __init__(self, logic: Any, resourcePath: Callable[[str], str]) -> None:
+        VTKObservationMixin.__init__(self)
+        self.logic, self.parameters = logic, None
+        self._guiTag: Any = None
+        self.widget = slicer.util.loadUI(resourcePath(f"UI/{self.name}.ui"))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self.widget.setMRMLScene(slicer.mrmlScene)
+        self.setup()
+
+    def setup(self) -> None:
+        """Connects the widgets; called once."""
+
+    def refresh(self) -> None:
+        """Shows the parameters as they are now; called at each change."""
+
+    def setParameterNode(self, parameters: Any) -> None:
+        """Binds the widgets to a parameter node, or to none."""
+        if self.parameters:
+            self.parameters.disconnectGui(self._guiTag)
+        self.parameters = parameters
+        if parameters:
+            self._guiTag = parameters.connectGui(self.ui)
+        self.refresh()
+
+    def cleanup(self) -> None:
+        """Called when the application closes."""
+        self.removeObservers()
+
+
+@contextmanager
+def plainErrors(what: str) -> Iterator[None]:
+    """Shows what goes wrong in a message box: bad input by its one sentence, all else with its details.
+
+    Args:
+        what: What could not be done.
+    """
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
+        if type(error).__name__ not in ("InputError", "RuntimeError"):
+            logging.exception(what)
+        said = str(error)
+        if isinstance(error, ImportError):
+            said = _("A Python package is missing: install it under Setup. ({error})").format(error=error)
+        slicer.util.errorDisplay(f"{what}\n\n{said[:1].upper()}{said[1:]}", windowTitle=_("TextoMorph"))
+
+
+def later(milliseconds: int, function: Callable[[], None]) -> Any:
+    """A timer that calls a function once, some time after its last `start()`."""
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", function)
+    return timer
