@@ -250,7 +250,9 @@ def _diversity(trial: Trial) -> Row:
     inside = trial.region.depth > 0
     lesions = [trial.lesion("hypoattenuating, heterogeneous", seed)[1][inside] for seed in range(DIVERSITY_SEEDS)]
     pairs = [float(np.corrcoef(one, other)[0, 1]) for one, other in combinations(lesions, 2)]
-    return trial.row("diversity", "eight seeds, correlation", np.mean(pairs) < 0.6, values=[float(np.mean(pairs))])
+    return trial.row(
+        "diversity", "eight seeds, correlation", bool(np.mean(pairs) < 0.6), values=[float(np.mean(pairs))]
+    )
 
 
 def table(rows: list[Row]) -> str:

@@ -9,7 +9,6 @@ import typer
 
 from TextoMorphLib import output
 from TextoMorphLib.commands import common
-from TextoMorphLib.request import check_preset
 
 app = typer.Typer(help="Measure a model: do words control the lesion, and how fast is it.")
 
@@ -39,6 +38,8 @@ def control(
     had, and by negation. Amounts must lie in range, three attributes must hold together, seeds must differ. Prints
     Markdown tables.
     """
+    from TextoMorphLib.request import check_preset
+
     sizes_mm = _sizes(sizes)
     check_preset(preset)
     asked = _parts(parts)
@@ -77,8 +78,10 @@ def speed(
     preset: common.Preset = "final",
 ) -> None:
     """Time one tumour in a 96 mm region: warm, cold from the shell, and the memory it takes. Prints JSON."""
-    check_preset(preset)
     from TextoMorphLib.benchmarks import speed as benchmark
+    from TextoMorphLib.request import check_preset
+
+    check_preset(preset)
 
     typer.echo(output.to_json(benchmark.run(model, device, steps, guidance, preset)))
 
