@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+LATENT_MM = 4  # the autoencoder's stride
+
 
 def smooth_field(shape: tuple[int, ...], sigma_mm: float, rng: np.random.Generator) -> np.ndarray:
     """A Gaussian random field of unit variance on a 1 mm grid.
@@ -23,6 +25,20 @@ def smooth_field(shape: tuple[int, ...], sigma_mm: float, rng: np.random.Generat
     return (field - field.mean()) / (field.std() + 1e-6)
 
 
+def latent_noise(shape: tuple[int, ...], rng: np.random.Generator, channels: int = 8) -> np.ndarray:
+    """White noise of a latent's size, for `field_from_noise`.
+
+    Args:
+        shape: Of the 1 mm grid, multiples of 4.
+        rng: Source of randomness.
+        channels: Of the latent.
+
+    Returns:
+        [channels, X/4, Y/4, Z/4] standard normal, float32.
+    """
+    return rng.standard_normal((channels, *(size // LATENT_MM for size in shape)), dtype=np.float32)
+
+
 def field_from_noise(noise: np.ndarray, number: int, sigma_mm: float) -> np.ndarray:
     """A smooth random field made from a latent's white noise, so that whoever sees the noise can foresee the field.
 
@@ -37,9 +53,8 @@ def field_from_noise(noise: np.ndarray, number: int, sigma_mm: float) -> np.ndar
     Returns:
         [4x, 4y, 4z] on a 1 mm grid, float32, of unit variance.
     """
-    channels = np.arange(8)
-    signs = (-1.0) ** np.array([(number & channel).bit_count() for channel in channels.tolist()])
-    cells = noise[channels % len(noise)] * signs.astype(np.float32)[:, None, None, None]
+    signs = np.array([(-1) ** (number & channel).bit_count() for channel in range(8)], np.float32)
+    cells = noise[np.arange(8) % len(noise)] * signs[:, None, None, None]
     x, y, z = noise.shape[1:]
     white = cells.reshape(2, 2, 2, x, y, z).transpose(3, 0, 4, 1, 5, 2).reshape(2 * x, 2 * y, 2 * z)
     sigma = sigma_mm / 2

@@ -8,21 +8,30 @@ from TextoMorphLib.vocabulary import ORGANS
 PRESETS = ("preview", "final")
 
 
-def check_request(text: str, organ: str, seed: int, steps: int, guidance: float, timesteps: int = 200) -> None:
-    """Checks what needs no scan and no model.
+def check_request(
+    text: str,
+    organ: str,
+    seed: int,
+    steps: int | None,
+    guidance: float | None,
+    preset: str = "final",
+    timesteps: int = 200,
+) -> None:
+    """Checks what needs no scan and no model; steps and guidance that are left out (None) are the preset's.
 
     Raises:
-        InputError: Something is out of range.
+        InputError: The first thing that is wrong.
     """
+    check_preset(preset)
     if not text.strip():
         raise InputError("the text is empty; describe the tumour, for example 'hypoattenuating, ill-defined'")
     if organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}'; use one of: {', '.join(ORGANS)}")
     if not 0 <= seed < 2**31:
         raise InputError(f"seed {seed} is out of range; use 0 to {2**31 - 1}")
-    if not 1 <= steps <= timesteps:
+    if steps is not None and not 1 <= steps <= timesteps:
         raise InputError(f"steps {steps} is out of range; use 1 to {timesteps}")
-    if not 0 <= guidance <= 20:
+    if guidance is not None and not 0 <= guidance <= 20:
         raise InputError(f"guidance {guidance:g} is out of range; use 0 to 20")
 
 

@@ -30,7 +30,7 @@ from TextoMorphLib.masks import check_mask
 from TextoMorphLib.networks import bundle
 from TextoMorphLib.networks.denoiser import depth_channels
 from TextoMorphLib.region import Region, regions, resampled
-from TextoMorphLib.request import check_preset, check_request
+from TextoMorphLib.request import check_request
 from TextoMorphLib.text import encoder
 from TextoMorphLib.volume import Volume
 
@@ -43,10 +43,12 @@ class Synthesis:
         volume: The scan with the tumour, on the input's own grid.
         report: Text, terms, organ, seed, steps, guidance, model, versions, device, seconds per stage, each lesion's
             measured attributes, what was asked against what was measured, and `"synthetic": true`.
+        lesions: What was measured of each lesion; the report has it rounded, for JSON.
     """
 
     volume: Volume
     report: dict[str, Any]
+    lesions: tuple[Attributes, ...]
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,10 @@ class Synthesizer:
                 of range.
             Cancelled: `progress` returned False.
         """
-        check_preset(preset)
+        check_request(text, organ, seed, steps, guidance, preset, self.schedule.timesteps)
         usual = self.model.preset(preset)
         steps = int(usual["steps"] if steps is None else steps)
         guidance = float(usual["guidance"] if guidance is None else guidance)
-        check_request(text, organ, seed, steps, guidance, self.schedule.timesteps)
         clock = _Clock()
         places = self._places(ct, mask, clock)
         with clock("text"):
@@ -153,12 +154,12 @@ class Synthesizer:
             with clock("composite"):
                 volume = paste(volume, place.region, place.filled, delta, own_seed, place.covariance)
         with clock("measure"):
-            lesions = [measure(p.region.ct, resampled(volume, p.region), p.region.depth) for p in places]
+            lesions = tuple(measure(p.region.ct, resampled(volume, p.region), p.region.depth) for p in places)
         mentions = vocabulary.find(text, organ)
         report = {
             "synthetic": True,
             "text": text,
-            "terms": [("no " if m.negated else "") + m.term.name for m in mentions],
+            "terms": [mention.name for mention in mentions],
             "understood": self.reader.understood(said[0].cpu()),
             "organ": organ,
             "seed": seed,
@@ -171,7 +172,7 @@ class Synthesizer:
             "lesions": [_plain(lesion) for lesion in lesions],
             "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
         }
-        return Synthesis(volume, report)
+        return Synthesis(volume, report, lesions)
 
     def _places(self, ct: Volume, mask: np.ndarray, clock: _Clock) -> list[_Place]:
         """What is to be known of a scan and a mask; computed once for the last of them."""

@@ -81,6 +81,11 @@ class Mention:
     start: int
     end: int
 
+    @property
+    def name(self) -> str:
+        """The term's name, after "no" where it is denied."""
+        return f"no {self.term.name}" if self.negated else self.term.name
+
 
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:

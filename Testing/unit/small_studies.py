@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from TextoMorphLib.reading.create import Plan, create
 from TextoMorphLib.reading.package import Frame
+from TextoMorphLib.reading.serve import Server
 from TextoMorphLib.reading.study import Study
 from TextoMorphLib.volume import Volume
 
@@ -52,3 +56,14 @@ def small_study(folder: Path, pairs: int = 4, readers: tuple[str, ...] = ("anna"
     table = write_table(folder / "scans", pairs, plan.pop("methods", ("ours",)))
     settings = {"twins": (), "apart": 2, "seed": 1, "frame": FRAME, **plan}
     return create(table, folder / "study", None, Plan(readers=readers, **settings))
+
+
+@contextmanager
+def serving(study: Study) -> Iterator[Server]:
+    """A server of the study, at work in a thread."""
+    with Server(study.folder) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

@@ -6,14 +6,13 @@ Runs where Playwright (`pip install playwright`) and Chromium are installed.
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small_studies import small_study
+from small_studies import serving, small_study
 
 from TextoMorphLib.reading.answers import read_answers
 from TextoMorphLib.reading.package import Frame
@@ -32,12 +31,8 @@ def study(tmp_path: Path) -> Study:
 
 @pytest.fixture
 def server(study: Study) -> Iterator[Server]:
-    with Server(study.folder) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(study) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

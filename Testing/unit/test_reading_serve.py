@@ -6,7 +6,6 @@ import http.client
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 import nibabel as nib
 import numpy as np
 import pytest
-from small_studies import TEXT, small_study
+from small_studies import TEXT, serving, small_study
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
@@ -32,12 +31,8 @@ def study(tmp_path: Path) -> Study:
 
 @pytest.fixture
 def server(study: Study) -> Iterator[Server]:
-    with Server(study.folder) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(study) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def ask(server: Server, path: str, body: Any = None, reader: str = "anna", **headers: str) -> tuple[int, bytes, dict]:

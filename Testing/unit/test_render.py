@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from TextoMorphLib.fields import latent_noise
 from TextoMorphLib.lesions.kinds import KINDS, Description, Lesion, draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
@@ -19,7 +20,7 @@ def depth() -> np.ndarray:
 
 
 def noise(depth: np.ndarray, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((8, *(n // 4 for n in depth.shape)), dtype=np.float32)
+    return latent_noise(depth.shape, np.random.default_rng(seed))
 
 
 def drawn(depth: np.ndarray, description: Description, seed: int = 3) -> tuple[np.ndarray, Lesion]:

@@ -74,7 +74,7 @@ class Generating:
         check_ct(ct)
         mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
         check_mask(mask, ct)
-        check_request(text, organ, seed, 1 if steps is None else steps, 1.0 if guidance is None else guidance)
+        check_request(text, organ, seed, steps, guidance)
         keptMask, results = None, []
         self._running = True
         try:

@@ -9,11 +9,12 @@ import torch
 from scipy import ndimage
 
 from TextoMorphLib.device import autocast, resolve
+from TextoMorphLib.fields import latent_noise
 from TextoMorphLib.lesions.kinds import draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
 from TextoMorphLib.networks import bundle
-from TextoMorphLib.networks.autoencoder import STRIDE, Autoencoder
+from TextoMorphLib.networks.autoencoder import Autoencoder
 from TextoMorphLib.tissue import SOFT_TISSUE_HU
 from TextoMorphLib.training.backgrounds import Scan, real_crop
 
@@ -44,8 +45,7 @@ def run(model: str, device: str, scan: Scan, crops: int = 24, seed: int = 0) -> 
         crop = real_crop([scan], CROP_MM, rng)
         depth = lesion_depth(crop.shape, rng.uniform(*LESIONS_MM), 0.5, rng)
         lesion = draw({"density": "hypo" if number % 2 else "hyper"}, 100.0, 8.0, number)
-        noise = rng.standard_normal((8, *(size // STRIDE for size in crop.shape)), dtype=np.float32)
-        drawn = render(depth, lesion, 100.0, noise)
+        drawn = render(depth, lesion, 100.0, latent_noise(crop.shape, rng))
         bare, with_lesion = (_reconstructed(network, image, where) for image in (crop, crop + drawn))
         soft = (crop > SOFT_TISSUE_HU[0]) & (crop < SOFT_TISSUE_HU[1])
         error = bare - crop

@@ -31,8 +31,8 @@ def run(
     Args:
         name: A model.
         device: As for `Synthesizer.load`.
-        steps: Sampling steps; the model's default if None.
-        guidance: Guidance scale; the model's default if None.
+        steps: Sampling steps; the preset's if None.
+        guidance: Guidance scale; the preset's if None.
         preset: The model's preset, which the cold command uses, too.
         repeats: Warm runs; the median counts.
 

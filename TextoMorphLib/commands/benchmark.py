@@ -10,6 +10,8 @@ import typer
 from TextoMorphLib import output
 from TextoMorphLib.commands import common
 
+PARTS = ("terms", "paraphrases", "negations", "combined", "diversity")
+
 app = typer.Typer(help="Measure a model: do words control the lesion, and how fast is it.")
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every trial to this file, too.")]
@@ -27,9 +29,7 @@ def control(
     steps: common.Steps = None,
     guidance: common.Guidance = None,
     preset: common.Preset = "final",
-    parts: Annotated[
-        str, typer.Option("--parts", help="Some of: terms, paraphrases, negations, combined, diversity.")
-    ] = "terms,paraphrases,negations,combined,diversity",
+    parts: Annotated[str, typer.Option("--parts", help=f"Some of: {', '.join(PARTS)}.")] = ",".join(PARTS),
     json: Json = None,
 ) -> None:
     """Count how often words do what they say.
@@ -101,8 +101,7 @@ def _sizes(text: str) -> list[float]:
 def _parts(text: str) -> tuple[str, ...]:
     from TextoMorphLib.errors import InputError
 
-    known = ("terms", "paraphrases", "negations", "combined", "diversity")
     parts = tuple(part.strip() for part in text.split(","))
-    if unknown := [part for part in parts if part not in known]:
-        raise InputError(f"unknown part '{unknown[0]}'; use some of: {', '.join(known)}")
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise InputError(f"unknown part '{unknown[0]}'; use some of: {', '.join(PARTS)}")
     return parts

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.textfile import read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,12 +73,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     Raises:
         InputError: No such file, no text, or nothing in it.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"cannot read {path}: {reason}") from error
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(read_text(path).split("\n"), start=1) if line.strip()]
     if not lines:
         raise InputError(f"{path} is empty; write one entry a line")
     return lines

@@ -37,26 +37,14 @@ class Job:
             InputError: The first thing that is wrong.
         """
         output.check_image(self.output, inputs=(self.ct, self.mask), overwrite=overwrite)
-        check_settings(self.text, self.organ, self.seed, self.steps, self.guidance, self.preset)
+        from TextoMorphLib.request import check_request
+
+        check_request(self.text, self.organ, self.seed, self.steps, self.guidance, self.preset)
 
     def request(self, model: str) -> dict[str, Any]:
         """All that decides the result, as it stands in the report; equal requests give equal results."""
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
         return {**plain, "model": model}
-
-
-def check_settings(
-    text: str, organ: str, seed: int, steps: int | None, guidance: float | None, preset: str = "final"
-) -> None:
-    """Check what steers a synthesis; the model knows what to do where steps or guidance are left out.
-
-    Raises:
-        InputError: The first thing that is wrong.
-    """
-    from TextoMorphLib.request import check_preset, check_request
-
-    check_preset(preset)
-    check_request(text, organ, seed, 1 if steps is None else steps, 1.0 if guidance is None else guidance)
 
 
 def make(

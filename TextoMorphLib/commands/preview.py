@@ -9,7 +9,7 @@ import typer
 
 from TextoMorphLib import output
 from TextoMorphLib.commands import common
-from TextoMorphLib.commands.job import check_settings, provenance
+from TextoMorphLib.commands.job import provenance
 
 
 def preview(
@@ -33,8 +33,10 @@ def preview(
     """
     output.check_figure(out, inputs=(ct, mask, texts), overwrite=overwrite)
     descriptions = [line.strip() for _, line in common.read_lines(texts)]
+    from TextoMorphLib.request import check_request
+
     for text in descriptions:
-        check_settings(text, organ, seed, steps, guidance, preset)
+        check_request(text, organ, seed, steps, guidance, preset)
     from TextoMorphLib import device as devices
 
     devices.resolve(device)

@@ -48,7 +48,7 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: np.nd
     kept, gone = REACH_MM
     box = ndimage.find_objects((depth > -gone - 1).astype(np.int8))[0]
     drawn = np.zeros(depth.shape, np.float32)
-    drawn[box] = _Drawing(depth, box, lesion, parenchyma_hu, noise).delta()
+    drawn[box] = _Drawing(depth[box].astype(np.float32), box, lesion, parenchyma_hu, noise).delta()
     fade = np.clip((depth + gone) / (gone - kept), 0, 1)
     return np.asarray(drawn * fade * fade * (3 - 2 * fade), np.float32)
 
@@ -59,9 +59,8 @@ class _Drawing:
     def __init__(
         self, depth: np.ndarray, box: tuple[slice, ...], lesion: Lesion, parenchyma_hu: float, noise: np.ndarray
     ) -> None:
-        self.depth, self.box, self.noise = depth[box].astype(np.float32), box, noise
+        self.depth, self.box, self.noise = depth, box, noise
         self.lesion, self.parenchyma = lesion, parenchyma_hu
-        depth = self.depth
         self.deepest = float(depth.max())
         self.inside = depth > min(1.0, 0.3 * self.deepest)
 

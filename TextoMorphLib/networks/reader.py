@@ -43,24 +43,21 @@ class Reader(nn.Module):
         """Length of the vector of probabilities."""
         return sum(map(len, self.kinds.values()))
 
-    def logits(self, hidden: Tensor, mask: Tensor) -> list[Tensor]:
-        """[B, L, text_width] tokens and a boolean [B, L] (True: a token) to [B, values] for each kind."""
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """[B, L, text_width] tokens and their mask [B, L] (True: a token) to [B, size] probabilities, kind by kind."""
         tokens = self.enter(functional.layer_norm(hidden, hidden.shape[-1:]))
         tokens = self.tokens(tokens, src_key_padding_mask=~mask)
         questions = self.questions.expand(len(tokens), -1, -1)
         read, _ = self.attention(questions, tokens, tokens, key_padding_mask=~mask, need_weights=False)
-        return [answer(read[:, index]) for index, answer in enumerate(self.answers)]
-
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        """The same to [B, size] probabilities, kind after kind."""
-        return torch.cat([part.softmax(-1) for part in self.logits(hidden, mask)], 1)
+        return torch.cat([answer(read[:, index]).softmax(-1) for index, answer in enumerate(self.answers)], 1)
 
     def vectors(self, descriptions: Iterable[Mapping[str, str]]) -> Tensor:
         """[B, size]: what a sure reader would say of texts with these descriptions."""
-        values = [(kind, value) for kind in self.kinds for value in self.kinds[kind]]
-        default = {kind: choices[0] for kind, choices in self.kinds.items()}
         return torch.tensor(
-            [[float({**default, **said}[kind] == value) for kind, value in values] for said in descriptions]
+            [
+                [float(said.get(kind, values[0]) == value) for kind, values in self.kinds.items() for value in values]
+                for said in descriptions
+            ]
         )
 
     def understood(self, probabilities: Tensor) -> dict[str, dict[str, float]]:

@@ -1,7 +1,6 @@
 """A small 3D U-Net whose every block is modulated by a condition vector (FiLM: Perez et al., 2018).
 
-MONAI's diffusion U-Net adds the condition before a normalisation; scaling and shifting after it lets words reach the
-picture in a tenth of the training steps, which decides what can be learnt without a GPU.
+MONAI's diffusion U-Net adds the condition before a normalisation; here it scales and shifts what comes out of one.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import random
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,7 @@ class _Member:
     real: Row | None = None  # whose surroundings it shows
     id: str = ""
     diameter_mm: float = 0.0
+    sums: tuple[str, ...] = ()  # SHA-256 of its scan's and its mask's file
     made: dict[str, Any] | None = None  # how it was synthesised
 
 
@@ -120,14 +121,14 @@ def create(
                 if progress is not None and progress(done, len(members)) is False:
                     raise Cancelled("cancelled")
                 _write_case(work, member, make, plan.frame)
-            _check_no_two_alike(work, members)
+            _check_no_two_alike(members)
             strata = [f"{group[0].row.organ} {study.size_class(group[0].diameter_mm)}" for group in groups]
             ids = [tuple(member.id for member in group) for group in groups]
             orders = {
                 name: order.draw_order(ids, strata, plan.apart, plan.repeats, rng) for name in sorted(plan.readers)
             }
             key_text = _key(table, members, plan, seed, study_id := secrets.token_hex(8))
-            _finish(work, ready, _study(work, members, orders, plan, study_id, key_text))
+            _finish(work, ready, _study(members, orders, plan, study_id, key_text))
             files.write_bytes(key, key_text)
             os.replace(ready, folder)
     except OSError as error:
@@ -236,27 +237,23 @@ def _write_case(work: Path, member: _Member, make: _Maker, frame: package.Frame)
         raise InputError(f"table line {member.row.line}: {error}") from error
     owner = member.real or member.row
     member.diameter_mm = owner.diameter_mm or round(package.diameter_mm(mask, ct.spacing), 1)
-    for volume, path in zip((image, where), study.case_paths(work, member.id), strict=True):
+    paths = study.case_paths(work, member.id)
+    for volume, path in zip((image, where), paths, strict=True):
         volume.write(path, note=package.NOTE)
+    member.sums = tuple(study.sha256(path.read_bytes()) for path in paths)
 
 
-def _checksums(work: Path, case: str) -> tuple[str, str]:
-    ct, mask = (study.sha256(path.read_bytes()) for path in study.case_paths(work, case))
-    return ct, mask
-
-
-def _check_no_two_alike(work: Path, members: Sequence[_Member]) -> None:
+def _check_no_two_alike(members: Sequence[_Member]) -> None:
     seen: dict[str, _Member] = {}
     for member in members:
-        twice = seen.setdefault(_checksums(work, member.id)[0], member)
+        twice = seen.setdefault(member.sums[0], member)
         if twice is not member:
             raise InputError(f"table line {member.row.line}: the same image as line {twice.row.line}; each tumour once")
 
 
 def _terms(row: Row) -> list[str]:
     mentions = vocabulary.find(row.text, row.organ)
-    named = [("no " if m.negated else "") + m.term.name for m in mentions if m.term.about == "lesion"]
-    return list(dict.fromkeys(named))
+    return list(dict.fromkeys(mention.name for mention in mentions if mention.term.about == "lesion"))
 
 
 def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, study_id: str) -> bytes:
@@ -290,10 +287,10 @@ def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, study_i
 
 
 def _study(
-    work: Path, members: Sequence[_Member], orders: dict[str, list[str]], plan: Plan, study_id: str, key: bytes
+    members: Sequence[_Member], orders: dict[str, list[str]], plan: Plan, study_id: str, key: bytes
 ) -> dict[str, Any]:
     def case(member: _Member) -> dict[str, Any]:
-        ct, mask = _checksums(work, member.id)
+        ct, mask = member.sums
         row = member.real or member.row
         return {"organ": row.organ, "text": row.text, "terms": _terms(row), "ct_sha256": ct, "mask_sha256": mask}
 
@@ -316,12 +313,5 @@ def _finish(work: Path, ready: Path, content: dict[str, Any]) -> None:
     (ready / study.FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for path in sorted((work / "cases").iterdir()):
         shutil.copyfile(path, ready / "cases" / path.name)
-    for path in [*_walk(ready), ready]:
+    for path in [ready, *ready.rglob("*")]:
         os.utime(path, (SAME_TIME, SAME_TIME))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            yield from _walk(path)
-        yield path

@@ -169,7 +169,7 @@ def _auc(readings: Sequence[Reading]) -> dict[str, Any]:
     able = {name: own for name, own in each.items() if {r.synthetic for r in own} == {True, False}}
     if not able:
         return {**_named("auc", Interval(math.nan, math.nan, math.nan), p=True), "readers": {}}
-    pairs, places, interval = _pairs(readings), list(able), None
+    pairs = _pairs(readings)
     arrays = [
         (
             np.array([pairs[r.pair] for r in own]),
@@ -185,9 +185,7 @@ def _auc(readings: Sequence[Reading]) -> dict[str, Any]:
     interval = statistics.over_readers_and_cases(areas, len(pairs), null=0.5)
     single = areas(np.ones(len(pairs), bool))
     bounded = Interval(interval.value, max(interval.low, 0.0), min(interval.high, 1.0), interval.p)
-    if math.isnan(interval.low):
-        bounded = interval
-    return {**_named("auc", bounded, p=True), "readers": dict(zip(places, single.tolist(), strict=True))}
+    return {**_named("auc", bounded, p=True), "readers": dict(zip(able, single.tolist(), strict=True))}
 
 
 def _of(readings: Sequence[Reading], reader: str) -> list[Reading]:

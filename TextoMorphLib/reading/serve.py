@@ -184,11 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         found = self._place()
-        length = (
-            int(self.headers.get("Content-Length") or 0)
-            if (self.headers.get("Content-Length") or "0").isdigit()
-            else -1
-        )
+        stated = self.headers.get("Content-Length") or "0"
+        length = int(stated) if stated.isdecimal() else -1
         if found is None or found[1] not in ("open", "answer", "back", "pause"):
             return self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.", "text/plain")
         if not 0 <= length <= LARGEST_REQUEST:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.textfile import read_text
 from TextoMorphLib.vocabulary import ORGANS
 
 REAL = "real"
@@ -55,11 +56,7 @@ def read_table(path: Path) -> list[Row]:
     Raises:
         InputError: What is wrong, with the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"cannot read {path}: {reason}") from error
+    text = read_text(path)
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from TextoMorphLib.composite import background
+from TextoMorphLib.fields import latent_noise
 from TextoMorphLib.lesions.kinds import KINDS, Description, draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
-from TextoMorphLib.networks.autoencoder import STRIDE
 from TextoMorphLib.region import Region
 from TextoMorphLib.tissue import parenchyma_hu
 
@@ -77,7 +77,7 @@ def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8) 
     whole = tuple(slice(0, n) for n in crop.shape)
     region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]
     seed = int(rng.integers(2**31))
-    noise = rng.standard_normal((latent_channels, *(size // STRIDE for size in crop.shape)), dtype=np.float32)
+    noise = latent_noise(crop.shape, rng, latent_channels)
     return Example(background(region), depth, diameter, parenchyma_hu(crop, depth), seed, noise)
 
 

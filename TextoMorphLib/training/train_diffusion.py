@@ -50,6 +50,8 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         The bundle's folder.
     """
     settings = read_config(config)
+    reader = Reader(KINDS, **settings["reader"]["network"])
+    reader.load_state_dict(load_file((config.parent / settings["reader"]["weights"]).resolve()))
     examples = settings["examples"]
     counts = {int(size): pairs for size, pairs in examples["pairs"].items()}
     shards = cache.Shards(
@@ -63,8 +65,6 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     process = PartialState()
     with process.main_process_first():  # the others find the examples made
         cache.make(shards, counts, examples["workers"])
-    reader = Reader(KINDS, **settings["reader"]["network"])
-    reader.load_state_dict(load_file((config.parent / settings["reader"]["weights"]).resolve()))
     sizes = {size: _read(shards, size, pairs, reader) for size, pairs in counts.items()}
     network = Denoiser(reader.size, **settings["network"])
     network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
