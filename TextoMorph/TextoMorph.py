@@ -80,7 +80,7 @@ class TextoMorphParameterNode:
     newSeed: bool = False
     variants: Annotated[int, WithinRange(1, 8)] = 1
     ownSettings: bool = False
-    steps: Annotated[int, WithinRange(1, 200)] = 3
+    steps: Annotated[int, WithinRange(1, 200)] = 4
     guidance: Annotated[float, WithinRange(0, 20)] = 1.5
     device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
     model: str = "starter"

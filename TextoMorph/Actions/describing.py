@@ -13,7 +13,7 @@ GROUPS = {
     "Density": ("density", "degree"),
     "Texture": ("texture",),
     "Margin": ("margin",),
-    "Content": ("content", "wall", "calcification"),
+    "Content": ("content", "wall", "septa", "calcification"),
 }
 OTHER = "Diagnosis, organ"
 FILLERS = (
