@@ -26,9 +26,10 @@ from TextoMorphLib.device import autocast, resolve
 from TextoMorphLib.diffusion.sampler import Progress, guided, sample
 from TextoMorphLib.diffusion.schedule import Schedule
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.lesions.fields import latent_noise
 from TextoMorphLib.masks import check_mask
 from TextoMorphLib.networks import bundle
-from TextoMorphLib.networks.denoiser import depth_channels
+from TextoMorphLib.networks.denoiser import depth_channels, field_channels
 from TextoMorphLib.region import Region, regions, resampled
 from TextoMorphLib.request import check_request
 from TextoMorphLib.text import encoder
@@ -218,7 +219,10 @@ class Synthesizer:
     ) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
-        where, latent = place.condition, place.condition[:, : self.denoiser.latent_channels]
+        latent = place.condition[:, : self.denoiser.latent_channels]
+        noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)
+        fields = field_channels(noise, torch.tensor([float(place.region.depth.max())]))
+        where = torch.cat([place.condition, fields], 1)
         both = where.expand(2, -1, -1, -1, -1)
         with autocast(self.device):
 
@@ -229,8 +233,6 @@ class Synthesizer:
                 return self.denoiser(noisy, now, where, said).float()  # type: ignore[no-any-return]
 
             denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
-            # Drawn on the CPU, so that a seed means the same on every device.
-            noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(seed)).to(self.device)
             with clock("diffusion"):
                 lesion = sample(denoise, noise, self.schedule, steps, on_step) * self.denoiser.latent_scale
             with clock("decode"):

@@ -1,34 +1,51 @@
-"""Random fields from a latent's noise: white noise in, smooth fields of unit variance out, one for each number."""
+"""Random fields from a latent's noise: white noise in, smooth fields of unit variance out, one for each name."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
-from TextoMorphLib.fields import field_from_noise
+from TextoMorphLib.lesions.fields import FIELDS, latent_noise, lesion_fields
+from TextoMorphLib.networks.denoiser import field_channels
 
 
 @pytest.fixture(scope="module")
-def noise() -> np.ndarray:
-    return np.random.default_rng(0).standard_normal((8, 20, 20, 20), dtype=np.float32)
+def noise() -> Tensor:
+    return latent_noise((96, 96, 96), seed=0)
 
 
-@pytest.mark.parametrize("sigma_mm", [2.0, 4.0])
-def test_fields_have_unit_variance(noise: np.ndarray, sigma_mm: float) -> None:
-    fields = [field_from_noise(noise, number, sigma_mm) for number in range(8)]
-    assert fields[0].shape == (80, 80, 80)
-    assert np.mean([field.std() for field in fields]) == pytest.approx(1, abs=0.2)
+@pytest.mark.parametrize("deepest_mm", [4.0, 12.0])
+def test_fields_have_unit_variance(noise: Tensor, deepest_mm: float) -> None:
+    fields = lesion_fields(noise, torch.tensor([deepest_mm]))
+    assert fields.shape == (1, len(FIELDS), 48, 48, 48)
+    assert fields.std(dim=(2, 3, 4)).mean().item() == pytest.approx(1, abs=0.15)
 
 
-def test_fields_of_different_numbers_are_independent_where_smooth(noise: np.ndarray) -> None:
-    fields = [field_from_noise(noise, number, 4.0).ravel() for number in range(8)]
-    between = np.corrcoef(fields)[~np.eye(8, dtype=bool)]
-    assert np.abs(between).max() < 0.3
+def test_fields_are_independent_where_smooth(noise: Tensor) -> None:
+    fields = lesion_fields(noise, torch.tensor([12.0]))[0].flatten(1)
+    smooth = fields[[FIELDS.index(name) for name in ("patches", "shade", "inner")]]
+    between = torch.corrcoef(smooth)[~torch.eye(3, dtype=torch.bool)]
+    assert between.abs().max() < 0.3
 
 
-def test_a_field_depends_on_the_noise_nearby_alone(noise: np.ndarray) -> None:
-    changed = noise.copy()
-    changed[:, :4] = -changed[:, :4]
-    difference = field_from_noise(changed, 3, 2.0) - field_from_noise(noise, 3, 2.0)
-    assert np.abs(difference[32:56]).max() < 1e-3
-    assert np.abs(difference[:16]).max() > 0.1
+def test_large_lesions_have_coarser_fields(noise: Tensor) -> None:
+    small, large = lesion_fields(noise.expand(2, -1, -1, -1, -1), torch.tensor([5.0, 30.0]))
+    slope = [field[FIELDS.index("inner")].diff(dim=0).std() for field in (small, large)]
+    assert slope[1] < 0.6 * slope[0]
+
+
+def test_a_field_depends_on_the_noise_nearby_alone(noise: Tensor) -> None:
+    changed = noise.clone()
+    changed[:, :, :4] *= -1
+    deepest = torch.tensor([5.0])
+    difference = (lesion_fields(changed, deepest) - lesion_fields(noise, deepest))[0, FIELDS.index("grain")].abs()
+    assert difference[18:34].max() < 0.02
+    assert difference[:8].max() > 0.1
+
+
+def test_the_denoiser_sees_every_voxel_of_the_fields(noise: Tensor) -> None:
+    deepest = torch.tensor([8.0])
+    fields, channels = lesion_fields(noise, deepest), field_channels(noise, deepest)
+    assert channels.shape == (1, 64, 24, 24, 24)
+    assert torch.equal(channels[0, 8 * 2 + 4 * 1 + 1, 3, 5, 7], fields[0, 2, 7, 10, 15])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from torch import Tensor
 
-from TextoMorphLib.fields import latent_noise
+from TextoMorphLib.lesions.fields import latent_noise
 from TextoMorphLib.lesions.kinds import KINDS, Description, Lesion, draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
@@ -19,8 +20,8 @@ def depth() -> np.ndarray:
     return lesion_depth((48, 48, 48), 24.0, 0.4, np.random.default_rng(2))
 
 
-def noise(depth: np.ndarray, seed: int) -> np.ndarray:
-    return latent_noise(depth.shape, np.random.default_rng(seed))
+def noise(depth: np.ndarray, seed: int) -> Tensor:
+    return latent_noise(depth.shape, seed)
 
 
 def drawn(depth: np.ndarray, description: Description, seed: int = 3) -> tuple[np.ndarray, Lesion]:
@@ -58,8 +59,8 @@ def test_a_seed_gives_one_lesion(depth: np.ndarray) -> None:
 
 def test_a_changed_kind_changes_its_own_numbers_alone() -> None:
     plain, calcified = (draw(d, PARENCHYMA_HU, 24.0, 7) for d in ({}, {"calcification": "present"}))
-    assert calcified.calcifications > plain.calcifications == 0
-    assert {**vars(calcified), "calcifications": 0} == vars(plain)
+    assert calcified.calcium_fraction > plain.calcium_fraction == 0
+    assert {**vars(calcified), "calcium_fraction": 0} == vars(plain)
 
 
 def test_a_changed_kind_leaves_the_rest_of_the_picture(depth: np.ndarray) -> None:

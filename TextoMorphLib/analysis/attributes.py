@@ -137,7 +137,7 @@ def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: 
     weight = np.sqrt(count[filled])
     target = np.append(profile * weight, 0)
     # A border wider than the lesion, or one far from the mask's, would be taken for a lesion of another height.
-    sigmas = np.geomspace(0.5, np.clip(0.6 * deepest, 0.8, 3.6), 20)
+    sigmas = np.geomspace(0.5, np.clip(0.9 * deepest, 2.0, 3.6), 20)
     tried = np.meshgrid(sigmas, np.arange(-1.2, 1.3, 0.4), np.minimum(WALL_MM, 0.5 * deepest))
     sigma, shift, wall = (values.reshape(-1, 1) for values in tried)
     step = ndtr((at - shift) / sigma)

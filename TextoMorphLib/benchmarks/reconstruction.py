@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 
 from TextoMorphLib.device import autocast, resolve
-from TextoMorphLib.fields import latent_noise
+from TextoMorphLib.lesions.fields import latent_noise
 from TextoMorphLib.lesions.kinds import draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
@@ -45,7 +45,7 @@ def run(model: str, device: str, scan: Scan, crops: int = 24, seed: int = 0) -> 
         crop = real_crop([scan], CROP_MM, rng)
         depth = lesion_depth(crop.shape, rng.uniform(*LESIONS_MM), 0.5, rng)
         lesion = draw({"density": "hypo" if number % 2 else "hyper"}, 100.0, 8.0, number)
-        drawn = render(depth, lesion, 100.0, latent_noise(crop.shape, rng))
+        drawn = render(depth, lesion, 100.0, latent_noise(crop.shape, int(rng.integers(2**31))))
         bare, with_lesion = (_reconstructed(network, image, where) for image in (crop, crop + drawn))
         soft = (crop > SOFT_TISSUE_HU[0]) & (crop < SOFT_TISSUE_HU[1])
         error = bare - crop

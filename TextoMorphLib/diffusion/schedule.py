@@ -1,10 +1,14 @@
-"""The noise schedule: T = 200 steps, cosine (paper, section 3.2)."""
+"""The noise schedule: T = 200 steps (paper, section 3.2), cosine (Nichol and Dhariwal, 2021)."""
 
 from __future__ import annotations
 
+import math
+
 import torch
-from monai.networks.schedulers.scheduler import NoiseSchedules
 from torch import Tensor
+
+OFFSET = 0.008  # keeps the first step's noise from vanishing
+LEAST_SIGNAL = 1e-8  # of the last step, whose logarithm the sampler takes
 
 
 class Schedule:
@@ -12,11 +16,11 @@ class Schedule:
 
     Args:
         timesteps: T.
-        name: One of MONAI's noise schedules.
     """
 
-    def __init__(self, timesteps: int = 200, name: str = "cosine") -> None:
-        _, _, kept = NoiseSchedules[name](num_train_timesteps=timesteps)
+    def __init__(self, timesteps: int = 200) -> None:
+        angle = (torch.linspace(0, 1, timesteps + 1) + OFFSET) / (1 + OFFSET) * math.pi / 2
+        kept = (angle.cos() / angle[0].cos()).square()[1:].clamp(min=LEAST_SIGNAL)
         self.timesteps = timesteps
         self.alpha = kept.sqrt()  # signal
         self.sigma = (1 - kept).sqrt()  # noise

@@ -34,21 +34,23 @@ DENSITY_HU = {
     ("arterial", "plain"): (50.0, 95.0),
 }
 TEXTURE_HU = {"default": (4.0, 7.0), "homogeneous": (1.0, 2.5), "heterogeneous": (16.0, 28.0)}
-MARGIN_MM = {"default": (2.5, 3.5), "well": (1.5, 2.0), "ill": (5.5, 8.0)}
+MARGIN_MM = {"default": (2.5, 3.5), "well": (1.0, 1.4), "ill": (6.0, 8.5)}
 
 SOLID_HU = 22.0  # solid tissue is hardly darker than this,
 DARK_SOLID_HU = {"plain": 14.0, "marked": 7.0}  # unless it is called hypoattenuating
 LEAST_HYPO_HU = -15.0  # unless a dark parenchyma would leave no contrast
 FLUID_HU = (1.0, 16.0)
 NECROSIS_HU = (8.0, 30.0)
-LEAST_NECROSIS_HU = -25.0  # core minus body
+LEAST_NECROSIS_HU = -30.0  # core minus body
 CLOT_HU = (58.0, 78.0)
-LEAST_CLOT_HU = 28.0  # clot minus body
+LEAST_CLOT_HU = 32.0  # clot minus body
 SEPTA_HU = (-10.0, 15.0)  # relative to the parenchyma,
-LEAST_SEPTA_HU = (28.0, 45.0)  # and above the body
+LEAST_SEPTA_HU = (40.0, 55.0)  # and above the body
 WALL_HU = (25.0, 55.0)  # above the parenchyma
-LEAST_WALL_HU = (30.0, 60.0)  # and above the body
-CALCIUM_SHARE = 0.008  # of a lesion's volume, about, at the least
+LEAST_WALL_HU = (38.0, 65.0)  # and above the body
+CALCIUM_SHARE = (0.006, 0.014)  # of a lesion's volume,
+LEAST_CALCIUM_ML = 0.009  # or as much of it as can be seen,
+MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,6 @@ class Lesion:
     Attributes:
         density_hu: Body minus parenchyma.
         texture_hu: Standard deviation of the inner texture.
-        grain_mm: Distance at which the texture's correlation has fallen to 1/e.
         margin_mm: 10-90% width of the border's rise, the scanner's blur and the border's unevenness included.
         rim_hu: Wall minus body; 0 for none. A wall enhances more than the parenchyma around it, too.
         rim_mm: Thickness of the wall.
@@ -66,14 +67,12 @@ class Lesion:
         clots_hu: Clots minus body; 0 for none.
         septa_hu: Septa minus body; 0 for none.
         core_fraction: Radius of a ball of the core's volume, relative to that of one of the lesion's.
-        calcifications: Their number.
-        calcification_hu: HU of calcium.
-        calcification_mm: Diameter of a calcification.
+        calcium_fraction: Share of its volume that is calcium.
+        calcium_hu: HU of calcium.
     """
 
     density_hu: float
     texture_hu: float
-    grain_mm: float
     margin_mm: float
     rim_hu: float
     rim_mm: float
@@ -81,9 +80,8 @@ class Lesion:
     core_fraction: float
     clots_hu: float
     septa_hu: float
-    calcifications: int
-    calcification_hu: float
-    calcification_mm: float
+    calcium_fraction: float
+    calcium_hu: float
 
 
 def draw(description: Description, parenchyma_hu: float, diameter_mm: float, seed: int) -> Lesion:
@@ -96,7 +94,7 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
     Args:
         description: Kinds and values; what is left out takes its default.
         parenchyma_hu: HU of the tissue it replaces.
-        diameter_mm: Its diameter; texture is coarser and calcium more in larger lesions.
+        diameter_mm: Its diameter.
         seed: Decides all numbers.
 
     Returns:
@@ -122,15 +120,14 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
 
     rim = max(number("rim", *LEAST_WALL_HU), number("wall", *WALL_HU) - density)
     core = min(number("necrosis", *NECROSIS_HU) - parenchyma_hu - density, LEAST_NECROSIS_HU)
-    count = min(1 + int(diameter_mm / 15 + number("count", 0, 1) * diameter_mm / 12), 12)
-    enough_mm = float(np.cbrt(CALCIUM_SHARE / count)) * diameter_mm
+    volume_ml = np.pi / 6 * (diameter_mm / 10) ** 3
+    calcium = min(max(number("calcium share", *CALCIUM_SHARE), LEAST_CALCIUM_ML / volume_ml), MOST_CALCIUM_SHARE)
     return Lesion(
         density_hu=density,
         texture_hu=texture,
-        grain_mm=min(number("grain", 2.6, 3.6) * (1 + min(diameter_mm, 60) / 75), 0.32 * diameter_mm),
-        margin_mm=min(margin, 0.55 * diameter_mm),
+        margin_mm=min(margin, 0.8 * diameter_mm),
         rim_hu=rim if kind["wall"] == "walled" else 0.0,
-        rim_mm=min(number("thickness", 2.0, 3.2), 0.22 * diameter_mm),
+        rim_mm=min(number("thickness", 2.0, 3.2), 0.27 * diameter_mm),
         core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
         clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU)
@@ -139,9 +136,8 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         septa_hu=max(number("septa", *SEPTA_HU) - density, number("least septa", *LEAST_SEPTA_HU))
         if kind["septa"] == "septated"
         else 0.0,
-        calcifications=count if kind["calcification"] == "present" else 0,
-        calcification_hu=number("calcium", 400, 850),
-        calcification_mm=min(max(number("speck", 2.8, 4.5), enough_mm), 8.0),
+        calcium_fraction=calcium if kind["calcification"] == "present" else 0.0,
+        calcium_hu=number("calcium", 500, 900),
     )
 
 

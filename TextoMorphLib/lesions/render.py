@@ -8,14 +8,16 @@ model which starts from that very noise can learn what it becomes.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy import ndimage
 from scipy.special import erf
+from torch.nn import functional
 
-from TextoMorphLib.fields import field_from_noise
+from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, lesion_fields
 from TextoMorphLib.lesions.kinds import Lesion
 
 REACH_MM = (2.5, 4.0)  # outside the mask: where what is drawn begins to fade, and where it is gone
-BLUR_MM = 0.6  # sigma of the scanner's
+BLUR_MM = 0.45  # sigma of the scanner's
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge, in units of its sigma
 UNEVEN = 0.2  # how far a border wavers, relative to its width: infiltration is blur and unevenness
 INNER_EDGE_MM = 1.4  # width of the wall's inner edge
@@ -26,13 +28,10 @@ HETEROGENEOUS_HU = (8.0, 18.0)  # texture from and up to which patches take over
 LIVELY_HU = 5.0  # texture from which enhancement varies over the lesion, too
 ENHANCEMENT_VARIES = 0.1  # of the density
 FLOOR_HU = (-10.0, 5.0)  # absolute HU that no tissue goes under, and how softly
-
-# Numbers of the random fields.
-GRAIN, FINE_GRAIN, PATCHES, SHADE, WAVER, FINGERS, CORE, CALCIUM = range(8)
-THICKNESS, ENHANCEMENT, ROUGHNESS, CLOTS, SEPTA = range(8, 13)
+CALCIUM_EDGE = 0.6  # of a field of unit variance: from the rim of a grain of calcium to its full HU
 
 
-def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: np.ndarray) -> np.ndarray:
+def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch.Tensor) -> np.ndarray:
     """A lesion minus the smooth background it lies in.
 
     Args:
@@ -40,7 +39,7 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: np.nd
             are multiples of 4.
         lesion: Its attributes.
         parenchyma_hu: HU of the background; calcium is drawn up to its own HU whatever is around it.
-        noise: [C, X/4, Y/4, Z/4] standard normal, what the random fields are made of.
+        noise: [1, C, X/4, Y/4, Z/4] standard normal, what the random fields are made of.
 
     Returns:
         HU, float32, of depth's shape; zero from 4 mm outside the mask on.
@@ -48,7 +47,10 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: np.nd
     kept, gone = REACH_MM
     box = ndimage.find_objects((depth > -gone - 1).astype(np.int8))[0]
     drawn = np.zeros(depth.shape, np.float32)
-    drawn[box] = _Drawing(depth[box].astype(np.float32), box, lesion, parenchyma_hu, noise).delta()
+    coarse = lesion_fields(noise, torch.tensor([float(depth.max())]))
+    fine = functional.interpolate(coarse, scale_factor=FIELD_MM, mode="trilinear")[0].numpy()
+    fields = {name: field[box] for name, field in zip(FIELDS, fine, strict=True)}
+    drawn[box] = _Drawing(depth[box].astype(np.float32), fields, lesion, parenchyma_hu).delta()
     fade = np.clip((depth + gone) / (gone - kept), 0, 1)
     return np.asarray(drawn * fade * fade * (3 - 2 * fade), np.float32)
 
@@ -57,9 +59,9 @@ class _Drawing:
     """A lesion being drawn: what the layers share."""
 
     def __init__(
-        self, depth: np.ndarray, box: tuple[slice, ...], lesion: Lesion, parenchyma_hu: float, noise: np.ndarray
+        self, depth: np.ndarray, fields: dict[str, np.ndarray], lesion: Lesion, parenchyma_hu: float
     ) -> None:
-        self.depth, self.box, self.noise = depth, box, noise
+        self.depth, self.fields = depth, fields
         self.lesion, self.parenchyma = lesion, parenchyma_hu
         self.deepest = float(depth.max())
         self.inside = depth > min(1.0, 0.3 * self.deepest)
@@ -67,8 +69,8 @@ class _Drawing:
     def delta(self) -> np.ndarray:
         """Lesion minus background, HU."""
         lesion = self.lesion
-        margin = min(lesion.margin_mm, 1.5 * self.deepest)
-        unevenness = 0.8 * self.field(WAVER, 2.4) + 0.6 * self.field(FINGERS, 1.3)
+        margin = min(lesion.margin_mm, 2.5 * self.deepest)
+        unevenness = 0.8 * self.fields["waver"] + 0.6 * self.fields["fine"]
         # Wide borders reach farther inwards: outside, there is room for 4 mm only.
         border = self.depth + UNEVEN * margin * unevenness - 0.2 * max(margin - 3, 0)
 
@@ -77,77 +79,62 @@ class _Drawing:
             core = self.core()
             hu += (lesion.core_hu - 0.6 * (hu - lesion.density_hu)) * core
         if lesion.clots_hu:
-            clots = _step(self.field(CLOTS, max(2.0, 0.25 * self.deepest)) - CLOT_LEVEL, CLOT_EDGE)
+            clots = _step(self.fields["inner"] - CLOT_LEVEL, CLOT_EDGE)
             hu += (lesion.clots_hu - 0.6 * (hu - lesion.density_hu)) * clots
         if lesion.septa_hu:
             hu += (lesion.septa_hu - (hu - lesion.density_hu)) * self.septa()
         if lesion.rim_hu:
-            thickness = min(lesion.rim_mm, 0.5 * self.deepest) * np.exp(0.2 * self.field(THICKNESS, 4.0))
+            thickness = min(lesion.rim_mm, 0.6 * self.deepest) * np.exp(0.2 * self.fields["waver"])
             wall = 1 - _step(border - thickness, INNER_EDGE_MM)
-            hu += lesion.rim_hu * (1 + 0.15 * self.field(ENHANCEMENT, 5.0)) * wall
+            hu += lesion.rim_hu * (1 + 0.15 * self.fields["shade"]) * wall
         lowest, softness = FLOOR_HU
         over = (hu + self.parenchyma - lowest) / softness
         hu += softness * np.logaddexp(0, -over)
 
         blurs = np.hypot(UNEVEN * margin, BLUR_MM) * RISE
         delta = _step(border, np.sqrt(max(margin**2 - blurs**2, 0.4**2))) * hu
-        if lesion.calcifications:
+        if lesion.calcium_fraction:
             calcium = self.calcium()
-            delta += calcium * (lesion.calcification_hu - self.parenchyma - delta)
+            delta += calcium * (lesion.calcium_hu - self.parenchyma - delta)
         return np.asarray(ndimage.gaussian_filter(delta, BLUR_MM))
 
     def body(self) -> np.ndarray:
         """The body: its density, texture, and enhancement that varies and is less in the middle."""
-        lesion, sigma = self.lesion, self.lesion.grain_mm / 2
+        lesion, fields = self.lesion, self.fields
         patchy = float(np.clip((lesion.texture_hu - HETEROGENEOUS_HU[0]) / np.ptp(HETEROGENEOUS_HU), 0, 1))
-        texture = 0.8 * self.field(GRAIN, sigma) + 0.4 * self.field(FINE_GRAIN, max(0.5 * sigma, 1.0))
+        texture = 0.8 * fields["grain"] + 0.4 * fields["fine"]
         # Living tissue with darker areas that have borders, as in a tumour that outgrows its supply.
-        areas = np.tanh(2 * self.field(PATCHES, max(1.3 * sigma, 0.15 * self.deepest)) + 0.6)
+        areas = np.tanh(2 * fields["patches"] + 0.6)
         texture = (1 - 0.6 * patchy) * texture + 0.9 * patchy * areas
         # The given strength is that after the scanner's blur.
         within = ndimage.gaussian_filter(texture, BLUR_MM)[self.inside]
         texture = (texture - within.mean()) / (within.std() + 1e-6)
 
         lively = float(np.clip((lesion.texture_hu - 1) / LIVELY_HU, 0, 1))
-        shade = self.field(SHADE, max(3.0, 0.35 * self.deepest)) - 1.5 * (self.depth / self.deepest - 0.4)
+        shade = fields["shade"] - 1.5 * (self.depth / self.deepest - 0.4)
         varied = lively * (2 + ENHANCEMENT_VARIES * abs(lesion.density_hu)) * np.clip(shade, -2, 2)
         return np.asarray(lesion.density_hu + lesion.texture_hu * texture + varied)
 
     def core(self) -> np.ndarray:
         """The core's share of each voxel; its border is irregular."""
-        height = self.depth + 0.15 * self.deepest * self.field(CORE, max(1.5, 0.2 * self.deepest))
+        height = self.depth + 0.15 * self.deepest * self.fields["inner"]
         level = np.quantile(height[self.depth > 0], 1 - self.lesion.core_fraction**3)
         return _step(height - level, min(CORE_EDGE_MM, 0.5 * self.deepest))
 
     def septa(self) -> np.ndarray:
         """The septa's share of each voxel: thin sheets, where a random field crosses zero."""
-        height = self.field(SEPTA, max(2.5, 0.3 * self.deepest))
+        height = self.fields["septa"]
         slope = np.sqrt(sum(np.square(np.gradient(height, axis=axis)) for axis in range(3)))
         away = np.abs(height) / np.maximum(slope, 0.25 * slope.mean())
         return _step(SEPTUM_MM / 2 - away, 0.9)
 
     def calcium(self) -> np.ndarray:
-        """Calcium's share of each voxel: irregular grains where a random field is highest, some of them in clusters."""
-        radius = self.lesion.calcification_mm / 2
-        roughness = self.field(ROUGHNESS, 1.0)
-        shallowest = min(radius + 0.5, 0.5 * self.deepest)
-        odds = self.field(CALCIUM, 2.5) + 0.7 * self.field(PATCHES, 6.0)
-        odds[self.depth < shallowest] = -np.inf
-        axes = np.ogrid[tuple(slice(n) for n in odds.shape)]
-        share = np.zeros(odds.shape, np.float32)
-        for _ in range(self.lesion.calcifications):
-            centre = np.unravel_index(int(odds.argmax()), odds.shape)
-            if not np.isfinite(odds[centre]):
-                break
-            away = np.sqrt(sum(np.square(axis - c) for axis, c in zip(axes, centre, strict=True))).astype(np.float32)
-            own = radius * (1 + 0.15 * float(np.clip(roughness[centre], -1, 1)))
-            share = np.maximum(share, _step(own + 0.3 * radius * roughness - away, 0.8))
-            odds[away < 3 * radius] = -np.inf
-        return share
-
-    def field(self, number: int, sigma_mm: float) -> np.ndarray:
-        """A smooth random field of unit variance."""
-        return field_from_noise(self.noise, number, sigma_mm)[self.box]
+        """Calcium's share of each voxel: irregular grains where a random field is highest, most of them in clusters."""
+        height = self.fields["calcium"] + 0.7 * self.fields["shade"]
+        room = self.depth > min(1.5, 0.5 * self.deepest)
+        share = min(self.lesion.calcium_fraction * (self.depth > 0).sum() / room.sum(), 0.5)
+        level = np.quantile(height[room], 1 - share)
+        return _step(height - level, CALCIUM_EDGE) * _step(self.depth - 0.5, 1.0)
 
 
 def _step(height: np.ndarray, width_mm: float) -> np.ndarray:

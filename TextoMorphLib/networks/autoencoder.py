@@ -7,13 +7,24 @@ beside the convolutions; it starts as the principal components of 4x4x4 patches,
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from monai.networks.nets.vqvae import Decoder, Encoder
 from torch import Tensor, nn
+from torch.nn import functional
 
 STRIDE = 4
+
+
+class Residual(nn.Module):
+    """Two convolutions with a way around them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, x, y, z] to the same."""
+        return functional.relu(x + self.conv2(functional.leaky_relu(self.conv1(x))))
 
 
 class Autoencoder(nn.Module):
@@ -38,27 +49,21 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.latent_channels = latent_channels
         self.window_hu, self.clip_hu = tuple(window_hu), tuple(clip_hu)
-        shared: dict[str, Any] = dict(
-            spatial_dims=3,
-            channels=tuple(channels),
-            num_res_layers=residual_units,
-            num_res_channels=tuple(channels),
-            dropout=0.0,
-            act="LEAKYRELU",
+        half, quarter = channels
+        self.encoder = nn.Sequential(
+            *(nn.Conv3d(1, half, 4, 2, 1), nn.LeakyReLU(), *(Residual(half) for _ in range(residual_units))),
+            *(nn.Conv3d(half, quarter, 4, 2, 1), nn.LeakyReLU(), *(Residual(quarter) for _ in range(residual_units))),
+            nn.Conv3d(quarter, latent_channels, 3, padding=1),
         )
-        self.encoder = Encoder(
-            in_channels=1, out_channels=latent_channels, downsample_parameters=((2, 4, 1, 1),) * 2, **shared
-        )
-        self.decoder = Decoder(
-            in_channels=latent_channels,
-            out_channels=1,
-            upsample_parameters=((2, 4, 1, 1, 0),) * 2,
-            output_act=None,
-            **shared,
+        self.decoder = nn.Sequential(
+            *(nn.Conv3d(latent_channels, quarter, 3, padding=1), *(Residual(quarter) for _ in range(residual_units))),
+            *(nn.ConvTranspose3d(quarter, half, 4, 2, 1), nn.LeakyReLU()),
+            *(Residual(half) for _ in range(residual_units)),
+            nn.ConvTranspose3d(half, 1, 4, 2, 1),
         )
         self.linear_in = nn.Conv3d(1, latent_channels, STRIDE, STRIDE)
         self.linear_out = nn.ConvTranspose3d(latent_channels, 1, STRIDE, STRIDE)
-        for last in (self.encoder.blocks[-1], self.decoder.blocks[-1]):  # the linear path alone at the start
+        for last in (self.encoder[-1], self.decoder[-1]):  # the linear path alone at the start
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)
 

@@ -1,8 +1,8 @@
 """The denoiser: a 3D diffusion U-Net on the latent, told what lies around, where the lesion goes, and the words.
 
 Conditions (paper, Eq. 1): the noisy latent, the latent of the scan with the lesion's place filled by healthy tissue,
-the mask, the time, and what the reader made of the text (`networks/reader.py`), which scales and shifts the features
-of every block.
+the mask, the random fields of the seed (`lesions/fields.py`), the time, and what the reader made of the text
+(`networks/reader.py`), which scales and shifts the features of every block.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, lesion_fields
 from TextoMorphLib.networks.autoencoder import STRIDE
 from TextoMorphLib.networks.unet import UNet
 
 DEPTH_CHANNELS = 4
+FINER = STRIDE // FIELD_MM  # a field's voxels on the side of a latent's
+FIELD_CHANNELS = len(FIELDS) * FINER**3
 CONDITION = 256  # width of the vector that modulates the blocks
 WAVES = 64  # sines and cosines of the time
 REACH_MM = 8.0  # how far the depth channels tell distances apart
@@ -46,6 +49,23 @@ def depth_channels(depth: Tensor) -> Tensor:
     )
 
 
+def field_channels(noise: Tensor, deepest: Tensor) -> Tensor:
+    """The seed's random fields as the denoiser sees them.
+
+    Args:
+        noise: [B, C, x, y, z] the latent noise that sampling starts from.
+        deepest: [B] the mask's deepest point, mm.
+
+    Returns:
+        [B, 64, x, y, z]: the eight 2 mm voxels of each field in a latent's voxel.
+    """
+    fields = lesion_fields(noise, deepest)
+    batch, count, *sizes = fields.shape
+    x, y, z = (size // FINER for size in sizes)
+    parts = fields.reshape(batch, count, x, FINER, y, FINER, z, FINER).permute(0, 1, 3, 5, 7, 2, 4, 6)
+    return parts.reshape(batch, FIELD_CHANNELS, x, y, z)
+
+
 class Denoiser(nn.Module):
     """Estimates the lesion's clean latent from a noisy one (paper, Eq. 2).
 
@@ -68,7 +88,7 @@ class Denoiser(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_channels = latent_channels
-        inputs = 2 * latent_channels + DEPTH_CHANNELS
+        inputs = 2 * latent_channels + DEPTH_CHANNELS + FIELD_CHANNELS
         self.unet = UNet(inputs, latent_channels, channels, CONDITION, head_channels)
         self.time = nn.Sequential(nn.Linear(WAVES, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
         self.words = nn.Sequential(nn.Linear(concepts, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
@@ -82,7 +102,7 @@ class Denoiser(nn.Module):
         Args:
             noisy: [B, C, x, y, z].
             time: [B] steps, 0 (clean) to T - 1 (noise).
-            place: [B, C + 4, x, y, z]: the filled scan's latent and the depth channels.
+            place: [B, C + 4 + 64, x, y, z]: the filled scan's latent, the depth channels and the field channels.
             concepts: [B, concepts]: the reader's probabilities; zero means "no text".
 
         Returns:

@@ -114,7 +114,8 @@ def _pair(
         "filled": latents[0].half(),
         "lesions": (latents[1:] - latents[0]).half(),  # [2, C, x, y, z]
         "depth": depth_channels(torch.from_numpy(example.depth)[None, None])[0].half(),
-        "noise": torch.from_numpy(example.noise).half(),
+        "deepest": torch.tensor(float(example.depth.max())),
+        "noise": example.noise[0].half(),
     }
     return tensors, descriptions
 

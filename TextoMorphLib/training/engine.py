@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from TextoMorphLib.composite import background
-from TextoMorphLib.fields import latent_noise
+from TextoMorphLib.lesions.fields import latent_noise
 from TextoMorphLib.lesions.kinds import KINDS, Description, draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
@@ -44,10 +45,8 @@ class Example:
         diameter_mm: The mask's.
         parenchyma: HU.
         seed: Decides the lesion's numbers within their kinds' ranges.
-        noise: [C, X/4, Y/4, Z/4] standard normal: the latent noise that the diffusion starts from, and that the
-            lesion's random fields are made of. A coupling of data and noise that keeps the sampler's paths straight,
-            so that few steps are enough (Albergo et al., 2023, "Stochastic interpolants with data-dependent
-            couplings").
+        noise: [1, C, X/4, Y/4, Z/4] standard normal: the latent noise that the diffusion starts from, and that the
+            lesion's random fields are made of.
     """
 
     background: np.ndarray
@@ -55,7 +54,7 @@ class Example:
     diameter_mm: float
     parenchyma: float
     seed: int
-    noise: np.ndarray
+    noise: torch.Tensor
 
     def render(self, description: Description) -> np.ndarray:
         """The lesion minus the background in HU, noise free; descriptions that agree in a kind share its numbers."""
@@ -77,7 +76,7 @@ def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8) 
     whole = tuple(slice(0, n) for n in crop.shape)
     region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]
     seed = int(rng.integers(2**31))
-    noise = latent_noise(crop.shape, rng, latent_channels)
+    noise = latent_noise(crop.shape, int(rng.integers(2**31)), latent_channels)
     return Example(background(region), depth, diameter, parenchyma_hu(crop, depth), seed, noise)
 
 

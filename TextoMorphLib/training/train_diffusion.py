@@ -16,7 +16,7 @@ from TextoMorphLib.diffusion.schedule import Schedule
 from TextoMorphLib.lesions.kinds import KINDS
 from TextoMorphLib.networks import bundle
 from TextoMorphLib.networks.autoencoder import Autoencoder
-from TextoMorphLib.networks.denoiser import Denoiser
+from TextoMorphLib.networks.denoiser import Denoiser, field_channels
 from TextoMorphLib.networks.reader import Reader
 from TextoMorphLib.text import encoder as text_encoder
 from TextoMorphLib.training import cache
@@ -25,7 +25,7 @@ from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 OUTSIDE_WEIGHT = 0.05  # of the loss where the composite takes nothing from the model
 # Losses are relative to what is to be learnt, so that faint attributes (a margin's width) count as much as strong ones
 # (calcium); these keep the quotients finite, in units of the latent's variance.
-LEAST_POWER, LEAST_CHANGE = 0.3, 0.1
+LEAST_POWER, LEAST_CHANGE = 0.1, 0.02
 MOST_UNSURE = 0.15  # a reader is never quite sure; how much of its probability may go to other values
 
 
@@ -124,7 +124,7 @@ def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rn
     """A batch of pairs of one crop size; both of a pair follow each other in the second axis.
 
     Returns:
-        lesion [N, 2, C, x, y, z], noise [N, C, x, y, z], place [N, C + 4, x, y, z], weight [N, 1, x, y, z] and
+        lesion [N, 2, C, x, y, z], noise [N, C, x, y, z], place [N, C + 4 + 64, x, y, z], weight [N, 1, x, y, z] and
         said [N, 2, concepts].
     """
     odds = np.array([batch["odds"][str(size)] for size in sizes], float)
@@ -132,14 +132,16 @@ def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rn
     pairs, count = sizes[size], batch["count"][str(size)]
     index = rng.integers(len(pairs.said), size=count)
     depth = pairs.tensors["depth"][index].float()
+    noise = pairs.tensors["noise"][index].float()
+    fields = field_channels(noise, pairs.tensors["deepest"][index])
     near = (depth[:, 1:2] > -0.5).float()  # within 4 mm of the mask
     said = pairs.said[index]
     unsure = torch.from_numpy(rng.uniform(0, MOST_UNSURE, (count, 1, 1)).astype(np.float32))
     other = pairs.said[rng.integers(len(pairs.said), size=count)][:, :1]
     return {
         "lesion": pairs.tensors["lesions"][index].float() / scale,
-        "noise": pairs.tensors["noise"][index].float(),
-        "place": torch.cat([pairs.tensors["filled"][index].float(), depth], 1),
+        "noise": noise,
+        "place": torch.cat([pairs.tensors["filled"][index].float(), depth, fields], 1),
         "weight": near + OUTSIDE_WEIGHT * (1 - near),
         "said": said + unsure * (other - said),
     }

@@ -1,0 +1,82 @@
+"""A lesion's random fields: its grain, its patches, where it is necrotic, where calcium lies.
+
+They are made of the very noise that the diffusion starts from, and the denoiser is shown them, so that the seed alone
+decides them and the words decide what becomes of them. Such a coupling of noise and data (Albergo et al., 2023,
+"Stochastic interpolants with data-dependent couplings") keeps the way from one to the other straight, so that few
+sampling steps are enough.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+LATENT_MM = 4  # the autoencoder's stride
+FIELD_MM = 2  # a field's voxels
+FIELDS = ("grain", "fine", "patches", "waver", "shade", "inner", "calcium", "septa")
+
+
+def latent_noise(shape: tuple[int, ...], seed: int, channels: int = 8) -> Tensor:
+    """White noise of a latent's size; drawn on the CPU, so that a seed means the same on every device.
+
+    Args:
+        shape: Of the 1 mm grid, multiples of 4.
+        seed: Decides it.
+        channels: Of the latent.
+
+    Returns:
+        [1, channels, X/4, Y/4, Z/4] standard normal.
+    """
+    size = (1, channels, *(length // LATENT_MM for length in shape))
+    return torch.randn(size, generator=torch.Generator().manual_seed(seed))
+
+
+def lesion_fields(noise: Tensor, deepest: Tensor) -> Tensor:
+    """The fields of `FIELDS`, smooth and of unit variance, from a latent's white noise.
+
+    The eight channels of a 4 mm voxel, each with a sign of its own, are the eight 2 mm voxels in it. The signs of two
+    fields cancel, which makes them independent where they are smoother than 4 mm.
+
+    Args:
+        noise: [B, C, x, y, z] standard normal.
+        deepest: [B] the mask's deepest point, mm: large lesions have coarser fields.
+
+    Returns:
+        [B, 8, 2x, 2y, 2z], float32.
+    """
+    count = len(FIELDS)
+    signs = torch.tensor([[(-1.0) ** (field & cell).bit_count() for cell in range(count)] for field in range(count)])
+    cells = noise.float()[:, torch.arange(count) % noise.shape[1]]
+    signed = cells[:, None] * signs.to(noise.device)[:, :, None, None, None]
+    batch, sizes = len(noise), [2 * length for length in noise.shape[2:]]
+    white = signed.unflatten(2, (2, 2, 2)).permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, count, *sizes)
+    sigma = _sigmas_mm(deepest.to(noise.device)) / FIELD_MM
+    kept = torch.fft.rfftn(white, dim=(2, 3, 4))
+    for axis, size in enumerate(sizes):
+        frequency = torch.fft.fftfreq(size, device=noise.device)
+        gain = torch.exp(-2 * (math.pi * sigma[..., None] * frequency) ** 2)
+        gain = gain / gain.square().mean(-1, keepdim=True).sqrt()
+        shape = [batch, count, 1, 1, 1]
+        shape[2 + axis] = kept.shape[2 + axis]
+        kept = kept * gain[..., : shape[2 + axis]].reshape(shape)
+    return torch.fft.irfftn(kept, s=sizes, dim=(2, 3, 4))
+
+
+def _sigmas_mm(deepest: Tensor) -> Tensor:
+    """[B, 8]: how smooth each field is, the sigma of a Gaussian."""
+    grain = (1.5 * (1 + (2 * deepest).clamp(max=60) / 75)).minimum((0.6 * deepest).clamp(min=1.1))
+    return torch.stack(
+        [
+            grain,
+            torch.full_like(deepest, 1.1),
+            torch.maximum(1.3 * grain, 0.18 * deepest),
+            torch.full_like(deepest, 2.0),
+            (0.35 * deepest).clamp(min=3.0),
+            (0.22 * deepest).clamp(min=2.0),
+            (0.08 * deepest).clamp(min=1.5),
+            (0.42 * deepest).clamp(min=3.0),
+        ],
+        dim=1,
+    )
