@@ -40,7 +40,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = {
         "name": "tiny",
         **parts,
-        "schedule": {"timesteps": 200, "name": "cosine"},
+        "schedule": {"timesteps": 200},
         "text_encoder": {"name": text.name, "sha256": text.sha256},
         "presets": {"preview": {"steps": 1, "guidance": 1.0}, "final": {"steps": 2, "guidance": 2.0}},
     }

@@ -15,6 +15,7 @@ from TextoMorphLib.networks import bundle
 from TextoMorphLib.training import train_autoencoder, train_diffusion, train_reader
 from TextoMorphLib.training.engine import flipped, place, random_description
 from TextoMorphLib.training.loop import LoopConfig, fit
+from TextoMorphLib.training.muon import orthogonal
 from TextoMorphLib.vocabulary import describe, find
 
 AUTOENCODER = """
@@ -71,7 +72,6 @@ channels = [16, 16]
 head_channels = 16
 [schedule]
 timesteps = 200
-name = "cosine"
 [text]
 encoder = "minilm"
 [examples]
@@ -107,7 +107,7 @@ def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, mon
 def _line(folder: Path, resume: bool = False, stop_at: int | None = None) -> torch.Tensor:
     """Fits a line; `stop_at` presses Ctrl-C there."""
     torch.manual_seed(0)
-    model = nn.Linear(1, 1)
+    model = nn.Sequential(nn.Linear(1, 4), nn.Linear(4, 1))
     seen = 0
 
     def draw(rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -121,8 +121,8 @@ def _line(folder: Path, resume: bool = False, stop_at: int | None = None) -> tor
         noise = torch.randn_like(batch["x"])
         return {"loss": (network(batch["x"]) - 3 * batch["x"] + 0.1 * noise).square().mean()}
 
-    config = LoopConfig(steps=30, learning_rate=0.1, warmup=5, seed=7)
-    average = fit(model, draw, losses, config, folder, resume)
+    config = LoopConfig(steps=30, learning_rate=0.1, muon_rate=0.05, warmup=5, seed=7)
+    average = fit(model, draw, losses, config, folder, resume, [model[1].weight])
     return torch.cat([p.detach().flatten() for p in [*model.parameters(), *average.parameters()]])
 
 
@@ -133,12 +133,26 @@ def test_resume_goes_on_exactly(tmp_path: Path) -> None:
     torch.testing.assert_close(_line(tmp_path / "parts", resume=True), whole, atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6)])
+def test_muon_moves_every_direction_alike(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    left, _, right = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    even = torch.linalg.svdvals(orthogonal(left @ torch.logspace(0, -1.3, 6).diag() @ right))
+    assert 0.5 < even.min() < even.max() < 1.4
+
+
 def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
     _line(tmp_path / "run")
     with pytest.raises(InputError, match="--resume"):
         _line(tmp_path / "run")
     with pytest.raises(InputError, match="does not exist"):
         _line(tmp_path / "none", resume=True)
+
+
+def test_missing_weights_are_named(phantom_ct: Path, tmp_path: Path) -> None:
+    (tmp_path / "diffusion.toml").write_text(DIFFUSION)
+    with pytest.raises(InputError, match=r"reader\.safetensors.*train it first"):
+        train_diffusion.main(tmp_path / "diffusion.toml", phantom_ct.parent, tmp_path / "run")
 
 
 def test_missing_scan_is_named(tmp_path: Path) -> None:

@@ -58,9 +58,7 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch
 class _Drawing:
     """A lesion being drawn: what the layers share."""
 
-    def __init__(
-        self, depth: np.ndarray, fields: dict[str, np.ndarray], lesion: Lesion, parenchyma_hu: float
-    ) -> None:
+    def __init__(self, depth: np.ndarray, fields: dict[str, np.ndarray], lesion: Lesion, parenchyma_hu: float) -> None:
         self.depth, self.fields = depth, fields
         self.lesion, self.parenchyma = lesion, parenchyma_hu
         self.deepest = float(depth.max())

@@ -2,7 +2,7 @@
 
 Conditions (paper, Eq. 1): the noisy latent, the latent of the scan with the lesion's place filled by healthy tissue,
 the mask, the random fields of the seed (`lesions/fields.py`), the time, and what the reader made of the text
-(`networks/reader.py`), which scales and shifts the features of every block.
+(`networks/reader.py`), which lies inside the mask and scales and shifts the features of every block.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Denoiser(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_channels = latent_channels
-        inputs = 2 * latent_channels + DEPTH_CHANNELS + FIELD_CHANNELS
+        inputs = 2 * latent_channels + DEPTH_CHANNELS + FIELD_CHANNELS + concepts
         self.unet = UNet(inputs, latent_channels, channels, CONDITION, head_channels)
         self.time = nn.Sequential(nn.Linear(WAVES, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
         self.words = nn.Sequential(nn.Linear(concepts, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
@@ -111,5 +111,12 @@ class Denoiser(nn.Module):
         frequency = torch.exp(-math.log(10_000.0) / (WAVES // 2) * torch.arange(WAVES // 2, device=time.device))
         angle = time.float()[:, None] * frequency
         condition = self.time(torch.cat([angle.cos(), angle.sin()], 1)) + self.words(2 * concepts)
-        clean: Tensor = self.unet(torch.cat([noisy, place], 1), functional.silu(condition))
+        inside = place[:, self.latent_channels : self.latent_channels + 1]
+        asked = inside * concepts[:, :, None, None, None]
+        clean: Tensor = self.unet(torch.cat([noisy, place, asked], 1), functional.silu(condition))
         return clean
+
+    def hidden_weights(self) -> list[nn.Parameter]:
+        """The weights between the first and the last layer, which Muon trains."""
+        ends = (self.unet.enter.weight, self.unet.leave.weight)
+        return [weight for weight in self.parameters() if weight.ndim > 1 and all(weight is not end for end in ends)]

@@ -16,24 +16,29 @@ GROUPS = 8
 
 
 class Block(nn.Module):
-    """Two convolutions with a way around them, scaled and shifted by the condition."""
+    """Two convolutions with a way around them; the condition scales and shifts what enters each."""
 
     def __init__(self, inputs: int, outputs: int, condition: int) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(GROUPS, inputs), nn.GroupNorm(GROUPS, outputs)
         self.conv1 = nn.Conv3d(inputs, outputs, 3, padding=1)
         self.conv2 = nn.Conv3d(outputs, outputs, 3, padding=1)
-        self.film = nn.Linear(condition, 2 * outputs)
+        self.film1, self.film2 = nn.Linear(condition, 2 * inputs), nn.Linear(condition, 2 * outputs)
         self.around = nn.Conv3d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """[B, inputs, x, y, z] and [B, condition] to [B, outputs, x, y, z]."""
-        scale, shift = self.film(condition)[:, :, None, None, None].chunk(2, dim=1)
-        hidden = self.conv1(functional.silu(self.norm1(x)))
-        hidden = self.conv2(functional.silu(self.norm2(hidden) * (1 + scale) + shift))
+        hidden = self.conv1(functional.silu(_modulated(self.norm1(x), self.film1(condition))))
+        hidden = self.conv2(functional.silu(_modulated(self.norm2(hidden), self.film2(condition))))
         return hidden + self.around(x)  # type: ignore[no-any-return]
+
+
+def _modulated(x: Tensor, film: Tensor) -> Tensor:
+    """[B, C, x, y, z] scaled and shifted, channel by channel, by [B, 2 C]."""
+    scale, shift = film[:, :, None, None, None].chunk(2, dim=1)
+    return x * (1 + scale) + shift
 
 
 class Attention(nn.Module):

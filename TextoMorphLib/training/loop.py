@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from TextoMorphLib.device import has_bf16
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.training.muon import Muon
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -50,6 +51,7 @@ class LoopConfig:
         learning_rate: Its peak, after `warmup` steps.
         warmup: Steps of linear rise.
         weight_decay: AdamW's.
+        muon_rate: Peak of the learning rate of `hidden`, which Muon trains; 0 leaves all to AdamW.
         ema: Decay of the moving average that is kept as the result.
         seed: With the step and the process, it decides every random draw; nothing else has to be stored to resume.
         checkpoint_minutes: Time between checkpoints.
@@ -60,6 +62,7 @@ class LoopConfig:
     learning_rate: float
     warmup: int = 100
     weight_decay: float = 0.01
+    muon_rate: float = 0.0
     ema: float = 0.995
     seed: int = 0
     checkpoint_minutes: float = 3.0
@@ -95,7 +98,13 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def fit(
-    model: nn.Module, draw: DrawBatch, losses: LossFunction, config: LoopConfig, folder: Path, resume: bool
+    model: nn.Module,
+    draw: DrawBatch,
+    losses: LossFunction,
+    config: LoopConfig,
+    folder: Path,
+    resume: bool,
+    hidden: Sequence[nn.Parameter] = (),
 ) -> nn.Module:
     """Trains a model and returns its moving average.
 
@@ -106,6 +115,7 @@ def fit(
         config: How to optimise.
         folder: Gets `checkpoint.pt`, TensorBoard logs and, at the end, nothing else.
         resume: Go on from `checkpoint.pt`, exactly; without it an existing checkpoint is an error.
+        hidden: Weights that Muon trains if `muon_rate` is set.
 
     Returns:
         The moving average of the model, on the CPU.
@@ -117,7 +127,7 @@ def fit(
     cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
     native = has_bf16(torch.device("cpu" if cpu else "cuda" if torch.cuda.is_available() else "mps"))
     accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if native else "no")
-    optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    optimisers = _optimisers(model, hidden, config)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema)).to(accelerator.device)
     path = folder / "checkpoint.pt"
     if path.exists() != resume:
@@ -130,15 +140,16 @@ def fit(
         saved = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
-        optimiser.load_state_dict(saved["optimiser"])
+        for optimiser, state in zip(optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         step = int(saved["step"])
-    trained, optimiser = accelerator.prepare(model, optimiser)
+    trained, *optimisers = accelerator.prepare(model, *optimisers)
 
     def save() -> None:
         if accelerator.is_main_process:
             state = {"step": step, "model": model.state_dict(), "average": average.state_dict()}
             partial = path.with_suffix(".partial")
-            torch.save({**state, "optimiser": optimiser.state_dict()}, partial)
+            torch.save({**state, "optimisers": [part.state_dict() for part in optimisers]}, partial)
             os.replace(partial, path)
 
     batches = Batches(draw, config, step, accelerator.process_index)
@@ -160,14 +171,15 @@ def fit(
             for batch in loader:
                 torch.manual_seed(config.seed * 2**40 + step * 2**10 + accelerator.process_index)
                 batch = {name: value.to(accelerator.device) for name, value in batch.items()}
-                for group in optimiser.param_groups:
-                    group["lr"] = _learning_rate(config, step)
+                for group in (group for part in optimisers for group in part.param_groups):
+                    group["lr"] = group["peak"] * _share_of_peak(config, step)
                 with accelerator.autocast():
                     values = losses(trained, batch)
                 accelerator.backward(values["loss"])
                 accelerator.clip_grad_norm_(trained.parameters(), 1.0)
-                optimiser.step()
-                optimiser.zero_grad()
+                for optimiser in optimisers:
+                    optimiser.step()
+                    optimiser.zero_grad()
                 average.update_parameters(model)
                 step += 1
                 if log and step % 20 == 0:
@@ -188,7 +200,22 @@ def fit(
     return average.module.cpu()
 
 
-def _learning_rate(config: LoopConfig, step: int) -> float:
+def _optimisers(model: nn.Module, hidden: Sequence[nn.Parameter], config: LoopConfig) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon for the hidden weights; each group knows the peak of its learning rate."""
+    muon = {id(weight) for weight in hidden} if config.muon_rate else set()
+    rest = [weight for weight in model.parameters() if id(weight) not in muon]
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(rest, config.learning_rate, weight_decay=config.weight_decay)
+    ]
+    if muon:
+        found.append(Muon(hidden, config.muon_rate))
+    for optimiser in found:
+        for group in optimiser.param_groups:
+            group["peak"] = group["lr"]
+    return found
+
+
+def _share_of_peak(config: LoopConfig, step: int) -> float:
     """Linear warm-up, then a cosine to zero."""
     rise = min(1.0, (step + 1) / max(1, config.warmup))
-    return config.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    return rise * 0.5 * (1 + math.cos(math.pi * step / config.steps))

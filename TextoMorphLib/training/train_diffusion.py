@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from TextoMorphLib.diffusion.schedule import Schedule
+from TextoMorphLib.errors import InputError
 from TextoMorphLib.lesions.kinds import KINDS
 from TextoMorphLib.networks import bundle
 from TextoMorphLib.networks.autoencoder import Autoencoder
@@ -48,15 +49,18 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
 
     Returns:
         The bundle's folder.
+
+    Raises:
+        InputError: A scan or the weights that the configuration names are missing.
     """
     settings = read_config(config)
     reader = Reader(KINDS, **settings["reader"]["network"])
-    reader.load_state_dict(load_file((config.parent / settings["reader"]["weights"]).resolve()))
+    reader.load_state_dict(load_file(_trained(config, settings["reader"]["weights"])))
     examples = settings["examples"]
     counts = {int(size): pairs for size, pairs in examples["pairs"].items()}
     shards = cache.Shards(
         autoencoder=settings["autoencoder"]["network"],
-        weights=(config.parent / settings["autoencoder"]["weights"]).resolve(),
+        weights=_trained(config, settings["autoencoder"]["weights"]),
         data=data,
         names=settings["data"]["train"],
         folder=output / "examples",
@@ -77,7 +81,8 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
         return paired_losses(model, schedule, drawn, batch["text_dropout"], batch["contrast"])
 
-    average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
+    loop = LoopConfig(**settings["training"])
+    average = fit(network, draw, losses, loop, output, resume, network.hidden_weights())
     folder = output / "model"
     if not process.is_main_process:
         return folder
@@ -86,6 +91,18 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     networks = {"autoencoder": autoencoder, "reader": reader, "denoiser": average}
     bundle.save(folder, bundle_config(settings), networks, _card(settings))
     return folder
+
+
+def _trained(config: Path, name: str) -> Path:
+    """The weights that a configuration names, relative to it.
+
+    Raises:
+        InputError: They are not there.
+    """
+    path = (config.parent / name).resolve()
+    if not path.is_file():
+        raise InputError(f"{config} names weights that are not there: {path}; train it first")
+    return path
 
 
 def bundle_config(settings: dict[str, Any]) -> dict[str, Any]:
