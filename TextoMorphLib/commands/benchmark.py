@@ -57,6 +57,37 @@ def control(
 
 
 @app.command()
+def realism(
+    ct: Annotated[Path, typer.Argument(metavar="CT", help="A scan that the model was not trained on.")],
+    organ_mask: Annotated[Path, typer.Option("--organ-mask", metavar="FILE", help="The organ that lesions go in.")],
+    model: common.Model = "starter",
+    device: common.Device = "auto",
+    sizes: Annotated[str, typer.Option("--sizes", help="Diameters in mm, separated by commas.")] = "14,28",
+    sites: Annotated[int, typer.Option("--sites", min=10, help="Places for each size.")] = 40,
+    steps: common.Steps = None,
+    guidance: common.Guidance = None,
+    preset: common.Preset = "final",
+) -> None:
+    """Compare lesions with real ones, their noise with the scan's, and the ring around them with what was there before.
+
+    Prints JSON.
+    """
+    from TextoMorphLib.request import check_preset
+
+    sizes_mm = _sizes(sizes)
+    check_preset(preset)
+    volume, organ = common.read_scan(ct, organ_mask)
+    from TextoMorphLib.benchmarks import realism as benchmark
+    from TextoMorphLib.synthesis import Synthesizer
+
+    synthesizer = Synthesizer.load(model, device)
+    with common.progress("measuring realism") as on_trial:
+        settings = {"steps": steps, "guidance": guidance, "preset": preset}
+        found = benchmark.run(synthesizer, volume, organ, sizes_mm, sites, settings, on_trial)
+    typer.echo(output.to_json(found))
+
+
+@app.command()
 def autoencoder(
     ct: Annotated[Path, typer.Argument(metavar="CT", help="A scan that the model was not trained on.")],
     model: common.Model = "starter",

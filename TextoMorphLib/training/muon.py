@@ -1,8 +1,7 @@
 """Muon: momentum whose update of each matrix is made orthogonal (Jordan et al., 2024).
 
 Every direction that a layer can learn in gets the same step, so that faint attributes are learnt along with strong
-ones; the denoiser needs about half the steps that AdamW takes. torch's own Muon takes two-dimensional weights alone,
-and a denoiser is made of convolutions.
+ones. torch's own Muon takes two-dimensional weights alone, and a denoiser is made of convolutions.
 """
 
 from __future__ import annotations
