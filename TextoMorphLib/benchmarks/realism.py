@@ -77,7 +77,7 @@ def run(
         inside.append(_bands(made, deep, ct.spacing))
         before.append(_bands(scan, deep, ct.spacing))
         ring = (away > 0) & (away <= RING_MM)
-        rings.append((_traces(made, ring, ct.spacing), _traces(scan, ring, ct.spacing)))
+        rings.append((traces(made, ring, ct.spacing), traces(scan, ring, ct.spacing)))
         on_trial(done, len(trials))
     # Medians: in a few places a vessel or the organ's border was there before.
     ratio = np.median(np.array(inside) / np.array(before), axis=0)
@@ -87,7 +87,7 @@ def run(
         "trials": len(trials),
         "lesions": _against_real(lesions),
         "noise": {"sd": round(sd**0.5, 3), "power": dict(zip(bands, powers, strict=True))},
-        "border": _classified(rings),
+        "border": classified(rings),
     }
 
 
@@ -121,7 +121,7 @@ def _bands(image: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> np.ndar
     return np.array([part[where].var() for part in parts]) + 1e-6
 
 
-def _traces(image: np.ndarray, ring: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+def traces(image: np.ndarray, ring: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """What a ring of tissue looks like by itself: nothing outside it is seen.
 
     Spread, tails, steps between neighbours along each axis, and the spread that smoothing within the ring leaves.
@@ -139,7 +139,7 @@ def _traces(image: np.ndarray, ring: np.ndarray, spacing: np.ndarray) -> np.ndar
     return np.array([*np.log(np.add([*spread, *steps], 1e-3)), stats.kurtosis(values), stats.skew(values)])
 
 
-def _classified(rings: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+def classified(rings: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
     """AUC of a logistic regression that never saw the place it judges, with an interval over places."""
     features = np.array([[made, scan] for made, scan in rings])  # [places, 2, features]
     spread = features.std(axis=(0, 1)) + 1e-6
