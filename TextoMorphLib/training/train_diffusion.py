@@ -27,7 +27,7 @@ OUTSIDE_WEIGHT = 0.05  # of the loss where the composite takes nothing from the 
 # Losses are relative to what is to be learnt, so that faint attributes (a margin's width) count as much as strong ones
 # (calcium); these keep the quotients finite, in units of the latent's variance.
 LEAST_POWER, LEAST_CHANGE = 0.1, 0.02
-PURE_NOISE = 0.5  # share of the pairs seen at the last time alone
+PURE_NOISE = 0.8  # share of the pairs seen at the last time alone
 MOST_UNSURE = 0.15  # a reader is never quite sure; how much of its probability may go to other values
 
 
@@ -183,7 +183,7 @@ def paired_losses(
     """
     lesion = batch["lesion"]
     count = len(lesion)
-    # Half the pairs are pure noise: there the words alone decide, later the latent itself shows what to draw.
+    # Most pairs are pure noise: there the words alone decide, later the latent itself shows what to draw.
     time = schedule.timesteps * (1 - torch.rand(count, device=lesion.device).square())
     time = torch.where(torch.rand(count, device=lesion.device) < PURE_NOISE, schedule.timesteps, time)
     time = time.long().clamp(max=schedule.timesteps - 1)
