@@ -31,6 +31,7 @@ from TextoMorph.Actions.describing import Describing  # noqa: E402
 from TextoMorph.Actions.generating import Generating  # noqa: E402
 from TextoMorph.Actions.installing import Installing  # noqa: E402
 from TextoMorph.Actions.masking import Masking  # noqa: E402
+from TextoMorph.Actions.previewing import Previewing  # noqa: E402
 
 
 class TextoMorph(ScriptedLoadableModule):
@@ -85,6 +86,8 @@ class TextoMorphParameterNode:
     device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
     model: str = "starter"
     result: vtkMRMLScalarVolumeNode
+    previewTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
+    previewWords: bool = False
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -152,7 +155,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             panel.refresh()
 
 
-class TextoMorphLogic(ScriptedLoadableModuleLogic, Installing, Masking, Describing, Generating, Comparing):
+class TextoMorphLogic(ScriptedLoadableModuleLogic, Installing, Masking, Describing, Generating, Comparing, Previewing):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 
     def getParameterNode(self) -> TextoMorphParameterNode:
