@@ -26,6 +26,7 @@ def findLibrary() -> None:
 
 findLibrary()
 
+from TextoMorph.Actions.batching import Batching  # noqa: E402
 from TextoMorph.Actions.comparing import Comparing  # noqa: E402
 from TextoMorph.Actions.describing import Describing  # noqa: E402
 from TextoMorph.Actions.generating import Generating  # noqa: E402
@@ -88,6 +89,12 @@ class TextoMorphParameterNode:
     result: vtkMRMLScalarVolumeNode
     previewTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
     previewWords: bool = False
+    batchCts: str = ""
+    batchMasks: str = ""
+    batchMasksAre: Annotated[str, Choice(["lesions", "organs"])] = "lesions"
+    batchTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
+    batchCount: Annotated[int, WithinRange(1, 10000)] = 10
+    batchOutput: str = ""
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -155,7 +162,9 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             panel.refresh()
 
 
-class TextoMorphLogic(ScriptedLoadableModuleLogic, Installing, Masking, Describing, Generating, Comparing, Previewing):
+class TextoMorphLogic(
+    ScriptedLoadableModuleLogic, Installing, Masking, Describing, Generating, Comparing, Previewing, Batching
+):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 
     def getParameterNode(self) -> TextoMorphParameterNode:

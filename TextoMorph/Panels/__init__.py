@@ -1,5 +1,6 @@
 """The panels of the module, in working order: one file a panel, each with the `.ui` of its name."""
 
+from TextoMorph.Panels.batch import BatchPanel
 from TextoMorph.Panels.compare import ComparePanel
 from TextoMorph.Panels.describe import DescribePanel
 from TextoMorph.Panels.generate import GeneratePanel
@@ -7,4 +8,4 @@ from TextoMorph.Panels.preview import PreviewPanel
 from TextoMorph.Panels.scan import ScanPanel
 from TextoMorph.Panels.setup import SetupPanel
 
-PANELS = (SetupPanel, ScanPanel, DescribePanel, GeneratePanel, ComparePanel, PreviewPanel)
+PANELS = (SetupPanel, ScanPanel, DescribePanel, GeneratePanel, ComparePanel, PreviewPanel, BatchPanel)
