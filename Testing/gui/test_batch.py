@@ -40,7 +40,7 @@ def test_a_batch_is_planned_cancelled_and_resumed(
     assert run.running
     assert ui.runButton.text == "Cancel"
 
-    wait_until(lambda: run.done >= 1, 200)
+    wait_until(lambda: run.done >= 1, 600)
     slicer.mrmlScene.Clear(0)  # a batch is none of the scene's business
     ui.runButton.click()
     wait_until(lambda: not run.running, 10)
@@ -53,7 +53,7 @@ def test_a_batch_is_planned_cancelled_and_resumed(
     first = (data / "out" / left[0]).stat().st_mtime_ns
     ui.runButton.click()
     again = panels["Batch"]._run
-    wait_until(lambda: not again.running, 200)
+    wait_until(lambda: not again.running, 600)
     assert "8 of 8 finished" in ui.statusLabel.text
     assert len(list((data / "out").glob("0*.nii.gz"))) == 8
     assert (data / "out" / left[0]).stat().st_mtime_ns == first
@@ -71,6 +71,6 @@ def test_bad_folders_are_said_and_a_failed_start_too(host: Any, panels: Any, dat
     wanted.batchMasks, wanted.batchMasksAre, wanted.device = str(data / "organs"), "organs", "mps"
     ui.runButton.click()
     run = panels["Batch"]._run
-    wait_until(lambda: not run.running, 200)
+    wait_until(lambda: not run.running, 600)
     assert "device 'mps' is not there" in ui.statusLabel.text
     assert (ui.runButton.text, ui.runButton.enabled) == ("Resume", True)

@@ -26,7 +26,7 @@ def test_texts_are_drawn_measured_and_saved(
     assert [table.item(row, 0).text() for row in range(table.rowCount)] == ["hyperattenuating", "hypoattenuating"]
     assert int(table.item(0, 1).text()) > int(table.item(1, 1).text())
     assert "hyperattenuating" in ui.wordsLabel.text
-    assert ui.pictureLabel.pixmap.width() == 420
+    assert ui.pictureLabel.pixmap.width() == 440
     assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [ct]
 
     host.file = str(tmp_path / "texts.png")

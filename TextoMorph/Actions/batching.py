@@ -48,19 +48,21 @@ class BatchRun:
 
     def stop(self) -> None:
         """Ends the process and all that it started, at once; finished tumours stay."""
-        import psutil
+        from psutil import Error, NoSuchProcess, Process, wait_procs
 
+        if not self.running:
+            return
         self.stopped = True
         try:
-            first = psutil.Process(self._process.pid)
+            first = Process(self._process.pid)
             tree = [first, *first.children(recursive=True)]
-        except psutil.NoSuchProcess:
+        except NoSuchProcess:
             return
         for each in tree:
-            with suppress(psutil.Error):
+            with suppress(Error):
                 each.send_signal(signal.SIGINT) if os.name == "posix" else each.kill()
-        for each in psutil.wait_procs(tree, timeout=PATIENCE_S)[1]:
-            with suppress(psutil.Error):
+        for each in wait_procs(tree, timeout=PATIENCE_S)[1]:
+            with suppress(Error):
                 each.kill()
 
     def _onLine(self, line: str) -> None:

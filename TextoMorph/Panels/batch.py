@@ -50,7 +50,8 @@ class BatchPanel(Panel):
     def cleanup(self) -> None:
         """Called when the application closes: the process ends; the batch can be resumed."""
         self._cancelled = True
-        if self._run and self._run.running:
+        if self._run:
+            self._run.onChange = lambda: None
             self._run.stop()
         super().cleanup()
 

@@ -10,13 +10,14 @@ from slicer.i18n import tr as _
 from TextoMorph.Panels.panel import Panel, plainErrors
 
 PICTURES_A_ROW = 3
-WIDTH = 420  # of the picture in the panel, pixels
+WIDTH = 440  # of the picture in the panel, pixels
+ROW, HEADER = 30, 44  # of the table, pixels
 COLUMNS = {  # what is shown of the attributes; the CSV has all
-    "Contrast (HU)": ("contrast_hu", 0),
-    "Texture (HU)": ("texture_hu", 0),
-    "Margin (mm)": ("margin_mm", 1),
-    "Rim (HU)": ("rim_hu", 0),
-    "Core (HU)": ("core_hu", 0),
+    "Contrast\nHU": ("contrast_hu", 0),
+    "Texture\nHU": ("texture_hu", 0),
+    "Margin\nmm": ("margin_mm", 1),
+    "Rim\nHU": ("rim_hu", 0),
+    "Core\nHU": ("core_hu", 0),
 }
 STRONG_HU = 40.0  # a word that changes this much is coloured fully
 BRIGHTER, DARKER = "224, 140, 30", "60, 130, 220"
@@ -34,7 +35,8 @@ class PreviewPanel(Panel):
         table = self.ui.attributesTable
         table.setColumnCount(1 + len(COLUMNS))
         table.setHorizontalHeaderLabels([_("Text"), *(_(name) for name in COLUMNS)])
-        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        table.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
         table.verticalHeader().setVisible(False)
         table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
         self.ui.drawButton.connect("clicked(bool)", self.onDraw)
@@ -141,7 +143,7 @@ class PreviewPanel(Panel):
                 item = qt.QTableWidgetItem(cell)
                 item.setToolTip(row.text)
                 table.setItem(number, column, item)
-        table.setMinimumHeight(30 * (len(rows) + 1))
+        table.setFixedHeight(ROW * len(rows) + HEADER)
         self.ui.wordsLabel.text = "<br>".join(
             " ".join(_coloured(word) for word in row.words) for row in rows if row.words
         )
