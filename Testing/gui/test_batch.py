@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import slicer
 
@@ -58,6 +59,35 @@ def test_a_batch_is_planned_cancelled_and_resumed(
     assert len(list((data / "out").glob("0*.nii.gz"))) == 8
     assert (data / "out" / left[0]).stat().st_mtime_ns == first
     assert host.messages == []
+
+
+STUBBORN = """
+import subprocess, sys, time
+code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", code])
+print('{"event": "done", "line": 1}', flush=True)
+print('{"event": "failed", "line": 2, "error": "bad"}', flush=True)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_cancel_ends_all_that_a_batch_has_started(
+    host: Any, logic: Any, tmp_path: Path, wait_until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slicer's Python is a launcher: the work is done by its child."""
+    from TextoMorph.Actions import batching
+
+    monkeypatch.setattr(batching, "COMMAND", STUBBORN)
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text("{}\n{}\n{}\n")
+    run = logic.runBatch(jobs)
+    wait_until(lambda: run.said.isdigit())
+    assert (run.done, run.failed, run.total, run.running) == (1, ["bad"], 3, True)
+    run.stop()
+    wait_until(lambda: not run.running)
+    child = int(run.said)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
 def test_bad_folders_are_said_and_a_failed_start_too(host: Any, panels: Any, data: Path, wait_until: Any) -> None:
