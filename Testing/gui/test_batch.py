@@ -84,9 +84,9 @@ def test_cancel_ends_all_that_a_batch_has_started(
     run = logic.runBatch(jobs)
     wait_until(lambda: run.said.isdigit())
     assert (run.done, run.failed, run.total, run.running) == (1, ["bad"], 3, True)
+    child = int(run.said)
     run.stop()
     wait_until(lambda: not run.running)
-    child = int(run.said)
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
