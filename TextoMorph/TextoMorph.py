@@ -26,11 +26,13 @@ def findLibrary() -> None:
 
 findLibrary()
 
+from TextoMorph.Actions.batching import Batching  # noqa: E402
 from TextoMorph.Actions.comparing import Comparing  # noqa: E402
 from TextoMorph.Actions.describing import Describing  # noqa: E402
 from TextoMorph.Actions.generating import Generating  # noqa: E402
 from TextoMorph.Actions.installing import Installing  # noqa: E402
 from TextoMorph.Actions.masking import Masking  # noqa: E402
+from TextoMorph.Actions.previewing import Previewing  # noqa: E402
 
 
 class TextoMorph(ScriptedLoadableModule):
@@ -85,6 +87,14 @@ class TextoMorphParameterNode:
     device: Annotated[str, Choice(["auto", "cpu", "cuda", "mps"])] = "auto"
     model: str = "starter"
     result: vtkMRMLScalarVolumeNode
+    previewTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
+    previewWords: bool = False
+    batchCts: str = ""
+    batchMasks: str = ""
+    batchMasksAre: Annotated[str, Choice(["lesions", "organs"])] = "lesions"
+    batchTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
+    batchCount: Annotated[int, WithinRange(1, 10000)] = 10
+    batchOutput: str = ""
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -152,7 +162,9 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             panel.refresh()
 
 
-class TextoMorphLogic(ScriptedLoadableModuleLogic, Installing, Masking, Describing, Generating, Comparing):
+class TextoMorphLogic(
+    ScriptedLoadableModuleLogic, Installing, Masking, Describing, Generating, Comparing, Previewing, Batching
+):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 
     def getParameterNode(self) -> TextoMorphParameterNode:

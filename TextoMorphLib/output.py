@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 FIGURE_SUFFIXES = (".png",)
+TABLE_SUFFIXES = (".csv",)
 
 
 def suffix(path: Path, allowed: Iterable[str] = IMAGE_SUFFIXES) -> str:
@@ -55,6 +56,12 @@ def check_image(path: Path, inputs: Iterable[Path] = (), overwrite: bool = False
 def check_figure(path: Path, inputs: Iterable[Path] = (), overwrite: bool = True) -> None:
     """The same as `check_image` for a PNG figure, which has no report."""
     suffix(path, FIGURE_SUFFIXES)
+    _check(path, inputs, overwrite)
+
+
+def check_table(path: Path, inputs: Iterable[Path] = (), overwrite: bool = True) -> None:
+    """The same as `check_image` for a CSV table."""
+    suffix(path, TABLE_SUFFIXES)
     _check(path, inputs, overwrite)
 
 

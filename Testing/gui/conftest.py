@@ -54,14 +54,14 @@ def panels(host: application.Host) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def wait_until() -> Callable[[Callable[[], bool]], None]:
+def wait_until() -> Callable[..., None]:
     """Lets Slicer's events go on until something is so."""
     import time
 
     from PySide6 import QtWidgets
 
-    def wait(so: Callable[[], bool]) -> None:
-        end = time.monotonic() + 30
+    def wait(so: Callable[[], bool], seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
         while not so():
             assert not (found := problems.taken()), "\n".join(found)
             assert time.monotonic() < end, "it never came about"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
@@ -14,6 +15,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
 from host import application, pictures, problems  # noqa: E402
 
 TEXT = "hyperattenuating, ill-defined"
+TEXTS = (
+    "hypoattenuating, ill-defined",
+    "hyperattenuating, well-defined",
+    "cystic",
+    "no calcification",
+    "calcifications",
+)
 SITE = (70.0, 10.0, 20.0)
 
 
@@ -59,11 +67,29 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     panels["Compare"].onShow()
     views = slicer.app.layoutManager().sliceViewNames()
     pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=340)
+    _preview(panels["Preview"], alone["Preview"], folder)
+    _batch(panels["Batch"], alone["Batch"], folder)
     wanted.text = "mildly hypodense spiculated lesion, well-defined, ill-defined"
     pictures.picture(alone["Describe"], folder / "describe-warnings.png")
     for problem in [*host.messages, *problems.taken()]:
         print(problem, file=sys.stderr)
     QtWidgets.QApplication.processEvents()
+
+
+def _preview(panel: Any, widget: Any, folder: Path) -> None:
+    panel.ui.previewCollapsibleButton.collapsed = False
+    panel.parameters.previewTexts = "\n".join(TEXTS)
+    panel.parameters.previewWords = True
+    panel.ui.drawButton.click()
+    pictures.picture(widget, folder / "preview.png")
+
+
+def _batch(panel: Any, widget: Any, folder: Path) -> None:
+    panel.ui.batchCollapsibleButton.collapsed = False
+    given = panel.parameters
+    given.batchCts, given.batchMasks, given.batchOutput = "/data/ct", "/data/liver", "/data/tumours"
+    given.batchMasksAre, given.batchCount = "organs", 40
+    pictures.picture(widget, folder / "batch.png")
 
 
 if __name__ == "__main__":

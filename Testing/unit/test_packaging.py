@@ -36,6 +36,8 @@ def test_slicer_gets_the_same_packages_but_not_its_own() -> None:
     slicers_own = ("numpy", "scipy", "torch")
     needed = {line for line in PYPROJECT["project"]["dependencies"] if re.split("[<>=]", line)[0] not in slicers_own}
     assert listed == needed
+    asked_later = (paths.resources() / "requirements-dicom.txt").read_text(encoding="utf-8").splitlines()[1:]
+    assert asked_later == PYPROJECT["project"]["optional-dependencies"]["dicom"]
 
 
 def test_the_library_knows_nothing_of_slicer() -> None:

@@ -122,6 +122,50 @@ class Comparing:
         output.check_image(Path(path), overwrite=overwrite)
         output.write_image(nodes.volumeOf(result), report, Path(path), note=provenance(report["seed"]))
 
+    def exportDicom(self, result: Any, folder: str | Path, segmentation: bool = True) -> None:
+        """Writes a result as a DICOM series that is marked as derived and synthetic, with its mask; all or nothing.
+
+        Patient and study are those of the CT where it was loaded from Slicer's DICOM database, else made up.
+
+        Args:
+            result: One of `generate`'s volumes.
+            folder: New or empty.
+            segmentation: Whether the mask is written too (DICOM SEG); needs highdicom.
+
+        Raises:
+            InputError: The folder is not empty, the result's CT or mask is gone, the disk is full.
+
+        Example:
+            >>> logic.exportDicom(node, "/data/tumour-dicom")
+        """
+        from TextoMorphLib.formats import dicom_export
+
+        mask = None
+        if segmentation:
+            maskNode = result.GetNodeReference(nodes.MASK)
+            segmentId = maskNode.GetSegmentation().GetNthSegmentID(0) if maskNode else ""
+            mask = nodes.maskOf(maskNode, segmentId, result)
+        known = result.GetNodeReference(nodes.CT)
+        instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
+        source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
+        volume, report = nodes.volumeOf(result), self.report(result)  # type: ignore[attr-defined]
+        dicom_export.write(volume, report, Path(folder), Path(source) if source else None, mask)
+
+    def canWriteDicomSegmentation(self) -> bool:
+        """Whether highdicom is there; if not, Slicer asks whether to install it.
+
+        Example:
+            >>> logic.exportDicom(node, folder, segmentation=logic.canWriteDicomSegmentation())
+        """
+        from TextoMorphLib.paths import resources
+
+        wanted = slicer.packaging.load_requirements(resources() / "requirements-dicom.txt")
+        try:
+            slicer.packaging.pip_ensure(wanted, requester="TextoMorph")
+        except RuntimeError:  # declined
+            return False
+        return True
+
     def discard(self, result: Any) -> None:
         """Removes a result and its difference map; the CT and the mask stay.
 

@@ -1,9 +1,11 @@
 """The panels of the module, in working order: one file a panel, each with the `.ui` of its name."""
 
+from TextoMorph.Panels.batch import BatchPanel
 from TextoMorph.Panels.compare import ComparePanel
 from TextoMorph.Panels.describe import DescribePanel
 from TextoMorph.Panels.generate import GeneratePanel
+from TextoMorph.Panels.preview import PreviewPanel
 from TextoMorph.Panels.scan import ScanPanel
 from TextoMorph.Panels.setup import SetupPanel
 
-PANELS = (SetupPanel, ScanPanel, DescribePanel, GeneratePanel, ComparePanel)
+PANELS = (SetupPanel, ScanPanel, DescribePanel, GeneratePanel, ComparePanel, PreviewPanel, BatchPanel)

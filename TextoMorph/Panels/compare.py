@@ -1,5 +1,6 @@
 """Compare: before and after, and what was asked against what was measured."""
 
+from pathlib import Path
 from typing import Any
 
 import qt
@@ -33,6 +34,7 @@ class ComparePanel(Panel):
         self.ui.fadeSlider.connect("valueChanged(double)", self.logic.fade)
         self.ui.blinkCheckBox.connect("toggled(bool)", self.onBlink)
         self.ui.saveButton.connect("clicked(bool)", self.onSave)
+        self.ui.dicomButton.connect("clicked(bool)", self.onDicom)
         self.ui.discardButton.connect("clicked(bool)", self.onDiscard)
         self._blink = qt.QTimer()
         self._blink.setInterval(BLINK_MS)
@@ -42,7 +44,7 @@ class ComparePanel(Panel):
         """Shows the chosen result's table."""
         result = self.parameters.result if self.parameters else None
         known = bool(result and self.logic.report(result))
-        for button in (self.ui.showButton, self.ui.saveButton, self.ui.discardButton):
+        for button in (self.ui.showButton, self.ui.saveButton, self.ui.dicomButton, self.ui.discardButton):
             button.enabled = known
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
@@ -87,6 +89,19 @@ class ComparePanel(Panel):
             with plainErrors(_("The result could not be saved.")):
                 self.logic.save(self.parameters.result, name, overwrite=True)  # the dialog has asked
                 slicer.util.showStatusMessage(_("Saved {name} and its report").format(name=name), 5000)
+
+    def onDicom(self) -> None:
+        """Writes the result as a DICOM series, in a folder of its own."""
+        result = self.parameters.result
+        parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Where to put the DICOM series' folder"))
+        if not parent:
+            return
+        with plainErrors(_("The DICOM series could not be written.")):
+            folder = Path(parent) / f"{result.GetName()} DICOM"
+            withMask = self.logic.canWriteDicomSegmentation()
+            self.logic.exportDicom(result, folder, withMask)
+            said = _("Wrote {folder}") if withMask else _("Wrote {folder}, without the mask")
+            slicer.util.showStatusMessage(said.format(folder=folder), 5000)
 
     def onDiscard(self) -> None:
         """Removes the result, and goes to the one before."""

@@ -10,6 +10,7 @@ import typer
 from TextoMorphLib import output
 from TextoMorphLib.commands import common
 from TextoMorphLib.commands.job import Job, make, provenance
+from TextoMorphLib.errors import InputError
 
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesis
@@ -33,15 +34,35 @@ def generate(
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
     ] = None,
+    dicom: Annotated[
+        Path | None, typer.Option("--dicom", metavar="DIR", help="Also write a DICOM series, to a new folder.")
+    ] = None,
+    dicom_seg: Annotated[
+        bool, typer.Option("--dicom-seg", help="With the mask as a DICOM segmentation (needs highdicom).")
+    ] = False,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Put a described tumour into a CT.
 
     The new scan keeps the CT's grid, type and header; voxels over 4 mm outside the mask keep their very
     values. The report holds what was asked, what was measured, and all it takes to make the same again.
+
+    A DICOM series is marked as derived and synthetic, with new UIDs; where CT is a DICOM folder, patient and
+    study are taken from it.
     """
     job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset)
-    run(job, model, device, resample_mask=resample_mask, picture=picture, overwrite=overwrite)
+    if dicom_seg and dicom is None:
+        raise InputError("--dicom-seg goes with --dicom DIR; name the folder of the DICOM series")
+    run(
+        job,
+        model,
+        device,
+        resample_mask=resample_mask,
+        picture=picture,
+        dicom=dicom,
+        dicom_seg=dicom_seg,
+        overwrite=overwrite,
+    )
 
 
 def run(
@@ -51,6 +72,8 @@ def run(
     *,
     resample_mask: bool = False,
     picture: Path | None = None,
+    dicom: Path | None = None,
+    dicom_seg: bool = False,
     overwrite: bool = False,
 ) -> Synthesis:
     """Check everything from the cheapest on, make the tumour, and say on stdout what came out.
@@ -61,6 +84,10 @@ def run(
     job.check(overwrite)
     if picture:
         output.check_figure(picture, inputs=(job.ct, job.mask, job.output), overwrite=overwrite)
+    if dicom:
+        from TextoMorphLib.formats import dicom_export
+
+        dicom_export.check(dicom, dicom_seg)
     from TextoMorphLib import device as devices
     from TextoMorphLib import vocabulary
     from TextoMorphLib.analysis import asked
@@ -80,12 +107,15 @@ def run(
 
         figure = pictures.before_after(ct, synthesis.volume, mask, title=job.text, note=provenance(job.seed))
         output.write_bytes(picture, figure)
+    if dicom:
+        source = job.ct if job.ct.is_dir() else None
+        dicom_export.write(synthesis.volume, synthesis.report, dicom, source, mask if dicom_seg else None)
 
     several = len(synthesis.report["asked"]) > 1
     for index, rows in enumerate(synthesis.report["asked"], start=1):
         for line in asked.lines(rows):
             typer.echo((f"lesion {index}: " if several else "") + line)
     typer.echo(f"done in {sum(synthesis.report['seconds'].values()):.1f} s on {synthesis.report['device']}")
-    for path in (job.output, output.report_path(job.output), *([picture] if picture else [])):
+    for path in (job.output, output.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")
     return synthesis

@@ -1,4 +1,4 @@
-"""`textomorph preview`: the same lesion and seed under many texts, as one picture."""
+"""`textomorph preview`: the same lesion and seed under many texts, as one picture and as tables."""
 
 from __future__ import annotations
 
@@ -25,13 +25,25 @@ def preview(
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
+    table: Annotated[
+        Path | None, typer.Option("--csv", metavar="CSV", help="Also write each lesion's measured attributes.")
+    ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option("--words", metavar="CSV", help="Also write what each word changes, left out of its text in turn."),
+    ] = None,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Draw one lesion under many texts.
 
-    The mask and the seed stay the same, so that what differs is the text alone.
+    The mask and the seed stay the same, so that what differs is the text alone. The influence of a word is the
+    result with it minus the result without it, over the mask, in HU; it takes one more synthesis a word.
     """
     output.check_figure(out, inputs=(ct, mask, texts), overwrite=overwrite)
+    if table:
+        output.check_table(table, inputs=(ct, mask, texts), overwrite=overwrite)
+    if words:
+        output.check_table(words, inputs=(ct, mask, texts, *filter(None, (table,))), overwrite=overwrite)
     descriptions = [line.strip() for _, line in common.read_lines(texts)]
     from TextoMorphLib.request import check_request
 
@@ -42,23 +54,18 @@ def preview(
     devices.resolve(device)
     volume, where = common.read_scan(ct, mask, resample_mask)
 
-    from TextoMorphLib import pictures
+    from TextoMorphLib import previews
     from TextoMorphLib.synthesis import Synthesizer
 
-    view = pictures.View.around(volume, where, least_mm=90.0)
-    variants = []
     with common.progress("previewing") as step:
         synthesizer = Synthesizer.load(model, device)
-        for index, text in enumerate(descriptions):
-
-            def overall(done: int, total: int, index: int = index) -> bool:
-                return step(index * total + done, len(descriptions) * total)
-
-            made = synthesizer.synthesize(
-                volume, where, text, organ, seed, steps, guidance, progress=overall, preset=preset
-            )
-            contrast = ", ".join(f"{lesion['contrast_hu']:.0f} HU" for lesion in made.report["lesions"])
-            variants.append((f"{text}\n{contrast}", view.cut(made.volume, "axial")))
-        figure = pictures.text_grid(view, view.cut(volume, "axial"), variants, note=provenance(seed))
-    output.write_bytes(out, figure)
-    typer.echo(f"wrote {out}")
+        influence = words is not None
+        made = previews.preview(
+            synthesizer, volume, where, descriptions, organ, seed, steps, guidance, preset, influence, step
+        )
+    contents = [(out, made.picture(provenance(seed)))]
+    contents += [(table, made.table().encode())] if table else []
+    contents += [(words, made.word_table().encode())] if words else []
+    for path, content in contents:
+        output.write_bytes(path, content)
+        typer.echo(f"wrote {path}")

@@ -1,0 +1,106 @@
+"""The batch panel, by clicks: planned, run as a process, cancelled, resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import slicer
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A phantom CT and its liver."""
+    from TextoMorphLib.phantom import phantom
+    from TextoMorphLib.volume import Volume
+
+    ct, organs = phantom()
+    for name in ("cts", "organs"):
+        (tmp_path / name).mkdir()
+    ct.write(tmp_path / "cts" / "p é.nii.gz")
+    Volume.from_array(organs["liver"], ct.affine).write(tmp_path / "organs" / "p é_liver.nii.gz")
+    return tmp_path
+
+
+def test_a_batch_is_planned_cancelled_and_resumed(
+    host: Any, panels: Any, data: Path, tiny_bundle: Path, wait_until: Any
+) -> None:
+    ui, wanted = panels["Batch"].ui, panels["Batch"].parameters
+    wanted.model = str(tiny_bundle)
+    assert not ui.runButton.enabled
+    for button, folder in ((ui.ctsButton, "cts"), (ui.masksButton, "organs"), (ui.outputButton, "out")):
+        host.file = str(data / folder)
+        button.click()
+    assert wanted.batchOutput == str(data / "out")
+    ui.kindComboBox.setCurrentText("organs")
+    ui.countSpinBox.value = 8
+    ui.runButton.click()
+    run = panels["Batch"]._run
+    assert run.running
+    assert ui.runButton.text == "Cancel"
+
+    wait_until(lambda: run.done >= 1, 600)
+    slicer.mrmlScene.Clear(0)  # a batch is none of the scene's business
+    ui.runButton.click()
+    wait_until(lambda: not run.running, 10)
+    left = sorted(path.name for path in (data / "out").glob("0*.nii.gz"))
+    assert 1 <= len(left) < 8
+
+    wanted = panels["Batch"].parameters
+    wanted.batchOutput, wanted.model = str(data / "out"), str(tiny_bundle)
+    assert ui.runButton.text == "Resume"
+    first = (data / "out" / left[0]).stat().st_mtime_ns
+    ui.runButton.click()
+    again = panels["Batch"]._run
+    wait_until(lambda: not again.running, 600)
+    assert "8 of 8 finished" in ui.statusLabel.text
+    assert len(list((data / "out").glob("0*.nii.gz"))) == 8
+    assert (data / "out" / left[0]).stat().st_mtime_ns == first
+    assert host.messages == []
+
+
+STUBBORN = """
+import subprocess, sys, time
+code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", code])
+print('{"event": "done", "line": 1}', flush=True)
+print('{"event": "failed", "line": 2, "error": "bad"}', flush=True)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_cancel_ends_all_that_a_batch_has_started(
+    host: Any, logic: Any, tmp_path: Path, wait_until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slicer's Python is a launcher: the work is done by its child."""
+    from TextoMorph.Actions import batching
+
+    monkeypatch.setattr(batching, "COMMAND", STUBBORN)
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text("{}\n{}\n{}\n")
+    run = logic.runBatch(jobs)
+    wait_until(lambda: run.said.isdigit())
+    assert (run.done, run.failed, run.total, run.running) == (1, ["bad"], 3, True)
+    child = int(run.said)
+    run.stop()
+    wait_until(lambda: not run.running)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_bad_folders_are_said_and_a_failed_start_too(host: Any, panels: Any, data: Path, wait_until: Any) -> None:
+    ui, wanted = panels["Batch"].ui, panels["Batch"].parameters
+    wanted.batchCts, wanted.batchMasks, wanted.batchOutput = str(data / "cts"), str(data), str(data / "out")
+    ui.runButton.click()
+    assert "holds no images" in host.messages[0]
+    assert ui.statusLabel.text == "Nothing was made."
+    assert not (data / "out").exists()
+
+    wanted.batchMasks, wanted.batchMasksAre, wanted.device = str(data / "organs"), "organs", "mps"
+    ui.runButton.click()
+    run = panels["Batch"]._run
+    wait_until(lambda: not run.running, 600)
+    assert "device 'mps' is not there" in ui.statusLabel.text
+    assert (ui.runButton.text, ui.runButton.enabled) == ("Resume", True)

@@ -1,0 +1,129 @@
+"""Text preview: one mask and seed under many texts; nothing is added to the scene."""
+
+from pathlib import Path
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from TextoMorph.Actions import background, nodes
+from TextoMorph.Actions.background import Progress
+
+
+class Previewing:
+    """What words do, for researchers."""
+
+    def previewTexts(
+        self,
+        ctNode: Any,
+        segmentationNode: Any,
+        segmentId: str,
+        texts: list[str],
+        organ: str = "liver",
+        seed: int = 0,
+        words: bool = False,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+    ) -> Any:
+        """Makes the same lesion under many texts. Slicer stays alive meanwhile.
+
+        Args:
+            ctNode: The CT, in HU.
+            segmentationNode: Where the segment is.
+            segmentId: The segment that the tumour fills.
+            texts: The descriptions.
+            organ: liver, pancreas or kidney.
+            seed: The same for all.
+            words: Also leave out each word in turn, to measure what it changes.
+            device: auto, cpu, cuda, cuda:N or mps.
+            model: A model's name or folder.
+            progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
+
+        Returns:
+            The library's `Previews`: `rows` with each text's slice, attributes and words; None after a cancel.
+
+        Raises:
+            InputError: What is wrong with the CT, the mask or a text.
+            RuntimeError: Another run has not ended yet.
+
+        Example:
+            >>> made = logic.previewTexts(ctNode, segmentation, segmentId, ["hypodense", "hyperdense"], words=True)
+            >>> [row.lesions[0].contrast_hu for row in made.rows]
+        """
+        from TextoMorphLib.errors import Cancelled, InputError
+        from TextoMorphLib.masks import check_mask
+        from TextoMorphLib.request import check_request
+        from TextoMorphLib.volume import check_ct
+
+        if self._running:  # type: ignore[has-type]
+            raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
+        if not texts:
+            raise InputError("no text is given; write one description a line")
+        ct = nodes.volumeOf(ctNode)
+        check_ct(ct)
+        mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
+        check_mask(mask, ct)
+        for text in texts:
+            check_request(text, organ, seed, None, None)
+
+        def make(onStep: Progress) -> Any:
+            from TextoMorphLib import previews
+
+            synthesizer = self._synthesizer(model, device)  # type: ignore[attr-defined]
+            return previews.preview(synthesizer, ct, mask, texts, organ, seed, words=words, progress=onStep)
+
+        self._running = True
+        try:
+            return background.run(make, progress)
+        except Cancelled:
+            return None
+        finally:
+            self._running = False
+
+    def previewPicture(self, previews: Any, columns: int = 4) -> bytes:
+        """The grid of slices as a PNG.
+
+        Example:
+            >>> png = logic.previewPicture(made)
+        """
+        from TextoMorphLib.commands.job import provenance
+
+        png: bytes = previews.picture(provenance(previews.seed), columns)
+        return png
+
+    def savePreviewPicture(self, previews: Any, path: str | Path) -> None:
+        """Writes the grid.
+
+        Raises:
+            InputError: The name does not end in .png, the folder is not there, the disk is full.
+
+        Example:
+            >>> logic.savePreviewPicture(made, "/data/words.png")
+        """
+        from TextoMorphLib import output
+
+        output.check_figure(Path(path))
+        output.write_bytes(Path(path), self.previewPicture(previews))
+
+    def savePreviewTables(self, previews: Any, path: str | Path) -> list[Path]:
+        """Writes the measurements as CSV, and the words' influence, where measured, to NAME-words.csv beside it.
+
+        Returns:
+            The files written.
+
+        Raises:
+            InputError: The name does not end in .csv, the folder is not there, the disk is full.
+
+        Example:
+            >>> logic.savePreviewTables(made, "/data/words.csv")
+        """
+        from TextoMorphLib import output
+
+        path = Path(path)
+        tables = [(path, previews.table())]
+        if any(row.words for row in previews.rows):
+            tables.append((path.with_name(f"{path.stem}-words.csv"), previews.word_table()))
+        for each, content in tables:
+            output.check_table(each)
+            output.write_bytes(each, content.encode())
+        return [each for each, _content in tables]
