@@ -76,23 +76,28 @@ class Comparing:
         Example:
             >>> slicer.util.setSliceViewerLayers(background=logic.difference(node))
         """
-        import numpy as np
-
         found = result.GetNodeReference(nodes.DIFFERENCE)
         if found:
             return found
-        ctNode = self._ctOf(result)
         name = _("{name} minus CT").format(name=result.GetName())
-        made = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
-        change = slicer.util.arrayFromVolume(result).astype(np.float32) - slicer.util.arrayFromVolume(ctNode)
-        slicer.util.updateVolumeFromArray(made, change)
-        display = made.GetDisplayNode()
-        display.SetAutoWindowLevel(False)
-        display.SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
-        display.SetAndObserveColorNodeID(_divergingColours().GetID())
+        made = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, self._ctOf(result), name)
+        made.GetDisplayNode().SetAutoWindowLevel(False)
+        made.GetDisplayNode().SetAndObserveColorNodeID(_divergingColours().GetID())
         result.SetNodeReferenceID(nodes.DIFFERENCE, made.GetID())
         nodes.placeUnder(made, result)
+        self._updateDifference(result)
         return made
+
+    def _updateDifference(self, result: Any) -> None:
+        """Fills a result's difference map, where it has one."""
+        import numpy as np
+
+        made = result.GetNodeReference(nodes.DIFFERENCE)
+        if made:
+            before = slicer.util.arrayFromVolume(self._ctOf(result))
+            change = slicer.util.arrayFromVolume(result).astype(np.float32) - before
+            slicer.util.updateVolumeFromArray(made, change)
+            made.GetDisplayNode().SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
 
     def askedAgainstMeasured(self, result: Any) -> list[dict[str, Any]]:
         """What the text asked for and what came out: rows with `asked`, `measured`, `unit`, `ok` and `note`.

@@ -16,7 +16,7 @@ class Generating:
     """Tumours, and the reports that come with them."""
 
     _loaded: tuple[tuple[str, str], Any] | None = None  # (model, device) and its Synthesizer
-    _running = False
+    _running = _stopping = False
     notice = ""  # what the user should know of the last run, such as a change of device
 
     def generate(
@@ -33,6 +33,8 @@ class Generating:
         device: str = "auto",
         model: str = "starter",
         progress: Progress | None = None,
+        preset: str = "final",
+        into: Any = None,
     ) -> list[Any]:
         """Puts described tumours into copies of a CT. Slicer stays alive meanwhile.
 
@@ -49,6 +51,8 @@ class Generating:
             device: auto, cpu, cuda, cuda:N or mps. A graphics card whose memory does not suffice gives way to the CPU.
             model: A model's name or folder.
             progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
+            preset: The model's steps and guidance for "preview" (fastest) or "final".
+            into: An earlier result of this CT, which the first tumour replaces once it is made.
 
         Returns:
             A new volume node for each tumour, under the CT in the subject hierarchy, each with a copy of the mask.
@@ -69,32 +73,81 @@ class Generating:
 
         if self._running:
             raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
-        self.notice = ""
+        self.notice, self._stopping = "", False
         ct = nodes.volumeOf(ctNode)
         check_ct(ct)
         mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
         check_mask(mask, ct)
-        check_request(text, organ, seed, steps, guidance)
+        check_request(text, organ, seed, steps, guidance, preset)
         keptMask, results = None, []
         self._running = True
         try:
             for number in range(variants):
 
                 def onStep(done: int, total: int, before: int = number) -> bool:
-                    return progress is None or progress(before * total + done, variants * total)
+                    wanted = progress is None or progress(before * total + done, variants * total) is not False
+                    return wanted and not self._stopping
 
-                request = {"organ": organ, "seed": seed + number, "steps": steps, "guidance": guidance}
+                request = {"organ": organ, "seed": seed + number, "steps": steps, "guidance": guidance, "preset": preset}
                 make = partial(self._make, ct, mask, text, request, model, device)
                 made = background.run(make, onStep)
                 if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                     return []
                 keptMask = keptMask or _keepMask(segmentationNode, segmentId, ctNode, text)
-                results.append(_addResult(ctNode, keptMask, made))
+                old = into if number == 0 and nodes.inScene(into) else None
+                results.append(self._place(made, ctNode, keptMask, old))
         except Cancelled:
             pass
         finally:
             self._running = False
         return results
+
+    def live(
+        self,
+        ctNode: Any,
+        segmentationNode: Any,
+        segmentId: str,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+    ) -> Any:
+        """A tumour at preview quality, in one volume that each call fills anew: words morph it while one watches.
+
+        Args and errors are those of `generate`.
+
+        Returns:
+            The volume; None after a cancel, which leaves the volume as it was.
+
+        Example:
+            >>> node = logic.live(ctNode, segmentation, segmentId, "cystic")
+            >>> node is logic.live(ctNode, segmentation, segmentId, "hyperattenuating")
+            True
+        """
+        same = (node for node in self.results() if node.GetAttribute(nodes.LIVE))
+        into = next((node for node in same if node.GetNodeReference(nodes.CT) is ctNode), None)
+        mask = (segmentationNode, segmentId)
+        for node in self.generate(
+            ctNode, *mask, text, organ, seed, 1, None, None, device, model, progress, preset="preview", into=into
+        ):
+            node.SetAttribute(nodes.LIVE, "1")
+            return node
+        return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run goes on."""
+        return self._running
+
+    def stop(self) -> None:
+        """Cancels the run that goes on, whoever started it; it ends with its next step.
+
+        Example:
+            >>> logic.stop()
+        """
+        self._stopping = True
 
     def report(self, result: Any) -> dict[str, Any]:
         """What is known of a generated volume: text, terms, seed, model, device, seconds, measurements.
@@ -114,6 +167,25 @@ class Generating:
         """The generated volumes in the scene, oldest first."""
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
         return [node for node in volumes if node.GetAttribute(nodes.REPORT)]
+
+    def _place(self, made: Any, ctNode: Any, maskNode: Any, old: Any) -> Any:
+        """Puts a tumour into the scene: into a new volume, or into one that was there."""
+        import numpy as np
+
+        name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
+        node = old or slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
+        before = node.GetNodeReference(nodes.MASK)
+        node.SetName(name)
+        node.SetAttribute(nodes.REPORT, json.dumps(made.report))
+        node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
+        node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
+        nodes.placeUnder(node, ctNode)
+        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
+        if old:
+            self._updateDifference(old)  # type: ignore[attr-defined]
+            if before and all(each.GetNodeReference(nodes.MASK) is not before for each in self.results()):
+                slicer.mrmlScene.RemoveNode(before)
+        return node
 
     def _make(
         self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress
@@ -147,19 +219,6 @@ def _keepMask(segmentationNode: Any, segmentId: str, ctNode: Any, text: str) -> 
     copy.GetDisplayNode().SetVisibility(False)
     nodes.placeUnder(copy, ctNode)
     return copy
-
-
-def _addResult(ctNode: Any, maskNode: Any, made: Any) -> Any:
-    import numpy as np
-
-    name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
-    node = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
-    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
-    node.SetAttribute(nodes.REPORT, json.dumps(made.report))
-    node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
-    node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
-    nodes.placeUnder(node, ctNode)
-    return node
 
 
 def _short(text: str) -> str:

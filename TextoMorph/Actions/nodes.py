@@ -6,6 +6,7 @@ import slicer
 import vtk
 
 REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
+LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
 CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"  # node references of a result
 
 

@@ -46,8 +46,9 @@ class ComparePanel(Panel):
             button.enabled = known
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
-        if result is not self._shown:
-            self._shown = result
+        shown = (result.GetID(), result.GetAttribute("TextoMorph.report")) if known else None
+        if shown != self._shown:  # a live result gets other reports
+            self._shown = shown
             self._fillTable(self.logic.askedAgainstMeasured(result) if known else [])
         if not known:
             self.ui.blinkCheckBox.checked = False

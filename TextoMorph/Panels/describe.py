@@ -6,6 +6,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorph.Panels.live import Live
 from TextoMorph.Panels.panel import Panel
 
 COLUMNS = 3
@@ -28,10 +29,12 @@ class DescribePanel(Panel):
         self.ui.clearButton.connect("clicked(bool)", self.onClear)
         self.ui.recentComboBox.connect("activated(int)", self.onRecent)
         self._showRecent()
+        self._live = Live(self)
 
     def refresh(self) -> None:
         """Shows which terms the text holds, and what is not understood."""
         wanted = self.parameters
+        self._live.refresh()
         if not wanted:
             return
         if wanted.result is not self._result:  # a new one has been generated: its description is worth keeping
@@ -49,6 +52,11 @@ class DescribePanel(Panel):
             warnings.append(_("No known term: {words}.").format(words=", ".join(understood.unknown)))
         self.ui.warningLabel.text = f'<span style="color:{WARNING}">{"<br>".join(warnings)}</span>'
         self.ui.warningLabel.visible = bool(warnings)
+
+    def cleanup(self) -> None:
+        """Called when the application closes."""
+        self._live.stop()
+        super().cleanup()
 
     def onChip(self, name: str) -> None:
         """Puts a term into the text, or takes it out."""
