@@ -61,7 +61,7 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
     from PySide6 import QtWidgets
 
     def wait(so: Callable[[], bool]) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while not so():
             assert not (found := problems.taken()), "\n".join(found)
             assert time.monotonic() < end, "it never came about"

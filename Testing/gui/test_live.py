@@ -70,9 +70,7 @@ def test_the_newest_words_win_and_the_old_tumour_stays_until_then(host: Any, liv
     assert live.parameters.result is result
 
 
-def test_generate_comes_first_and_gets_a_volume_of_its_own(
-    host: Any, live: Any, panels: Any, wait_until: Any
-) -> None:
+def test_generate_comes_first_and_gets_a_volume_of_its_own(host: Any, live: Any, panels: Any, wait_until: Any) -> None:
     wanted, quick = live.parameters, live.parameters.result
     wanted.text = "cystic"
     wait_until(lambda: live.logic.busy)

@@ -88,7 +88,13 @@ class Generating:
                     wanted = progress is None or progress(before * total + done, variants * total) is not False
                     return wanted and not self._stopping
 
-                request = {"organ": organ, "seed": seed + number, "steps": steps, "guidance": guidance, "preset": preset}
+                request = {
+                    "organ": organ,
+                    "seed": seed + number,
+                    "steps": steps,
+                    "guidance": guidance,
+                    "preset": preset,
+                }
                 make = partial(self._make, ct, mask, text, request, model, device)
                 made = background.run(make, onStep)
                 if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more

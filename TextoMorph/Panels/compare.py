@@ -99,19 +99,12 @@ class ComparePanel(Panel):
         self.ui.fadeSlider.value = 0.0 if self.ui.fadeSlider.value > 0.5 else 1.0
 
     def _fillTable(self, rows: list[dict[str, Any]]) -> None:
+        from TextoMorphLib.analysis.asked import measured
+
         table = self.ui.askedTable
         table.setRowCount(len(rows))
         words = {True: _("yes"), False: _("no"), None: "\u2013"}
         for number, row in enumerate(rows):
-            cells = (row["asked"], _measured(row), words[row["ok"]])
+            cells = (row["asked"], measured(row), words[row["ok"]])
             for column, cell in enumerate(cells):
                 table.setItem(number, column, qt.QTableWidgetItem(cell))
-
-
-def _measured(row: dict[str, Any]) -> str:
-    """A measurement in words: -48 HU, 3.1 mm, 12 %."""
-    if row["measured"] is None:
-        return str(row["note"])
-    if row["unit"] in ("HU", "mm", "ml"):
-        return f"{row['measured']:.{0 if row['unit'] == 'HU' else 1}f} {row['unit']}"
-    return f"{100 * row['measured']:.0f} %"
