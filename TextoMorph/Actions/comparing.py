@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorph.Actions import nodes
+from TextoMorph.Actions.histogram import Histogram
 
 LAYOUT_ID = 7401  # any number that Slicer and other extensions do not use
 VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
@@ -20,7 +21,7 @@ _VIEW = """<item><view class="vtkMRMLSliceNode" singletontag="{tag}">
 <property name="viewcolor" action="default">{colour}</property></view></item>"""
 
 
-class Comparing:
+class Comparing(Histogram):
     """A result beside the CT that it was made from."""
 
     def showBeforeAfter(self, result: Any) -> None:
@@ -128,13 +129,15 @@ class Comparing:
         output.write_image(nodes.volumeOf(result), report, Path(path), note=provenance(report["seed"]))
 
     def discard(self, result: Any) -> None:
-        """Removes a result and its difference map; the CT and the mask stay.
+        """Removes a result, its difference map and its histogram; the CT and the mask stay.
 
         Example:
             >>> logic.discard(node)
         """
-        made = result.GetNodeReference(nodes.DIFFERENCE)
-        for node in (made, result):
+        chart = result.GetNodeReference(nodes.CHART)
+        lines = [chart.GetNthPlotSeriesNode(0), chart.GetNthPlotSeriesNode(1)] if chart else []
+        others = [result.GetNodeReference(role) for role in (nodes.DIFFERENCE, nodes.CHART, nodes.TABLE)]
+        for node in (*lines, *others, result):
             if node:
                 slicer.mrmlScene.RemoveNode(node)
 
@@ -152,9 +155,9 @@ class Comparing:
 
         from TextoMorphLib.errors import InputError
 
-        mask, ctNode = result.GetNodeReference(nodes.MASK), self._ctOf(result)
+        ctNode = self._ctOf(result)
         try:
-            painted = nodes.maskOf(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
+            painted = nodes.keptMaskOf(result, ctNode)
         except InputError:
             return None
         if not painted.any():

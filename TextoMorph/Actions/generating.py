@@ -11,6 +11,8 @@ from slicer.i18n import tr as _
 from TextoMorph.Actions import background, nodes
 from TextoMorph.Actions.background import Progress
 
+MOST_VARIANTS = 8
+
 
 class Generating:
     """Tumours, and the reports that come with them."""
@@ -45,10 +47,11 @@ class Generating:
             text: The description.
             organ: liver, pancreas or kidney.
             seed: The first tumour's; each further variant has the next. The same seed gives the same tumour.
-            variants: How many.
+            variants: How many, 1 to 8.
             steps: Sampling steps; the model's own number if None.
             guidance: How strongly the text steers; the model's own value if None.
-            device: auto, cpu, cuda, cuda:N or mps. A graphics card whose memory does not suffice gives way to the CPU.
+            device: auto, cpu, cuda, cuda:N or mps. Where a graphics card's memory does not suffice, the work is done
+                in smaller parts, and if that does not help on the CPU; `notice` says so.
             model: A model's name or folder.
             progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
             preset: The model's steps and guidance for "preview" (fastest) or "final".
@@ -66,7 +69,7 @@ class Generating:
             >>> (node,) = logic.generate(ctNode, segmentation, segmentId, "hypoattenuating, ill-defined", seed=3)
             >>> logic.report(node)["asked"]
         """
-        from TextoMorphLib.errors import Cancelled
+        from TextoMorphLib.errors import Cancelled, InputError
         from TextoMorphLib.masks import check_mask
         from TextoMorphLib.request import check_request
         from TextoMorphLib.volume import check_ct
@@ -74,6 +77,8 @@ class Generating:
         if self._running:
             raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
         self.notice, self._stopping = "", False
+        if not 1 <= variants <= MOST_VARIANTS:
+            raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
         ct = nodes.volumeOf(ctNode)
         check_ct(ct)
         mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
@@ -189,6 +194,7 @@ class Generating:
         slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
         if old:
             self._updateDifference(old)  # type: ignore[attr-defined]
+            self._updateHistogram(old)  # type: ignore[attr-defined]
             if before and all(each.GetNodeReference(nodes.MASK) is not before for each in self.results()):
                 slicer.mrmlScene.RemoveNode(before)
         return node
@@ -199,14 +205,31 @@ class Generating:
         """One tumour; runs in a thread, so the scene is not touched."""
         import torch
 
-        try:
-            return self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
-        except torch.cuda.OutOfMemoryError:
+        from TextoMorphLib.device import one_by_one
+
+        def attempt(where: str, frugally: bool = False) -> Any:
+            synthesizer = self._synthesizer(model, where)
+            if frugally:
+                synthesizer.denoiser.forward = one_by_one(synthesizer.denoiser.forward)
+                synthesizer.autoencoder.decode = one_by_one(synthesizer.autoencoder.decode)
+            try:
+                return synthesizer.synthesize(ct, mask, text, progress=progress, **request)
+            except torch.cuda.OutOfMemoryError:
+                if where == "cpu":
+                    raise
+                return None  # once the error is gone, so are the tensors that it kept
+
+        made = attempt(device)
+        if made is None:
+            _freeMemory()
+            self.notice = _("The graphics card's memory was short, so the work was done in smaller parts.")
+            made = attempt(device, frugally=True)
+        if made is None:
             self._loaded = None
-            with contextlib.suppress(RuntimeError):
-                torch.cuda.empty_cache()
+            _freeMemory()
             self.notice = _("The graphics card's memory did not suffice, so the CPU was used.")
-            return self._synthesizer(model, "cpu").synthesize(ct, mask, text, progress=progress, **request)
+            made = attempt("cpu")
+        return made
 
     def _synthesizer(self, model: str, device: str) -> Any:
         from TextoMorphLib.synthesis import Synthesizer
@@ -215,6 +238,14 @@ class Generating:
             self._loaded = None  # first, so that two models never share the memory
             self._loaded = (model, device), Synthesizer.load(model, device)
         return self._loaded[1]
+
+
+def _freeMemory() -> None:
+    """Gives the graphics card's memory back that torch keeps for later."""
+    import torch
+
+    with contextlib.suppress(RuntimeError):
+        torch.cuda.empty_cache()
 
 
 def _keepMask(segmentationNode: Any, segmentId: str, ctNode: Any, text: str) -> Any:

@@ -30,6 +30,7 @@ class ComparePanel(Panel):
         self.ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
         self.ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
         self.ui.showButton.connect("clicked(bool)", self.onShow)
+        self.ui.histogramButton.connect("clicked(bool)", self.onHistogram)
         self.ui.fadeSlider.connect("valueChanged(double)", self.logic.fade)
         self.ui.blinkCheckBox.connect("toggled(bool)", self.onBlink)
         self.ui.saveButton.connect("clicked(bool)", self.onSave)
@@ -42,7 +43,7 @@ class ComparePanel(Panel):
         """Shows the chosen result's table."""
         result = self.parameters.result if self.parameters else None
         known = bool(result and self.logic.report(result))
-        for button in (self.ui.showButton, self.ui.saveButton, self.ui.discardButton):
+        for button in (self.ui.showButton, self.ui.histogramButton, self.ui.saveButton, self.ui.discardButton):
             button.enabled = known
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
@@ -70,6 +71,11 @@ class ComparePanel(Panel):
         with plainErrors(_("The result cannot be compared.")):
             self.logic.showBeforeAfter(self.parameters.result)
             self.ui.fadeSlider.value = 1.0
+
+    def onHistogram(self) -> None:
+        """Shows the HU of the lesion and of what is around it."""
+        with plainErrors(_("The histogram cannot be shown.")):
+            slicer.modules.plots.logic().ShowChartInLayout(self.logic.histogram(self.parameters.result))
 
     def onBlink(self, on: bool) -> None:
         """Starts or stops blinking."""

@@ -17,6 +17,7 @@ class GeneratePanel(Panel):
     def setup(self) -> None:
         """Connects the widgets."""
         self._running = self._cancelled = False
+        self._usual: tuple[str, dict[str, float]] = ("", {})  # model, its preset
         self._again = later(100, self.onGenerate)
         self.ui.generateButton.connect("clicked(bool)", self.onGenerate)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
@@ -28,6 +29,8 @@ class GeneratePanel(Panel):
         self.ui.generateButton.enabled = (self._running and not self._cancelled) or not missing
         self.ui.generateButton.text = _("Cancel") if self._running else _("Generate")
         self.ui.generateButton.toolTip = "" if self._running else missing
+        if wanted and not wanted.ownSettings:
+            self._showUsual(wanted)
         own = bool(wanted and wanted.ownSettings)
         self.ui.stepsSpinBox.enabled = self.ui.guidanceSpinBox.enabled = own
         self.ui.seedSpinBox.enabled = bool(wanted) and not wanted.newSeed
@@ -86,6 +89,14 @@ class GeneratePanel(Panel):
         if results and self.parameters:
             self.parameters.result = results[0]
             slicer.util.setSliceViewerLayers(background=results[0])
+
+    def _showUsual(self, wanted: Any) -> None:
+        """Shows the model's own steps and guidance where the user has not chosen any."""
+        if wanted.model != self._usual[0]:
+            self._usual = wanted.model, self.logic.preset(wanted.model)
+        usual = self._usual[1]
+        if usual and (wanted.steps, wanted.guidance) != (usual["steps"], usual["guidance"]):
+            wanted.steps, wanted.guidance = int(usual["steps"]), float(usual["guidance"])
 
     def _onStep(self, done: int, total: int) -> bool:
         """Called about twenty times a second while a run goes on."""
