@@ -48,7 +48,7 @@ def one_by_one(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """
 
     def run(*batches: Tensor) -> Tensor:
-        samples = zip(*(batch.split(1) for batch in batches), strict=True)
-        return torch.cat([network(*sample) for sample in samples])
+        samples = range(len(batches[0]))
+        return torch.cat([network(*(batch[n : n + 1] for batch in batches)) for n in samples])
 
     return run
