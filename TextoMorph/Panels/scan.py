@@ -86,7 +86,7 @@ class ScanPanel(Panel):
     def onPlace(self) -> None:
         """Makes a lesion-shaped mask; pressed again, another one."""
         if self.ui.placeComboBox.currentIndex == CLICK:
-            self._forget()
+            self.logic.takePoint(self._forget())  # a click still waited for
             self._points = self.logic.pickPoint()
             event = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
             self.addObserver(self._points, event, self._onPointDefined)
