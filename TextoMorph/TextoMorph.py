@@ -42,7 +42,7 @@ class TextoMorph(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("TextoMorph")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Image Synthesis")]
-        self.parent.dependencies = ["Segmentations", "SegmentEditor", "SubjectHierarchy", "Volumes"]
+        self.parent.dependencies = ["Markups", "Plots", "Segmentations", "SegmentEditor", "SubjectHierarchy", "Volumes"]
         self.parent.contributors = ["TextoMorph contributors"]
         self.parent.helpText = _(
             "Puts a tumour that you describe in words into a CT: choose the CT, paint where the tumour goes or place a "

@@ -153,6 +153,11 @@ def find(text: str, organ: str | None = None) -> list[Mention]:
     return [m for m, following in zip_longest(mentions, mentions[1:]) if _stands(m, following, text)]
 
 
+def is_denied(text: str, start: int) -> bool:
+    """Whether what is said at a character of the text is denied there: "mass" in "no focal mass"."""
+    return any(low <= start < high for low, high in _negated_scopes(text))
+
+
 def _stands(mention: Mention, following: Mention | None, text: str) -> bool:
     """A degree ("mildly") counts only right before the density that it qualifies."""
     if "degree" not in mention.term.kinds:

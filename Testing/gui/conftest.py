@@ -60,7 +60,7 @@ def wait_until() -> Callable[..., None]:
 
     from PySide6 import QtWidgets
 
-    def wait(so: Callable[[], bool], seconds: float = 30) -> None:
+    def wait(so: Callable[[], bool], seconds: float = 300) -> None:
         end = time.monotonic() + seconds
         while not so():
             assert not (found := problems.taken()), "\n".join(found)

@@ -30,6 +30,8 @@ LOGICS = {
     "Volumes": slicer.vtkSlicerVolumesLogic,
     "SubjectHierarchy": slicer.vtkSlicerSubjectHierarchyModuleLogic,
     "Terminologies": slicer.vtkSlicerTerminologiesModuleLogic,
+    "Markups": slicer.vtkSlicerMarkupsLogic,
+    "Plots": slicer.vtkSlicerPlotsLogic,
     "Segmentations": slicer.vtkSlicerSegmentationsModuleLogic,
     "Data": slicer.vtkSlicerDataModuleLogic,
 }

@@ -44,6 +44,23 @@ def test_seed_decides_the_result(tiny: Synthesizer, ct: Volume, mask: np.ndarray
     assert (first != other).any()
 
 
+def test_a_known_place_is_recognised_until_scan_or_mask_changes(
+    tiny: Synthesizer, ct: Volume, mask: np.ndarray
+) -> None:
+    def is_learnt_anew(scan: Volume, where: np.ndarray) -> bool:
+        return "encode" in tiny.synthesize(scan, where, "solid", steps=1).report["seconds"]
+
+    scan, where = Volume.from_array(ct.data.copy("K"), ct.affine), mask.copy()
+    assert is_learnt_anew(Volume.from_array(ct.data + 1, ct.affine), where)
+    assert is_learnt_anew(scan, where)
+    assert not is_learnt_anew(Volume.from_array(scan.data.copy("K"), scan.affine), where.copy())
+    scan.data[tuple(np.argwhere(mask)[0])] += 1  # edited in place
+    assert is_learnt_anew(scan, where)
+    where[tuple(np.argwhere(mask)[0])] = False
+    assert is_learnt_anew(scan, where)
+    assert is_learnt_anew(Volume.from_array(scan.data, np.diag([2.0, 1.0, 1.0, 1.0]) @ scan.affine), where)
+
+
 def test_report_says_what_was_asked_measured_and_used(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> None:
     steps: list[tuple[int, int]] = []
     report = tiny.synthesize(

@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorph.Actions import nodes
+from TextoMorph.Actions.histogram import Histogram
 
 LAYOUT_ID = 7401  # any number that Slicer and other extensions do not use
 VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
@@ -20,7 +21,7 @@ _VIEW = """<item><view class="vtkMRMLSliceNode" singletontag="{tag}">
 <property name="viewcolor" action="default">{colour}</property></view></item>"""
 
 
-class Comparing:
+class Comparing(Histogram):
     """A result beside the CT that it was made from."""
 
     def showBeforeAfter(self, result: Any) -> None:
@@ -76,23 +77,28 @@ class Comparing:
         Example:
             >>> slicer.util.setSliceViewerLayers(background=logic.difference(node))
         """
-        import numpy as np
-
         found = result.GetNodeReference(nodes.DIFFERENCE)
         if found:
             return found
-        ctNode = self._ctOf(result)
         name = _("{name} minus CT").format(name=result.GetName())
-        made = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
-        change = slicer.util.arrayFromVolume(result).astype(np.float32) - slicer.util.arrayFromVolume(ctNode)
-        slicer.util.updateVolumeFromArray(made, change)
-        display = made.GetDisplayNode()
-        display.SetAutoWindowLevel(False)
-        display.SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
-        display.SetAndObserveColorNodeID(_divergingColours().GetID())
+        made = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, self._ctOf(result), name)
+        made.GetDisplayNode().SetAutoWindowLevel(False)
+        made.GetDisplayNode().SetAndObserveColorNodeID(_divergingColours().GetID())
         result.SetNodeReferenceID(nodes.DIFFERENCE, made.GetID())
         nodes.placeUnder(made, result)
+        self._updateDifference(result)
         return made
+
+    def _updateDifference(self, result: Any) -> None:
+        """Fills a result's difference map, where it has one."""
+        import numpy as np
+
+        made = result.GetNodeReference(nodes.DIFFERENCE)
+        if made:
+            before = slicer.util.arrayFromVolume(self._ctOf(result))
+            change = slicer.util.arrayFromVolume(result).astype(np.float32) - before
+            slicer.util.updateVolumeFromArray(made, change)
+            made.GetDisplayNode().SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
 
     def askedAgainstMeasured(self, result: Any) -> list[dict[str, Any]]:
         """What the text asked for and what came out: rows with `asked`, `measured`, `unit`, `ok` and `note`.
@@ -167,13 +173,15 @@ class Comparing:
         return True
 
     def discard(self, result: Any) -> None:
-        """Removes a result and its difference map; the CT and the mask stay.
+        """Removes a result, its difference map and its histogram; the CT and the mask stay.
 
         Example:
             >>> logic.discard(node)
         """
-        made = result.GetNodeReference(nodes.DIFFERENCE)
-        for node in (made, result):
+        chart = result.GetNodeReference(nodes.CHART)
+        lines = [chart.GetNthPlotSeriesNode(0), chart.GetNthPlotSeriesNode(1)] if chart else []
+        others = [result.GetNodeReference(role) for role in (nodes.DIFFERENCE, nodes.CHART, nodes.TABLE)]
+        for node in (*lines, *others, result):
             if node:
                 slicer.mrmlScene.RemoveNode(node)
 
@@ -191,9 +199,9 @@ class Comparing:
 
         from TextoMorphLib.errors import InputError
 
-        mask, ctNode = result.GetNodeReference(nodes.MASK), self._ctOf(result)
+        ctNode = self._ctOf(result)
         try:
-            painted = nodes.maskOf(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
+            painted = nodes.keptMaskOf(result, ctNode)
         except InputError:
             return None
         if not painted.any():

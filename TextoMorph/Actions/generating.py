@@ -11,12 +11,14 @@ from slicer.i18n import tr as _
 from TextoMorph.Actions import background, nodes
 from TextoMorph.Actions.background import Progress
 
+MOST_VARIANTS = 8
+
 
 class Generating:
     """Tumours, and the reports that come with them."""
 
     _loaded: tuple[tuple[str, str], Any] | None = None  # (model, device) and its Synthesizer
-    _running = False
+    _running = _stopping = False
     notice = ""  # what the user should know of the last run, such as a change of device
 
     def generate(
@@ -33,6 +35,8 @@ class Generating:
         device: str = "auto",
         model: str = "starter",
         progress: Progress | None = None,
+        preset: str = "final",
+        into: Any = None,
     ) -> list[Any]:
         """Puts described tumours into copies of a CT. Slicer stays alive meanwhile.
 
@@ -43,12 +47,15 @@ class Generating:
             text: The description.
             organ: liver, pancreas or kidney.
             seed: The first tumour's; each further variant has the next. The same seed gives the same tumour.
-            variants: How many.
+            variants: How many, 1 to 8.
             steps: Sampling steps; the model's own number if None.
             guidance: How strongly the text steers; the model's own value if None.
-            device: auto, cpu, cuda, cuda:N or mps. A graphics card whose memory does not suffice gives way to the CPU.
+            device: auto, cpu, cuda, cuda:N or mps. Where a graphics card's memory does not suffice, the work is done
+                in smaller parts, and if that does not help on the CPU; `notice` says so.
             model: A model's name or folder.
             progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
+            preset: The model's steps and guidance for "preview" (fastest) or "final".
+            into: An earlier result of this CT, which the first tumour replaces once it is made.
 
         Returns:
             A new volume node for each tumour, under the CT in the subject hierarchy, each with a copy of the mask.
@@ -62,39 +69,96 @@ class Generating:
             >>> (node,) = logic.generate(ctNode, segmentation, segmentId, "hypoattenuating, ill-defined", seed=3)
             >>> logic.report(node)["asked"]
         """
-        from TextoMorphLib.errors import Cancelled
+        from TextoMorphLib.errors import Cancelled, InputError
         from TextoMorphLib.masks import check_mask
         from TextoMorphLib.request import check_request
         from TextoMorphLib.volume import check_ct
 
         if self._running:
             raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
-        self.notice = ""
+        self.notice, self._stopping = "", False
+        if not 1 <= variants <= MOST_VARIANTS:
+            raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
         ct = nodes.volumeOf(ctNode)
         check_ct(ct)
         mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
         check_mask(mask, ct)
-        check_request(text, organ, seed, steps, guidance)
+        check_request(text, organ, seed, steps, guidance, preset)
         keptMask, results = None, []
         self._running = True
         try:
             for number in range(variants):
 
                 def onStep(done: int, total: int, before: int = number) -> bool:
-                    return progress is None or progress(before * total + done, variants * total)
+                    wanted = progress is None or progress(before * total + done, variants * total) is not False
+                    return wanted and not self._stopping
 
-                request = {"organ": organ, "seed": seed + number, "steps": steps, "guidance": guidance}
+                request = {
+                    "organ": organ,
+                    "seed": seed + number,
+                    "steps": steps,
+                    "guidance": guidance,
+                    "preset": preset,
+                }
                 make = partial(self._make, ct, mask, text, request, model, device)
                 made = background.run(make, onStep)
                 if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                     return []
                 keptMask = keptMask or _keepMask(segmentationNode, segmentId, ctNode, text)
-                results.append(_addResult(ctNode, keptMask, made))
+                old = into if number == 0 and nodes.inScene(into) else None
+                results.append(self._place(made, ctNode, keptMask, old))
         except Cancelled:
             pass
         finally:
             self._running = False
         return results
+
+    def live(
+        self,
+        ctNode: Any,
+        segmentationNode: Any,
+        segmentId: str,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+    ) -> Any:
+        """A tumour at preview quality, in one volume that each call fills anew: words morph it while one watches.
+
+        Args and errors are those of `generate`.
+
+        Returns:
+            The volume; None after a cancel, which leaves the volume as it was.
+
+        Example:
+            >>> node = logic.live(ctNode, segmentation, segmentId, "cystic")
+            >>> node is logic.live(ctNode, segmentation, segmentId, "hyperattenuating")
+            True
+        """
+        same = (node for node in self.results() if node.GetAttribute(nodes.LIVE))
+        into = next((node for node in same if node.GetNodeReference(nodes.CT) is ctNode), None)
+        mask = (segmentationNode, segmentId)
+        for node in self.generate(
+            ctNode, *mask, text, organ, seed, 1, None, None, device, model, progress, preset="preview", into=into
+        ):
+            node.SetAttribute(nodes.LIVE, "1")
+            return node
+        return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run goes on."""
+        return self._running
+
+    def stop(self) -> None:
+        """Cancels the run that goes on, whoever started it; it ends with its next step.
+
+        Example:
+            >>> logic.stop()
+        """
+        self._stopping = True
 
     def report(self, result: Any) -> dict[str, Any]:
         """What is known of a generated volume: text, terms, seed, model, device, seconds, measurements.
@@ -115,20 +179,57 @@ class Generating:
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
         return [node for node in volumes if node.GetAttribute(nodes.REPORT)]
 
+    def _place(self, made: Any, ctNode: Any, maskNode: Any, old: Any) -> Any:
+        """Puts a tumour into the scene: into a new volume, or into one that was there."""
+        import numpy as np
+
+        name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
+        node = old or slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
+        before = node.GetNodeReference(nodes.MASK)
+        node.SetName(name)
+        node.SetAttribute(nodes.REPORT, json.dumps(made.report))
+        node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
+        node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
+        nodes.placeUnder(node, ctNode)
+        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
+        if old:
+            self._updateDifference(old)  # type: ignore[attr-defined]
+            self._updateHistogram(old)  # type: ignore[attr-defined]
+            if before and all(each.GetNodeReference(nodes.MASK) is not before for each in self.results()):
+                slicer.mrmlScene.RemoveNode(before)
+        return node
+
     def _make(
         self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress
     ) -> Any:
         """One tumour; runs in a thread, so the scene is not touched."""
         import torch
 
-        try:
-            return self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
-        except torch.cuda.OutOfMemoryError:
+        from TextoMorphLib.device import one_by_one
+
+        def attempt(where: str, frugally: bool = False) -> Any:
+            synthesizer = self._synthesizer(model, where)
+            if frugally:
+                synthesizer.denoiser.forward = one_by_one(synthesizer.denoiser.forward)
+                synthesizer.autoencoder.decode = one_by_one(synthesizer.autoencoder.decode)
+            try:
+                return synthesizer.synthesize(ct, mask, text, progress=progress, **request)
+            except torch.cuda.OutOfMemoryError:
+                if where == "cpu":
+                    raise
+                return None  # once the error is gone, so are the tensors that it kept
+
+        made = attempt(device)
+        if made is None:
+            _freeMemory()
+            self.notice = _("The graphics card's memory was short, so the work was done in smaller parts.")
+            made = attempt(device, frugally=True)
+        if made is None:
             self._loaded = None
-            with contextlib.suppress(RuntimeError):
-                torch.cuda.empty_cache()
+            _freeMemory()
             self.notice = _("The graphics card's memory did not suffice, so the CPU was used.")
-            return self._synthesizer(model, "cpu").synthesize(ct, mask, text, progress=progress, **request)
+            made = attempt("cpu")
+        return made
 
     def _synthesizer(self, model: str, device: str) -> Any:
         from TextoMorphLib.synthesis import Synthesizer
@@ -139,6 +240,14 @@ class Generating:
         return self._loaded[1]
 
 
+def _freeMemory() -> None:
+    """Gives the graphics card's memory back that torch keeps for later."""
+    import torch
+
+    with contextlib.suppress(RuntimeError):
+        torch.cuda.empty_cache()
+
+
 def _keepMask(segmentationNode: Any, segmentId: str, ctNode: Any, text: str) -> Any:
     """A copy of the mask, so that a result keeps its own whatever is painted later."""
     copy = nodes.addSegmentation(_("Mask of {text}").format(text=_short(text)), ctNode)
@@ -147,19 +256,6 @@ def _keepMask(segmentationNode: Any, segmentId: str, ctNode: Any, text: str) -> 
     copy.GetDisplayNode().SetVisibility(False)
     nodes.placeUnder(copy, ctNode)
     return copy
-
-
-def _addResult(ctNode: Any, maskNode: Any, made: Any) -> Any:
-    import numpy as np
-
-    name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
-    node = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
-    slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
-    node.SetAttribute(nodes.REPORT, json.dumps(made.report))
-    node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
-    node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
-    nodes.placeUnder(node, ctNode)
-    return node
 
 
 def _short(text: str) -> str:

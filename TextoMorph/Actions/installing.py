@@ -1,6 +1,7 @@
 """What is installed, and installing what is missing: only when asked, and only after saying what it will be."""
 
 import importlib.util
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,20 @@ class Installing:
         """
         cards = sorted(self.modelsFolder().glob("*/MODEL_CARD.md"))
         return [Model(card.parent.name, card.read_text(encoding="utf-8")) for card in cards]
+
+    def preset(self, model: str = "starter", name: str = "final") -> dict[str, float]:
+        """The `steps` and `guidance` that a model comes with; empty if there is no such model.
+
+        Example:
+            >>> logic.preset("starter", "preview")["steps"]
+            2
+        """
+        for folder in (self.modelsFolder() / model, Path(model)):
+            config = folder / "config.json"
+            if config.is_file():
+                usual: dict[str, float] = json.loads(config.read_text(encoding="utf-8"))["presets"][name]
+                return usual
+        return {}
 
     def modelsFolder(self) -> Path:
         """Where further model bundles may be put, a folder each."""

@@ -71,6 +71,38 @@ class Masking:
         right, anterior, superior = slicer.util.getNode("vtkMRMLCrosshairNode*").GetCrosshairRAS()
         return right, anterior, superior
 
+    def pickPoint(self) -> Any:
+        """Lets the user click a point in a slice view.
+
+        Returns:
+            A point list node. Its point is there when it announces `PointPositionDefinedEvent`; then `takePoint`.
+
+        Example:
+            >>> points = logic.pickPoint()
+        """
+        points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("Lesion's place"))
+        points.SetHideFromEditors(True)
+        points.SetSaveWithScene(False)
+        slicer.modules.markups.logic().SetActiveList(points)
+        slicer.modules.markups.logic().StartPlaceMode(False)  # one point
+        return points
+
+    def takePoint(self, points: Any) -> tuple[float, float, float] | None:
+        """Where the user clicked, RAS mm in the world; None if nowhere. The point list is removed.
+
+        Example:
+            >>> logic.takePoint(points)
+            (70.0, 10.0, 20.0)
+        """
+        if not nodes.inScene(points):
+            return None
+        at = [0.0, 0.0, 0.0]
+        placed = points.GetNumberOfDefinedControlPoints() > 0
+        if placed:
+            points.GetNthControlPointPositionWorld(0, at)
+        slicer.mrmlScene.RemoveNode(points)
+        return (at[0], at[1], at[2]) if placed else None
+
     def placeLesion(
         self,
         ctNode: Any,

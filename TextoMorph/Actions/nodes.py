@@ -6,7 +6,10 @@ import slicer
 import vtk
 
 REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
-CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"  # node references of a result
+LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
+# Node references of a result.
+CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
+CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
 
 
 def volumeOf(node: Any) -> Any:
@@ -42,6 +45,16 @@ def maskOf(segmentationNode: Any, segmentId: str, ctNode: Any) -> Any:
     except RuntimeError as error:
         raise InputError("the mask cannot be brought onto the CT's grid; paint it on this CT") from error
     return painted.transpose() > 0
+
+
+def keptMaskOf(result: Any, ctNode: Any) -> Any:
+    """The mask that a result was made with, on the CT's grid, boolean.
+
+    Raises:
+        InputError: It was removed or emptied.
+    """
+    mask = result.GetNodeReference(MASK)
+    return maskOf(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
 
 
 def hasVoxels(segmentationNode: Any, segmentId: str) -> bool:

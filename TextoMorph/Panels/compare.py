@@ -31,6 +31,7 @@ class ComparePanel(Panel):
         self.ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
         self.ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
         self.ui.showButton.connect("clicked(bool)", self.onShow)
+        self.ui.histogramButton.connect("clicked(bool)", self.onHistogram)
         self.ui.fadeSlider.connect("valueChanged(double)", self.logic.fade)
         self.ui.blinkCheckBox.connect("toggled(bool)", self.onBlink)
         self.ui.saveButton.connect("clicked(bool)", self.onSave)
@@ -44,12 +45,14 @@ class ComparePanel(Panel):
         """Shows the chosen result's table."""
         result = self.parameters.result if self.parameters else None
         known = bool(result and self.logic.report(result))
-        for button in (self.ui.showButton, self.ui.saveButton, self.ui.dicomButton, self.ui.discardButton):
+        own = (self.ui.showButton, self.ui.histogramButton, self.ui.saveButton, self.ui.dicomButton)
+        for button in (*own, self.ui.discardButton):
             button.enabled = known
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
-        if result is not self._shown:
-            self._shown = result
+        shown = (result.GetID(), result.GetAttribute("TextoMorph.report")) if known else None
+        if shown != self._shown:  # a live result gets other reports
+            self._shown = shown
             self._fillTable(self.logic.askedAgainstMeasured(result) if known else [])
         if not known:
             self.ui.blinkCheckBox.checked = False
@@ -71,6 +74,11 @@ class ComparePanel(Panel):
         with plainErrors(_("The result cannot be compared.")):
             self.logic.showBeforeAfter(self.parameters.result)
             self.ui.fadeSlider.value = 1.0
+
+    def onHistogram(self) -> None:
+        """Shows the HU of the lesion and of what is around it."""
+        with plainErrors(_("The histogram cannot be shown.")):
+            slicer.modules.plots.logic().ShowChartInLayout(self.logic.histogram(self.parameters.result))
 
     def onBlink(self, on: bool) -> None:
         """Starts or stops blinking."""
@@ -113,19 +121,12 @@ class ComparePanel(Panel):
         self.ui.fadeSlider.value = 0.0 if self.ui.fadeSlider.value > 0.5 else 1.0
 
     def _fillTable(self, rows: list[dict[str, Any]]) -> None:
+        from TextoMorphLib.analysis.asked import measured
+
         table = self.ui.askedTable
         table.setRowCount(len(rows))
         words = {True: _("yes"), False: _("no"), None: "\u2013"}
         for number, row in enumerate(rows):
-            cells = (row["asked"], _measured(row), words[row["ok"]])
+            cells = (row["asked"], measured(row), words[row["ok"]])
             for column, cell in enumerate(cells):
                 table.setItem(number, column, qt.QTableWidgetItem(cell))
-
-
-def _measured(row: dict[str, Any]) -> str:
-    """A measurement in words: -48 HU, 3.1 mm, 12 %."""
-    if row["measured"] is None:
-        return str(row["note"])
-    if row["unit"] in ("HU", "mm", "ml"):
-        return f"{row['measured']:.{0 if row['unit'] == 'HU' else 1}f} {row['unit']}"
-    return f"{100 * row['measured']:.0f} %"

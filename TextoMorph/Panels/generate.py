@@ -6,7 +6,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import Panel, plainErrors
+from TextoMorph.Panels.panel import Panel, later, plainErrors, whatIsMissing
 
 
 class GeneratePanel(Panel):
@@ -17,16 +17,20 @@ class GeneratePanel(Panel):
     def setup(self) -> None:
         """Connects the widgets."""
         self._running = self._cancelled = False
+        self._usual: tuple[str, dict[str, float]] = ("", {})  # model, its preset
+        self._again = later(100, self.onGenerate)
         self.ui.generateButton.connect("clicked(bool)", self.onGenerate)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
 
     def refresh(self) -> None:
         """Enables what can be used now."""
         wanted = self.parameters
-        missing = self._missing()
+        missing = whatIsMissing(wanted)
         self.ui.generateButton.enabled = (self._running and not self._cancelled) or not missing
         self.ui.generateButton.text = _("Cancel") if self._running else _("Generate")
         self.ui.generateButton.toolTip = "" if self._running else missing
+        if wanted and not wanted.ownSettings:
+            self._showUsual(wanted)
         own = bool(wanted and wanted.ownSettings)
         self.ui.stepsSpinBox.enabled = self.ui.guidanceSpinBox.enabled = own
         self.ui.seedSpinBox.enabled = bool(wanted) and not wanted.newSeed
@@ -36,6 +40,7 @@ class GeneratePanel(Panel):
     def cleanup(self) -> None:
         """Called when the application closes: a run that goes on is cancelled."""
         self._cancelled = True
+        self._again.stop()
         super().cleanup()
 
     def onGenerate(self) -> None:
@@ -45,7 +50,13 @@ class GeneratePanel(Panel):
             self.ui.statusLabel.text = _("Stopping…")
             self.refresh()
             return
+        if self.logic.busy:  # with Live, which gives way
+            self.logic.stop()
+            self._again.start()
+            return
         wanted = self.parameters
+        if whatIsMissing(wanted):
+            return
         if wanted.newSeed:
             wanted.seed = random.randrange(2**31 - wanted.variants)
         self._running, self._cancelled = True, False
@@ -79,6 +90,14 @@ class GeneratePanel(Panel):
             self.parameters.result = results[0]
             slicer.util.setSliceViewerLayers(background=results[0])
 
+    def _showUsual(self, wanted: Any) -> None:
+        """Shows the model's own steps and guidance where the user has not chosen any."""
+        if wanted.model != self._usual[0]:
+            self._usual = wanted.model, self.logic.preset(wanted.model)
+        usual = self._usual[1]
+        if usual and (wanted.steps, wanted.guidance) != (usual["steps"], usual["guidance"]):
+            wanted.steps, wanted.guidance = int(usual["steps"]), float(usual["guidance"])
+
     def _onStep(self, done: int, total: int) -> bool:
         """Called about twenty times a second while a run goes on."""
         if total and not self._cancelled:
@@ -95,17 +114,6 @@ class GeneratePanel(Panel):
         seconds = sum(sum(self.logic.report(node)["seconds"].values()) for node in results)
         said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
         return f"{said} {self.logic.notice}".rstrip()
-
-    def _missing(self) -> str:
-        """What has to be done first; empty if nothing."""
-        wanted = self.parameters
-        if not wanted or not wanted.ct:
-            return _("Choose a CT first.")
-        if not wanted.segmentation or not wanted.segmentId:
-            return _("Paint a mask or place a lesion first.")
-        if not wanted.text.strip():
-            return _("Describe the tumour first.")
-        return ""
 
     def _onSceneClose(self, caller: Any, event: Any) -> None:
         self._cancelled = True

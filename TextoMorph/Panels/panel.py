@@ -71,6 +71,17 @@ def plainErrors(what: str) -> Iterator[None]:
         slicer.util.errorDisplay(f"{what}\n\n{said[:1].upper()}{said[1:]}", windowTitle=_("TextoMorph"))
 
 
+def whatIsMissing(wanted: Any) -> str:
+    """What has to be done before a tumour can be generated; empty if nothing."""
+    if not wanted or not wanted.ct:
+        return _("Choose a CT first.")
+    if not wanted.segmentation or not wanted.segmentId:
+        return _("Paint a mask or place a lesion first.")
+    if not wanted.text.strip():
+        return _("Describe the tumour first.")
+    return ""
+
+
 def later(milliseconds: int, function: Callable[[], None]) -> Any:
     """A timer that calls a function once, some time after its last `start()`."""
     timer = qt.QTimer()

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from TextoMorph.Panels.panel import Panel, later, plainErrors
 
 WARNING = "#b26a00"
+CLICK = 2  # in the choice of places
 
 
 class ScanPanel(Panel):
@@ -17,7 +18,9 @@ class ScanPanel(Panel):
 
     def setup(self) -> None:
         """Connects the widgets."""
-        self.ui.placeComboBox.addItems([_("At the crosshair"), _("Anywhere deep in the organ's segment")])
+        self.ui.placeComboBox.addItems(
+            [_("At the crosshair"), _("Anywhere deep in the organ's segment"), _("Where I click next")]
+        )
         self.ui.paintButton.connect("clicked(bool)", self.onPaint)
         self.ui.placeButton.connect("clicked(bool)", self.onPlace)
         for selector, pick in ((self.ui.segmentSelector, self.onSegment), (self.ui.organSelector, self.onOrganSegment)):
@@ -26,12 +29,16 @@ class ScanPanel(Panel):
         self._ct: Any = None
         self._segmentation: Any = None
         self._seed = 0
+        self._points: Any = None  # what is being clicked
+        self._taken = later(0, self.onClicked)  # not while the point list is still at work
         self._showing = False
         self._describe = later(200, self.describeMask)  # painting changes the mask many times a second
 
     def refresh(self) -> None:
         """Shows the parameters; looks at the CT and the mask anew where they are others."""
         wanted = self.parameters
+        if not wanted:  # the scene closes, or another module opens
+            self.logic.takePoint(self._forget())
         ct = wanted.ct if wanted else None
         if wanted and ct is None and self._ct is None:
             first = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
@@ -55,6 +62,7 @@ class ScanPanel(Panel):
     def cleanup(self) -> None:
         """Called when the application closes."""
         self._describe.stop()
+        self._taken.stop()
         super().cleanup()
 
     def onSegment(self) -> None:
@@ -77,9 +85,34 @@ class ScanPanel(Panel):
 
     def onPlace(self) -> None:
         """Makes a lesion-shaped mask; pressed again, another one."""
+        if self.ui.placeComboBox.currentIndex == CLICK:
+            self.logic.takePoint(self._forget())  # a click still waited for
+            self._points = self.logic.pickPoint()
+            event = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
+            self.addObserver(self._points, event, self._onPointDefined)
+            slicer.util.showStatusMessage(_("Click in a slice view where the lesion goes."), 10000)
+        else:
+            self._place(self.logic.crosshair() if self.ui.placeComboBox.currentIndex == 0 else None)
+
+    def onClicked(self) -> None:
+        """Makes the lesion where the user has clicked."""
+        points = self._forget()
+        position = self.logic.takePoint(points)
+        if position and self.parameters and self.parameters.ct:
+            self._place(position)
+
+    def _onPointDefined(self, caller: Any, event: Any) -> None:
+        self._taken.start()
+
+    def _forget(self) -> Any:
+        """Waits for a click no longer; what was waited for."""
+        points, self._points = self._points, None
+        self.removeObservers(self._onPointDefined)
+        return points
+
+    def _place(self, position: tuple[float, float, float] | None) -> None:
         wanted = self.parameters
         inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
-        position = self.logic.crosshair() if self.ui.placeComboBox.currentIndex == 0 else None
         with plainErrors(_("No lesion can be placed.")):
             wanted.segmentation, wanted.segmentId = self.logic.placeLesion(
                 wanted.ct, wanted.lesionDiameter, wanted.lesionIrregularity, position, inside, self._seed

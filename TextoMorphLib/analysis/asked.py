@@ -44,6 +44,14 @@ def lines(rows: Iterable[Row]) -> list[str]:
     return [f"asked: {row['asked']}; {_outcome(row)}" for row in rows]
 
 
+def measured(row: Row) -> str:
+    """A row's measurement in words, "-48 HU", "3.1 mm" or "12.3%"; why there is none where there is none."""
+    value, unit = row["measured"], row["unit"]
+    if value is None:
+        return str(row["note"])
+    return f"{value:.{0 if unit == 'HU' else 1}f} {unit}" if unit else f"{100 * value:.1f}%"
+
+
 def _rows(asked: str, mention: Mention, attributes: Mapping[str, float]) -> list[Row]:
     if mention.term.about == "background":
         return [_unmeasured(asked, "speaks of the background")]
@@ -73,10 +81,4 @@ def _checked(asked: str, negated: bool, check: Check, attributes: Mapping[str, f
 
 
 def _outcome(row: Row) -> str:
-    if row["ok"] is None:
-        return str(row["note"])
-    value, unit = row["measured"], row["unit"]
-    number = {"HU": f"{value:.0f} HU", "mm": f"{value:.1f} mm", "ml": f"{value:.1f} ml"}.get(
-        unit, f"{100 * value:.1f}%"
-    )
-    return f"measured: {number}, {'yes' if row['ok'] else 'no'}"
+    return f"measured: {measured(row)}, {'yes' if row['ok'] else 'no'}" if row["ok"] is not None else measured(row)

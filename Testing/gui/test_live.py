@@ -1,0 +1,121 @@
+"""Live: the tumour follows the words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import slicer
+
+LIVER = (70.0, 10.0, 20.0)
+
+
+@pytest.fixture
+def live(ct: Any, panels: Any, logic: Any, wait_until: Any) -> Any:
+    """The Describe panel with Live on and its first tumour made."""
+    panel = panels["Describe"]
+    wanted = panel.parameters
+    wanted.ct, wanted.text = ct, "hypoattenuating"
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    panel.ui.liveCheckBox.click()
+    wait_until(lambda: wanted.result is not None and not panel.logic.busy)
+    return panel
+
+
+def while_busy(panel: Any, act: Callable[[], Any]) -> Any:
+    """Acts once a run goes on; such a run has Slicer's events to itself until it ends."""
+    from PySide6 import QtCore
+
+    def look() -> None:
+        if panel.logic.busy:
+            timer.stop()
+            act()
+
+    timer = QtCore.QTimer()
+    timer.timeout.connect(look)
+    timer.start(5)
+    return timer
+
+
+def nodes() -> int:
+    return int(slicer.mrmlScene.GetNumberOfNodes())
+
+
+def text_of(panel: Any) -> Any:
+    return panel.logic.report(panel.parameters.result)["text"]
+
+
+def test_the_tumour_follows_the_words_in_one_volume(host: Any, live: Any, panels: Any, wait_until: Any) -> None:
+    wanted, result = live.parameters, live.parameters.result
+    assert live.logic.report(result)["steps"] == 2  # the starter's preview
+    compare = panels["Compare"]
+    compare.ui.showButton.click()
+    compare.ui.fadeSlider.value = 0.5
+    dark, before = slicer.util.arrayFromVolume(result).astype(int), nodes()
+    assert slicer.util.arrayFromVolume(live.logic.difference(result)).min() < -10
+    live._chips["hypoattenuating"].click()
+    live._chips["hyperattenuating"].click()
+    wait_until(lambda: text_of(live) == "hyperattenuating" and not live.logic.busy)
+    assert wanted.result is result
+    assert nodes() == before
+    bright = slicer.util.arrayFromVolume(result).astype(int)
+    inside = slicer.util.arrayFromSegmentBinaryLabelmap(wanted.segmentation, wanted.segmentId, wanted.ct) > 0
+    assert (bright - dark)[inside].mean() > 20
+    assert np.array_equal(
+        slicer.util.arrayFromVolume(live.logic.difference(result)), bright - slicer.util.arrayFromVolume(wanted.ct)
+    )
+    assert compare.ui.askedTable.item(0, 0).text() == "hyperattenuating"
+    after = slicer.app.layoutManager().sliceWidget("TextoMorphAfter").sliceLogic().GetSliceCompositeNode()
+    assert after.GetForegroundVolumeID() == result.GetID()
+    assert after.GetForegroundOpacity() == 0.5
+    assert host.messages == []
+
+
+def test_the_newest_words_win_and_the_old_tumour_stays_until_then(host: Any, live: Any, wait_until: Any) -> None:
+    texts, result = [], live.parameters.result
+    fill = live.logic._place
+    live.logic._place = lambda made, *rest: texts.append(made.report["text"]) or fill(made, *rest)
+    seen = []
+
+    def change_again() -> None:
+        seen.append(text_of(live))
+        live.parameters.text = "cystic"
+
+    _timer = while_busy(live, change_again)
+    live.parameters.text = "isoattenuating"
+    wait_until(lambda: text_of(live) == "cystic")
+    assert seen == ["hypoattenuating"]
+    assert texts == ["cystic"]
+    assert live.parameters.result is result
+
+
+def test_generate_comes_first_and_gets_a_volume_of_its_own(host: Any, live: Any, panels: Any, wait_until: Any) -> None:
+    wanted, quick = live.parameters, live.parameters.result
+    _timer = while_busy(live, panels["Generate"].ui.generateButton.click)
+    wanted.text = "cystic"
+    wait_until(lambda: wanted.result is not quick)
+    assert live.logic.report(wanted.result)["steps"] == 4
+    assert text_of(live) == "cystic"
+    assert live.logic.report(quick)["text"] == "hypoattenuating"
+    assert host.messages == []
+
+
+def test_what_cannot_be_made_is_said_beside_the_toggle(host: Any, live: Any, wait_until: Any) -> None:
+    live.ui.clearButton.click()
+    wait_until(lambda: "Describe the tumour" in live.ui.liveLabel.text)
+    live.parameters.device = "mps"
+    live.parameters.text = "cystic"
+    wait_until(lambda: "is not there" in live.ui.liveLabel.text)
+    assert text_of(live) == "hypoattenuating"
+    assert host.messages == []
+
+
+def test_closing_the_scene_ends_it(host: Any, live: Any, wait_until: Any) -> None:
+    _timer = while_busy(live, lambda: slicer.mrmlScene.Clear(0))
+    live.parameters.text = "cystic"
+    wait_until(lambda: not live.logic.results())
+    assert not live.logic.busy
+    assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
+    assert host.messages == []

@@ -1,0 +1,120 @@
+"""What goes beside the main path: places by click, favourites, pasted reports, model settings, histograms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import slicer
+
+LIVER = (70.0, 10.0, 20.0)
+
+
+def test_a_lesion_goes_where_the_user_clicks(host: Any, ct: Any, panels: Any, wait_until: Any) -> None:
+    scan = panels["Scan"]
+    scan.parameters.ct = ct
+    scan.ui.placeComboBox.currentIndex = 2
+    scan.ui.placeButton.click()
+    scan.ui.placeButton.click()  # pressed twice: still one lesion
+    assert scan.parameters.segmentation is None
+    points = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")[-1]
+    points.AddControlPointWorld(*LIVER)
+    wait_until(lambda: scan.parameters.segmentation is not None)
+    painted = slicer.util.arrayFromSegmentBinaryLabelmap(scan.parameters.segmentation, scan.parameters.segmentId, ct)
+    i, j, k = np.argwhere(painted.transpose() > 0).mean(0)
+    toRas = slicer.util.vtkMatrixFromArray(np.eye(4))
+    ct.GetIJKToRASMatrix(toRas)
+    assert np.allclose(toRas.MultiplyPoint((i, j, k, 1))[:3], LIVER, atol=4)
+    assert slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") == []
+
+
+def test_favourites_stay_and_come_first(host: Any, panels: Any) -> None:
+    describe = panels["Describe"]
+    describe.remember("cystic")
+    describe.parameters.text = "ill-defined,\nsolid"
+    describe.ui.favouriteButton.click()
+    box = describe.ui.recentComboBox
+    assert [box.itemText(index) for index in range(1, box.count)] == ["★ ill-defined, solid", "cystic"]
+    describe.onRecent(2)
+    assert describe.parameters.text == "cystic"
+    assert not describe.ui.favouriteButton.checked
+    describe.onRecent(1)
+    assert describe.parameters.text == "ill-defined, solid"
+    assert describe.ui.favouriteButton.checked
+    describe.ui.favouriteButton.click()
+    assert [box.itemText(index) for index in range(1, box.count)] == ["cystic"]
+
+
+def test_a_pasted_report_gives_its_lesion(host: Any, panels: Any) -> None:
+    import qt
+
+    describe = panels["Describe"]
+    qt.QApplication.clipboard().setText("Liver: Hypodense lesion. No calcification.\nSpleen: homogeneous.")
+    describe.ui.reportButton.click()
+    assert describe.parameters.text == "Hypodense lesion. No calcification."
+    qt.QApplication.clipboard().setText("No focal hepatic lesion.")
+    describe.ui.reportButton.click()
+    assert "no sentence about a lesion of the liver" in host.messages[0].lower()
+    assert describe.parameters.text == "Hypodense lesion. No calcification."
+
+
+def test_steps_and_guidance_are_the_models_own(host: Any, panels: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"presets": {"final": {"steps": 7, "guidance": 2.25}}}))
+    ui, wanted = panels["Generate"].ui, panels["Generate"].parameters
+    wanted.model = str(tmp_path)
+    assert (ui.stepsSpinBox.value, ui.guidanceSpinBox.value) == (7, 2.25)
+    wanted.ownSettings = True
+    ui.stepsSpinBox.value = 20
+    assert wanted.steps == 20
+    wanted.ownSettings = False
+    assert (wanted.steps, ui.stepsSpinBox.value) == (7, 7)
+
+
+def test_too_many_variants_are_refused(host: Any, ct: Any, logic: Any) -> None:
+    for variants in (0, 9):
+        with pytest.raises(ValueError, match="choose 1 to 8"):
+            logic.generate(ct, None, "", "solid", variants=variants)
+
+
+@pytest.mark.parametrize(("failures", "said"), [(1, "smaller parts"), (2, "CPU was used")])
+def test_short_memory_is_got_by_with_and_said(
+    host: Any, ct: Any, logic: Any, failures: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from TextoMorphLib.synthesis import Synthesizer
+
+    mask, real, left = logic.placeLesion(ct, 20.0, position=LIVER), Synthesizer.synthesize, [failures]
+
+    def short(self: Any, *arguments: Any, **named: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return real(self, *arguments, **named)
+
+    (usual,) = logic.generate(ct, *mask, "cystic", steps=1)
+    assert logic.notice == ""
+    monkeypatch.setattr(Synthesizer, "synthesize", short)
+    (made,) = logic.generate(ct, *mask, "cystic", steps=1)
+    assert said in logic.notice
+    change = slicer.util.arrayFromVolume(made).astype(int) - slicer.util.arrayFromVolume(usual)
+    assert np.abs(change).max() <= 1
+
+
+def test_the_histogram_tells_the_lesion_from_what_is_around(host: Any, ct: Any, panels: Any, logic: Any) -> None:
+    mask = logic.placeLesion(ct, 20.0, position=LIVER)
+    (result,) = logic.generate(ct, *mask, "hyperattenuating", steps=1)
+    panels["Compare"].parameters.result = result
+    panels["Compare"].ui.histogramButton.click()
+    table = logic.histogram(result).GetNthPlotSeriesNode(0).GetTableNode()
+    hu, lesion, around = (slicer.util.arrayFromTableColumn(table, name) for name in ("HU", "Lesion", "Around"))
+    assert 90 < lesion.sum() <= 100.001
+    assert np.average(hu, weights=lesion) > np.average(hu, weights=around) + 20
+    count = slicer.mrmlScene.GetNumberOfNodes()
+    logic.discard(result)
+    assert slicer.mrmlScene.GetNumberOfNodes() < count - 4
+    assert slicer.util.getNodesByClass("vtkMRMLTableNode") == []
+    assert host.messages == []
