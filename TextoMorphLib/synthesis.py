@@ -250,7 +250,8 @@ class Synthesizer:
 def _fingerprint(ct: Volume) -> bytes:
     """Of a scan's voxels, HU scale and place: an edited scan is another one, whichever object holds it."""
     fortran = ct.data.flags.f_contiguous
-    found = hashlib.sha256(np.ascontiguousarray(ct.data.T if fortran else ct.data))  # no copy of a Slicer scan
+    voxels = np.ascontiguousarray(ct.data.T if fortran else ct.data)  # no copy of a Slicer scan
+    found = hashlib.sha256(voxels.data)
     found.update(repr((ct.data.shape, ct.data.dtype.str, fortran, ct.slope, ct.intercept)).encode())
     found.update(ct.affine.tobytes())
     return found.digest()

@@ -70,7 +70,8 @@ def run(
         drawn = model.synthesize(ct, mask, METASTASIS, seed=site, **settings)
         lesions.append(_numbers(resampled(drawn.volume, region), region.depth, drawn.lesions[0]))
         plain = model.synthesize(ct, mask, PLAIN, seed=site, **settings).volume
-        around = tuple(slice(max(part.start - 8, 0), part.stop + 8) for part in region.box)
+        x, y, z = (slice(max(part.start - 8, 0), part.stop + 8) for part in region.box)
+        around = (x, y, z)
         scan, made, own = ct.hu(around), plain.hu(around), mask[around]
         away = ndimage.distance_transform_edt(~own, sampling=ct.spacing)
         deep = ndimage.distance_transform_edt(own, sampling=ct.spacing) > min(2.0, 0.3 * size)

@@ -7,7 +7,6 @@ ones. torch's own Muon takes two-dimensional weights alone, and a denoiser is ma
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Moves the weights along their gradients."""
         for group in self.param_groups:
             for weight in group["params"]:
