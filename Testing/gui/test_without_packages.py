@@ -32,7 +32,7 @@ from TextoMorph.Actions.samples import phantom
 
 ct = phantom()
 widget = host.open("TextoMorph")
-setup, scan, describe, generate, compare = widget.panels
+setup, scan, describe, generate, *_ = widget.panels
 assert "torch, monai" in setup.ui.packagesLabel.text
 scan.parameters.ct = ct
 import slicer

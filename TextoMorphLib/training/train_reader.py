@@ -18,7 +18,6 @@ from TextoMorphLib.training.engine import consistent, random_description
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 
 SPARSE = 0.5  # share of the texts that say one to three things, as users do
-UNSEEN = 0.1  # share of the tokens hidden from the reader: no single word should be all that it goes by
 
 
 def main(config: Path, output: Path, resume: bool = False) -> Path:
@@ -43,10 +42,7 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
 
     def losses(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         longest = int(batch["mask"].sum(1).max())
-        mask = batch["mask"][:, :longest]
-        seen = mask & (torch.rand(mask.shape, device=mask.device) >= UNSEEN)
-        seen[:, 0] = True  # the first token stands for the sentence
-        predicted = model(batch["hidden"][:, :longest].float(), seen).clamp_min(1e-6).log()
+        predicted = model(batch["hidden"][:, :longest].float(), batch["mask"][:, :longest]).clamp_min(1e-6).log()
         return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(KINDS)}
 
     average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
