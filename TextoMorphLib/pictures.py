@@ -141,10 +141,10 @@ def text_grid(
     cells = [("healthy, with the mask", healthy), *variants]
     rows = -(-len(cells) // columns)
     columns = min(columns, len(cells))
-    height = 3.3 * rows + 0.3
+    height = 2.9 * rows + 0.3
     figure = _figure(2.7 * columns, height, "", note)
     edges = {"left": 0.02, "right": 0.98, "top": 1 - 0.75 / height, "bottom": 0.3 / height}
-    spaces = {"hspace": 0.35, "wspace": 0.06}
+    spaces = {"hspace": 0.25, "wspace": 0.06}
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={**edges, **spaces})
     for axes in grid.flat:
         axes.set_axis_off()

@@ -82,7 +82,7 @@ def run(
         on_trial(done, len(trials))
     # Medians: in a few places a vessel or the organ's border was there before.
     ratio = np.median(np.array(inside) / np.array(before), axis=0)
-    sd, *powers = ratio.round(3).tolist()
+    sd, *powers = (round(float(part), 3) for part in ratio)
     bands = [f"{low:g} to {high:g} mm" for low, high in pairwise(BANDS_MM)]
     return {
         "trials": len(trials),
