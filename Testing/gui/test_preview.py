@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import slicer
 
 LIVER = (70.0, 10.0, 20.0)
@@ -41,7 +42,8 @@ def test_texts_are_drawn_measured_and_saved(
     assert "must end in .png" in host.messages[0]
 
 
-def test_drawing_is_cancelled(host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any) -> None:
+@pytest.mark.parametrize("how", ["by its button", "by the logic"])
+def test_drawing_is_cancelled(host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any, how: str) -> None:
     from PySide6 import QtCore
 
     panel = panels["Preview"]
@@ -52,7 +54,7 @@ def test_drawing_is_cancelled(host: Any, ct: Any, panels: Any, logic: Any, wait_
 
     def press() -> None:
         if ui.progressBar.value > 0:
-            ui.drawButton.click()
+            ui.drawButton.click() if how == "by its button" else panel.logic.stop()
             timer.stop()
 
     timer = QtCore.QTimer()

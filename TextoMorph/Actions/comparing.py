@@ -146,11 +146,7 @@ class Comparing(Histogram):
         """
         from TextoMorphLib.formats import dicom_export
 
-        mask = None
-        if segmentation:
-            maskNode = result.GetNodeReference(nodes.MASK)
-            segmentId = maskNode.GetSegmentation().GetNthSegmentID(0) if maskNode else ""
-            mask = nodes.maskOf(maskNode, segmentId, result)
+        mask = nodes.keptMaskOf(result, result) if segmentation else None
         known = result.GetNodeReference(nodes.CT)
         instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
         source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""

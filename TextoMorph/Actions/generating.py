@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -70,28 +71,19 @@ class Generating:
             >>> logic.report(node)["asked"]
         """
         from TextoMorphLib.errors import Cancelled, InputError
-        from TextoMorphLib.masks import check_mask
         from TextoMorphLib.request import check_request
-        from TextoMorphLib.volume import check_ct
 
-        if self._running:
-            raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
-        self.notice, self._stopping = "", False
-        if not 1 <= variants <= MOST_VARIANTS:
-            raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
-        ct = nodes.volumeOf(ctNode)
-        check_ct(ct)
-        mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
-        check_mask(mask, ct)
-        check_request(text, organ, seed, steps, guidance, preset)
         keptMask, results = None, []
-        self._running = True
-        try:
+        with self._alone(), contextlib.suppress(Cancelled):
+            self.notice = ""
+            if not 1 <= variants <= MOST_VARIANTS:
+                raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
+            ct, mask = checked(ctNode, segmentationNode, segmentId)
+            check_request(text, organ, seed, steps, guidance, preset)
             for number in range(variants):
 
                 def onStep(done: int, total: int, before: int = number) -> bool:
-                    wanted = progress is None or progress(before * total + done, variants * total) is not False
-                    return wanted and not self._stopping
+                    return progress is None or progress(before * total + done, variants * total)
 
                 request = {
                     "organ": organ,
@@ -100,17 +92,12 @@ class Generating:
                     "guidance": guidance,
                     "preset": preset,
                 }
-                make = partial(self._make, ct, mask, text, request, model, device)
-                made = background.run(make, onStep)
+                made = self._inBackground(partial(self._make, ct, mask, text, request, model, device), onStep)
                 if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                     return []
                 keptMask = keptMask or _keepMask(segmentationNode, segmentId, ctNode, text)
                 old = into if number == 0 and nodes.inScene(into) else None
                 results.append(self._place(made, ctNode, keptMask, old))
-        except Cancelled:
-            pass
-        finally:
-            self._running = False
         return results
 
     def live(
@@ -231,6 +218,29 @@ class Generating:
             made = attempt("cpu")
         return made
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While the one run that there may be goes on.
+
+        Raises:
+            RuntimeError: Another run has not ended yet.
+        """
+        if self._running:
+            raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
+        self._running, self._stopping = True, False
+        try:
+            yield
+        finally:
+            self._running = False
+
+    def _inBackground(self, work: Callable[[Progress], Any], progress: Progress | None) -> Any:
+        """Does work of the run that goes on; `stop` ends it as `progress` does."""
+
+        def onStep(done: int, total: int) -> bool:
+            return (progress is None or progress(done, total) is not False) and not self._stopping
+
+        return background.run(work, onStep)
+
     def _synthesizer(self, model: str, device: str) -> Any:
         from TextoMorphLib.synthesis import Synthesizer
 
@@ -238,6 +248,22 @@ class Generating:
             self._loaded = None  # first, so that two models never share the memory
             self._loaded = (model, device), Synthesizer.load(model, device)
         return self._loaded[1]
+
+
+def checked(ctNode: Any, segmentationNode: Any, segmentId: str) -> tuple[Any, Any]:
+    """A CT and its mask as the library takes them.
+
+    Raises:
+        InputError: What is wrong with them.
+    """
+    from TextoMorphLib.masks import check_mask
+    from TextoMorphLib.volume import check_ct
+
+    ct = nodes.volumeOf(ctNode)
+    check_ct(ct)
+    mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
+    check_mask(mask, ct)
+    return ct, mask
 
 
 def _freeMemory() -> None:

@@ -83,7 +83,7 @@ class Installing:
 
         Example:
             >>> logic.preset("starter", "preview")["steps"]
-            2
+            1
         """
         for folder in (self.modelsFolder() / model, Path(model)):
             config = folder / "config.json"

@@ -48,7 +48,7 @@ def maskOf(segmentationNode: Any, segmentId: str, ctNode: Any) -> Any:
 
 
 def keptMaskOf(result: Any, ctNode: Any) -> Any:
-    """The mask that a result was made with, on the CT's grid, boolean.
+    """The mask that a result was made with, on the CT's grid (which is the result's own, too), boolean.
 
     Raises:
         InputError: It was removed or emptied.

@@ -1,12 +1,11 @@
 """Text preview: one mask and seed under many texts; nothing is added to the scene."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
-from slicer.i18n import tr as _
-
-from TextoMorph.Actions import background, nodes
 from TextoMorph.Actions.background import Progress
+from TextoMorph.Actions.generating import checked
 
 
 class Previewing:
@@ -51,34 +50,23 @@ class Previewing:
             >>> [row.lesions[0].contrast_hu for row in made.rows]
         """
         from TextoMorphLib.errors import Cancelled, InputError
-        from TextoMorphLib.masks import check_mask
         from TextoMorphLib.request import check_request
-        from TextoMorphLib.volume import check_ct
 
-        if self._running:  # type: ignore[has-type]
-            raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
-        if not texts:
-            raise InputError("no text is given; write one description a line")
-        ct = nodes.volumeOf(ctNode)
-        check_ct(ct)
-        mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
-        check_mask(mask, ct)
-        for text in texts:
-            check_request(text, organ, seed, None, None)
+        with self._alone(), contextlib.suppress(Cancelled):  # type: ignore[attr-defined]
+            if not texts:
+                raise InputError("no text is given; write one description a line")
+            ct, mask = checked(ctNode, segmentationNode, segmentId)
+            for text in texts:
+                check_request(text, organ, seed, None, None)
 
-        def make(onStep: Progress) -> Any:
-            from TextoMorphLib import previews
+            def make(onStep: Progress) -> Any:
+                from TextoMorphLib import previews
 
-            synthesizer = self._synthesizer(model, device)  # type: ignore[attr-defined]
-            return previews.preview(synthesizer, ct, mask, texts, organ, seed, words=words, progress=onStep)
+                synthesizer = self._synthesizer(model, device)  # type: ignore[attr-defined]
+                return previews.preview(synthesizer, ct, mask, texts, organ, seed, words=words, progress=onStep)
 
-        self._running = True
-        try:
-            return background.run(make, progress)
-        except Cancelled:
-            return None
-        finally:
-            self._running = False
+            return self._inBackground(make, progress)  # type: ignore[attr-defined]
+        return None
 
     def previewPicture(self, previews: Any, columns: int = 4) -> bytes:
         """The grid of slices as a PNG.

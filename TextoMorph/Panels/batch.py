@@ -5,7 +5,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import Panel, plainErrors
+from TextoMorph.Panels.panel import Panel, linesOf, plainErrors
 
 
 class BatchPanel(Panel):
@@ -96,7 +96,7 @@ class BatchPanel(Panel):
             return self.logic.planBatch(
                 wanted.batchCts,
                 wanted.batchMasks,
-                [line.strip() for line in wanted.batchTexts.splitlines() if line.strip()],
+                linesOf(wanted.batchTexts),
                 wanted.batchCount,
                 wanted.batchOutput,
                 wanted.organ,

@@ -7,6 +7,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorph.Actions import nodes
 from TextoMorph.Panels.panel import Panel, plainErrors
 
 BLINK_MS = 500
@@ -50,7 +51,7 @@ class ComparePanel(Panel):
             button.enabled = known
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
-        shown = (result.GetID(), result.GetAttribute("TextoMorph.report")) if known else None
+        shown = (result.GetID(), result.GetAttribute(nodes.REPORT)) if known else None
         if shown != self._shown:  # a live result gets other reports
             self._shown = shown
             self._fillTable(self.logic.askedAgainstMeasured(result) if known else [])

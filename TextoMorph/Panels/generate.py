@@ -6,21 +6,20 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import Panel, later, plainErrors, whatIsMissing
+from TextoMorph.Panels.panel import RunPanel, later, whatIsMissing
 
 
-class GeneratePanel(Panel):
+class GeneratePanel(RunPanel):
     """Seed, variants, and the button."""
 
     name = "Generate"
 
     def setup(self) -> None:
         """Connects the widgets."""
-        self._running = self._cancelled = False
+        super().setup()
         self._usual: tuple[str, dict[str, float]] = ("", {})  # model, its preset
         self._again = later(100, self.onGenerate)
         self.ui.generateButton.connect("clicked(bool)", self.onGenerate)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
 
     def refresh(self) -> None:
         """Enables what can be used now."""
@@ -39,18 +38,14 @@ class GeneratePanel(Panel):
 
     def cleanup(self) -> None:
         """Called when the application closes: a run that goes on is cancelled."""
-        self._cancelled = True
         self._again.stop()
         super().cleanup()
 
     def onGenerate(self) -> None:
         """Starts a run, or cancels the one that goes on."""
-        if self._running:
-            self._cancelled = True
-            self.ui.statusLabel.text = _("Stopping…")
-            self.refresh()
+        if self.cancels():
             return
-        if self.logic.busy:  # with Live, which gives way
+        if self.logic.busy:  # with Live or a text preview, which give way
             self.logic.stop()
             self._again.start()
             return
@@ -59,31 +54,22 @@ class GeneratePanel(Panel):
             return
         if wanted.newSeed:
             wanted.seed = random.randrange(2**31 - wanted.variants)
-        self._running, self._cancelled = True, False
-        self.ui.statusLabel.text = _("Loading the model…")
-        self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
-        self.ui.progressBar.visible = True
-        self.refresh()
         results: list[Any] | None = None
-        try:
-            with plainErrors(_("The tumour could not be generated.")):
-                results = self.logic.generate(
-                    wanted.ct,
-                    wanted.segmentation,
-                    wanted.segmentId,
-                    wanted.text,
-                    wanted.organ,
-                    wanted.seed,
-                    wanted.variants,
-                    wanted.steps if wanted.ownSettings else None,
-                    wanted.guidance if wanted.ownSettings else None,
-                    wanted.device,
-                    wanted.model,
-                    self._onStep,
-                )
-        finally:
-            self._running = False
-            self.ui.progressBar.visible = False
+        with self.run(_("Generating…"), _("The tumour could not be generated.")):
+            results = self.logic.generate(
+                wanted.ct,
+                wanted.segmentation,
+                wanted.segmentId,
+                wanted.text,
+                wanted.organ,
+                wanted.seed,
+                wanted.variants,
+                wanted.steps if wanted.ownSettings else None,
+                wanted.guidance if wanted.ownSettings else None,
+                wanted.device,
+                wanted.model,
+                self.onStep,
+            )
         self.ui.statusLabel.text = self._outcome(results)
         self.refresh()
         if results and self.parameters:
@@ -98,14 +84,6 @@ class GeneratePanel(Panel):
         if usual and (wanted.steps, wanted.guidance) != (usual["steps"], usual["guidance"]):
             wanted.steps, wanted.guidance = int(usual["steps"]), float(usual["guidance"])
 
-    def _onStep(self, done: int, total: int) -> bool:
-        """Called about twenty times a second while a run goes on."""
-        if total and not self._cancelled:
-            self.ui.progressBar.setRange(0, total)
-            self.ui.progressBar.value = done
-            self.ui.statusLabel.text = _("Generating…")
-        return not self._cancelled
-
     def _outcome(self, results: list[Any] | None) -> str:
         if results is None:
             return _("Nothing was made.")
@@ -114,6 +92,3 @@ class GeneratePanel(Panel):
         seconds = sum(sum(self.logic.report(node)["seconds"].values()) for node in results)
         said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
         return f"{said} {self.logic.notice}".rstrip()
-
-    def _onSceneClose(self, caller: Any, event: Any) -> None:
-        self._cancelled = True

@@ -53,6 +53,60 @@ class Panel(VTKObservationMixin):
         self.removeObservers()
 
 
+class RunPanel(Panel):
+    """A panel whose button starts a run and, while it goes on, cancels it; it has a progressBar and a statusLabel."""
+
+    def setup(self) -> None:
+        """Connects the widgets."""
+        self._running = self._cancelled = False
+        self._doing = ""
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+
+    def cleanup(self) -> None:
+        """Called when the application closes: a run that goes on is cancelled."""
+        self._cancelled = True
+        super().cleanup()
+
+    def cancels(self) -> bool:
+        """Cancels the run that goes on; whether there is one."""
+        if self._running:
+            self._cancelled = True
+            self.ui.statusLabel.text = _("Stopping…")
+            self.refresh()
+        return self._running
+
+    @contextmanager
+    def run(self, doing: str, failed: str) -> Iterator[None]:
+        """While a run goes on: shows how far it is, and what goes wrong in a message box.
+
+        Args:
+            doing: What is said from the first step on.
+            failed: What is said if it could not be done.
+        """
+        self._running, self._cancelled, self._doing = True, False, doing
+        self.ui.statusLabel.text = _("Loading the model…")
+        self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
+        self.ui.progressBar.visible = True
+        self.refresh()
+        try:
+            with plainErrors(failed):
+                yield
+        finally:
+            self._running = False
+            self.ui.progressBar.visible = False
+
+    def onStep(self, done: int, total: int) -> bool:
+        """Called about twenty times a second while a run goes on."""
+        if total and not self._cancelled:
+            self.ui.progressBar.setRange(0, total)
+            self.ui.progressBar.value = done
+            self.ui.statusLabel.text = self._doing
+        return not self._cancelled
+
+    def _onSceneClose(self, caller: Any, event: Any) -> None:
+        self._cancelled = True
+
+
 @contextmanager
 def plainErrors(what: str) -> Iterator[None]:
     """Shows what goes wrong in a message box: bad input by its one sentence, all else with its details.
@@ -80,6 +134,11 @@ def whatIsMissing(wanted: Any) -> str:
     if not wanted.text.strip():
         return _("Describe the tumour first.")
     return ""
+
+
+def linesOf(text: str) -> list[str]:
+    """What is written, a line each; empty ones do not count."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def later(milliseconds: int, function: Callable[[], None]) -> Any:

@@ -7,7 +7,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import Panel, plainErrors
+from TextoMorph.Panels.panel import RunPanel, linesOf, plainErrors
 
 PICTURES_A_ROW = 3
 WIDTH = 440  # of the picture in the panel, pixels
@@ -23,14 +23,14 @@ STRONG_HU = 40.0  # a word that changes this much is coloured fully
 BRIGHTER, DARKER = "224, 140, 30", "60, 130, 220"
 
 
-class PreviewPanel(Panel):
+class PreviewPanel(RunPanel):
     """Rows of texts."""
 
     name = "Preview"
 
     def setup(self) -> None:
         """Connects the widgets."""
-        self._running = self._cancelled = False
+        super().setup()
         self._made: Any = None
         table = self.ui.attributesTable
         table.setColumnCount(1 + len(COLUMNS))
@@ -42,13 +42,12 @@ class PreviewPanel(Panel):
         self.ui.drawButton.connect("clicked(bool)", self.onDraw)
         self.ui.savePictureButton.connect("clicked(bool)", self.onSavePicture)
         self.ui.saveTableButton.connect("clicked(bool)", self.onSaveTable)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
         self.ui.previewCollapsibleButton.collapsed = True
 
     def refresh(self) -> None:
         """Enables what can be used now."""
         wanted = self.parameters
-        ready = bool(wanted and wanted.ct and wanted.segmentation and wanted.segmentId and self._texts())
+        ready = bool(wanted and wanted.ct and wanted.segmentation and wanted.segmentId and linesOf(wanted.previewTexts))
         self.ui.drawButton.enabled = (self._running and not self._cancelled) or ready
         self.ui.drawButton.text = _("Cancel") if self._running else _("Draw")
         self.ui.drawButton.toolTip = "" if ready else _("Choose a CT, make a mask, and write one text a line.")
@@ -58,42 +57,25 @@ class PreviewPanel(Panel):
         for widget in (self.ui.pictureLabel, self.ui.attributesTable, self.ui.wordsLabel):
             widget.visible = known
 
-    def cleanup(self) -> None:
-        """Called when the application closes: a run that goes on is cancelled."""
-        self._cancelled = True
-        super().cleanup()
-
     def onDraw(self) -> None:
         """Starts a run, or cancels the one that goes on."""
-        if self._running:
-            self._cancelled = True
-            self.ui.statusLabel.text = _("Stopping…")
-            self.refresh()
+        if self.cancels():
             return
         wanted = self.parameters
-        self._running, self._cancelled = True, False
-        self.ui.statusLabel.text = _("Loading the model…")
-        self.ui.progressBar.setRange(0, 0)
-        self.ui.progressBar.visible = True
-        self.refresh()
         made = None
-        try:
-            with plainErrors(_("The texts could not be drawn.")):
-                made = self.logic.previewTexts(
-                    wanted.ct,
-                    wanted.segmentation,
-                    wanted.segmentId,
-                    self._texts(),
-                    wanted.organ,
-                    wanted.seed,
-                    wanted.previewWords,
-                    wanted.device,
-                    wanted.model,
-                    self._onStep,
-                )
-        finally:
-            self._running = False
-            self.ui.progressBar.visible = False
+        with self.run(_("Drawing…"), _("The texts could not be drawn.")):
+            made = self.logic.previewTexts(
+                wanted.ct,
+                wanted.segmentation,
+                wanted.segmentId,
+                linesOf(wanted.previewTexts),
+                wanted.organ,
+                wanted.seed,
+                wanted.previewWords,
+                wanted.device,
+                wanted.model,
+                self.onStep,
+            )
         if made is not None:
             self._made = made
             self._show()
@@ -120,17 +102,6 @@ class PreviewPanel(Panel):
         name: str = qt.QFileDialog.getSaveFileName(self.widget, _("Save the text preview"), proposed, formats)
         return name
 
-    def _texts(self) -> list[str]:
-        return [line.strip() for line in self.parameters.previewTexts.splitlines() if line.strip()]
-
-    def _onStep(self, done: int, total: int) -> bool:
-        """Called about twenty times a second while a run goes on."""
-        if total and not self._cancelled:
-            self.ui.progressBar.setRange(0, total)
-            self.ui.progressBar.value = done
-            self.ui.statusLabel.text = _("Drawing…")
-        return not self._cancelled
-
     def _show(self) -> None:
         pixmap = qt.QPixmap()
         pixmap.loadFromData(qt.QByteArray(self.logic.previewPicture(self._made, PICTURES_A_ROW)))
@@ -149,7 +120,7 @@ class PreviewPanel(Panel):
         )
 
     def _onSceneClose(self, caller: Any, event: Any) -> None:
-        self._cancelled = True
+        super()._onSceneClose(caller, event)
         self._made = None
 
 

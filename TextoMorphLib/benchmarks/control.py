@@ -149,7 +149,7 @@ def run(
     Returns:
         One row a result: part, name, size, site, seed, the measured values, and whether it is right.
     """
-    trials = list(_trials(model, ct, organ, sizes_mm, sites, seeds, settings))
+    trials = places(model, ct, organ, sizes_mm, sites, seeds, settings)
     rows: list[Row] = []
     for done, trial in enumerate(trials, start=1):
         for part in ("terms", "paraphrases", "negations"):
@@ -163,7 +163,7 @@ def run(
     return rows
 
 
-def _trials(
+def places(
     model: Synthesizer,
     ct: Volume,
     organ: np.ndarray,
@@ -171,12 +171,15 @@ def _trials(
     sites: int,
     seeds: int,
     settings: dict[str, Any],
-) -> Iterator[Trial]:
-    for size in sizes_mm:
-        for site in range(sites):
-            mask = lesion_mask(ct, organ, size, seed=site)
-            for seed in range(seeds):
-                yield Trial(model, settings, ct, mask, size, site, seed)
+) -> list[Trial]:
+    """Every place, size and seed; a place's seeds share its mask. The arguments are those of `run`."""
+    return [
+        Trial(model, settings, ct, mask, size, site, seed)
+        for size in sizes_mm
+        for site in range(sites)
+        for mask in (lesion_mask(ct, organ, size, seed=site),)
+        for seed in range(seeds)
+    ]
 
 
 def _opposites(trial: Trial, part: str) -> Iterator[Row]:

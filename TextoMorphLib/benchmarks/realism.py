@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, optimize, stats
 
-from TextoMorphLib.examples import lesion_mask
+from TextoMorphLib.benchmarks.control import places
 from TextoMorphLib.region import regions, resampled
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.volume import Volume
@@ -63,18 +63,18 @@ def run(
     inside: list[np.ndarray] = []
     before: list[np.ndarray] = []
     rings: list[tuple[np.ndarray, np.ndarray]] = []
-    trials = [(size, site) for size in sizes_mm for site in range(sites)]
-    for done, (size, site) in enumerate(trials, start=1):
-        mask = lesion_mask(ct, organ, size, seed=site)
+    trials = places(model, ct, organ, sizes_mm, sites, 1, settings)
+    for done, trial in enumerate(trials, start=1):
+        mask = trial.mask
         (region,) = regions(ct, mask)
-        drawn = model.synthesize(ct, mask, METASTASIS, seed=site, **settings)
+        drawn = trial.made(METASTASIS, trial.site)
         lesions.append(_numbers(resampled(drawn.volume, region), region.depth, drawn.lesions[0]))
-        plain = model.synthesize(ct, mask, PLAIN, seed=site, **settings).volume
+        plain = trial.made(PLAIN, trial.site).volume
         x, y, z = (slice(max(part.start - 8, 0), part.stop + 8) for part in region.box)
         around = (x, y, z)
         scan, made, own = ct.hu(around), plain.hu(around), mask[around]
         away = ndimage.distance_transform_edt(~own, sampling=ct.spacing)
-        deep = ndimage.distance_transform_edt(own, sampling=ct.spacing) > min(2.0, 0.3 * size)
+        deep = ndimage.distance_transform_edt(own, sampling=ct.spacing) > min(2.0, 0.3 * trial.size_mm)
         inside.append(_bands(made, deep, ct.spacing))
         before.append(_bands(scan, deep, ct.spacing))
         ring = (away > 0) & (away <= RING_MM)

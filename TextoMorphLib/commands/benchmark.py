@@ -14,16 +14,19 @@ PARTS = ("terms", "paraphrases", "negations", "combined", "diversity")
 
 app = typer.Typer(help="Measure a model: do words control the lesion, and how fast is it.")
 
+ControlScan = Annotated[Path, typer.Argument(metavar="CT", help="A scan that the model was not trained on.")]
+OrganMask = Annotated[Path, typer.Option("--organ-mask", metavar="FILE", help="The organ that lesions go in.")]
+Sizes = Annotated[str, typer.Option("--sizes", help="Diameters in mm, separated by commas.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write every trial to this file, too.")]
 
 
 @app.command()
 def control(
-    ct: Annotated[Path, typer.Argument(metavar="CT", help="A scan that the model was not trained on.")],
-    organ_mask: Annotated[Path, typer.Option("--organ-mask", metavar="FILE", help="The organ that lesions go in.")],
+    ct: ControlScan,
+    organ_mask: OrganMask,
     model: common.Model = "starter",
     device: common.Device = "auto",
-    sizes: Annotated[str, typer.Option("--sizes", help="Diameters in mm, separated by commas.")] = "8,20,50",
+    sizes: Sizes = "8,20,50",
     sites: Annotated[int, typer.Option("--sites", min=1, help="Places for each size.")] = 8,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds for each place.")] = 3,
     steps: common.Steps = None,
@@ -58,11 +61,11 @@ def control(
 
 @app.command()
 def realism(
-    ct: Annotated[Path, typer.Argument(metavar="CT", help="A scan that the model was not trained on.")],
-    organ_mask: Annotated[Path, typer.Option("--organ-mask", metavar="FILE", help="The organ that lesions go in.")],
+    ct: ControlScan,
+    organ_mask: OrganMask,
     model: common.Model = "starter",
     device: common.Device = "auto",
-    sizes: Annotated[str, typer.Option("--sizes", help="Diameters in mm, separated by commas.")] = "14,28",
+    sizes: Sizes = "14,28",
     sites: Annotated[int, typer.Option("--sites", min=10, help="Places for each size.")] = 40,
     steps: common.Steps = None,
     guidance: common.Guidance = None,
@@ -89,7 +92,7 @@ def realism(
 
 @app.command()
 def autoencoder(
-    ct: Annotated[Path, typer.Argument(metavar="CT", help="A scan that the model was not trained on.")],
+    ct: ControlScan,
     model: common.Model = "starter",
     device: common.Device = "auto",
 ) -> None:
