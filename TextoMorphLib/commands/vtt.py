@@ -158,17 +158,7 @@ def score(
     if as_json:
         typer.echo(output.to_json(scores))
         return
-    tables = [
-        report.error_table,
-        report.wrong_table,
-        report.auc_table,
-        report.term_table,
-        report.agreement_table,
-        report.time_table,
-    ]
-    if scores["comparisons"]:
-        tables.insert(3, report.comparison_table)
-    typer.echo("\n\n".join(report.text_table(table(scores)) for table in tables))
+    typer.echo("\n\n".join(report.text_table(table) for table in report.tables(scores)))
 
 
 @app.command()

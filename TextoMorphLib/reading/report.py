@@ -70,6 +70,19 @@ def _no_formula(text: str) -> str:
 Table = tuple[list[str], list[list[str]]]
 
 
+def tables(scores: Scores) -> list[Table]:
+    """Every table that there is something to say in, in the order of the report, for a terminal or a window.
+
+    Args:
+        scores: What `score.score(folder, key)` returns.
+
+    Returns:
+        Headings and rows of words for each; the first heading says what the table is about.
+    """
+    found = [error_table, wrong_table, auc_table, comparison_table, term_table, agreement_table, time_table]
+    return [(heads, rows) for heads, rows in (table(scores) for table in found) if rows]
+
+
 def error_table(scores: Scores) -> Table:
     """The paper's layout: a row a method, columns for organ and size; error rates in percent."""
     rates = scores["error_rates"]
