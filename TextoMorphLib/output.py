@@ -101,13 +101,23 @@ def write_image(volume: Volume, report: Mapping[str, Any], path: Path, note: str
     _replace_together(write, path, report_path(path))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, private: bool = False) -> None:
     """Write a whole file or nothing.
+
+    Args:
+        path: The file.
+        content: All of it.
+        private: Nobody but its owner may read it, where the system knows of owners.
 
     Raises:
         InputError: The disk refuses.
     """
-    _replace_together(lambda beside: beside.write_bytes(content) and None, path)
+
+    def write(beside: Path) -> None:
+        beside.touch(0o600 if private else 0o666)
+        beside.write_bytes(content)
+
+    _replace_together(write, path)
 
 
 def to_json(value: Any) -> str:

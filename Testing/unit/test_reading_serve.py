@@ -19,7 +19,7 @@ from small_studies import TEXT, serving, small_study
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.reading.answers import read_answers
-from TextoMorphLib.reading.serve import PAGES, Server
+from TextoMorphLib.reading.serve import PAGES, Server, links_path
 from TextoMorphLib.reading.session import Session
 from TextoMorphLib.reading.study import Study
 
@@ -125,7 +125,14 @@ def test_a_link_opens_one_readers_cases_and_nothing_else(server: Server, study: 
     key = study.folder.with_name("study-key.json").read_bytes()
     case = next(iter(study.cases))
     names = ["../study.json", "..%2fstudy.json", "%2e%2e/study-key.json", "../../study-key.json", "study.json", "ben"]
-    names += ["answers/ben.jsonl", "links.json", "/etc/passwd", "ct/../../study.json", f"cases/{case}.nii", "%C3%A9tat"]
+    names += [
+        "answers/ben.jsonl",
+        "../study-links.json",
+        "/etc/passwd",
+        "ct/../../study.json",
+        f"cases/{case}.nii",
+        "%C3%A9tat",
+    ]
     asked = ["/", "/r/", "/r/wrong/", own.rstrip("/"), "/study.json", "/answers/ben.jsonl", *(own + n for n in names)]
     for path in asked:
         status, content, _ = ask(server, path)
@@ -150,13 +157,29 @@ def test_pages_elsewhere_cannot_ask(server: Server) -> None:
     assert status == 413
 
 
-def test_links_stay_the_same_and_are_secret(study: Study) -> None:
+def test_links_stay_the_same_and_are_not_in_what_readers_get(study: Study) -> None:
     with Server(study.folder) as first, Server(study.folder, readers=["BEN"]) as second:
         assert urlsplit(first.links["ben"]).path == urlsplit(second.links["ben"]).path
         assert list(second.links) == ["ben"]
-        assert len({link.split("/r/")[1] for link in first.links.values()}) == 2
+        tokens = {link.split("/r/")[1].strip("/") for link in first.links.values()}
+        assert len(tokens) == 2
+        for file in [path for path in study.folder.rglob("*") if path.is_file()]:
+            assert not any(token.encode() in file.read_bytes() for token in tokens)
     if sys.platform != "win32":
-        assert (study.folder / "answers" / "links.json").stat().st_mode & 0o077 == 0
+        assert links_path(study.folder).stat().st_mode & 0o077 == 0
+    links_path(study.folder).unlink()
+    with Server(study.folder, readers=["ben"], keep=False) as own:
+        assert own.links["ben"].split("/r/")[1].strip("/") not in tokens
+    assert not links_path(study.folder).exists()
+
+
+def test_links_of_another_study_are_not_taken(study: Study, tmp_path: Path) -> None:
+    Server(study.folder).server_close()
+    before = links_path(study.folder).read_text()
+    other = small_study(tmp_path / "other", readers=("anna", "ben"), seed=2)
+    links_path(other.folder).write_text(before)
+    with Server(other.folder) as server:
+        assert not any(link.split("/r/")[1].strip("/") in before for link in server.links.values())
 
 
 def test_a_damaged_study_is_not_served(study: Study) -> None:

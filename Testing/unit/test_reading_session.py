@@ -185,6 +185,18 @@ def test_foreign_and_damaged_answers_are_refused(study: Study, tmp_path: Path) -
         Session(study.folder, "anna")
 
 
+def test_an_image_that_changes_while_it_is_shown_is_noticed(study: Study) -> None:
+    with Session(study, "anna") as session:
+        mask = session.show().mask
+        assert session.show().mask == mask
+        mask.write_bytes(mask.read_bytes()[:-1] + b"\x01")
+        with pytest.raises(InputError, match="has changed"):
+            session.show()
+        mask.unlink()
+        with pytest.raises(InputError, match="is missing"):
+            session.show()
+
+
 def test_a_changed_image_is_not_shown(study: Study) -> None:
     with Session(study, "anna") as session:
         path = study.folder / "cases" / f"{session.order[0]}.nii"

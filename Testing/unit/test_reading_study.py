@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import random
 import re
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -251,16 +256,101 @@ def test_no_study_and_no_key_is_ever_overwritten(tmp_path: Path) -> None:
     assert studies.key_path(study.folder).read_bytes() == before
 
 
-def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
-    table = write_table(tmp_path / "scans", 4)
+MAKING = """
+import sys
+from pathlib import Path
+from small_studies import FRAME
+from TextoMorphLib.reading.create import Plan, create
+print("started", flush=True)
+plan = Plan(("anna", "ben"), twins=(), apart=2, seed=3, frame=FRAME)
+create(Path(sys.argv[1]), Path(sys.argv[2]), None, plan)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
+def test_killed_while_it_is_made_a_study_is_made_by_the_same_command(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "scans", 8)
+    command = [sys.executable, "-c", MAKING, str(table), str(tmp_path / "study")]
+    there = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
+    rng, unfinished = random.Random(0), 0
+    for seconds in itertools.count(0.1, 0.1):  # a slow computer gets farther in time
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **there})
+        process.stdout.readline()
+        time.sleep(rng.uniform(0, seconds))
+        process.kill()
+        process.communicate()
+        if (tmp_path / "study").exists():  # all of it, or none
+            break
+        assert not list(tmp_path.glob("study*.json")) or (tmp_path / "study-key.unfinished").exists()
+        unfinished += (tmp_path / "study-key.unfinished").exists()
+    assert unfinished >= 2, "was killed at its work"
+    study = Study.read(tmp_path / "study")
+    study.check_files()
+    assert not {path.name for path in study.folder.rglob("*")} & {"begun.json", "lock"}
+    with pytest.raises(InputError, match="exists"):  # and clears what a kill left beside
+        create(table, study.folder, None, Plan(("anna",)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scans", "study", "study-key.json"]
+    whole = small_study(tmp_path / "whole", pairs=8, readers=("anna", "ben"), seed=3)
+    assert whole.readers == study.readers
+    assert {case: entry["source"] for case, entry in whole.read_key()["cases"].items()} == {
+        case: entry["source"] for case, entry in study.read_key()["cases"].items()
+    }
+    assert whole.cases == study.cases
+
+
+def test_what_is_synthesised_is_kept_until_the_study_is_there(tmp_path: Path, tiny_bundle: Path) -> None:
+    table = write_table(tmp_path / "scans", 2, methods=())
+    plan = Plan(("anna",), apart=1, frame=FRAME, model=str(tiny_bundle), device="cpu", steps=1)
+    done: list[int] = []
+
+    def stop(made: int, total: int) -> bool:
+        done.append(made)
+        return made < 3
+
     with pytest.raises(Cancelled):
-        create(
-            table,
-            tmp_path / "study",
-            None,
-            Plan(("anna",), twins=(), apart=2, frame=FRAME),
-            lambda done, total: done < 3,
-        )
+        create(table, tmp_path / "study", None, plan, stop)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scans", "study-key.unfinished"]
+    first = [
+        json.loads(path.read_text()).get("synthesis") for path in (tmp_path / "study-key.unfinished").glob("*.json")
+    ]
+    (seed,) = [made["seed"] for made in first if made]
+    with table.open("a") as file:  # another tumour in the table does not undo what is done
+        scan(2)[1].write(tmp_path / "scans" / "mask2.nii.gz")
+        scan(2, -40)[0].write(tmp_path / "scans" / "real2.nii.gz")
+        file.write('real2.nii.gz,mask2.nii.gz,liver,"cyst",real,pair 2\n')
+    done.clear()
+    study = create(table, tmp_path / "study", None, plan, lambda made, total: done.append(made))
+    assert done == [3, 4, 5]
+    assert seed in [entry["synthesis"]["seed"] for entry in study.read_key()["cases"].values() if entry["synthesis"]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scans", "study", "study-key.json"]
+
+
+def test_two_programs_do_not_make_one_study(tmp_path: Path) -> None:
+    table, plan = write_table(tmp_path / "scans", 4), Plan(("anna",), twins=(), apart=2, frame=FRAME)
+
+    def meanwhile(made: int, total: int) -> None:
+        with pytest.raises(InputError, match="being made by another program"):
+            create(table, tmp_path / "study", None, plan)
+
+    create(table, tmp_path / "study", None, plan, meanwhile).check_files()
+
+
+def test_cancelling_before_the_long_work_leaves_nothing(tmp_path: Path) -> None:
+    table, plan = write_table(tmp_path / "scans", 4), Plan(("anna",), twins=(), apart=2, frame=FRAME)
+    with pytest.raises(Cancelled):
+        create(table, tmp_path / "study", None, plan, lambda done, total: done < 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["scans"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file size")
+@pytest.mark.parametrize("largest", [50, 10_000])
+def test_a_full_disk_leaves_no_half_made_study(tmp_path: Path, largest: int) -> None:
+    table = write_table(tmp_path / "scans", 4)
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest},) * 2)\n"
+    command = [sys.executable, "-c", full + MAKING, str(table), str(tmp_path / "study")]
+    there = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **there}, check=False)
+    assert "InputError: cannot write" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["scans"]
 
 

@@ -138,7 +138,7 @@ def read(
 
     from TextoMorphLib.reading.serve import Server
 
-    with Server(folder, readers=[reader]) as server:
+    with Server(folder, readers=[reader], keep=False) as server:
         (link,) = server.links.values()
         typer.echo(f"reading at {link}\nCtrl-C stops; every answer is saved")
         webbrowser.open(link)

@@ -121,7 +121,8 @@ class AnswerFile:
         self.path = answer_path(study, reader)
         try:
             self.path.parent.mkdir(exist_ok=True)
-            self._lock = _lock(self.path.with_suffix(".lock"), reader)
+            busy = f"reader '{reader}' is reading in another window or program; close it first"
+            self._lock = lock(self.path.with_suffix(".lock"), busy)
         except OSError as error:
             raise InputError(f"cannot write in {self.path.parent}: {error.strerror or error}") from error
         try:
@@ -185,6 +186,25 @@ class AnswerFile:
         os.fsync(self._file)
 
 
+def lock(path: Path, busy: str) -> Any:
+    """A lock that the system lets go of when the process ends, however it ends.
+
+    Raises:
+        InputError: `busy`, when another has it.
+    """
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise InputError("reading needs filelock; install it with: pip install 'textomorph[reading]'") from error
+
+    taken = FileLock(path, thread_local=False)  # a server's threads share it
+    try:
+        taken.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(busy) from error
+    return taken
+
+
 def check_answer(call: str, confidence: int, terms: Sequence[str], comment: str, asked: Sequence[str]) -> None:
     """Refuse what is no answer.
 
@@ -230,21 +250,6 @@ def _answer(path: Path, number: int, entry: dict[str, Any], order: Sequence[str]
     if not right:
         raise InputError(f"{path} line {number} is no answer to this study; mend or take out that line")
     return answer
-
-
-def _lock(path: Path, reader: str) -> Any:
-    """A lock that the system lets go of when the process ends, however it ends."""
-    try:
-        from filelock import FileLock, Timeout
-    except ImportError as error:
-        raise InputError("reading needs filelock; install it with: pip install 'textomorph[reading]'") from error
-
-    lock = FileLock(path, thread_local=False)  # a server's threads share it
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"reader '{reader}' is reading in another window or program; close it first") from error
-    return lock
 
 
 def _sync_folder(folder: Path) -> None:

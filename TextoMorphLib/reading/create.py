@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.masks import check_mask, read_mask
 from TextoMorphLib.reading import order, package, study
 from TextoMorphLib.reading.table import REAL, Row, read_table
+from TextoMorphLib.reading.work import Work, stamp
 from TextoMorphLib.volume import Volume, check_ct
 
 if TYPE_CHECKING:
@@ -75,9 +74,18 @@ class _Member:
     twin: str | None = None  # how to make it
     real: Row | None = None  # whose surroundings it shows
     id: str = ""
-    diameter_mm: float = 0.0
-    sums: tuple[str, ...] = ()  # SHA-256 of its scan's and its mask's file
-    made: dict[str, Any] | None = None  # how it was synthesised
+    recipe: str = ""  # its name in the unfinished work
+    facts: dict[str, Any] | None = None  # once it is finished: diameter_mm, sha256 (scan and mask), synthesis
+
+    @property
+    def owner(self) -> Row:
+        """The line of the tumour whose mask, organ and text it has."""
+        return self.real or self.row
+
+    @property
+    def diameter_mm(self) -> float:
+        """As measured by hand, or else from the mask."""
+        return float(self.owner.diameter_mm or (self.facts or {})["diameter_mm"])
 
 
 def create(
@@ -85,7 +93,8 @@ def create(
 ) -> study.Study:
     """Make a study from a table of tumours.
 
-    Nothing is left behind when something goes wrong on the way.
+    Once something is synthesised, finished cases are kept beside the key until the study is there: the same call goes
+    on from where it was stopped, by whatever. Before that, nothing is left behind.
 
     Args:
         table: CSV, as `table.read_table` takes it.
@@ -99,48 +108,40 @@ def create(
         Cancelled: `progress` returned False.
     """
     key = study.key_path(folder) if key is None else key
-    _check(folder, key, plan)
+    work = Work(key)
+    _check(folder, key, plan, work)
     rows = read_table(table)
     groups = _groups(rows, plan.twins)
-    seed = secrets.randbelow(2**31) if plan.seed is None else plan.seed
-    rng = random.Random(seed)
     # Whether such orders can be drawn at all is better known before the hours of synthesis.
-    order.draw_order(
-        [tuple(m.source for m in group) for group in groups], [""] * len(groups), plan.apart, plan.repeats, rng
-    )
+    sources = [tuple(member.source for member in group) for group in groups]
+    order.draw_order(sources, [""] * len(groups), plan.apart, plan.repeats, random.Random(0))
+    work.begin()
     members = [member for group in groups for member in group]
-    for member, number in zip(members, rng.sample(range(16**8), len(members)), strict=True):
-        member.id = f"c{number:08x}"
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-            work, ready = Path(temporary) / "work", Path(temporary) / "ready"
-            (work / "cases").mkdir(parents=True)
-            make = _Maker(plan, seed)
-            for done, member in enumerate(members):
-                if progress is not None and progress(done, len(members)) is False:
-                    raise Cancelled("cancelled")
-                _write_case(work, member, make, plan.frame)
-            _check_no_two_alike(members)
-            strata = [f"{group[0].row.organ} {study.size_class(group[0].diameter_mm)}" for group in groups]
-            ids = [tuple(member.id for member in group) for group in groups]
-            orders = {
-                name: order.draw_order(ids, strata, plan.apart, plan.repeats, rng) for name in sorted(plan.readers)
-            }
-            key_text = _key(table, members, plan, seed, study_id := secrets.token_hex(8))
-            _finish(work, ready, _study(members, orders, plan, study_id, key_text))
-            files.write_bytes(key, key_text)
-            os.replace(ready, folder)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+        seed = work.drawn["seed"] if plan.seed is None else plan.seed
+        rng = random.Random(seed)
+        for member, number in zip(members, rng.sample(range(16**8), len(members)), strict=True):
+            member.id = f"c{number:08x}"
+        _make_cases(members, work, _Maker(plan, seed), progress)
+        _check_no_two_alike(members)
+        strata = [f"{group[0].row.organ} {study.size_class(group[0].diameter_mm)}" for group in groups]
+        ids = [tuple(member.id for member in group) for group in groups]
+        orders = {name: order.draw_order(ids, strata, plan.apart, plan.repeats, rng) for name in sorted(plan.readers)}
+        key_text = _key(table, members, plan, seed, work)
+        _finish(folder, key, members, _study(members, orders, plan, work, key_text), key_text, work)
+    except BaseException:
+        if not any(member.facts and member.facts["synthesis"] for member in members):
+            work.discard()  # nothing in it took long
+        work.close()
+        raise
+    work.discard()
     return study.Study.read(folder)
 
 
-def _check(folder: Path, key: Path, plan: Plan) -> None:
-    if folder.exists():
-        raise InputError(f"{folder} exists; choose another name, so that no study is overwritten")
-    if key.exists():
-        raise InputError(f"the key {key} exists; choose another name, so that no study loses its key")
+def _check(folder: Path, key: Path, plan: Plan, work: Work) -> None:
+    if folder.exists() and work.drawn and work.drawn["study"] == _id(folder / study.FILE, "id"):
+        work.discard()  # the study is whole; only this was left to do
+    _check_free(folder, key, work)
     if folder.resolve() in key.resolve().parents:
         raise InputError("the key must not lie in the study's folder, which the readers get; choose another --key")
     if not plan.readers:
@@ -178,18 +179,56 @@ def _groups(rows: Sequence[Row], twins: Sequence[str]) -> list[list[_Member]]:
     return groups
 
 
+def _check_free(folder: Path, key: Path, work: Work) -> None:
+    if folder.exists():
+        raise InputError(f"{folder} exists; choose another name, so that no study is overwritten")
+    if key.exists() and not (work.drawn and work.drawn["study"] == _id(key, "study")):
+        raise InputError(f"the key {key} exists; choose another name, so that no study loses its key")
+    parent = next(parent for parent in folder.resolve().parents if parent.exists())
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"cannot write {folder}: no permission to write in {parent}")
+
+
+def _id(path: Path, name: str) -> Any:
+    """Which study a file belongs to, as far as it can be told."""
+    try:
+        return study.read_json(path, "")[1].get(name)
+    except InputError:
+        return None
+
+
 class _Maker:
     """Reads or synthesises a case; the model is loaded when it is first needed, a scan is kept while it is in use."""
 
     def __init__(self, plan: Plan, seed: int) -> None:
         self.plan, self.seed = plan, seed
         self.synthesizer: Synthesizer | None = None
-        self.number = 0
         self.kept: tuple[Row, Volume, np.ndarray] | None = None
 
-    def __call__(self, member: _Member) -> tuple[Volume, np.ndarray]:
+    def recipe(self, member: _Member) -> str:
+        """A name for all that a case is made from."""
+        from TextoMorphLib import __version__
+
+        rows = [member.row, member.owner]
+        plan = self.plan
+        how = [member.twin, self.twin_seed(member), plan.model, plan.steps, plan.guidance] if member.twin else []
+        parts = [
+            [[stamp(row.ct), stamp(row.mask), row.organ, row.text] for row in rows],
+            how,
+            asdict(plan.frame),
+            __version__,
+        ]
+        return study.sha256(json.dumps(parts).encode())[:16]
+
+    def twin_seed(self, member: _Member) -> int:
+        """The same whatever else stands in the table, and in whichever order the cases are made."""
+        return random.Random(f"{self.seed} {member.row.pair} {member.twin}").randrange(2**31)
+
+    def __call__(self, member: _Member) -> tuple[Volume, np.ndarray, dict[str, Any] | None]:
+        """A case's scan, its mask, and how it was synthesised."""
         if member.real is None:
-            return self.scan(member.row)
+            return *self.scan(member.row), None
+        made = None
         real, mask = self.scan(member.real)
         if member.twin is None:
             twin = Volume.read(member.row.ct)
@@ -197,8 +236,8 @@ class _Maker:
             if not np.array_equal(read_mask(member.row.mask, real), mask):
                 raise InputError("its mask is not that of its real twin")
         else:
-            twin = self.synthesised(real, mask, member)
-        return package.only_lesion(twin, real, mask), mask
+            twin, made = self.synthesised(real, mask, member)
+        return package.only_lesion(twin, real, mask), mask, made
 
     def scan(self, row: Row) -> tuple[Volume, np.ndarray]:
         if self.kept is None or self.kept[0] is not row:
@@ -209,44 +248,54 @@ class _Maker:
             self.kept = (row, ct, mask)
         return self.kept[1], self.kept[2]
 
-    def synthesised(self, real: Volume, mask: np.ndarray, member: _Member) -> Volume:
+    def synthesised(self, real: Volume, mask: np.ndarray, member: _Member) -> tuple[Volume, dict[str, Any]]:
         if self.synthesizer is None:
             from TextoMorphLib.synthesis import Synthesizer
 
             self.synthesizer = Synthesizer.load(self.plan.model, self.plan.device)
-        self.number += 1
         guidance = TWINS[member.twin or ""]
         made = self.synthesizer.synthesize(
             real,
             mask,
             member.row.text,
             organ=member.row.organ,
-            seed=(self.seed + self.number) % 2**31,
+            seed=self.twin_seed(member),
             steps=self.plan.steps,
             guidance=self.plan.guidance if guidance is None else guidance,
         )
-        member.made = {name: made.report[name] for name in ("seed", "steps", "guidance", "model", "versions", "device")}
-        return made.volume
+        names = ("seed", "steps", "guidance", "model", "versions", "device")
+        return made.volume, {name: made.report[name] for name in names}
 
 
-def _write_case(work: Path, member: _Member, make: _Maker, frame: package.Frame) -> None:
-    try:
-        ct, mask = make(member)
-        image, where = package.cut(ct, mask, frame)
-    except InputError as error:
-        raise InputError(f"table line {member.row.line}: {error}") from error
-    owner = member.real or member.row
-    member.diameter_mm = owner.diameter_mm or round(package.diameter_mm(mask, ct.spacing), 1)
-    paths = study.case_paths(work, member.id)
-    for volume, path in zip((image, where), paths, strict=True):
-        volume.write(path, note=package.NOTE)
-    member.sums = tuple(study.sha256(path.read_bytes()) for path in paths)
+def _make_cases(
+    members: Sequence[_Member], work: Work, make: _Maker, progress: Callable[[int, int], object] | None
+) -> None:
+    """Make what is not made yet; what is only read goes first, so that bad input shows before the long work."""
+    for member in members:
+        member.recipe = make.recipe(member)
+        member.facts = work.find(member.recipe)
+    waiting = sorted((member for member in members if not member.facts), key=lambda member: member.twin is not None)
+    for number, member in enumerate(waiting):
+        if progress is not None and progress(len(members) - len(waiting) + number, len(members)) is False:
+            raise Cancelled("cancelled")
+        try:
+            ct, mask, made = make(member)
+            volumes = package.cut(ct, mask, make.plan.frame)
+        except InputError as error:
+            raise InputError(f"table line {member.row.line}: {error}") from error
+        facts = {"diameter_mm": round(package.diameter_mm(mask, ct.spacing), 1), "synthesis": made}
+        member.facts = work.keep(member.recipe, volumes, package.NOTE, facts)
+
+
+def _sums(member: _Member) -> list[str]:
+    """SHA-256 of a finished case's scan and mask."""
+    return list((member.facts or {})["sha256"])
 
 
 def _check_no_two_alike(members: Sequence[_Member]) -> None:
     seen: dict[str, _Member] = {}
     for member in members:
-        twice = seen.setdefault(member.sums[0], member)
+        twice = seen.setdefault(_sums(member)[0], member)
         if twice is not member:
             raise InputError(f"table line {member.row.line}: the same image as line {twice.row.line}; each tumour once")
 
@@ -256,7 +305,7 @@ def _terms(row: Row) -> list[str]:
     return list(dict.fromkeys(mention.name for mention in mentions if mention.term.about == "lesion"))
 
 
-def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, study_id: str) -> bytes:
+def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, work: Work) -> bytes:
     numbers = {pair: number for number, pair in enumerate(dict.fromkeys(member.row.pair for member in members), 1)}
     cases = {
         member.id: {
@@ -268,7 +317,7 @@ def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, study_i
             "table_line": member.row.line,
             "ct": str(member.row.ct),
             "mask": str(member.row.mask),
-            "synthesis": member.made,
+            "synthesis": (member.facts or {})["synthesis"],
         }
         for member in sorted(members, key=lambda member: member.id)
     }
@@ -276,9 +325,9 @@ def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, study_i
 
     key = {
         "format": study.KEY_FORMAT,
-        "study": study_id,
+        "study": work.drawn["study"],
         "about": "Tells real from synthetic. Keep it from the readers until all have finished.",
-        "salt": secrets.token_hex(16),  # or the checksum in the study could be found by trying
+        "salt": work.drawn["salt"],  # or the checksum in the study could be found by trying
         "table_sha256": study.sha256(table.read_bytes()),
         "settings": {**asdict(plan), "seed": seed, "version": __version__},
         "cases": cases,
@@ -287,17 +336,17 @@ def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, study_i
 
 
 def _study(
-    members: Sequence[_Member], orders: dict[str, list[str]], plan: Plan, study_id: str, key: bytes
+    members: Sequence[_Member], orders: dict[str, list[str]], plan: Plan, work: Work, key: bytes
 ) -> dict[str, Any]:
     def case(member: _Member) -> dict[str, Any]:
-        ct, mask = member.sums
-        row = member.real or member.row
+        ct, mask = _sums(member)
+        row = member.owner
         return {"organ": row.organ, "text": row.text, "terms": _terms(row), "ct_sha256": ct, "mask_sha256": mask}
 
     return {
         "format": study.FORMAT,
         "about": "Some of these cases are real and some are synthetic; for research only. The key lies elsewhere.",
-        "id": study_id,
+        "id": work.drawn["study"],
         "title": plan.title,
         "key_sha256": study.sha256(key),
         "window": {"level": plan.level, "width": plan.width},
@@ -306,12 +355,29 @@ def _study(
     }
 
 
-def _finish(work: Path, ready: Path, content: dict[str, Any]) -> None:
+def _finish(
+    folder: Path, key: Path, members: Sequence[_Member], content: dict[str, Any], key_text: bytes, work: Work
+) -> None:
     """Write the package in one go, in the order of the names: no date or place on the disk tells how a case came."""
-    (ready / "cases").mkdir(parents=True)
-    (ready / "answers").mkdir()
-    (ready / study.FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for path in sorted((work / "cases").iterdir()):
-        shutil.copyfile(path, ready / "cases" / path.name)
-    for path in [ready, *ready.rglob("*")]:
-        os.utime(path, (SAME_TIME, SAME_TIME))
+    ready = folder.with_name(f".{folder.name}.new")
+    try:
+        shutil.rmtree(ready, ignore_errors=True)  # of a run that was killed
+        (ready / "cases").mkdir(parents=True)
+        (ready / "answers").mkdir()
+        (ready / study.FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        for member in sorted(members, key=lambda member: member.id):
+            for made, path in zip(work.files(member.recipe), study.case_paths(ready, member.id), strict=True):
+                shutil.copyfile(made, path)
+        for path in [ready, *ready.rglob("*")]:
+            os.utime(path, (SAME_TIME, SAME_TIME))
+        _check_free(folder, key, work)
+        files.write_bytes(key, key_text)  # first: a study is never there without its key
+        try:
+            os.replace(ready, folder)
+        finally:
+            if not folder.exists():
+                key.unlink()
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(ready, ignore_errors=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 import struct
 import threading
@@ -34,6 +33,7 @@ PAGES = {
 }
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LARGEST_REQUEST = 65_536
+HEADER_BYTES = 348  # of NIfTI-1
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; img-src data:; frame-ancestors 'none'; form-action 'none'",
@@ -72,7 +72,8 @@ class Seat:
         if session.done:
             return {**state, "can_go_back": session.can_go_back}
         view = session.show()
-        shape, spacing, _ = _grid(view.ct.read_bytes()[:352])
+        with open(view.ct, "rb") as file:
+            shape, spacing, _ = _grid(file.read(HEADER_BYTES))
         earlier = asdict(view.earlier) if view.earlier else None
         return {
             **state,
@@ -121,7 +122,9 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1", port: int = 0, readers: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, host: str = "127.0.0.1", port: int = 0, readers: Sequence[str] = (), keep: bool = True
+    ) -> None:
         """Check the study and start to listen.
 
         Args:
@@ -129,6 +132,7 @@ class Server(ThreadingHTTPServer):
             host: Address to listen on; the default is reached from this computer alone.
             port: 0 takes a free one.
             readers: Those to give links to; all if empty.
+            keep: The links are the same the next time; they are kept beside the study's folder then.
 
         Raises:
             InputError: The study is damaged, there is no such reader, or the address cannot be had.
@@ -136,7 +140,7 @@ class Server(ThreadingHTTPServer):
         study = Study.read(folder)
         study.check_files()
         names = [study.reader(name) for name in readers] or list(study.readers)
-        tokens = _tokens(study)
+        tokens = _kept_tokens(study) if keep else _tokens(study)
         self.seats = {tokens[name]: Seat(study, name) for name in names}
         self.local_only = host in LOOPBACK
         try:
@@ -231,15 +235,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+def links_path(folder: Path) -> Path:
+    """Where the readers' secrets are kept: beside the study, not in it, as readers may be given the folder."""
+    folder = folder.resolve()
+    return folder.with_name(folder.name + "-links.json")
+
+
 def _tokens(study: Study) -> dict[str, str]:
-    """Each reader's secret; kept beside the answers, so that links stay the same from one day to the next."""
-    path = study.folder / "answers" / "links.json"
-    tokens: dict[str, str] = read_json(path, "")[1] if path.is_file() else {}
-    if missing := [name for name in study.readers if name not in tokens]:
-        tokens |= {name: secrets.token_urlsafe(24) for name in missing}
-        path.parent.mkdir(exist_ok=True)
-        output.write_bytes(path, json.dumps(tokens, indent=1).encode())
-        os.chmod(path, 0o600)
+    return {name: secrets.token_urlsafe(24) for name in study.readers}
+
+
+def _kept_tokens(study: Study) -> dict[str, str]:
+    """Each reader's secret, the same from one day to the next; drawn anew for another study."""
+    path = links_path(study.folder)
+    kept = read_json(path, "")[1] if path.is_file() else {}
+    if kept.get("study") != study.id:
+        kept = {"about": "Secrets of the readers' links.", "study": study.id, "tokens": _tokens(study)}
+        output.write_bytes(path, json.dumps(kept, indent=1).encode(), private=True)
+    tokens: dict[str, str] = kept["tokens"]
     return tokens
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.reading.answers import Answer, AnswerFile, check_answer
-from TextoMorphLib.reading.study import Study
+from TextoMorphLib.reading.study import Study, case_paths
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Session:
         self._clock = clock
         self._shown: float | None = None  # when the running look began
         self._spent = 0.0  # seconds of looks before it
+        self._checked: tuple[object, ...] = ()  # the case whose files were held against their checksums
 
     def __enter__(self) -> Session:
         return self
@@ -108,7 +109,7 @@ class Session:
         if self.done:
             raise InputError("every case is answered")
         name = self.order[self.position]
-        ct, mask = self.study.files(name)
+        ct, mask = self._files(name)
         case = self.study.cases[name]
         if self._shown is None:
             self._shown = self._clock()
@@ -124,6 +125,19 @@ class Session:
             earlier=self.answers[-1] if self._again else None,
             can_go_back=self.can_go_back,
         )
+
+    def _files(self, name: str) -> tuple[Path, Path]:
+        """A case's files, checked when it is first shown and whenever they have been written since."""
+        paths = case_paths(self.study.folder, name)
+        try:
+            stats = [path.stat() for path in paths]
+        except OSError:
+            return self.study.files(name)  # says what is missing
+        now = (name, *((stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in stats))
+        if now != self._checked:
+            self.study.files(name)
+            self._checked = now
+        return paths
 
     def answer(self, call: str, confidence: int, terms: Sequence[str] = (), comment: str = "") -> Answer:
         """Answer the case that is shown; when this returns, the answer is on the disk.
