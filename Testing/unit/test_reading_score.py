@@ -16,7 +16,7 @@ from small_studies import small_study
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.reading import report, statistics
+from TextoMorphLib.reading import pdf, report, statistics
 from TextoMorphLib.reading.score import score
 from TextoMorphLib.reading.session import Session
 from TextoMorphLib.reading.study import Study
@@ -149,6 +149,14 @@ def test_intervals_cover_the_truth(readers: int) -> None:
     assert 0.89 <= covered / trials <= 0.995
 
 
+@pytest.mark.parametrize(("truth", "total"), [(0.05, 30), (0.3, 30), (0.5, 90)])
+def test_wilson_intervals_cover_the_truth(truth: float, total: int) -> None:
+    drawn = np.random.default_rng(1).binomial(total, truth, 20_000)
+    intervals = [statistics.share(count, total) for count in range(total + 1)]
+    covers = np.array([interval.low <= truth <= interval.high for interval in intervals])
+    assert 0.93 <= covers[drawn].mean() <= 0.98
+
+
 def test_the_comparison_is_wrong_about_equal_methods_as_rarely_as_it_says() -> None:
     rng = np.random.default_rng(3)
     hits = 0
@@ -166,9 +174,49 @@ def test_pairs_needed_agrees_with_the_textbook() -> None:
     assert statistics.cases_needed(0.0, 0.4) is None
 
 
-def test_export_writes_everything_into_one_page(by_hand: tuple[Study, dict], tmp_path: Path) -> None:
+@pytest.mark.skipif(pdf.browser() is None, reason="no browser at hand")
+def test_a_browser_prints_the_report(by_hand: tuple[Study, dict], tmp_path: Path) -> None:
+    page, made = tmp_path / "report.html", tmp_path / "report.pdf"
+    page.write_text(report.report(by_hand[1]), encoding="utf-8")
+    made.write_text("an older one")
+    assert pdf.write_pdf(page, made) == ""
+    assert made.read_bytes().startswith(b"%PDF")
+    assert len(made.read_bytes()) > 20_000, "the tables and plots are in it"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.pdf"]
+
+
+def test_a_browser_that_fails_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "browser", lambda: sys.executable)
+    assert "could not print it" in pdf.write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+    assert not list(tmp_path.iterdir())
+
+
+def test_published_figures_stand_beside(by_hand: tuple[Study, dict], tmp_path: Path) -> None:
+    given = tmp_path / "paper.csv"
+    given.write_text("method,organ,size,error_rate\nOther,liver,<20,12.5\nOther,all,all,30\n")
+    scores = score(by_hand[0].folder, beside=given)
+    heads, rows = report.error_table(scores)
+    assert [row[0] for row in rows] == ["alpha", "beta", "Other"]
+    assert dict(zip(heads, rows[2], strict=True)) == {
+        **dict.fromkeys(heads, "-"),
+        heads[0]: "Other",
+        "liver, d < 20": "12.5",
+        "all": "30.0",
+    }
+    assert report.BESIDE in report.report(scores)
+    for line, message in (("Other,spleen,all,3", "an organ or all"), ("Other,all,all,300", "no percentage")):
+        given.write_text(f"method,organ,size,error_rate\n{line}\n")
+        with pytest.raises(InputError, match=f"paper.csv line 2: .*{message}"):
+            score(by_hand[0].folder, beside=given)
+
+
+def test_export_writes_everything_into_one_page(
+    by_hand: tuple[Study, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     study, _ = by_hand
+    monkeypatch.setattr(pdf, "browser", lambda: None)
     assert main(["vtt", "export", str(study.folder), "--output", str(tmp_path / "out")]) == 0
+    assert "no PDF: it needs Chrome" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["readings.csv", "report.html", "scores.json"]
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "readings.csv").read_text(encoding="utf-8-sig"))))
     assert len(rows) == 28

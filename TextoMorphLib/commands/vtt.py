@@ -17,6 +17,10 @@ app = typer.Typer(help="Visual Turing Test: can readers tell synthetic tumours f
 
 Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.")]
 Reader = Annotated[str, typer.Option("--reader", metavar="NAME", help="Who reads.")]
+Beside = Annotated[
+    Path | None,
+    typer.Option("--beside", metavar="FILE.csv", help="Published error rates: method, organ, size, error_rate (%)."),
+]
 Key = Annotated[
     Path | None, typer.Option("--key", metavar="FILE", help="The study's key. [default: STUDY-key.json beside it]")
 ]
@@ -52,6 +56,9 @@ def create(
 
     For each real tumour a twin is synthesised in the same scan, with the same mask and text. The study's folder
     does not tell real from synthetic. The key does: it is written beside the folder; keep it from the readers.
+
+    Stopped on the way, the same command goes on. Until it is done, the folder KEY.unfinished beside the key holds what
+    is finished; delete it to start anew.
     """
     from TextoMorphLib.reading.create import Plan
     from TextoMorphLib.reading.create import create as make
@@ -147,14 +154,17 @@ def read(
 
 @app.command()
 def score(
-    folder: Folder, key: Key = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    folder: Folder,
+    key: Key = None,
+    beside: Beside = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the results so far, as Markdown tables."""
     from TextoMorphLib import output
     from TextoMorphLib.reading import report
     from TextoMorphLib.reading.score import score as scored
 
-    scores = scored(folder, key)
+    scores = scored(folder, key, beside)
     if as_json:
         typer.echo(output.to_json(scores))
         return
@@ -166,13 +176,17 @@ def export(
     folder: Folder,
     destination: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the files go.")],
     key: Key = None,
+    beside: Beside = None,
 ) -> None:
-    """Write readings.csv, scores.json and report.html (one file, with plots)."""
-    from TextoMorphLib.reading import report
+    """Write readings.csv, scores.json, report.html (one file, with plots), and report.pdf if a browser can print it."""
+    from TextoMorphLib.reading import pdf, report
     from TextoMorphLib.reading.score import score as scored
 
-    for path in report.export(scored(folder, key), destination):
+    for path in report.export(scored(folder, key, beside), destination):
         typer.echo(f"wrote {path}")
+    typer.echo(
+        pdf.write_pdf(destination / "report.html", destination / "report.pdf") or f"wrote {destination}/report.pdf"
+    )
 
 
 @app.command()

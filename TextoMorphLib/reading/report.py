@@ -6,26 +6,23 @@ import csv
 import html
 import io
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from TextoMorphLib import output
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.reading import plots
+from TextoMorphLib.reading.plots import SIZE_NAMES, Scores
 from TextoMorphLib.reading.score import ALL, DIFFERENCES
-from TextoMorphLib.reading.study import SIZES
 from TextoMorphLib.reading.table import REAL
 
-Scores = Mapping[str, Any]
 MOST_COLUMNS = 8
-SIZE_NAMES = {SIZES[0]: "d < 20", SIZES[1]: "20 ≤ d < 50", SIZES[2]: "d ≥ 50", ALL: "all"}
 NO_PAPER = (
-    "The paper's own figures for DiffTumor and TextoMorph (its Table 1) are not printed beside these: no copy of that "
-    "table could be checked when this was written. Put them beside by hand, and mind that readers and cases differ."
+    "Published figures, such as the paper's for DiffTumor and TextoMorph (its Table 1), are not printed beside these: "
+    "no copy of that table could be checked when this was written. Give them with --beside."
 )
+BESIDE = "Without intervals: figures given with --beside, of other readers and other cases."
 
 
 def export(scores: Scores, folder: Path) -> list[Path]:
@@ -96,6 +93,9 @@ def error_table(scores: Scores) -> Table:
     for method in dict.fromkeys(rate["method"] for rate in rates):
         cells = {(rate["organ"], rate["size"]): rate for rate in rates if rate["method"] == method}
         rows.append([method, *(_percent(cells[column], "rate", "readings") for column in columns)])
+    beside = {(row["method"], row["organ"], row["size"]): f"{100 * row['rate']:.1f}" for row in scores["beside"]}
+    for method in dict.fromkeys(method for method, _, _ in beside):
+        rows.append([method, *(beside.get((method, *column), "-") for column in columns)])
     return heads, rows
 
 
@@ -230,10 +230,10 @@ def report(scores: Scores) -> str:
         "<p class='note'>The error rate is the share of wrong calls on a method's tumours and their real twins "
         "together; 50% means that the readers could not tell them apart. Tables and plots use first looks; repeated "
         "cases serve the agreement within readers alone. Intervals are 95%.</p>",
-        *_section("Error rates by organ and size (mm)", error_table(scores), _note_wilson(), _plot_errors(scores)),
-        f"<p class='note'>{html.escape(NO_PAPER)}</p>",
+        *_section("Error rates by organ and size (mm)", error_table(scores), _note_wilson(), plots.plot_errors(scores)),
+        f"<p class='note'>{html.escape(BESIDE if scores['beside'] else NO_PAPER)}</p>",
         *_section("Which way the errors go", wrong_table(scores), "Wilson intervals; readings count as independent."),
-        *_section("ROC from the confidence", auc_table(scores), _note_auc(), _plot_roc(scores)),
+        *_section("ROC from the confidence", auc_table(scores), _note_auc(), plots.plot_roc(scores)),
     ]
     if scores["comparisons"]:
         parts += _section("Methods against each other", comparison_table(scores), _note_comparison())
@@ -242,10 +242,10 @@ def report(scores: Scores) -> str:
             "Do the words fit?",
             term_table(scores),
             "Of the tumours whose description has the term.",
-            _plot_terms(scores),
+            plots.plot_terms(scores),
         )
     parts += _section("Agreement", agreement_table(scores), "1: always the same answer; 0: as often as by chance.")
-    parts += _section("Time", time_table(scores), "", _plot_time(scores))
+    parts += _section("Time", time_table(scores), "", plots.plot_time(scores))
     page = "\n".join(parts)
     title = html.escape(study["title"])
     return (
@@ -296,95 +296,3 @@ def text_table(table: Table) -> str:
     """A table for the terminal; Markdown, so that it can go straight into a paper's draft."""
     heads, rows = table
     return "\n".join("| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *rows])
-
-
-# --- The plots, as SVG ---
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure((width, height), layout="constrained")
-
-
-def _svg(figure: Any) -> str:
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    text = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue(), flags=re.DOTALL)
-    return text[text.index("<svg") :]
-
-
-def _bars(axes: Any, place: Sequence[float], rows: Sequence[Mapping[str, Any]], label: str) -> None:
-    """Rates in percent with their intervals; rows without readings are left out."""
-    kept = [(x, row) for x, row in zip(place, rows, strict=True) if row["readings"]]
-    rate = np.array([100 * row["rate"] for _, row in kept])
-    ends = np.array([[100 * row["low"], 100 * row["high"]] for _, row in kept]).reshape(-1, 2).T
-    axes.errorbar([x for x, _ in kept], rate, np.abs(ends - rate), fmt="o", capsize=3, label=label)
-    axes.set_ylim(-3, 103)
-
-
-def _plot_errors(scores: Scores) -> str:
-    rates = [row for row in scores["error_rates"] if row["readings"] and (row["organ"] != ALL or row["size"] == ALL)]
-    places = list(dict.fromkeys((row["organ"], row["size"]) for row in rates))
-    figure = _figure(max(1.1 * len(places) + 2, 5), 3.4)
-    axes = figure.subplots()
-    methods = list(dict.fromkeys(row["method"] for row in rates))
-    for number, method in enumerate(methods):
-        own = [row for row in rates if row["method"] == method]
-        shift = (number - (len(methods) - 1) / 2) * 0.15
-        _bars(axes, [places.index((row["organ"], row["size"])) + shift for row in own], own, method)
-    axes.axhline(50, color="grey", linestyle=":", label="cannot be told apart")
-    axes.set_xticks(
-        range(len(places)), [organ if organ == ALL else f"{organ}\n{SIZE_NAMES[size]}" for organ, size in places]
-    )
-    axes.set_ylabel("error rate, %")
-    axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
-
-
-def _plot_roc(scores: Scores) -> str:
-    first = [row for row in scores["readings"] if not row["repeat"]]
-    methods = list(dict.fromkeys(row["method"] for row in scores["auc"]))
-    figure = _figure(3.6 * len(methods), 3.6)
-    for axes, method in zip(np.ravel(figure.subplots(1, len(methods), squeeze=False)), methods, strict=True):
-        pairs = {row["pair"] for row in first if row["source"] == method}
-        for reader in scores["readers"]:
-            own = [row for row in first if row["reader"] == reader and row["pair"] in pairs]
-            synthetic = [row["rating"] for row in own if row["source"] == method]
-            real = [row["rating"] for row in own if row["source"] == REAL]
-            if synthetic and real:
-                steps = np.arange(11.5, 0, -1)
-                x, y = ([np.mean(np.array(values) > step) for step in steps] for values in (real, synthetic))
-                axes.plot(x, y, marker=".", label=reader)
-        axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-        axes.set(title=method, xlabel="real called synthetic", ylabel="synthetic called synthetic", aspect="equal")
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
-
-
-def _plot_terms(scores: Scores) -> str:
-    terms = list(dict.fromkeys(row["term"] for row in scores["terms"]))
-    sources = list(dict.fromkeys(row["source"] for row in scores["terms"]))
-    figure = _figure(max(1.3 * len(terms) + 2, 5), 3.2)
-    axes = figure.subplots()
-    for number, source in enumerate(sources):
-        own = [row for row in scores["terms"] if row["source"] == source]
-        shift = (number - (len(sources) - 1) / 2) * 0.15
-        _bars(axes, [terms.index(row["term"]) + shift for row in own], own, source)
-    axes.set_xticks(range(len(terms)), [term.replace(" ", "\n", 1) for term in terms], fontsize=8)
-    axes.set_ylabel("said to fit, %")
-    axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
-
-
-def _plot_time(scores: Scores) -> str:
-    figure = _figure(6.5, 2.8)
-    axes = figure.subplots()
-    for reader in scores["readers"]:
-        own = [row for row in scores["readings"] if row["reader"] == reader]
-        axes.plot([row["position"] for row in own], [row["seconds"] for row in own], ".", label=reader)
-    axes.set(xlabel="case, in the order of reading", ylabel="seconds")
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)

@@ -13,6 +13,7 @@ import numpy as np
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.reading import statistics
 from TextoMorphLib.reading.answers import Answer, read_answers
+from TextoMorphLib.reading.beside import read_beside
 from TextoMorphLib.reading.statistics import Interval
 from TextoMorphLib.reading.study import SIZES, Study, size_class
 from TextoMorphLib.reading.table import REAL
@@ -63,12 +64,13 @@ def read_readings(study: Study, key: dict[str, Any]) -> list[Reading]:
     ]
 
 
-def score(folder: Path, key: Path | None = None) -> dict[str, Any]:
+def score(folder: Path, key: Path | None = None, beside: Path | None = None) -> dict[str, Any]:
     """Score what has been read so far.
 
     Args:
         folder: The study's folder.
         key: Its key; beside the folder if None.
+        beside: Published error rates for the report to show beside these, as `beside.read_beside` takes them.
 
     Returns:
         Plain data for JSON: rates as fractions with intervals, and the single readings.
@@ -77,11 +79,13 @@ def score(folder: Path, key: Path | None = None) -> dict[str, Any]:
         InputError: No study, another key, damaged answers, no answers yet, or statsmodels is missing.
     """
     study = Study.read(folder)
-    readings = read_readings(study, study.read_key(key))
+    published = read_beside(beside) if beside else []
+    truth = study.read_key(key)
+    readings = read_readings(study, truth)
     if not readings:
         raise InputError("nobody has read a case yet; nothing to score")
     first = [reading for reading in readings if not reading.repeat]
-    methods = sorted({reading.source for reading in first if reading.synthetic})
+    methods = sorted({entry["source"] for entry in truth["cases"].values() if entry["synthetic"]})
     organs = [organ for organ in ORGANS if any(case.organ == organ for case in study.cases.values())]
     return {
         "study": {"id": study.id, "title": study.title, "key_sha256": study.key_sha256, "cases": len(study.cases)},
@@ -95,6 +99,7 @@ def score(folder: Path, key: Path | None = None) -> dict[str, Any]:
             for organ in (*organs, ALL)
             for size in (*SIZES, ALL)
         ],
+        "beside": published,
         "called_wrongly": [
             {
                 "source": source,

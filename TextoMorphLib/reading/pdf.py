@@ -1,0 +1,61 @@
+"""The report as PDF, printed by a browser that is there; nothing is installed for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    "C:/Program Files/Google/Chrome/Application/chrome.exe",
+    "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
+)
+HOW = "no PDF: it needs Chrome, Chromium or Edge; install one, or open report.html in any browser and print it to PDF"
+SECONDS = 180
+OPTIONS = (
+    "--headless",
+    "--disable-gpu",
+    "--no-first-run",
+    "--no-pdf-header-footer",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # the page needs nothing from elsewhere, and the browser gets nothing
+)
+
+
+def browser() -> str | None:
+    """The first browser found that can print without a window."""
+    return next(filter(None, map(shutil.which, (*NAMES, *PLACES))), None)
+
+
+def write_pdf(page: Path, pdf: Path) -> str:
+    """Print a page.
+
+    Args:
+        page: An HTML file that needs no other.
+        pdf: Where it goes; an older one is deleted, so that nobody takes it for this one.
+
+    Returns:
+        Nothing when all went well, or else one line that says why there is no PDF.
+    """
+    pdf.unlink(missing_ok=True)
+    program = browser()
+    if program is None:
+        return HOW
+    # A profile of its own: a browser that is open would take the page into its window instead.
+    with tempfile.TemporaryDirectory(dir=pdf.resolve().parent, ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / "made.pdf"
+        command = [program, *OPTIONS, f"--user-data-dir={folder}/profile", f"--print-to-pdf={made}"]
+        if getattr(os, "geteuid", lambda: 1)() == 0:
+            command.append("--no-sandbox")  # the sandbox refuses the administrator
+        try:
+            subprocess.run([*command, page.resolve().as_uri()], capture_output=True, timeout=SECONDS, check=False)
+            os.replace(made, pdf)
+        except (OSError, subprocess.TimeoutExpired):
+            return f"no PDF: {program} could not print it; open report.html in a browser and print it to PDF"
+    return ""
