@@ -1,5 +1,6 @@
 # make demo   sets everything up and puts a tumour into a real CT: see demo-output/
 # make test   sets everything up, then checks style, types and behaviour
+# make turing-test   reads a whole Visual Turing Test: 60 cases, 3 simulated readers, from the shell and in the browser
 #
 # Needs Python 3.10 or newer and nothing else; PYTHON=python3.12 chooses one. Everything goes to .venv.
 
@@ -17,10 +18,10 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test turing-test lint format clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -2
+	@sed -n 's/^# //p' Makefile | head -3
 
 setup: $(INSTALLED)
 
@@ -29,6 +30,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest
+
+turing-test: $(INSTALLED)
+	$(BIN)/python -m pytest Testing/unit/whole_study.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
