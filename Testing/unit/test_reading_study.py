@@ -86,6 +86,11 @@ def test_nothing_but_the_lesion_tells_real_from_synthetic(made: tuple[Study, dic
         assert mask.read_bytes() == files[twin][1].read_bytes()
         assert np.array_equal(surroundings(study, case), surroundings(study, twin))
     assert len({path.stat().st_mtime for path in study.folder.rglob("*")}) == 1
+    for kind in (0, 1):  # one header, one size, one use of the disk for all, pairs or not
+        seen = [pair[kind] for pair in files.values()]
+        sizes = {(path.stat().st_size, getattr(path.stat(), "st_blocks", 0)) for path in seen}
+        assert len(sizes) == len({path.read_bytes()[:352] for path in seen}) == 1
+    assert {path.suffix for path in study.folder.rglob("*.*")} == {".nii", ".json"}, "nothing compressed by content"
 
     # A guesser that learns from all of it, each pair left out in turn, is right no more often than chance.
     cases = list(study.cases)
@@ -333,6 +338,23 @@ def test_two_programs_do_not_make_one_study(tmp_path: Path) -> None:
             create(table, tmp_path / "study", None, plan)
 
     create(table, tmp_path / "study", None, plan, meanwhile).check_files()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"ben"', '"anna"'), "'anna' stands in it twice"),
+        (('"ben"', '"Anna"'), "two readers are called 'Anna'"),
+        (('"cases": {', '"cases": {"c00000000": {}, "c00000000": {},'), "'c00000000' stands in it twice"),
+        (('"cases": {', '"cases": {"../key": {},'), "'../key' is no case id"),
+        (("}", ""), "not JSON"),
+    ],
+)
+def test_a_damaged_study_is_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = small_study(tmp_path, readers=("anna", "ben")).folder / "study.json"
+    path.write_text(path.read_text().replace(*change, 1))
+    with pytest.raises(InputError, match=re.escape(message)):
+        Study.read(path.parent)
 
 
 def test_cancelling_before_the_long_work_leaves_nothing(tmp_path: Path) -> None:

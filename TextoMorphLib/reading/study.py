@@ -92,6 +92,8 @@ class Study:
         readers = {}
         for name, entry in _get(path, data, "readers", dict).items():
             check_reader_name(name)
+            if any(name.lower() == other.lower() for other in readers):  # their files would be one on some systems
+                raise InputError(f"{path}: two readers are called '{name}'; give each a name of their own")
             order = tuple(_get(path, _mapping(path, entry), "order", list))
             if unknown := [case for case in order if case not in cases]:
                 raise InputError(f"{path}: reader {name} is to read {unknown[0]}, which is no case of the study")
@@ -206,10 +208,25 @@ def read_json(path: Path, missing: str) -> tuple[bytes, dict[str, Any]]:
     except OSError as error:
         raise InputError(f"{missing}: cannot read {path} ({error.strerror})") from error
     try:
-        data = json.loads(content)
+        data = json.loads(content, object_pairs_hook=_no_name_twice)
+    except _TwiceError as error:
+        raise InputError(f"{path} is damaged: '{error}' stands in it twice") from error
     except ValueError as error:
         raise InputError(f"{path} is damaged: it is not JSON") from error
     return content, _mapping(path, data)
+
+
+class _TwiceError(ValueError):
+    """A name comes twice in one JSON object; Python would take the last one without a word."""
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _TwiceError(name)
+        found[name] = value
+    return found
 
 
 def _case(path: Path, name: str, entry: Any) -> Case:

@@ -1,0 +1,51 @@
+"""Makes the pictures of docs/visual-turing-test.md from the demonstration.
+
+    textomorph vtt demo --output-dir vtt-demo
+    python Testing/turing_test_pictures.py vtt-demo docs/images
+
+Needs Playwright (`pip install playwright`) and Chromium.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from TextoMorphLib.reading.serve import Server
+
+CASE = 2  # of the first reader; a liver lesion
+
+
+def main(demo: Path, images: Path) -> None:
+    """Photograph a case as a reader sees it, and the report's beginning."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as temporary:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        unread = Path(temporary) / "study"
+        shutil.copytree(demo / "study", unread, ignore=shutil.ignore_patterns("*.jsonl", "*.lock"))
+        with Server(unread) as server:
+            threading.Thread(target=server.serve_forever).start()
+            page = browser.new_page(viewport={"width": 1180, "height": 760})
+            page.goto(next(iter(server.links.values())))
+            for number in range(1, CASE + 1):
+                page.wait_for_selector(f"#views[data-shown='{number}']")
+                for key in "s4ad":
+                    page.keyboard.press(key)
+                if number < CASE:
+                    page.keyboard.press("Enter")
+            # JPEG: Chromium writes PNG in all colours, but CT noise makes them large.
+            page.screenshot(path=images / "turing-test-reader.jpg", type="jpeg", quality=88)
+            server.shutdown()
+        page = browser.new_page(viewport={"width": 1180, "height": 940})
+        page.goto((demo / "report" / "report.html").resolve().as_uri())
+        page.screenshot(path=images / "turing-test-report.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]))
