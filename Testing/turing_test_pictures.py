@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 
 from TextoMorphLib.reading.serve import Server
 
-CASE = 2  # of the first reader; a liver lesion
+CASE = 3  # of the first reader: a large liver lesion
 
 
 def main(demo: Path, images: Path) -> None:

@@ -216,6 +216,9 @@ th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: le
 table.narrow :is(th, td) { white-space: pre; padding: .35rem .3rem; font-size: 11.5px; }
 th { background: #f3f5f8; } td { font-variant-numeric: tabular-nums; }
 p.note { color: #57606a; font-size: 13px; max-width: 52rem; } svg { max-width: 100%; height: auto; }
+@page { size: A4 landscape; margin: 12mm; }
+@media print { body { max-width: none; margin: 0; } div.wide { overflow: visible; }
+  h2 { break-after: avoid; } table, svg { break-inside: avoid; } }
 """
 
 

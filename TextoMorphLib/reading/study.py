@@ -89,7 +89,7 @@ class Study:
         if data.get("format") != FORMAT:
             raise InputError(f"{path} is no study of this version: its format must be '{FORMAT}'")
         cases = {name: _case(path, name, entry) for name, entry in _get(path, data, "cases", dict).items()}
-        readers = {}
+        readers: dict[str, tuple[str, ...]] = {}
         for name, entry in _get(path, data, "readers", dict).items():
             check_reader_name(name)
             if any(name.lower() == other.lower() for other in readers):  # their files would be one on some systems
