@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
@@ -268,7 +267,7 @@ from small_studies import FRAME
 from TextoMorphLib.reading.create import Plan, create
 print("started", flush=True)
 plan = Plan(("anna", "ben"), twins=(), apart=2, seed=3, frame=FRAME)
-create(Path(sys.argv[1]), Path(sys.argv[2]), None, plan)
+create(Path(sys.argv[1]), Path(sys.argv[2]), None, plan, lambda done, total: print(done, flush=True))
 """
 
 
@@ -278,16 +277,16 @@ def test_killed_while_it_is_made_a_study_is_made_by_the_same_command(tmp_path: P
     command = [sys.executable, "-c", MAKING, str(table), str(tmp_path / "study")]
     there = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
     rng, unfinished = random.Random(0), 0
-    for seconds in itertools.count(0.1, 0.1):  # a slow computer gets farther in time
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **there})
-        process.stdout.readline()
-        time.sleep(rng.uniform(0, seconds))
+    while not (tmp_path / "study").exists():  # all of it, or none
+        process = subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, env={**os.environ, **there})
+        for _ in range(rng.randint(2, 8)):
+            process.stdout.readline()  # it has started, or come to the next case; or it has ended
+        time.sleep(rng.uniform(0, 0.01))
         process.kill()
         process.communicate()
-        if (tmp_path / "study").exists():  # all of it, or none
-            break
-        assert not list(tmp_path.glob("study*.json")) or (tmp_path / "study-key.unfinished").exists()
-        unfinished += (tmp_path / "study-key.unfinished").exists()
+        if not (tmp_path / "study").exists():
+            assert not list(tmp_path.glob("study*.json")) or (tmp_path / "study-key.unfinished").exists()
+            unfinished += (tmp_path / "study-key.unfinished").exists()
     assert unfinished >= 2, "was killed at its work"
     study = Study.read(tmp_path / "study")
     study.check_files()
