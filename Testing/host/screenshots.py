@@ -108,7 +108,7 @@ def _turing(panel: Any, widget: Any, folder: Path) -> None:
         panel.call("synthetic")
         panel.confidence(4)
         views = ("TextoMorphAxial", "TextoMorphCoronal", "TextoMorphSagittal")
-        pictures.picture(widget, folder / "turing.png", views)
+        pictures.picture(widget, folder / "turing.png", views, width=490)
         panel.endReading()
 
 
