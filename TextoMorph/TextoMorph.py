@@ -33,6 +33,7 @@ from TextoMorph.Actions.generating import Generating  # noqa: E402
 from TextoMorph.Actions.installing import Installing  # noqa: E402
 from TextoMorph.Actions.masking import Masking  # noqa: E402
 from TextoMorph.Actions.previewing import Previewing  # noqa: E402
+from TextoMorph.Actions.reading import Reading  # noqa: E402
 
 
 class TextoMorph(ScriptedLoadableModule):
@@ -95,6 +96,14 @@ class TextoMorphParameterNode:
     batchTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
     batchCount: Annotated[int, WithinRange(1, 10000)] = 10
     batchOutput: str = ""
+    studyTable: str = ""
+    studyReaders: str = ""
+    studyTwins: Annotated[str, Choice(["text", "mask", "text and mask"])] = "text"
+    studyRepeats: Annotated[int, WithinRange(0, 1000)] = 0
+    studyApart: Annotated[int, WithinRange(1, 1000)] = 10
+    studyOutput: str = ""
+    studyFolder: str = ""
+    studyKey: str = ""
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -163,7 +172,15 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
 
 class TextoMorphLogic(
-    ScriptedLoadableModuleLogic, Installing, Masking, Describing, Generating, Comparing, Previewing, Batching
+    ScriptedLoadableModuleLogic,
+    Installing,
+    Masking,
+    Describing,
+    Generating,
+    Comparing,
+    Previewing,
+    Batching,
+    Reading,
 ):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 

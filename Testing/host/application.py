@@ -256,6 +256,10 @@ def _dialogs(host: Host, ctk: Any) -> None:
             return host.file
 
         @staticmethod
+        def getOpenFileName(parent: Any, caption: str, directory: str = "", filter: str = "") -> str:
+            return host.file
+
+        @staticmethod
         def getExistingDirectory(parent: Any, caption: str, directory: str = "") -> str:
             return host.file
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,7 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=340)
     _preview(panels["Preview"], alone["Preview"], folder)
     _batch(panels["Batch"], alone["Batch"], folder)
+    _turing(panels["Turing"], alone["Turing"], folder)
     wanted.text = "mildly hypodense spiculated lesion, well-defined, ill-defined"
     pictures.picture(alone["Describe"], folder / "describe-warnings.png")
     for problem in [*host.messages, *problems.taken()]:
@@ -90,6 +92,24 @@ def _batch(panel: Any, widget: Any, folder: Path) -> None:
     given.batchCts, given.batchMasks, given.batchOutput = "/data/ct", "/data/liver", "/data/tumours"
     given.batchMasksAre, given.batchCount = "organs", 40
     pictures.picture(widget, folder / "batch.png")
+
+
+def _turing(panel: Any, widget: Any, folder: Path) -> None:
+    """A case of a study of stand-ins, in the reader's three planes."""
+    from TextoMorphLib.reading.demo import demo
+
+    with TemporaryDirectory() as work:
+        study, _key = demo(Path(work) / "demo", 4, "starter", "cpu")
+        panel.ui.turingCollapsibleButton.collapsed = False
+        for answers in (study.folder / "answers").glob("*"):
+            answers.unlink()
+        panel.parameters.studyFolder = str(study.folder)
+        panel.ui.startButton.click()
+        panel.call("synthetic")
+        panel.confidence(4)
+        views = ("TextoMorphAxial", "TextoMorphCoronal", "TextoMorphSagittal")
+        pictures.picture(widget, folder / "turing.png", views, width=490)
+        panel.endReading()
 
 
 if __name__ == "__main__":

@@ -7,5 +7,6 @@ from TextoMorph.Panels.generate import GeneratePanel
 from TextoMorph.Panels.preview import PreviewPanel
 from TextoMorph.Panels.scan import ScanPanel
 from TextoMorph.Panels.setup import SetupPanel
+from TextoMorph.Panels.turing import TuringPanel
 
-PANELS = (SetupPanel, ScanPanel, DescribePanel, GeneratePanel, ComparePanel, PreviewPanel, BatchPanel)
+PANELS = (SetupPanel, ScanPanel, DescribePanel, GeneratePanel, ComparePanel, PreviewPanel, BatchPanel, TuringPanel)
