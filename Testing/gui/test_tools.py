@@ -31,6 +31,28 @@ def test_a_lesion_goes_where_the_user_clicks(host: Any, ct: Any, panels: Any, wa
     assert slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") == []
 
 
+@pytest.mark.parametrize("how", ["the module is left", "the scene is closed", "another tool is taken up"])
+def test_a_click_is_waited_for_only_in_the_module(host: Any, ct: Any, panels: Any, how: str) -> None:
+    widget, scan = host.opened, panels["Scan"]
+    interaction = slicer.app.applicationLogic().GetInteractionNode()
+    scan.parameters.ct = ct
+    scan.ui.placeComboBox.currentIndex = 2
+    scan.ui.placeButton.click()
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    if how == "the scene is closed":
+        slicer.mrmlScene.Clear(0)
+    elif how == "the module is left":
+        widget.exit()
+    else:
+        ruler = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode")
+        slicer.modules.markups.logic().SetActiveList(ruler)
+        widget.exit()
+    placing = interaction.GetCurrentInteractionMode() == interaction.Place
+    assert placing == (how == "another tool is taken up")
+    assert slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") == []
+    interaction.SwitchToViewTransformMode()
+
+
 def test_favourites_stay_and_come_first(host: Any, panels: Any) -> None:
     describe = panels["Describe"]
     describe.remember("cystic")
