@@ -101,29 +101,29 @@ def test_too_many_variants_are_refused(host: Any, ct: Any, logic: Any) -> None:
             logic.generate(ct, None, "", "solid", variants=variants)
 
 
-@pytest.mark.parametrize(("failures", "said"), [(1, "smaller parts"), (2, "CPU was used")])
 def test_short_memory_is_got_by_with_and_said(
-    host: Any, ct: Any, logic: Any, failures: int, said: str, monkeypatch: pytest.MonkeyPatch
+    host: Any, ct: Any, panels: Any, logic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
-    from TextoMorphLib.synthesis import Synthesizer
+    from TextoMorphLib.networks.autoencoder import Autoencoder
 
-    mask, real, left = logic.placeLesion(ct, 20.0, position=LIVER), Synthesizer.synthesize, [failures]
+    real, left = Autoencoder.decode, [1]
 
-    def short(self: Any, *arguments: Any, **named: Any) -> Any:
-        if left[0]:
-            left[0] -= 1
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return real(self, *arguments, **named)
+    def short(self: Any, latent: Any) -> Any:
+        if left:
+            left.pop()
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, latent)
 
-    (usual,) = logic.generate(ct, *mask, "cystic", steps=1)
-    assert logic.notice == ""
-    monkeypatch.setattr(Synthesizer, "synthesize", short)
-    (made,) = logic.generate(ct, *mask, "cystic", steps=1)
-    assert said in logic.notice
-    change = slicer.util.arrayFromVolume(made).astype(int) - slicer.util.arrayFromVolume(usual)
-    assert np.abs(change).max() <= 1
+    monkeypatch.setattr(Autoencoder, "decode", short)
+    generate = panels["Generate"]
+    generate.parameters.ct = ct
+    generate.parameters.segmentation, generate.parameters.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    generate.ui.generateButton.click()
+    assert "1 made" in generate.ui.statusLabel.text
+    assert "smaller parts" in generate.ui.statusLabel.text
+    assert host.messages == []
 
 
 def test_the_histogram_tells_the_lesion_from_what_is_around(host: Any, ct: Any, panels: Any, logic: Any) -> None:
