@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from TextoMorphLib.errors import InputError
 
@@ -38,17 +36,3 @@ def has_bf16(device: torch.device) -> bool:
 def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
     """bfloat16 autocast where it is native, float32 elsewhere."""
     return torch.autocast(device.type, torch.bfloat16) if has_bf16(device) else contextlib.nullcontext()
-
-
-def one_by_one(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The same network, working through a batch sample by sample: as good, slower, and with less memory.
-
-    Args:
-        network: Takes tensors [B, ...] and returns one.
-    """
-
-    def run(*batches: Tensor) -> Tensor:
-        samples = range(len(batches[0]))
-        return torch.cat([network(*(batch[n : n + 1] for batch in batches)) for n in samples])
-
-    return run

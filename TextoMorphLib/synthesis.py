@@ -29,6 +29,7 @@ from TextoMorphLib.diffusion.schedule import Schedule
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.lesions.fields import latent_noise
 from TextoMorphLib.masks import check_mask
+from TextoMorphLib.memory import Thrift
 from TextoMorphLib.networks import bundle
 from TextoMorphLib.networks.denoiser import depth_channels, field_channels
 from TextoMorphLib.region import Region, regions, resampled
@@ -43,8 +44,9 @@ class Synthesis:
 
     Attributes:
         volume: The scan with the tumour, on the input's own grid.
-        report: Text, terms, organ, seed, steps, guidance, model, versions, device, seconds per stage, each lesion's
-            measured attributes, what was asked against what was measured, and `"synthetic": true`.
+        report: Text, terms, organ, seed, steps, guidance, model, versions, device, notes (what was done about
+            short memory), seconds per stage, each lesion's measured attributes, what was asked against what was
+            measured, and `"synthetic": true`.
         lesions: What was measured of each lesion; the report has it rounded, for JSON.
     """
 
@@ -78,9 +80,8 @@ class Synthesizer:
 
     def __init__(self, model: bundle.Bundle, text: encoder.TextEncoder, device: torch.device) -> None:
         self.model, self.text, self.device = model, text, device
-        self.autoencoder = model.autoencoder.to(device)
-        self.reader = model.reader.to(device)
-        self.denoiser = model.denoiser.to(device)
+        self.autoencoder, self.reader, self.denoiser = model.autoencoder, model.reader, model.denoiser
+        self.thrift = Thrift(device, self._move)
         self.schedule = Schedule(**model.config["schedule"])
         self._known: tuple[bytes, np.ndarray, list[_Place]] | None = None
 
@@ -98,7 +99,7 @@ class Synthesizer:
         where = resolve(device)
         model = bundle.load(name)
         wanted = model.config["text_encoder"]
-        text = encoder.load(wanted["name"], str(where))
+        text = encoder.load(wanted["name"])  # on the CPU: a text is read in no time, and the memory is for the rest
         if text.sha256 != wanted["sha256"]:
             raise InputError(f"model {model.name} was trained with another version of the text encoder '{text.name}'")
         return cls(model, text, where)
@@ -140,7 +141,22 @@ class Synthesizer:
         usual = self.model.preset(preset)
         steps = int(usual["steps"] if steps is None else steps)
         guidance = float(usual["guidance"] if guidance is None else guidance)
-        clock = _Clock()
+        return self.thrift.run(
+            lambda: self._synthesize(ct, mask, text, organ, seed, steps, guidance, progress, _Clock())
+        )
+
+    def _synthesize(
+        self,
+        ct: Volume,
+        mask: np.ndarray,
+        text: str,
+        organ: str,
+        seed: int,
+        steps: int,
+        guidance: float,
+        progress: Progress | None,
+        clock: _Clock,
+    ) -> Synthesis:
         places = self._places(ct, mask, clock)
         with clock("text"):
             said = self._said(self.text.encode([text]))
@@ -170,11 +186,19 @@ class Synthesizer:
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": _versions(),
             "device": _device_name(self.device),
+            "notes": [self.thrift.note] if self.thrift.note else [],
             "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
             "lesions": [_plain(lesion) for lesion in lesions],
             "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
         }
         return Synthesis(volume, report, lesions)
+
+    def _move(self, device: torch.device) -> None:
+        """Brings the networks to a device."""
+        for network in (self.autoencoder, self.reader, self.denoiser):
+            network.to(device)
+        if device != self.device:
+            self.device, self._known = device, None
 
     def _places(self, ct: Volume, mask: np.ndarray, clock: _Clock) -> list[_Place]:
         """What is to be known of a scan and a mask; computed once for the last of them."""
@@ -201,7 +225,7 @@ class Synthesizer:
     @torch.inference_mode()
     def _condition(self, filled: np.ndarray, depth: np.ndarray) -> Tensor:
         with autocast(self.device):
-            latent = self.autoencoder.encode(self._tensor(filled)).float()
+            latent = self.thrift.encode(self.autoencoder, self._tensor(filled)).float()
         return torch.cat([latent, depth_channels(self._tensor(depth))], 1)
 
     @torch.inference_mode()
@@ -230,7 +254,7 @@ class Synthesizer:
         with autocast(self.device):
 
             def with_and_without(noisy: Tensor, now: Tensor) -> Tensor:
-                return self.denoiser(noisy, now, both, with_and_no_text).float()  # type: ignore[no-any-return]
+                return self.thrift.each(self.denoiser)(noisy, now, both, with_and_no_text).float()
 
             def with_text(noisy: Tensor, now: Tensor) -> Tensor:
                 return self.denoiser(noisy, now, where, said).float()  # type: ignore[no-any-return]
@@ -240,7 +264,8 @@ class Synthesizer:
                 lesion = sample(denoise, noise, self.schedule, steps, on_step) * self.denoiser.latent_scale
             with clock("decode"):
                 # Decoding both and subtracting cancels what the autoencoder does not get right of the scan itself.
-                without, with_lesion = self.autoencoder.decode(torch.cat([latent, latent + lesion])).float()
+                pair = torch.cat([latent, latent + lesion])
+                without, with_lesion = self.thrift.decode(self.autoencoder, pair).float()
         return (with_lesion - without)[0].cpu().numpy()  # type: ignore[no-any-return]
 
     def _tensor(self, image: np.ndarray) -> Tensor:

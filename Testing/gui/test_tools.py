@@ -31,6 +31,28 @@ def test_a_lesion_goes_where_the_user_clicks(host: Any, ct: Any, panels: Any, wa
     assert slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") == []
 
 
+@pytest.mark.parametrize("how", ["the module is left", "the scene is closed", "another tool is taken up"])
+def test_a_click_is_waited_for_only_in_the_module(host: Any, ct: Any, panels: Any, how: str) -> None:
+    widget, scan = host.opened, panels["Scan"]
+    interaction = slicer.app.applicationLogic().GetInteractionNode()
+    scan.parameters.ct = ct
+    scan.ui.placeComboBox.currentIndex = 2
+    scan.ui.placeButton.click()
+    assert interaction.GetCurrentInteractionMode() == interaction.Place
+    if how == "the scene is closed":
+        slicer.mrmlScene.Clear(0)
+    elif how == "the module is left":
+        widget.exit()
+    else:
+        ruler = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode")
+        slicer.modules.markups.logic().SetActiveList(ruler)
+        widget.exit()
+    placing = interaction.GetCurrentInteractionMode() == interaction.Place
+    assert placing == (how == "another tool is taken up")
+    assert slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") == []
+    interaction.SwitchToViewTransformMode()
+
+
 def test_favourites_stay_and_come_first(host: Any, panels: Any) -> None:
     describe = panels["Describe"]
     describe.remember("cystic")
@@ -79,29 +101,29 @@ def test_too_many_variants_are_refused(host: Any, ct: Any, logic: Any) -> None:
             logic.generate(ct, None, "", "solid", variants=variants)
 
 
-@pytest.mark.parametrize(("failures", "said"), [(1, "smaller parts"), (2, "CPU was used")])
 def test_short_memory_is_got_by_with_and_said(
-    host: Any, ct: Any, logic: Any, failures: int, said: str, monkeypatch: pytest.MonkeyPatch
+    host: Any, ct: Any, panels: Any, logic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
-    from TextoMorphLib.synthesis import Synthesizer
+    from TextoMorphLib.networks.autoencoder import Autoencoder
 
-    mask, real, left = logic.placeLesion(ct, 20.0, position=LIVER), Synthesizer.synthesize, [failures]
+    real, left = Autoencoder.decode, [1]
 
-    def short(self: Any, *arguments: Any, **named: Any) -> Any:
-        if left[0]:
-            left[0] -= 1
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return real(self, *arguments, **named)
+    def short(self: Any, latent: Any) -> Any:
+        if left:
+            left.pop()
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, latent)
 
-    (usual,) = logic.generate(ct, *mask, "cystic", steps=1)
-    assert logic.notice == ""
-    monkeypatch.setattr(Synthesizer, "synthesize", short)
-    (made,) = logic.generate(ct, *mask, "cystic", steps=1)
-    assert said in logic.notice
-    change = slicer.util.arrayFromVolume(made).astype(int) - slicer.util.arrayFromVolume(usual)
-    assert np.abs(change).max() <= 1
+    monkeypatch.setattr(Autoencoder, "decode", short)
+    generate = panels["Generate"]
+    generate.parameters.ct = ct
+    generate.parameters.segmentation, generate.parameters.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    generate.ui.generateButton.click()
+    assert "1 made" in generate.ui.statusLabel.text
+    assert "smaller parts" in generate.ui.statusLabel.text
+    assert host.messages == []
 
 
 def test_the_histogram_tells_the_lesion_from_what_is_around(host: Any, ct: Any, panels: Any, logic: Any) -> None:

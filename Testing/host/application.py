@@ -49,6 +49,7 @@ class Host:
         packages: What is installed and missing.
         editor: The Segment Editor.
         samples: Sample data that modules registered.
+        opened: The module panel opened last.
     """
 
     packages: scripted.Packages
@@ -59,6 +60,7 @@ class Host:
     file: str = ""
     selected: list[str] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
+    opened: Any = None
 
     def reset(self) -> None:
         """A new scene, and nothing shown or chosen yet."""
@@ -94,6 +96,7 @@ class Host:
         widget.setup()
         parent._entered = True
         widget.enter()
+        self.opened = widget
         return widget
 
     def close(self, widget: Any) -> None:

@@ -20,7 +20,6 @@ class Generating:
 
     _loaded: tuple[tuple[str, str], Any] | None = None  # (model, device) and its Synthesizer
     _running = _stopping = False
-    notice = ""  # what the user should know of the last run, such as a change of device
 
     def generate(
         self,
@@ -52,7 +51,7 @@ class Generating:
             steps: Sampling steps; the model's own number if None.
             guidance: How strongly the text steers; the model's own value if None.
             device: auto, cpu, cuda, cuda:N or mps. Where a graphics card's memory does not suffice, the work is done
-                in smaller parts, and if that does not help on the CPU; `notice` says so.
+                in smaller parts, and if that does not help on the CPU; the report's `notes` say so.
             model: A model's name or folder.
             progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
             preset: The model's steps and guidance for "preview" (fastest) or "final".
@@ -75,7 +74,6 @@ class Generating:
 
         keptMask, results = None, []
         with self._alone(), contextlib.suppress(Cancelled):
-            self.notice = ""
             if not 1 <= variants <= MOST_VARIANTS:
                 raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
             ct, mask = checked(ctNode, segmentationNode, segmentId)
@@ -190,33 +188,7 @@ class Generating:
         self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress
     ) -> Any:
         """One tumour; runs in a thread, so the scene is not touched."""
-        import torch
-
-        from TextoMorphLib.device import one_by_one
-
-        def attempt(where: str, frugally: bool = False) -> Any:
-            synthesizer = self._synthesizer(model, where)
-            if frugally:
-                synthesizer.denoiser.forward = one_by_one(synthesizer.denoiser.forward)
-                synthesizer.autoencoder.decode = one_by_one(synthesizer.autoencoder.decode)
-            try:
-                return synthesizer.synthesize(ct, mask, text, progress=progress, **request)
-            except torch.cuda.OutOfMemoryError:
-                if where == "cpu":
-                    raise
-                return None  # once the error is gone, so are the tensors that it kept
-
-        made = attempt(device)
-        if made is None:
-            _freeMemory()
-            self.notice = _("The graphics card's memory was short, so the work was done in smaller parts.")
-            made = attempt(device, frugally=True)
-        if made is None:
-            self._loaded = None
-            _freeMemory()
-            self.notice = _("The graphics card's memory did not suffice, so the CPU was used.")
-            made = attempt("cpu")
-        return made
+        return self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -264,14 +236,6 @@ def checked(ctNode: Any, segmentationNode: Any, segmentId: str) -> tuple[Any, An
     mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
     check_mask(mask, ct)
     return ct, mask
-
-
-def _freeMemory() -> None:
-    """Gives the graphics card's memory back that torch keeps for later."""
-    import torch
-
-    with contextlib.suppress(RuntimeError):
-        torch.cuda.empty_cache()
 
 
 def _keepMask(segmentationNode: Any, segmentId: str, ctNode: Any, text: str) -> Any:

@@ -90,12 +90,16 @@ class Masking:
     def takePoint(self, points: Any) -> tuple[float, float, float] | None:
         """Where the user clicked, RAS mm in the world; None if nowhere. The point list is removed.
 
+        A click still waited for is waited for no longer: the next one moves the views again.
+
         Example:
             >>> logic.takePoint(points)
             (70.0, 10.0, 20.0)
         """
         if not nodes.inScene(points):
             return None
+        if slicer.modules.markups.logic().GetActiveListID() == points.GetID():  # else something else is being placed
+            slicer.app.applicationLogic().GetInteractionNode().SwitchToViewTransformMode()
         at = [0.0, 0.0, 0.0]
         placed = points.GetNumberOfDefinedControlPoints() > 0
         if placed:

@@ -91,4 +91,5 @@ class GeneratePanel(RunPanel):
             return _("Cancelled; {count} finished.").format(count=len(results))
         seconds = sum(sum(self.logic.report(node)["seconds"].values()) for node in results)
         said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
-        return f"{said} {self.logic.notice}".rstrip()
+        notes = [note for node in results for note in self.logic.report(node)["notes"]]
+        return " ".join([said, *dict.fromkeys(notes)])

@@ -116,6 +116,8 @@ def run(
         for line in asked.lines(rows):
             typer.echo((f"lesion {index}: " if several else "") + line)
     typer.echo(f"done in {sum(synthesis.report['seconds'].values()):.1f} s on {synthesis.report['device']}")
+    for note in synthesis.report["notes"]:
+        common.warn(note)
     for path in (job.output, output.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")
     return synthesis

@@ -49,6 +49,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.latent_channels = latent_channels
         self.window_hu, self.clip_hu = tuple(window_hu), tuple(clip_hu)
+        self.reach = 3 * residual_units + 3  # latent voxels that an output sees on each side, rounded up
         half, quarter = channels
         self.encoder = nn.Sequential(
             *(nn.Conv3d(1, half, 4, 2, 1), nn.LeakyReLU(), *(Residual(half) for _ in range(residual_units))),
