@@ -1,7 +1,7 @@
 """Taking what is inside a mask out of a scan, and putting a lesion in.
 
-The scan's own voxels are kept wherever they can be: a short feather hides the cut vessels, and the lesion's
-margin, sharp or blurred, lives in what is added.
+The scan's own voxels are kept wherever they can be: outside the mask only the lesion's margin, sharp or blurred, is
+added to them, and vessels end within its first millimetre.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ from TextoMorphLib.region import Region, distances, grow, placed, resample, shif
 from TextoMorphLib.tissue import NEIGHBOURHOOD_MM, SOFT_TISSUE_HU, parenchyma_hu
 from TextoMorphLib.volume import Volume
 
-FEATHER_MM = (
-    0.5,
-    1.5,
-)  # outside the mask: where the filled-in parenchyma begins to give way, and where it has
+FEATHER_MM = 0.5  # either side of the mask's border, over which the filled-in parenchyma gives way to the scan
 FILL_SIGMA_MM = 5.0
-SEAM_MM = 1.5  # outside the mask, over which the scan's own voxels take over
+SEAM_MM = 1.0  # inside the mask, over which the scan's own voxels take over: outside it they stay as they are
 WINDOW_MM = (
     2.5,
     3.9,
@@ -39,7 +36,7 @@ def background(region: Region) -> np.ndarray:
         region: The neighbourhood of a lesion.
 
     Returns:
-        HU, float32, of the region's shape; equal to `region.ct` from 1.5 mm outside the mask.
+        HU, float32, of the region's shape; equal to `region.ct` from 0.5 mm outside the mask.
     """
     parenchyma = parenchyma_hu(region.ct, region.depth)
     smooth = ndimage.gaussian_filter(region.ct, 1.5)
@@ -52,11 +49,10 @@ def background(region: Region) -> np.ndarray:
     total = ndimage.gaussian_filter(tissue * (values - np.float32(parenchyma)), sigma)
     fill = parenchyma + total / (ndimage.gaussian_filter(tissue, sigma) + LEAST_TISSUE)
 
-    begins, ends = FEATHER_MM
-    box = tight_box(region.depth > -ends)
+    box = tight_box(region.depth > -FEATHER_MM)
     shape = tuple(part.stop - part.start for part in box)
     fine = resample(fill, np.diag([0.5, 0.5, 0.5, 1.0]) @ shifted(box), shape)
-    weight = smoothstep((region.depth[box] + ends) / (ends - begins))
+    weight = smoothstep(0.5 + region.depth[box] / (2 * FEATHER_MM))
     filled = region.ct.copy()
     filled[box] += weight * (fine - filled[box])
     return filled
@@ -74,8 +70,8 @@ def paste(
 ) -> Volume:
     """Put a lesion into a scan, on the scan's own grid.
 
-    With w falling from 1 in the mask to 0 at 1.5 mm outside it, and v from 1 to 0 between 2.5 and 3.9 mm
-    outside: (1 - w) scan + w background + sqrt(1 - (1 - w)^2) noise + v delta. The root keeps the noise as
+    With w rising from 0 at the mask's border to 1 at 1 mm inside it, and v falling from 1 to 0 between 2.5 and
+    3.9 mm outside: (1 - w) scan + w background + sqrt(1 - (1 - w)^2) noise + v delta. The root keeps the noise as
     strong on the seam as on both sides of it.
 
     Args:
@@ -90,9 +86,10 @@ def paste(
         A new volume. Voxels 3.9 mm or more outside the mask are the input's, bit by bit.
     """
     ct = volume.hu(region.box)
-    centre, face = distances(~region.mask, volume.spacing)
+    centre, _ = distances(~region.mask, volume.spacing)
+    _, inside = distances(region.mask, volume.spacing)
     kept, gone = WINDOW_MM
-    scan = smoothstep(face / SEAM_MM)
+    scan = 1 - smoothstep(inside / SEAM_MM)
     filled = _to_scan(background, region, volume)
     new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * noise.draw(covariance, region.mask.shape, seed)
     new += smoothstep((gone - centre) / (gone - kept)) * _to_scan(delta, region, volume)

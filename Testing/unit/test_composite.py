@@ -110,12 +110,12 @@ def test_the_background_has_no_vessels_and_no_noise_and_follows_the_organ() -> N
     mask = sphere(scan, 14)
     (region,) = regions(scan, mask)
     filled = background(region)
-    inside = region.depth > 0
+    inside = region.depth > 0.5
     along = np.arange(region.ct.shape[0]) + region.affine[0, 3]
     true = np.interp(-along / 0.9, np.arange(shape[0]), slope.ravel())[:, None, None]
     assert np.abs(filled - true)[inside].max() < 6
     assert np.abs(filled - true)[inside].mean() < 2
-    np.testing.assert_array_equal(filled[region.depth < -1.5], region.ct[region.depth < -1.5])
+    np.testing.assert_array_equal(filled[region.depth < -0.5], region.ct[region.depth < -0.5])
 
 
 def test_the_background_is_parenchyma_where_the_mask_leaves_the_organ() -> None:
@@ -124,7 +124,7 @@ def test_the_background_is_parenchyma_where_the_mask_leaves_the_organ() -> None:
     scan = Volume.from_array(hu, LPS)
     mask = sphere(scan, 12)
     (region,) = regions(scan, mask)
-    np.testing.assert_allclose(background(region)[region.depth > 0], 100, atol=5)
+    np.testing.assert_allclose(background(region)[region.depth > 0.5], 100, atol=5)
 
 
 @pytest.mark.parametrize("at", [(0.0, 0.5, 0.5), (0.5, 1.0, 0.0)])

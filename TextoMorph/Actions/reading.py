@@ -166,6 +166,22 @@ class Reading:
         plan = Plan(readers=tuple(readers), twins=twins, repeats=repeats, apart=apart, model=model, device=device)
         return background.run(lambda onStep: create(Path(table), Path(folder), None, plan, onStep), progress)
 
+    def canRead(self) -> bool:
+        """Whether the packages for studies are there; if not, Slicer asks whether to install them.
+
+        Example:
+            >>> logic.canRead()
+            True
+        """
+        from TextoMorphLib.paths import resources
+
+        wanted = slicer.packaging.load_requirements(resources() / "requirements-reading.txt")
+        try:
+            slicer.packaging.pip_ensure(wanted, requester="TextoMorph")
+        except RuntimeError:  # declined
+            return False
+        return True
+
     def readersOf(self, folder: str | Path) -> list[str]:
         """The readers of a study; none if the folder holds no study.
 

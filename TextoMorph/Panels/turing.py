@@ -101,7 +101,7 @@ class TuringPanel(RunPanel):
 
     def onCreate(self) -> None:
         """Makes a study, or cancels the one that is being made."""
-        if self.cancels():
+        if self.cancels() or not self.logic.canRead():
             return
         from TextoMorphLib.errors import Cancelled
 
@@ -131,6 +131,8 @@ class TuringPanel(RunPanel):
 
     def onStart(self) -> None:
         """Opens the study for the reader."""
+        if not self.logic.canRead():
+            return
         with plainErrors(_("The study cannot be read.")):
             self._room = self.logic.startReading(self.parameters.studyFolder, self.ui.readerComboBox.currentText)
         self._next()
@@ -234,6 +236,8 @@ class TuringPanel(RunPanel):
 
     def onScore(self) -> None:
         """Shows the results so far."""
+        if not self.logic.canRead():
+            return
         with plainErrors(_("The study could not be scored.")):
             self._scores = self.logic.scoreStudy(self.parameters.studyFolder, self.parameters.studyKey)
             tables = self.logic.scoreTables(self._scores)

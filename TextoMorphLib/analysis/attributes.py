@@ -17,6 +17,7 @@ RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
 LEAST_CONTRAST_HU = 10.0  # below this a border has no width that could be measured
 WALL_MM = (2.0, 3.0)  # thicknesses that the fit of a wall tries
 WALL_EDGE_MM = 0.8  # sigma of a wall's inner edge
+SEAM_MM = 1.5  # inside the mask, how far what was there before may reach
 WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to the residuals
 TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
 SMALL_MM = 7.0  # deepest point of lesions that have few layers
@@ -78,9 +79,11 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
     within = _or_all(inside & soft & (depth > min(3.0, 0.3 * deepest)), inside)
     mean = float(synthetic[interior].mean())
 
-    # Inside, what the lesion replaced (vessels, fat) says nothing of it; outside, what was there before does.
+    # Inside, what the lesion replaced (vessels, fat) says nothing of it; outside, what was there before does. Where one
+    # goes over into the other, only what was plain parenchyma is looked at.
     change = synthetic - np.where(inside, np.float32(parenchyma), healthy)
-    margin, rim = _border(change, depth, soft & (tissue | inside), deepest)
+    replaced = depth > min(SEAM_MM, 0.5 * deepest)
+    margin, rim = _border(change, depth, soft & (tissue | replaced), deepest)
     volume = float(inside.sum())
     return Attributes(
         parenchyma_hu=parenchyma,

@@ -21,6 +21,7 @@ from TextoMorphLib.region import Region
 from TextoMorphLib.tissue import parenchyma_hu
 
 CONTEXT_MM = 12.0
+LEAST_MM = 4.5  # what an 8 mm mask on thick slices may look like
 
 # How often a kind takes each of its values; the rare ones are shown more often than a clinic would.
 FREQUENCY: dict[str, dict[str, float]] = {
@@ -71,7 +72,7 @@ def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8) 
         latent_channels: Of the noise.
     """
     largest = len(crop) - 2 * CONTEXT_MM
-    diameter = float(np.exp(rng.uniform(np.log(max(5.0, largest / 4)), np.log(largest))))
+    diameter = float(np.exp(rng.uniform(np.log(max(LEAST_MM, largest / 5)), np.log(largest))))
     depth = lesion_depth(crop.shape, diameter, float(rng.uniform(0, 1)), rng)
     whole = tuple(slice(0, n) for n in crop.shape)
     region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]
