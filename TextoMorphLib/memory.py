@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TypeVar
 
@@ -83,11 +83,13 @@ def in_parts(network: Callable[[Tensor], Tensor], whole: Tensor, reach: int, str
         ends = [min(start + PART, size) for start, size in zip(starts, sizes, strict=True)]
         low = [max(start - reach, 0) for start in starts]
         high = [min(end + reach, size) for end, size in zip(ends, sizes, strict=True)]
-        part = network(whole[(slice(number, number + 1), slice(None), *_box(low, high, stride))])
-        inner = _box(*([a - b for a, b in zip(each, low, strict=True)] for each in (starts, ends)), growth)
+        x, y, z = _box(low, high, stride)
+        part = network(whole[number : number + 1, :, x, y, z])
         if made is None:
             made = part.new_empty((len(whole), part.shape[1], *(size * growth for size in sizes)))
-        made[(number, slice(None), *_box(starts, ends, growth))] = part[(0, slice(None), *inner)]
+        a, b, c = _box(starts, ends, growth)
+        x, y, z = _box(starts, ends, growth, low)
+        made[number, :, a, b, c] = part[0, :, x, y, z]
     assert made is not None
     return made
 
@@ -106,8 +108,9 @@ def one_by_one(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-def _box(low: list[int], high: list[int], scale: int) -> tuple[slice, ...]:
-    return tuple(slice(a * scale, b * scale) for a, b in zip(low, high, strict=True))
+def _box(starts: list[int], ends: list[int], scale: int, origin: Sequence[int] = (0, 0, 0)) -> list[slice]:
+    """The box from starts to ends, counted from an origin, on a grid that is finer by the scale."""
+    return [slice((a - o) * scale, (b - o) * scale) for a, b, o in zip(starts, ends, origin, strict=True)]
 
 
 def _is_short(error: BaseException) -> bool:
