@@ -22,7 +22,7 @@ import TextoMorphLib
 from TextoMorphLib import vocabulary
 from TextoMorphLib.analysis.asked import compare
 from TextoMorphLib.analysis.attributes import Attributes, measure
-from TextoMorphLib.composite import background, noise_around, paste
+from TextoMorphLib.composite import background, deblurred, noise_around, paste
 from TextoMorphLib.device import autocast, resolve
 from TextoMorphLib.diffusion.sampler import Progress, guided, sample
 from TextoMorphLib.diffusion.schedule import Schedule
@@ -266,7 +266,8 @@ class Synthesizer:
                 # Decoding both and subtracting cancels what the autoencoder does not get right of the scan itself.
                 pair = torch.cat([latent, latent + lesion])
                 without, with_lesion = self.thrift.decode(self.autoencoder, pair).float()
-        return (with_lesion - without)[0].cpu().numpy()  # type: ignore[no-any-return]
+                drawn = (with_lesion - without)[0].cpu().numpy()
+        return deblurred(drawn, place.region.depth)
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from TextoMorphLib.composite import background, noise_around, paste
+from TextoMorphLib.composite import background, deblurred, noise_around, paste
 from TextoMorphLib.region import Region, regions
 from TextoMorphLib.volume import Volume
 
@@ -156,3 +156,16 @@ def test_two_lesions_one_after_the_other() -> None:
         result = put(result, region, ramp(region, hu))
     assert result.hu()[first].mean() == pytest.approx(40, abs=15)
     assert result.hu()[second].mean() == pytest.approx(170, abs=15)
+
+
+def test_blurred_edges_come_back_without_a_halo_and_soft_ones_stay() -> None:
+    at = np.indices((64, 64, 64)) - 31.5
+    depth = (16 - np.sqrt(np.square(at).sum(0))).astype(np.float32)
+    meant = -60 * (depth > 0).astype(np.float32)
+    decoded = ndimage.gaussian_filter(meant, 1.0)
+    sharp = deblurred(decoded, depth)
+    assert np.abs(sharp - meant).mean() < 0.5 * np.abs(decoded - meant).mean()
+    assert decoded.min() <= sharp.min()
+    assert sharp.max() <= decoded.max()
+    soft = ndimage.gaussian_filter(meant, 3.0)
+    assert np.abs(deblurred(soft, depth) - soft).max() < 0.15 * 60
