@@ -60,8 +60,8 @@ def background(region: Region) -> np.ndarray:
     return filled
 
 
-def deblurred(delta: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """A decoded lesion with its edges as sharp as they were meant.
+def deblurred(delta: np.ndarray, depth: np.ndarray, share: float = 1.0) -> np.ndarray:
+    """A decoded lesion with edges as sharp as a well-defined one's.
 
     A decoder of 4 mm voxels blurs; a lesion has no noise yet that sharpening could raise. No voxel leaves the range of
     its neighbours, so that no halo appears; what is smooth over several mm stays as it is.
@@ -69,6 +69,7 @@ def deblurred(delta: np.ndarray, depth: np.ndarray) -> np.ndarray:
     Args:
         delta: Lesion minus background on a 1 mm grid, HU, without noise.
         depth: Signed distance to the mask's border, mm.
+        share: How much of it is done, 0 to 1: how surely the lesion is well-defined.
 
     Returns:
         HU, float32, of delta's shape.
@@ -80,7 +81,7 @@ def deblurred(delta: np.ndarray, depth: np.ndarray) -> np.ndarray:
         detail = sharp - ndimage.gaussian_filter(sharp, BLUR_MM)
         sharp = np.clip(sharp + RESTORED * detail, least, most)
     out = delta.copy()
-    out[box] = sharp
+    out[box] += np.float32(share) * (sharp - out[box])
     return out
 
 

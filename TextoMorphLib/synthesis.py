@@ -267,7 +267,8 @@ class Synthesizer:
                 pair = torch.cat([latent, latent + lesion])
                 without, with_lesion = self.thrift.decode(self.autoencoder, pair).float()
                 drawn = (with_lesion - without)[0].cpu().numpy()
-        return deblurred(drawn, place.region.depth)
+        well_defined = self.reader.understood(said[0].cpu()).get("margin", {}).get("well", 0.0)
+        return deblurred(drawn, place.region.depth, well_defined)
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)
