@@ -160,6 +160,8 @@ class Synthesizer:
         places = self._places(ct, mask, clock)
         with clock("text"):
             said = self._said(self.text.encode([text]))
+        understood = self.reader.understood(said[0].cpu())
+        well_defined = understood.get("margin", {}).get("well", 0.0)
         volume = ct
         for number, place in enumerate(places):
 
@@ -170,6 +172,8 @@ class Synthesizer:
             own_seed = seed if number == 0 else seed + 1_000_003 * number
             delta = self._lesion(place, said, own_seed, steps, guidance, on_step, clock)
             with clock("composite"):
+                if well_defined:
+                    delta = deblurred(delta, place.region.depth, well_defined)
                 volume = paste(volume, place.region, place.filled, delta, own_seed, place.covariance)
         with clock("measure"):
             lesions = tuple(measure(p.region.ct, resampled(volume, p.region), p.region.depth) for p in places)
@@ -178,7 +182,7 @@ class Synthesizer:
             "synthetic": True,
             "text": text,
             "terms": [mention.name for mention in mentions],
-            "understood": self.reader.understood(said[0].cpu()),
+            "understood": understood,
             "organ": organ,
             "seed": seed,
             "steps": steps,
@@ -266,9 +270,7 @@ class Synthesizer:
                 # Decoding both and subtracting cancels what the autoencoder does not get right of the scan itself.
                 pair = torch.cat([latent, latent + lesion])
                 without, with_lesion = self.thrift.decode(self.autoencoder, pair).float()
-                drawn = (with_lesion - without)[0].cpu().numpy()
-        well_defined = self.reader.understood(said[0].cpu()).get("margin", {}).get("well", 0.0)
-        return deblurred(drawn, place.region.depth, well_defined)
+        return (with_lesion - without)[0].cpu().numpy()  # type: ignore[no-any-return]
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)

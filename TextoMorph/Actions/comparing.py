@@ -6,19 +6,15 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Actions import nodes
+from TextoMorph.Actions import nodes, views
 from TextoMorph.Actions.histogram import Histogram
+from TextoMorph.Actions.installing import ensured
 
 LAYOUT_ID = 7401  # any number that Slicer and other extensions do not use
 VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
 COLOURS = "TextoMorph difference"
 LEAST_RANGE_HU = 60.0
 FIELD_MM = 180.0  # that the views show at first
-
-_VIEW = """<item><view class="vtkMRMLSliceNode" singletontag="{tag}">
-<property name="orientation" action="default">Axial</property>
-<property name="viewlabel" action="default">{letter}</property>
-<property name="viewcolor" action="default">{colour}</property></view></item>"""
 
 
 class Comparing(Histogram):
@@ -37,23 +33,14 @@ class Comparing(Histogram):
             >>> logic.showBeforeAfter(node)
         """
         ctNode = self._ctOf(result)
-        manager = slicer.app.layoutManager()
-        layoutNode = manager.layoutLogic().GetLayoutNode()
-        if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-            layoutNode.AddLayoutDescription(LAYOUT_ID, _layout())
-        manager.setLayout(LAYOUT_ID)
-        before, after, difference = (manager.sliceWidget(tag).sliceLogic() for tag in VIEWS)
-        layers = ((before, ctNode, None), (after, ctNode, result), (difference, self.difference(result), None))
-        for logic, background, foreground in layers:
-            composite = logic.GetSliceCompositeNode()
-            composite.SetLinkedControl(False)  # linked views would take each other's volumes while they are set
-            composite.SetBackgroundVolumeID(background.GetID())
-            composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
-            composite.SetForegroundOpacity(1.0)
-            logic.GetSliceNode().SetOrientation("Axial")
+        views.useLayout(LAYOUT_ID, _layout())
+        layers = ((ctNode, None), (ctNode, result), (self.difference(result), None))
+        logics = [views.show(tag, "Axial", *layer) for tag, layer in zip(VIEWS, layers, strict=True)]
+        for logic in logics:
+            logic.GetSliceCompositeNode().SetForegroundOpacity(1.0)
             logic.FitFOVToBackground(FIELD_MM)
         centre = self._centre(result)
-        for logic, *_nodes in layers:
+        for logic in logics:
             if centre:
                 logic.GetSliceNode().JumpSliceByCentering(*centre)
             logic.GetSliceCompositeNode().SetLinkedControl(True)
@@ -159,14 +146,7 @@ class Comparing(Histogram):
         Example:
             >>> logic.exportDicom(node, folder, segmentation=logic.canWriteDicomSegmentation())
         """
-        from TextoMorphLib.paths import resources
-
-        wanted = slicer.packaging.load_requirements(resources() / "requirements-dicom.txt")
-        try:
-            slicer.packaging.pip_ensure(wanted, requester="TextoMorph")
-        except RuntimeError:  # declined
-            return False
-        return True
+        return ensured("dicom")
 
     def discard(self, result: Any) -> None:
         """Removes a result, its difference map and its histogram; the CT and the mask stay.
@@ -210,8 +190,8 @@ class Comparing(Histogram):
 
 def _layout() -> str:
     colours = ("#4b9cd3", "#e0a030", "#b0b0b0")
-    views = zip(VIEWS.items(), colours, strict=True)
-    items = [_VIEW.format(tag=tag, letter=name[0], colour=colour) for (tag, name), colour in views]
+    each = zip(VIEWS.items(), colours, strict=True)
+    items = [views.view(tag, "Axial", name[0], colour) for (tag, name), colour in each]
     return f'<layout type="horizontal" split="true">{"".join(items)}</layout>'
 
 

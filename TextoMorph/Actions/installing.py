@@ -24,6 +24,22 @@ class Model:
     card: str
 
 
+def ensured(extra: str) -> bool:
+    """Whether the packages of an extra are there; if not, Slicer asks whether to install them.
+
+    Args:
+        extra: dicom or reading: what not everybody needs.
+    """
+    from TextoMorphLib.paths import resources
+
+    wanted = slicer.packaging.load_requirements(resources() / f"requirements-{extra}.txt")
+    try:
+        slicer.packaging.pip_ensure(wanted, requester="TextoMorph")
+    except RuntimeError:  # declined
+        return False
+    return True
+
+
 class Installing:
     """Packages, models and devices."""
 

@@ -156,8 +156,7 @@ class Masking:
                 "the lesion would lie outside the CT or the organ; hold Shift over a slice view to move the crosshair"
             )
         segmentation, segmentId = self.newMask(ctNode)
-        painted = np.ascontiguousarray(mask.transpose()).astype(np.uint8)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentation, segmentId, ctNode)
+        nodes.paint(mask, segmentation, segmentId, ctNode)
         return segmentation, segmentId
 
     def describeMask(self, segmentationNode: Any, segmentId: str, ctNode: Any) -> str:

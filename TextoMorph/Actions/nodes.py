@@ -73,6 +73,24 @@ def addSegmentation(name: str, ctNode: Any) -> Any:
     return node
 
 
+def addVolume(voxels: Any, affine: Any, name: str, level: float = 40.0, width: float = 400.0) -> Any:
+    """A new volume from HU [i, j, k] and its RAS affine, with a window of its own."""
+    import numpy as np
+
+    node = slicer.util.addVolumeFromArray(np.ascontiguousarray(voxels.transpose()), ijkToRAS=affine, name=name)
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    node.GetDisplayNode().SetWindowLevel(width, level)
+    return node
+
+
+def paint(mask: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
+    """Makes a segment what a mask [i, j, k] on the CT's grid is."""
+    import numpy as np
+
+    painted = np.ascontiguousarray(mask.transpose()).astype(np.uint8)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentationNode, segmentId, ctNode)
+
+
 def placeUnder(node: Any, parent: Any) -> None:
     """Hangs a node under another in the subject hierarchy."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

@@ -6,21 +6,17 @@ from typing import Any
 
 import slicer
 
-from TextoMorph.Actions import background, nodes
+from TextoMorph.Actions import background, nodes, views
 from TextoMorph.Actions.background import Progress
+from TextoMorph.Actions.installing import ensured
 
 LAYOUT_ID = 7402  # any number that Slicer and other extensions do not use
 PLANES = {"TextoMorphAxial": "Axial", "TextoMorphCoronal": "Coronal", "TextoMorphSagittal": "Sagittal"}
 OUTLINE = (1.0, 0.85, 0.2)
 
-_VIEW = """<item splitSize="{size}"><view class="vtkMRMLSliceNode" singletontag="{tag}">
-<property name="orientation" action="default">{plane}</property>
-<property name="viewlabel" action="default">{plane}</property>
-<property name="viewcolor" action="default">#808080</property></view></item>"""
-
 
 class ReadingRoom:
-    """A reader at work: the case in three planes and nothing else. `end()` brings back what was there before.
+    """A reader at work: the views show the case in three planes and nothing else. `end()` brings back what was there.
 
     The scene never knows more than the reader: nodes have neutral names, come from no file and are not saved.
 
@@ -34,16 +30,13 @@ class ReadingRoom:
 
         self.session = Session(Path(folder), reader)
         self.view: Any = None
-        self._nodes: list[Any] = []
-        manager = slicer.app.layoutManager()
-        layoutNode = manager.layoutLogic().GetLayoutNode()
-        self._before = layoutNode.GetViewArrangement()
+        self._case: Any = None
+        self._outline: Any = None
+        self._before = slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
         self._hidden = [node for node in slicer.util.getNodesByClass("vtkMRMLDisplayNode") if _isOnScreen(node)]
         for node in self._hidden:
             node.SetVisibility(False)
-        if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-            layoutNode.AddLayoutDescription(LAYOUT_ID, _layout())
-        manager.setLayout(LAYOUT_ID)
+        views.useLayout(LAYOUT_ID, _layout())
 
     def show(self) -> Any:
         """Shows the case to read now; its clock starts. Returns the library's `View`, None when all are read.
@@ -74,9 +67,8 @@ class ReadingRoom:
 
     def outline(self, visible: bool) -> None:
         """Shows or hides the lesion's outline."""
-        for node in self._nodes:
-            if node.IsA("vtkMRMLSegmentationNode") and nodes.inScene(node):
-                node.GetDisplayNode().SetVisibility(visible)
+        if nodes.inScene(self._outline):
+            self._outline.GetDisplayNode().SetVisibility(visible)
 
     def end(self) -> None:
         """Ends the reading; the next one goes on at the case that is not answered yet."""
@@ -89,36 +81,24 @@ class ReadingRoom:
         slicer.app.layoutManager().setLayout(self._before)
 
     def _clear(self) -> None:
-        for node in self._nodes:
+        for node in (self._outline, self._case):
             if nodes.inScene(node):
                 slicer.mrmlScene.RemoveNode(node)
-        self._nodes = []
+        self._outline = self._case = None
 
     def _fill(self, ct: Any, mask: Any, window: tuple[float, float]) -> None:
         import numpy as np
 
-        voxels = np.ascontiguousarray(ct.hu().transpose())
-        node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=ct.affine, name="Case")
-        node.GetDisplayNode().SetAutoWindowLevel(False)
-        level, width = window
-        node.GetDisplayNode().SetWindowLevel(width, level)
-        outline = nodes.addSegmentation("Outline", node)
-        segment = outline.GetSegmentation().AddEmptySegment("", "Lesion")
-        painted = np.ascontiguousarray(mask.transpose()).astype(np.uint8)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, outline, segment, node)
-        outline.GetSegmentation().GetSegment(segment).SetColor(*OUTLINE)
-        outline.GetDisplayNode().SetVisibility2DFill(False)
-        self._nodes = [outline, node]
-        for each in self._nodes:
-            each.SetSaveWithScene(False)
+        self._case = nodes.addVolume(ct.hu(), ct.affine, "Case", *window)
+        self._outline = nodes.addSegmentation("Outline", self._case)
+        segment = self._outline.GetSegmentation().AddEmptySegment("", "Lesion", OUTLINE)
+        nodes.paint(mask, self._outline, segment, self._case)
+        self._outline.GetDisplayNode().SetVisibility2DFill(False)
+        for node in (self._case, self._outline):
+            node.SetSaveWithScene(False)
         middle = ct.affine @ [*np.argwhere(mask).mean(0), 1.0]
         for tag, plane in PLANES.items():
-            logic = slicer.app.layoutManager().sliceWidget(tag).sliceLogic()
-            composite = logic.GetSliceCompositeNode()
-            composite.SetLinkedControl(False)
-            composite.SetBackgroundVolumeID(node.GetID())
-            composite.SetForegroundVolumeID(None)
-            logic.GetSliceNode().SetOrientation(plane)
+            logic = views.show(tag, plane, self._case)
             logic.FitSliceToBackground()
             logic.GetSliceNode().JumpSliceByCentering(*middle[:3].tolist())
 
@@ -173,14 +153,7 @@ class Reading:
             >>> logic.canRead()
             True
         """
-        from TextoMorphLib.paths import resources
-
-        wanted = slicer.packaging.load_requirements(resources() / "requirements-reading.txt")
-        try:
-            slicer.packaging.pip_ensure(wanted, requester="TextoMorph")
-        except RuntimeError:  # declined
-            return False
-        return True
+        return ensured("reading")
 
     def readersOf(self, folder: str | Path) -> list[str]:
         """The readers of a study; none if the folder holds no study.
@@ -258,9 +231,9 @@ def _isOnScreen(displayNode: Any) -> bool:
 
 
 def _layout() -> str:
-    (axial, first), *others = PLANES.items()
-    side = "".join(_VIEW.format(tag=tag, plane=plane, size=500) for tag, plane in others)
+    (axial, first), *others = ((tag, (plane, plane, "#808080")) for tag, plane in PLANES.items())
+    side = "".join(views.view(tag, *looks, 500) for tag, looks in others)
     return (
-        f'<layout type="horizontal" split="true">{_VIEW.format(tag=axial, plane=first, size=640)}'
+        f'<layout type="horizontal" split="true">{views.view(axial, *first, 640)}'
         f'<item splitSize="360"><layout type="vertical" split="true">{side}</layout></item></layout>'
     )

@@ -25,13 +25,8 @@ def download(source: Any) -> Any:
 
 def phantom() -> Any:
     """The digital phantom as a volume node; needs no network."""
-    import numpy as np
-
+    from TextoMorph.Actions import nodes
     from TextoMorphLib.examples import phantom as make
 
     ct, _organs = make()
-    voxels = np.ascontiguousarray(ct.data.transpose())
-    node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=ct.affine, name="Phantom CT")
-    node.GetDisplayNode().SetAutoWindowLevel(False)
-    node.GetDisplayNode().SetWindowLevel(400, 40)
-    return node
+    return nodes.addVolume(ct.data, ct.affine, "Phantom CT")

@@ -10,12 +10,12 @@ from slicer.i18n import tr as _
 
 from TextoMorph.Panels.panel import RunPanel, plainErrors
 
-TERM_KEYS = "QWETYUIP"  # as in the browser
+TERM_KEYS = "QWETYUIP"  # letters that no other question has; the browser has others
 CREATE, READ, SCORE = range(3)  # the tabs
 
 
 class TuringPanel(RunPanel):
-    """The Visual Turing Test. While a reader reads, nothing else is on the screen."""
+    """The Visual Turing Test. While a reader reads, the views show the case and nothing else."""
 
     name = "Turing"
 

@@ -21,7 +21,7 @@ from TextoMorphLib.region import Region
 from TextoMorphLib.tissue import parenchyma_hu
 
 CONTEXT_MM = 12.0
-LEAST_MM = 4.5  # what an 8 mm mask on thick slices may look like
+LEAST_MM = 4.5  # however small the crop
 
 # How often a kind takes each of its values; the rare ones are shown more often than a clinic would.
 FREQUENCY: dict[str, dict[str, float]] = {
