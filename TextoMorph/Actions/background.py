@@ -1,7 +1,8 @@
 """Long work beside Slicer's event loop, so that the window stays alive however long a single step takes."""
 
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
 from typing import Any
 
@@ -9,6 +10,9 @@ import slicer
 
 Progress = Callable[[int, int], bool]
 PUMP_S = 0.05
+PATIENCE_S = 0.5  # with work that is asked to stop
+
+_left: Future[Any] | None = None  # cancelled work that has not stopped yet
 
 
 def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> Any:
@@ -22,18 +26,56 @@ def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> An
 
     Returns:
         What the work returns; what it raises is raised here.
+
+    Raises:
+        Cancelled: It was cancelled and is still in the middle of a step, such as loading a model. It stops after that
+            step; what is run next waits for it.
     """
-    latest, cancelled = (0, 0), Event()
+    from TextoMorphLib.errors import Cancelled
+
+    global _left
+    latest, cancelled, before, patience = (0, 0), Event(), _left, 0.0
 
     def onStep(done: int, total: int) -> bool:
         nonlocal latest
         latest = done, total
         return not cancelled.is_set()
 
-    with ThreadPoolExecutor(1, "TextoMorph") as executor:
-        future = executor.submit(work, onStep)
-        while wait([future], PUMP_S).not_done:
-            slicer.app.processEvents()
-            if progress is not None and progress(*latest) is False:
-                cancelled.set()
+    def inTurn() -> Any:
+        if before is not None:
+            wait([before])
+        return None if cancelled.is_set() else work(onStep)
+
+    executor = ThreadPoolExecutor(1, "TextoMorph")
+    future = executor.submit(inTurn)
+    executor.shutdown(wait=False)
+    while wait([future], PUMP_S).not_done:
+        slicer.app.processEvents()
+        if progress is not None and progress(*latest) is False and not cancelled.is_set():
+            cancelled.set()
+            patience = time.monotonic() + PATIENCE_S
+        if cancelled.is_set() and time.monotonic() > patience:
+            _left = future
+            raise Cancelled("cancelled")
     return future.result()
+
+
+def importTorch() -> None:
+    """Imports torch; call it in a thread. On Linux its largest library is loaded first, with Python's lock let go of.
+
+    A plain import holds the lock for a third of a second, longer from a slow disk, and Slicer would stand still.
+    """
+    import ctypes
+    import importlib.util
+    import os
+    import sys
+    from pathlib import Path
+
+    found = importlib.util.find_spec("torch")
+    if sys.platform == "linux" and "torch" not in sys.modules and found and found.origin:
+        load = ctypes.CDLL(None).dlopen  # what fails here is told of by the import
+        load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+        libraries = Path(found.origin).with_name("lib")
+        load(os.fsencode(libraries / "libtorch_global_deps.so"), os.RTLD_NOW | os.RTLD_GLOBAL)  # first, as torch does
+        load(os.fsencode(libraries / "libtorch_python.so"), os.RTLD_NOW)
+    import torch  # noqa: F401

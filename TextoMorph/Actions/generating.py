@@ -214,6 +214,7 @@ class Generating:
         return background.run(work, onStep)
 
     def _synthesizer(self, model: str, device: str) -> Any:
+        background.importTorch()
         from TextoMorphLib.synthesis import Synthesizer
 
         if self._loaded is None or self._loaded[0] != (model, device):

@@ -130,6 +130,7 @@ class Installing:
         """
 
         def look(onStep: background.Progress) -> str:
+            background.importTorch()
             import torch
 
             from TextoMorphLib.device import resolve

@@ -1,0 +1,186 @@
+"""Measures what a user feels, on this machine, with the starter model: `python Testing/host/timings.py [CT R A S]`.
+
+Goes the main path by clicks, counts the actions, and prints a table: how long Generate takes, how long the window is
+deaf meanwhile, and how long Cancel takes. Without a CT (and a place in it, RAS mm) the digital phantom is taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "unit")]
+
+from host import application, mainpath, problems  # noqa: E402
+
+TICK_MS = 20
+
+
+class Ear:
+    """Notices how long Qt's events were not handled.
+
+    Attributes:
+        longest: The longest gap since `listening` began, seconds.
+    """
+
+    def __init__(self) -> None:
+        from PySide6 import QtCore
+
+        self.longest, self._last = 0.0, 0.0
+        self._timer = QtCore.QTimer()
+        self._timer.setInterval(TICK_MS)
+        self._timer.timeout.connect(self._hear)
+
+    def _hear(self) -> None:
+        now = time.perf_counter()
+        self.longest, self._last = max(self.longest, now - self._last), now
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While it listens."""
+        self.longest, self._last = 0.0, time.perf_counter()
+        self._timer.start()
+        yield
+        self._hear()
+        self._timer.stop()
+
+
+def main(ct: str, site: tuple[float, float, float]) -> None:
+    """Measures and prints."""
+    host = application.start()
+    host.load(ROOT / "TextoMorph" / "TextoMorph.py")
+    ear, rows, actions = Ear(), [], []
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        file = Path(ct) if ct else _phantom(folder)
+        panels: dict[str, Any] = {}
+        path = mainpath.walk(host, file, folder / "tumour.nii.gz", site)
+        while True:
+            start = time.perf_counter()
+            with ear.listening():
+                action, panels = next(path, ("", panels))
+            if not action:
+                break
+            actions.append(action)
+            if "'Generate'" in action:
+                rows.append(("Generate, cold (first in the process)", time.perf_counter() - start, ear.longest))
+        assert (folder / "tumour.nii.gz").is_file()
+        for what, again in (("the same place", False), ("a new place", True)):
+            if again:
+                mainpath.click(panels["Scan"].ui.placeButton)
+            start = time.perf_counter()
+            with ear.listening():
+                mainpath.click(panels["Generate"].ui.generateButton)
+            rows.append((f"Generate, warm, {what}", time.perf_counter() - start, ear.longest))
+        print(f"{len(actions)} actions: {'; '.join(actions)}.\n")
+        print("| | seconds | longest gap between handled events |\n|---|---|---|")
+        for row in rows:
+            print("| {} | {:.1f} | {:.2f} s |".format(*row))
+        for what, seconds, gap in _cancelled(host, panels, folder, ear):
+            print(f"| Cancel of {what}, until the panel can be used | {seconds:.2f} | {gap:.2f} s |")
+    for problem in [*host.messages, *problems.taken()]:
+        print(problem, file=sys.stderr)
+
+
+def _cancelled(host: Any, panels: dict[str, Any], folder: Path, ear: Ear) -> Iterator[tuple[str, float, float]]:
+    """What can be cancelled, how long that takes, and the longest gap from the click on."""
+    generate, preview, batch, turing = (panels[name] for name in ("Generate", "Preview", "Batch", "Turing"))
+    wanted = generate.parameters
+    wanted.ownSettings, wanted.steps = True, 200
+    yield "Generate", *_cancel(generate.ui, "generateButton", ear)
+    generate.logic._loaded = None  # as at the first Generate, but for the imports
+    yield "Generate while it loads the model", *_cancel(generate.ui, "generateButton", ear, early=True)
+    preview.ui.previewCollapsibleButton.collapsed = False
+    wanted.previewTexts = "\n".join(["hypoattenuating, ill-defined lesion"] * 50)
+    yield "Text preview", *_cancel(preview.ui, "drawButton", ear)
+    _fill_batch(batch, folder)
+    yield "Batch", *_cancel(batch.ui, "runButton", ear)
+    _fill_study(turing, folder)
+    yield "Turing test's Create", *_cancel(turing.ui, "createButton", ear)
+
+
+def _cancel(ui: Any, name: str, ear: Ear, early: bool = False) -> tuple[float, float]:
+    """Starts by a button, cancels by it once steps are done (early: at once), and waits until it can start again."""
+    from PySide6 import QtCore
+
+    button = getattr(ui, name)
+    usual = button.text
+    clicked: list[float] = []
+
+    def look() -> None:
+        under_way = button.text == "Cancel" and button.enabled
+        if under_way and (early or ui.progressBar.value > 0):
+            timer.stop()
+            ear.longest, ear._last = 0.0, time.perf_counter()
+            clicked.append(ear._last)
+            mainpath.click(button)
+
+    timer = QtCore.QTimer()
+    timer.timeout.connect(look)
+    timer.start(TICK_MS)
+    with ear.listening():
+        mainpath.click(button)
+        _until(lambda: bool(clicked) and button.enabled and button.text in (usual, "Resume"))
+    return time.perf_counter() - clicked[0], ear.longest
+
+
+def _until(so: Callable[[], bool]) -> None:
+    """Handles events until something is so: for what runs in a process of its own."""
+    from PySide6 import QtWidgets
+
+    while not so():
+        QtWidgets.QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def _phantom(folder: Path) -> Path:
+    from TextoMorphLib.phantom import phantom
+
+    phantom()[0].write(folder / "phantom.nii.gz")
+    return folder / "phantom.nii.gz"
+
+
+def _fill_batch(batch: Any, folder: Path) -> None:
+    """Forty lesions in the phantom's liver."""
+    from TextoMorphLib.phantom import phantom
+    from TextoMorphLib.volume import Volume
+
+    ct, organs = phantom()
+    for name, volume in (("ct", ct), ("liver", Volume.from_array(organs["liver"], ct.affine))):
+        (folder / name).mkdir()
+        volume.write(folder / name / "phantom.nii.gz")
+    wanted = batch.parameters
+    batch.ui.batchCollapsibleButton.collapsed = False
+    wanted.batchCts, wanted.batchMasks, wanted.batchOutput = (str(folder / name) for name in ("ct", "liver", "out"))
+    wanted.batchMasksAre, wanted.batchCount = "organs", 40
+
+
+def _fill_study(turing: Any, folder: Path) -> None:
+    """A study of twenty real tumours that get their twins."""
+    from small_studies import write_table
+
+    turing.ui.turingCollapsibleButton.collapsed = False
+    turing.ui.turingTabs.currentIndex = 0
+    wanted = turing.parameters
+    wanted.studyTable, wanted.studyReaders = str(write_table(folder / "scans", 20, methods=())), "anna"
+    wanted.studyOutput = str(folder / "study")
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("ct", nargs="?", default="")
+    options.add_argument("site", nargs="*", type=float, default=mainpath.SITE)
+    given = options.parse_args()
+    try:
+        main(given.ct, tuple(given.site))
+    except BaseException:
+        traceback.print_exc()  # the host keeps what is raised for the end of a test
+        raise
