@@ -149,7 +149,7 @@ def lesion_at(
     low = np.clip(np.floor(np.min(corners, 0)), 0, ct.shape).astype(int)
     high = np.clip(np.ceil(np.max(corners, 0)) + 1, 0, ct.shape).astype(int)
     box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
-    mask = np.zeros(ct.shape, bool)
+    mask = np.zeros_like(ct.data, bool)  # in the scan's own order of memory
     offset = to_depth[:3, :3] @ low + to_depth[:3, 3]
     native = ndimage.affine_transform(
         depth, to_depth[:3, :3], offset, output_shape=tuple(high - low), order=1, cval=-1.0

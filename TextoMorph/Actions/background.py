@@ -65,16 +65,16 @@ def importTorch() -> None:
 
     A plain import holds the lock for a third of a second, longer from a slow disk, and Slicer would stand still.
     """
-    import ctypes
     import importlib.util
     import os
     import sys
+    from ctypes import CDLL, c_char_p, c_int, c_void_p
     from pathlib import Path
 
     found = importlib.util.find_spec("torch")
     if sys.platform == "linux" and "torch" not in sys.modules and found and found.origin:
-        load = ctypes.CDLL(None).dlopen  # what fails here is told of by the import
-        load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+        load = CDLL(None).dlopen  # what fails here is told of by the import
+        load.argtypes, load.restype = (c_char_p, c_int), c_void_p
         libraries = Path(found.origin).with_name("lib")
         load(os.fsencode(libraries / "libtorch_global_deps.so"), os.RTLD_NOW | os.RTLD_GLOBAL)  # first, as torch does
         load(os.fsencode(libraries / "libtorch_python.so"), os.RTLD_NOW)

@@ -68,8 +68,7 @@ class Comparing(Histogram):
         if found:
             return found
         name = _("{name} minus CT").format(name=result.GetName())
-        made = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, self._ctOf(result), name)
-        made.GetDisplayNode().SetAutoWindowLevel(False)
+        made = nodes.addVolumeLike(self._ctOf(result), name)
         made.GetDisplayNode().SetAndObserveColorNodeID(_divergingColours().GetID())
         result.SetNodeReferenceID(nodes.DIFFERENCE, made.GetID())
         nodes.placeUnder(made, result)

@@ -169,7 +169,7 @@ class Generating:
         import numpy as np
 
         name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
-        node = old or slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, ctNode, name)
+        node = old or nodes.addVolumeLike(ctNode, name)
         before = node.GetNodeReference(nodes.MASK)
         node.SetName(name)
         node.SetAttribute(nodes.REPORT, json.dumps(made.report))

@@ -83,11 +83,27 @@ def addVolume(voxels: Any, affine: Any, name: str, level: float = 40.0, width: f
     return node
 
 
+def addVolumeLike(ctNode: Any, name: str) -> Any:
+    """A new volume, still without voxels, on a CT's grid, with its transform, window and level.
+
+    Slicer's CloneVolume copies all voxels and looks through them for a window: seconds in a large CT.
+    """
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.CopyOrientation(ctNode)
+    node.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
+    node.CreateDefaultDisplayNodes()
+    display, asBefore = node.GetDisplayNode(), ctNode.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    if asBefore:
+        display.SetWindowLevel(asBefore.GetWindow(), asBefore.GetLevel())
+    return node
+
+
 def paint(mask: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
     """Makes a segment what a mask [i, j, k] on the CT's grid is."""
     import numpy as np
 
-    painted = np.ascontiguousarray(mask.transpose()).astype(np.uint8)
+    painted = np.ascontiguousarray(mask.transpose(), np.uint8)
     slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentationNode, segmentId, ctNode)
 
 

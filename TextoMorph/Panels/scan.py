@@ -27,6 +27,7 @@ class ScanPanel(Panel):
             selector.connect("currentNodeChanged(vtkMRMLNode*)", pick)
             selector.connect("currentSegmentChanged(QString)", pick)
         self._ct: Any = None
+        self._described: Any = None  # what the line about the mask is of
         self._segmentation: Any = None
         self._seed = 0
         self._points: Any = None  # what is being clicked
@@ -57,7 +58,10 @@ class ScanPanel(Panel):
             self.ui.ctLabel.text = f'<span style="color:{WARNING}">{_("Look again")}: {wrong}</span>' if wrong else ""
             self.ui.ctLabel.visible = bool(wrong)
         self.ui.paintButton.enabled = self.ui.placeButton.enabled = ct is not None
-        self._describe.start()
+        mask = (ct, wanted.segmentation, wanted.segmentId) if wanted else None
+        if mask != self._described:  # for other parameters it stays as it is: in a large CT it takes a second
+            self._described = mask
+            self._describe.start()
 
     def cleanup(self) -> None:
         """Called when the application closes."""

@@ -1,0 +1,39 @@
+"""Work beside Slicer's events: Cancel waits for nothing that cannot stop, and what comes next waits for that."""
+
+from __future__ import annotations
+
+from threading import Event, Timer
+from typing import Any
+
+import pytest
+
+
+def test_cancel_leaves_work_that_cannot_stop_and_the_next_work_waits_for_it(host: Any) -> None:
+    from TextoMorph.Actions import background
+    from TextoMorphLib.errors import Cancelled
+
+    gate, done = Event(), []
+
+    def stubborn(onStep: Any) -> None:
+        assert gate.wait(60)
+        done.append("first")
+
+    with pytest.raises(Cancelled):
+        background.run(stubborn, lambda *_: False)
+    assert done == []
+    Timer(0.3, gate.set).start()
+    background.run(lambda onStep: done.append("second"))
+    assert done == ["first", "second"]
+
+
+def test_what_waits_in_vain_is_never_begun(host: Any) -> None:
+    from TextoMorph.Actions import background
+    from TextoMorphLib.errors import Cancelled
+
+    gate, done = Event(), []
+    for name in ("first", "second"):
+        with pytest.raises(Cancelled):
+            background.run(lambda onStep, name=name: (gate.wait(60), done.append(name)), lambda *_: False)
+    gate.set()
+    background.run(lambda onStep: done.append("third"))
+    assert done == ["first", "third"]
