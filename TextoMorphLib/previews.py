@@ -65,12 +65,14 @@ class Previews:
         healthy: The healthy scan's slice, HU.
         rows: One for each text.
         seed: The seed that all share.
+        notes: What was done about short memory, as in the reports; each once.
     """
 
     view: pictures.View
     healthy: np.ndarray
     rows: tuple[Preview, ...]
     seed: int
+    notes: tuple[str, ...] = ()
 
     def picture(self, note: str, columns: int = 4) -> bytes:
         """The grid as a PNG; `note` is the provenance, shown below and kept in the file."""
@@ -137,6 +139,7 @@ def preview(
     box = tight_box(mask)
     inside = mask[box]
     done = 0
+    notes: dict[str, None] = {}
 
     def make(text: str) -> tuple[np.ndarray, Any]:
         nonlocal done
@@ -146,6 +149,7 @@ def preview(
 
         made = synthesizer.synthesize(ct, mask, text, organ, seed, steps, guidance, overall, preset)
         done += 1
+        notes.update(dict.fromkeys(made.report["notes"]))
         return made.volume.hu(box)[inside], made
 
     rows = []
@@ -158,7 +162,7 @@ def preview(
             change, shift = float(np.sqrt(np.mean(difference**2))), float(difference.mean())
             influences.append(Word(match.group(), change, shift))
         rows.append(Preview(text, flat, made.lesions, tuple(influences)))
-    return Previews(view, view.cut(ct, "axial"), tuple(rows), seed)
+    return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, tuple(notes))
 
 
 def without(text: str, word: re.Match[str]) -> str:

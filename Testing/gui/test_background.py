@@ -14,7 +14,7 @@ def test_cancel_leaves_work_that_cannot_stop_and_the_next_work_waits_for_it(host
 
     gate, done = Event(), []
 
-    def stubborn(onStep: Any) -> None:
+    def stubborn(_step: Any) -> None:
         assert gate.wait(60)
         done.append("first")
 
@@ -22,7 +22,7 @@ def test_cancel_leaves_work_that_cannot_stop_and_the_next_work_waits_for_it(host
         background.run(stubborn, lambda *_: False)
     assert done == []
     Timer(0.3, gate.set).start()
-    background.run(lambda onStep: done.append("second"))
+    background.run(lambda _step: done.append("second"))
     assert done == ["first", "second"]
 
 
@@ -33,7 +33,7 @@ def test_what_waits_in_vain_is_never_begun(host: Any) -> None:
     gate, done = Event(), []
     for name in ("first", "second"):
         with pytest.raises(Cancelled):
-            background.run(lambda onStep, name=name: (gate.wait(60), done.append(name)), lambda *_: False)
+            background.run(lambda _step, name=name: (gate.wait(60), done.append(name)), lambda *_: False)
     gate.set()
-    background.run(lambda onStep: done.append("third"))
+    background.run(lambda _step: done.append("third"))
     assert done == ["first", "third"]

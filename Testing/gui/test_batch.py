@@ -65,7 +65,7 @@ STUBBORN = """
 import subprocess, sys, time
 code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
 child = subprocess.Popen([sys.executable, "-c", code])
-print('{"event": "done", "line": 1}', flush=True)
+print('{"event": "done", "line": 1, "notes": ["The memory was short."]}', flush=True)
 print('{"event": "failed", "line": 2, "error": "bad"}', flush=True)
 print(child.pid, flush=True)
 time.sleep(600)
@@ -84,6 +84,7 @@ def test_cancel_ends_all_that_a_batch_has_started(
     run = logic.runBatch(jobs)
     wait_until(lambda: run.said.isdigit())
     assert (run.done, run.failed, run.total, run.running) == (1, ["bad"], 3, True)
+    assert run.notes == ["The memory was short."]
     child = int(run.said)
     run.stop()
     wait_until(lambda: not run.running)

@@ -101,8 +101,9 @@ def test_too_many_variants_are_refused(host: Any, ct: Any, logic: Any) -> None:
             logic.generate(ct, None, "", "solid", variants=variants)
 
 
+@pytest.mark.parametrize("name", ["Generate", "Preview", "Live"])
 def test_short_memory_is_got_by_with_and_said(
-    host: Any, ct: Any, panels: Any, logic: Any, monkeypatch: pytest.MonkeyPatch
+    host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     import torch
 
@@ -117,12 +118,16 @@ def test_short_memory_is_got_by_with_and_said(
         return real(self, latent)
 
     monkeypatch.setattr(Autoencoder, "decode", short)
-    generate = panels["Generate"]
-    generate.parameters.ct = ct
-    generate.parameters.segmentation, generate.parameters.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
-    generate.ui.generateButton.click()
-    assert "1 made" in generate.ui.statusLabel.text
-    assert "smaller parts" in generate.ui.statusLabel.text
+    wanted = panels["Generate"].parameters
+    wanted.ct, wanted.previewTexts = ct, "cystic\nsolid"
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    button, label = {
+        "Generate": (panels["Generate"].ui.generateButton, panels["Generate"].ui.statusLabel),
+        "Preview": (panels["Preview"].ui.drawButton, panels["Preview"].ui.statusLabel),
+        "Live": (panels["Describe"].ui.liveCheckBox, panels["Describe"].ui.liveLabel),
+    }[name]
+    button.click()
+    wait_until(lambda: "smaller parts" in label.text)
     assert host.messages == []
 
 

@@ -27,6 +27,7 @@ class BatchRun:
         total: How many there are.
         done: How many are finished, earlier runs' included.
         failed: What was wrong with each job that failed.
+        notes: What was done about short memory; each once.
         said: The last line of output that was no event: why it ended, if it could not start.
         running: Whether it still goes on.
         stopped: Whether it was told to stop.
@@ -37,7 +38,7 @@ class BatchRun:
 
         self.jobs, self.onChange = jobs, onChange
         self.total = sum(1 for line in jobs.read_text(encoding="utf-8").splitlines() if line.strip())
-        self.done, self.failed, self.said = 0, [], ""
+        self.done, self.failed, self.notes, self.said = 0, [], [], ""
         self.running, self.stopped = True, False
         library = str(Path(TextoMorphLib.__file__).resolve().parents[1])
         python = shutil.which("PythonSlicer") or sys.executable
@@ -67,14 +68,16 @@ class BatchRun:
 
     def _onLine(self, line: str) -> None:
         try:
-            event = json.loads(line)["event"]
+            told = json.loads(line)
+            event = told["event"]
         except (ValueError, KeyError, TypeError):
             self.said = line.strip() or self.said
             return
         if event == "failed":
-            self.failed.append(json.loads(line)["error"])
+            self.failed.append(told["error"])
         else:  # done now, or by an earlier run
             self.done += 1
+            self.notes += [note for note in told.get("notes", []) if note not in self.notes]
         self.onChange()
 
     def _onEnd(self, status: int) -> None:

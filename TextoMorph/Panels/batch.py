@@ -5,7 +5,7 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import Panel, linesOf, plainErrors
+from TextoMorph.Panels.panel import Panel, linesOf, plainErrors, withNotes
 
 
 class BatchPanel(Panel):
@@ -128,5 +128,5 @@ class BatchPanel(Panel):
             said += f" {run.said}"
         if run.stopped:
             said = _("Stopped. {said} Resume goes on.").format(said=said)
-        self.ui.statusLabel.text = said
+        self.ui.statusLabel.text = withNotes(said, run.notes)
         self.refresh()

@@ -6,7 +6,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import RunPanel, later, whatIsMissing
+from TextoMorph.Panels.panel import RunPanel, later, whatIsMissing, withNotes
 
 
 class GeneratePanel(RunPanel):
@@ -91,5 +91,4 @@ class GeneratePanel(RunPanel):
             return _("Cancelled; {count} finished.").format(count=len(results))
         seconds = sum(sum(self.logic.report(node)["seconds"].values()) for node in results)
         said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
-        notes = [note for node in results for note in self.logic.report(node)["notes"]]
-        return " ".join([said, *dict.fromkeys(notes)])
+        return withNotes(said, (note for node in results for note in self.logic.report(node)["notes"]))

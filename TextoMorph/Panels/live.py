@@ -5,7 +5,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import later, whatIsMissing
+from TextoMorph.Panels.panel import later, whatIsMissing, withNotes
 
 PAUSE_MS = 300  # after the last change: one who types is not finished yet
 
@@ -70,6 +70,7 @@ class Live:
         said, node = "", None
         try:
             node = self.panel.logic.live(*request, lambda done, total: self._isNewest(request[:5]))
+            said = withNotes("", self.panel.logic.report(node)["notes"]) if node else ""
         except (ValueError, RuntimeError, OSError, ImportError) as error:  # said here: no box at each change
             said = str(error)
         finally:

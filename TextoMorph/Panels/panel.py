@@ -1,7 +1,7 @@
 """What all panels share: their widgets, the parameter node they are bound to, and errors in plain words."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -134,6 +134,11 @@ def whatIsMissing(wanted: Any) -> str:
     if not wanted.text.strip():
         return _("Describe the tumour first.")
     return ""
+
+
+def withNotes(said: str, notes: Iterable[str]) -> str:
+    """A sentence, and what the reports note about short memory; each note once."""
+    return " ".join([said, *dict.fromkeys(notes)]).strip()
 
 
 def linesOf(text: str) -> list[str]:

@@ -7,7 +7,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import RunPanel, linesOf, plainErrors
+from TextoMorph.Panels.panel import RunPanel, linesOf, plainErrors, withNotes
 
 PICTURES_A_ROW = 3
 WIDTH = 440  # of the picture in the panel, pixels
@@ -76,11 +76,12 @@ class PreviewPanel(RunPanel):
                 wanted.model,
                 self.onStep,
             )
+        said = _("Nothing was drawn.")
         if made is not None:
             self._made = made
             self._show()
-        count = len(made.rows) if made else 0
-        self.ui.statusLabel.text = _("{count} texts drawn.").format(count=count) if made else _("Nothing was drawn.")
+            said = withNotes(_("{count} texts drawn.").format(count=len(made.rows)), made.notes)
+        self.ui.statusLabel.text = said
         self.refresh()
 
     def onSavePicture(self) -> None:

@@ -44,7 +44,7 @@ def batch(
     A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps" and
     "guidance". Relative paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others
     still run, and the status is 2 at the end. Each job that ends prints a line of JSON on stdout, unless that
-    is a terminal.
+    is a terminal; its "notes" say what was done about short memory.
     """
     lines = common.read_lines(jobs)
     from TextoMorphLib import device as devices
@@ -71,7 +71,10 @@ def batch(
             if isinstance(result, InputError):
                 tell("failed", number, error=str(result))
             else:
-                tell("done", number, output=str(job.output), seconds=round(result, 2))
+                seconds, notes = result
+                for note in notes:
+                    common.warn(f"{jobs.name} line {number}: {note}")
+                tell("done", number, output=str(job.output), seconds=round(seconds, 2), notes=notes)
             step(done, len(todo))
     if failed:
         raise typer.Exit(2)
@@ -143,7 +146,8 @@ def _todo(
             tell("failed", number, error=str(error))
 
 
-Result = tuple[Line, "float | InputError"]  # seconds, or what is wrong with the job
+Made = tuple[float, list[str]]  # seconds, and the report's notes
+Result = tuple[Line, "Made | InputError"]  # or what is wrong with the job
 
 
 def _here(todo: list[Line], model: str, device: str) -> Generator[Result]:
@@ -164,7 +168,7 @@ def _in_processes(todo: list[Line], model: str, device: str, workers: int) -> Ge
     threads = max((os.cpu_count() or 1) // workers, 1)
     pool = ProcessPoolExecutor(workers, context, _start_worker, (model, device, threads, stop))
     try:
-        running: dict[Future[float | InputError], Line] = {pool.submit(_work, line[1], model): line for line in todo}
+        running: dict[Future[Made | InputError], Line] = {pool.submit(_work, line[1], model): line for line in todo}
         for future in as_completed(running):
             yield running[future], future.result()
     except BrokenProcessPool as error:
@@ -174,12 +178,12 @@ def _in_processes(todo: list[Line], model: str, device: str, workers: int) -> Ge
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _attempt(job: Job, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]) -> float | InputError:
+def _attempt(job: Job, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]) -> Made | InputError:
     try:
         made = make(job, model, synthesizer, *common.read_scan(job.ct, job.mask), step)
     except InputError as error:
         return error
-    return float(sum(made.report["seconds"].values()))
+    return float(sum(made.report["seconds"].values())), made.report["notes"]
 
 
 # What a worker process keeps between its jobs.
@@ -198,7 +202,7 @@ def _start_worker(model: str, device: str, threads: int, stop: Event) -> None:
     _worker.update(synthesizer=Synthesizer.load(model, device), stop=stop)
 
 
-def _work(job: Job, model: str) -> float | InputError:
+def _work(job: Job, model: str) -> Made | InputError:
     stop: Event = _worker["stop"]
     if stop.is_set():
         raise Cancelled

@@ -63,6 +63,8 @@ def preview(
         made = previews.preview(
             synthesizer, volume, where, descriptions, organ, seed, steps, guidance, preset, influence, step
         )
+    for note in made.notes:
+        common.warn(note)
     contents = [(out, made.picture(provenance(seed)))]
     contents += [(table, made.table().encode())] if table else []
     contents += [(words, made.word_table().encode())] if words else []
