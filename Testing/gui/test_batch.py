@@ -61,6 +61,27 @@ def test_a_batch_is_planned_cancelled_and_resumed(
     assert host.messages == []
 
 
+def test_a_batch_takes_dicom_series(host: Any, panels: Any, data: Path, tiny_bundle: Path, wait_until: Any) -> None:
+    from TextoMorphLib.formats import dicom_export
+    from TextoMorphLib.volume import Volume
+
+    known = {"seed": 0, "text": "", "organ": "liver", "steps": 1, "guidance": 1.0, "versions": {"textomorph": "0"}}
+    (file,) = (data / "cts").iterdir()
+    ct = Volume.read(file)
+    dicom_export.write(ct, {**known, "model": {"name": "", "sha256": "0" * 64}}, data / "cts" / "p é")
+    file.unlink()
+    ui, wanted = panels["Batch"].ui, panels["Batch"].parameters
+    wanted.batchCts, wanted.batchMasks, wanted.batchOutput = (str(data / name) for name in ("cts", "organs", "out"))
+    wanted.batchMasksAre, wanted.batchCount, wanted.model = "organs", 1, str(tiny_bundle)
+    ui.runButton.click()
+    assert host.messages == []
+    run = panels["Batch"]._run
+    wait_until(lambda: not run.running, 600)
+    assert "1 of 1 finished" in ui.statusLabel.text
+    made = Volume.read(data / "out" / "0001.nii.gz")
+    assert sorted(made.shape) == sorted(ct.shape)
+
+
 STUBBORN = """
 import subprocess, sys, time
 code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"

@@ -56,6 +56,23 @@ def test_cts_and_masks_may_share_a_folder(tmp_path: Path) -> None:
     ]
 
 
+def test_a_dicom_series_is_a_ct_too(tmp_path: Path) -> None:
+    cts, masks = folders(tmp_path, ["b.nii.gz"], ["a_mask.nii.gz", "b_mask.nii.gz"])
+    for name in ("a_ct", "notes"):
+        (cts / name).mkdir()
+        (cts / name / "README").write_text("no image")
+    (cts / "a_ct" / "1").write_bytes(bytes(128) + b"DICM")
+    for folder, pairs in (
+        (cts, {("a_ct", "a_mask.nii.gz"), ("b.nii.gz", "b_mask.nii.gz")}),
+        (cts / "a_ct", {("a_ct", "a_mask.nii.gz")}),
+    ):
+        lines = planned(jobs.plan(folder, masks, ["cyst"], 2, tmp_path / f"out{len(pairs)}"))
+        assert {(Path(line["ct"]).name, Path(line["mask"]).name) for line in lines} == pairs
+    (masks / "a_mask.nii.gz").unlink()
+    with pytest.raises(InputError, match="name it a_mask"):
+        jobs.plan(cts, masks, ["cyst"], 2, tmp_path / "out")
+
+
 def test_lesions_are_placed_in_organs_and_the_batch_runs(tmp_path: Path, tiny_bundle: Path, phantom_ct: Path) -> None:
     ct, organs = phantom()
     for name in ("cts", "organs"):

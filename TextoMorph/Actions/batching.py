@@ -103,7 +103,7 @@ class Batching:
         """Writes the jobs of a batch. Slicer stays alive meanwhile.
 
         Args:
-            cts: Folder of the CTs.
+            cts: Folder of the CTs: files, or a folder for each DICOM series.
             masks: Folder of their masks, named as the CTs are: case1_mask.nii.gz for case1.nii.gz.
             texts: Descriptions to draw from.
             count: How many tumours.
