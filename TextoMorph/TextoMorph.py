@@ -190,29 +190,14 @@ class TextoMorphLogic(
 
 
 class TextoMorphTest(ScriptedLoadableModuleTest):
-    """A self-test to run inside Slicer, once the packages are installed."""
-
-    def setUp(self) -> None:
-        """Clears the scene."""
-        slicer.mrmlScene.Clear()
+    """What Slicer's "Reload and Test" runs, once the packages are installed; more lies in Testing/Python."""
 
     def runTest(self) -> None:
-        """Runs all tests."""
-        self.setUp()
-        self.test_generate()
-
-    def test_generate(self) -> None:
-        """A tumour in the digital phantom: on the CT's grid, changed in the mask, the CT untouched."""
+        """Makes a tumour in the digital phantom."""
         from TextoMorph.Actions.samples import phantom
 
-        ctNode = phantom()
-        before = slicer.util.arrayFromVolume(ctNode).copy()
-        logic = TextoMorphLogic()
+        slicer.mrmlScene.Clear()
+        logic, ctNode = TextoMorphLogic(), phantom()
         mask = logic.placeLesion(ctNode, diameter=20.0, position=(70.0, 10.0, 20.0))
         (node,) = logic.generate(ctNode, *mask, "hypoattenuating")
-        after = slicer.util.arrayFromVolume(node)
-        inside = slicer.util.arrayFromSegmentBinaryLabelmap(*mask, ctNode) > 0
-        self.assertEqual(after.dtype, before.dtype)
-        self.assertTrue((slicer.util.arrayFromVolume(ctNode) == before).all())
-        self.assertGreater((after != before)[inside].mean(), 0.9)
         self.assertTrue(logic.report(node)["synthetic"])

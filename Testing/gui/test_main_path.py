@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import slicer
+from host import mainpath
 
 LIVER = (70.0, 10.0, 20.0)
 
@@ -69,6 +71,22 @@ def test_from_a_ct_to_a_saved_tumour(host: Any, ct: Any, panels: Any, wait_until
     compare.ui.discardButton.click()
     assert wanted.result is None
     assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [ct]
+
+
+def test_from_an_empty_scene_to_a_saved_tumour_in_ten_actions(host: Any, phantom_ct: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "tumour.nii.gz"
+    actions, panels = zip(*mainpath.walk(host, phantom_ct, saved), strict=True)
+    assert len(actions) <= 10
+    assert json.loads((tmp_path / "tumour.json").read_text())["terms"] == [mainpath.TERM]
+    before, after = (
+        slicer.util.arrayFromVolume(node) for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    )
+    wanted = panels[-1]["Generate"].parameters
+    inside = slicer.util.arrayFromSegmentBinaryLabelmap(wanted.segmentation, wanted.segmentId, wanted.ct) > 0
+    assert (after - before)[inside].mean() > 10
+    assert np.array_equal(np.sort(nibabel.load(saved).get_fdata(), None), np.sort(after, None))
+    assert host.messages == []
+    host.close(host.opened)
 
 
 def test_cancel_in_mid_run_adds_nothing(host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any) -> None:

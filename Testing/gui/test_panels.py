@@ -116,6 +116,25 @@ def test_terms_are_pressed_and_text_is_understood(host: Any, panels: Any) -> Non
     assert not describe._chips["calcification"].checked
 
 
+def test_recognised_terms_are_coloured_and_other_words_are_said(host: Any, panels: Any) -> None:
+    import qt
+
+    describe = panels["Describe"]
+    describe.ui.textEdit.setPlainText("Spiculated hypodense lesion, no calcifications, <b>")
+    shown = qt.QTextDocument()
+    shown.setHtml(describe.ui.understoodLabel.text)
+    coloured: dict[str, list[str]] = {}
+    for piece in shown.begin().textFormats():
+        words = shown.toPlainText()[piece.start : piece.start + piece.length]
+        coloured.setdefault(piece.format.foreground().color().name(), []).append(words)
+    assert shown.toPlainText() == describe.parameters.text  # markup in the text is shown as it is written
+    assert coloured["#2e7d32"] == ["hypodense", "calcifications"]
+    assert coloured["#b26a00"] == ["Spiculated", "b"]
+    assert "No known term: Spiculated, b." in describe.ui.warningLabel.text
+    describe.ui.textEdit.setPlainText("hypodense lesion")
+    assert describe.ui.warningLabel.isHidden()
+
+
 def test_terms_follow_the_organ(host: Any, panels: Any) -> None:
     assert "washout" in panels["Describe"]._chips
     panels["Scan"].ui.organComboBox.setCurrentText("kidney")

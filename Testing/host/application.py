@@ -170,6 +170,18 @@ class Application(QtCore.QObject):
     def startupEnvironment(self) -> Any:
         return QtCore.QProcessEnvironment.systemEnvironment()
 
+    def coreIOManager(self) -> Any:
+        return self
+
+    def loadNodes(self, kind: str, properties: dict[str, Any], loaded: Any, messages: Any) -> bool:
+        if kind != "VolumeFile":
+            raise ValueError(f"the host loads volumes alone, not a {kind}")
+        name = properties.get("name") or Path(properties["fileName"]).name.split(".")[0]
+        node = slicer.modules.volumes.logic().AddArchetypeVolume(properties["fileName"], name)
+        if node:
+            loaded.AddItem(node)
+        return node is not None
+
     def moduleManager(self) -> Any:
         return self
 

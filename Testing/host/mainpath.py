@@ -27,7 +27,7 @@ def walk(
     import slicer
 
     yield "drop the CT's file onto Slicer's window", {}
-    slicer.modules.volumes.logic().AddArchetypeVolume(str(ct), "CT")
+    slicer.util.loadVolume(ct, {"name": "CT"})
     yield "OK in Slicer's dialog 'Add data'", {}
     widget = host.open("TextoMorph")
     widget.parent.resize(480, 3200)  # as if scrolled to what is clicked

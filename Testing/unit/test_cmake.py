@@ -44,6 +44,11 @@ def test_every_file_of_the_module_lands_beside_the_others(installed: Path) -> No
     assert [path.name for path in installed.glob("*.py")] == ["TextoMorph.py"]
 
 
+def test_the_tests_for_slicer_are_registered(installed: Path) -> None:
+    listed = subprocess.run(["ctest", "-N"], cwd=installed.parents[3] / "build", capture_output=True, text=True)
+    assert {"py_TextoMorph", "py_TextoMorphModuleTest"} <= set(listed.stdout.split())
+
+
 def test_the_library_lands_whole_with_its_resources(installed: Path) -> None:
     library = installed / "TextoMorphLib"
     assert files(library, ".py") == files(ROOT / "TextoMorphLib", ".py")
