@@ -78,6 +78,9 @@ class TextoMorphParameterNode:
     organSegmentId: str = ""
     lesionDiameter: Annotated[float, WithinRange(4, 120)] = 25.0
     lesionIrregularity: Annotated[float, WithinRange(0, 1)] = 0.5
+    lesionPlace: Annotated[str, Choice(["at the crosshair", "deep in the organ", "where I click next"])] = (
+        "at the crosshair"
+    )
     text: str = "hypoattenuating, ill-defined"
     seed: Annotated[int, WithinRange(0, 2**31 - 1)] = 0
     newSeed: bool = False

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import Cancelled, InputError
 
 if TYPE_CHECKING:
     from TextoMorphLib.volume import Volume
@@ -78,7 +78,13 @@ def _check(path: Path, inputs: Iterable[Path], overwrite: bool) -> None:
         raise InputError(f"cannot write {path}: no permission to write in {path.parent}")
 
 
-def write_image(volume: Volume, report: Mapping[str, Any], path: Path, note: str) -> None:
+def write_image(
+    volume: Volume,
+    report: Mapping[str, Any],
+    path: Path,
+    note: str,
+    progress: Callable[[int, int], Any] | None = None,
+) -> None:
     """Write an image and its report, both or none.
 
     Both are written beside their places and moved there when complete; the image goes last, so that an
@@ -89,14 +95,18 @@ def write_image(volume: Volume, report: Mapping[str, Any], path: Path, note: str
         report: What goes into the JSON; NaN becomes null.
         path: The image's place; its report goes to `report_path(path)`.
         note: Provenance kept in the image's own header.
+        progress: Called with (1, 1) once both are written, before they are moved; may return False to cancel.
 
     Raises:
         InputError: The disk refuses (full, read-only).
+        Cancelled: `progress` returned False.
     """
 
     def write(image: Path, text: Path) -> None:
         volume.write(image, note=note)
         text.write_text(to_json(report) + "\n", encoding="utf-8")
+        if progress is not None and progress(1, 1) is False:
+            raise Cancelled("cancelled")
 
     _replace_together(write, path, report_path(path))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+import pytest
 import slicer
 from host import mainpath
 
@@ -70,6 +71,7 @@ def test_from_a_ct_to_a_saved_tumour(host: Any, ct: Any, panels: Any, wait_until
 
     compare.ui.discardButton.click()
     assert wanted.result is None
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == [wanted.segmentation]
     assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [ct]
 
 
@@ -115,6 +117,34 @@ def test_cancel_in_mid_run_adds_nothing(host: Any, ct: Any, panels: Any, logic: 
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == [wanted.segmentation]
     assert button.text == "Generate"
     assert button.enabled
+
+
+@pytest.mark.parametrize("name", ["saveButton", "dicomButton"])
+def test_cancelled_saving_writes_nothing(
+    host: Any, ct: Any, panels: Any, logic: Any, tmp_path: Path, name: str
+) -> None:
+    from PySide6 import QtCore
+
+    from TextoMorph.Actions import background
+
+    wanted, ui = panels["Compare"].parameters, panels["Compare"].ui
+    mask = logic.placeLesion(ct, 20.0, position=LIVER)
+    (wanted.result,) = logic.generate(ct, *mask, "cystic", steps=1)
+    host.file = str(tmp_path / "tumour.nii.gz" if name == "saveButton" else tmp_path)
+    button, seen = getattr(ui, name), []
+
+    def press() -> None:
+        seen.append((button.text, ui.discardButton.enabled))
+        button.click()
+
+    usual = button.text
+    QtCore.QTimer.singleShot(0, press)
+    button.click()
+    assert seen == [("Cancel", False)]
+    assert (button.text, button.enabled, ui.discardButton.enabled) == (usual, True, True)
+    background.run(lambda _step: None)  # waits for the writing to end
+    assert list(tmp_path.iterdir()) == []
+    assert host.messages == []
 
 
 def test_the_scene_closes_in_mid_run(host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any) -> None:

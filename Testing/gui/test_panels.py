@@ -13,6 +13,9 @@ from host.editor import paint_ball
 LIVER = (70.0, 10.0, 20.0)
 
 
+FLAT = np.zeros((1, 30, 30), np.int16)
+
+
 def mask_text(scan: Any) -> str:
     scan.describeMask()
     text: str = scan.ui.maskLabel.text
@@ -142,9 +145,18 @@ def test_terms_follow_the_organ(host: Any, panels: Any) -> None:
     assert "washout" not in panels["Describe"]._chips
 
 
+def fill(wanted: Any, value: int) -> None:
+    voxels = np.full(slicer.util.arrayFromVolume(wanted.ct).shape, value, np.uint8)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, wanted.segmentation, wanted.segmentId, wanted.ct)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
+        (lambda wanted, other: slicer.util.updateVolumeFromArray(wanted.ct, FLAT), "single slice"),
+        (lambda wanted, other: wanted.ct.SetSpacing(60.0, 0.8, 0.8), "spacing"),
+        (lambda wanted, other: fill(wanted, 0), "the mask is empty"),
+        (lambda wanted, other: fill(wanted, 1), "covers 100% of the scan"),
         (lambda wanted, other: setattr(wanted, "ct", other), "not in HU"),
         (lambda wanted, other: setattr(wanted, "segmentId", "gone"), "no mask is chosen"),
         (lambda wanted, other: setattr(wanted, "model", "/nowhere"), "unknown model"),

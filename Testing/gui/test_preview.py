@@ -42,7 +42,7 @@ def test_texts_are_drawn_measured_and_saved(
     assert "must end in .png" in host.messages[0]
 
 
-@pytest.mark.parametrize("how", ["by its button", "by the logic"])
+@pytest.mark.parametrize("how", ["by its button", "by the logic", "with the scene"])
 def test_drawing_is_cancelled(host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any, how: str) -> None:
     from PySide6 import QtCore
 
@@ -52,9 +52,15 @@ def test_drawing_is_cancelled(host: Any, ct: Any, panels: Any, logic: Any, wait_
     wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
     wanted.previewTexts = "\n".join(["cystic"] * 100)
 
+    cancel = {
+        "by its button": ui.drawButton.click,
+        "by the logic": panel.logic.stop,
+        "with the scene": lambda: slicer.mrmlScene.Clear(0),
+    }[how]
+
     def press() -> None:
         if ui.progressBar.value > 0:
-            ui.drawButton.click() if how == "by its button" else panel.logic.stop()
+            cancel()
             timer.stop()
 
     timer = QtCore.QTimer()
@@ -62,5 +68,5 @@ def test_drawing_is_cancelled(host: Any, ct: Any, panels: Any, logic: Any, wait_
     timer.start(20)
     ui.drawButton.click()
     assert "Nothing was drawn" in ui.statusLabel.text
-    assert (ui.drawButton.text, ui.drawButton.enabled) == ("Draw", True)
+    assert (ui.drawButton.text, ui.drawButton.enabled) == ("Draw", how != "with the scene")
     assert host.messages == []

@@ -6,7 +6,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Actions import nodes, views
+from TextoMorph.Actions import background, nodes, views
+from TextoMorph.Actions.background import Progress
 from TextoMorph.Actions.histogram import Histogram
 from TextoMorph.Actions.installing import ensured
 
@@ -96,13 +97,20 @@ class Comparing(Histogram):
         lesions = self.report(result).get("asked", [])  # type: ignore[attr-defined]
         return [{**row, "lesion": number} for number, lesion in enumerate(lesions, 1) for row in lesion]
 
-    def save(self, result: Any, path: str | Path, overwrite: bool = False) -> None:
+    def save(self, result: Any, path: str | Path, overwrite: bool = False, progress: Progress | None = None) -> None:
         """Writes a result as .nii.gz, .nii, .nrrd or .mha, with its report as JSON beside it; both or none.
 
-        The image's own header says that it is synthetic.
+        The image's own header says that it is synthetic. Slicer stays alive meanwhile.
+
+        Args:
+            result: One of `generate`'s volumes.
+            path: Where it goes.
+            overwrite: Replace what is there.
+            progress: Called about twenty times a second; returns False to cancel.
 
         Raises:
             InputError: The name has another ending, the folder is not there, the file exists, the disk is full.
+            Cancelled: `progress` returned False; nothing was written.
 
         Example:
             >>> logic.save(node, "/data/tumour.nii.gz")
@@ -112,20 +120,26 @@ class Comparing(Histogram):
 
         report = self.report(result)  # type: ignore[attr-defined]
         output.check_image(Path(path), overwrite=overwrite)
-        output.write_image(nodes.volumeOf(result), report, Path(path), note=provenance(report["seed"]))
+        given = nodes.volumeOf(result), report, Path(path), provenance(report["seed"])
+        background.run(lambda onStep: output.write_image(*given, progress=onStep), progress)
 
-    def exportDicom(self, result: Any, folder: str | Path, segmentation: bool = True) -> None:
+    def exportDicom(
+        self, result: Any, folder: str | Path, segmentation: bool = True, progress: Progress | None = None
+    ) -> None:
         """Writes a result as a DICOM series that is marked as derived and synthetic, with its mask; all or nothing.
 
-        Patient and study are those of the CT where it was loaded from Slicer's DICOM database, else made up.
+        Patient and study are those of the CT where it was loaded from Slicer's DICOM database, else made up. Slicer
+        stays alive meanwhile.
 
         Args:
             result: One of `generate`'s volumes.
             folder: New or empty.
             segmentation: Whether the mask is written too (DICOM SEG); needs highdicom.
+            progress: Called about twenty times a second with (slices written, slices in all); returns False to cancel.
 
         Raises:
             InputError: The folder is not empty, the result's CT or mask is gone, the disk is full.
+            Cancelled: `progress` returned False; nothing was written.
 
         Example:
             >>> logic.exportDicom(node, "/data/tumour-dicom")
@@ -137,7 +151,8 @@ class Comparing(Histogram):
         instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
         source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
         volume, report = nodes.volumeOf(result), self.report(result)  # type: ignore[attr-defined]
-        dicom_export.write(volume, report, Path(folder), Path(source) if source else None, mask)
+        given = volume, report, Path(folder), Path(source) if source else None, mask
+        background.run(lambda onStep: dicom_export.write(*given, progress=onStep), progress)
 
     def canWriteDicomSegmentation(self) -> bool:
         """Whether highdicom is there; if not, Slicer asks whether to install it.
@@ -148,7 +163,7 @@ class Comparing(Histogram):
         return ensured("dicom")
 
     def discard(self, result: Any) -> None:
-        """Removes a result, its difference map and its histogram; the CT and the mask stay.
+        """Removes a result, its difference map, its histogram and its copy of the mask; what was painted stays.
 
         Example:
             >>> logic.discard(node)
@@ -156,9 +171,11 @@ class Comparing(Histogram):
         chart = result.GetNodeReference(nodes.CHART)
         lines = [chart.GetNthPlotSeriesNode(0), chart.GetNthPlotSeriesNode(1)] if chart else []
         others = [result.GetNodeReference(role) for role in (nodes.DIFFERENCE, nodes.CHART, nodes.TABLE)]
+        mask = result.GetNodeReference(nodes.MASK)
         for node in (*lines, *others, result):
             if node:
                 slicer.mrmlScene.RemoveNode(node)
+        self._forgetMask(mask)  # type: ignore[attr-defined]
 
     def _ctOf(self, result: Any) -> Any:
         from TextoMorphLib.errors import InputError

@@ -180,9 +180,13 @@ class Generating:
         if old:
             self._updateDifference(old)  # type: ignore[attr-defined]
             self._updateHistogram(old)  # type: ignore[attr-defined]
-            if before and all(each.GetNodeReference(nodes.MASK) is not before for each in self.results()):
-                slicer.mrmlScene.RemoveNode(before)
+            self._forgetMask(before)
         return node
+
+    def _forgetMask(self, mask: Any) -> None:
+        """Removes a copy of a mask that no result has any more."""
+        if mask and all(each.GetNodeReference(nodes.MASK) is not mask for each in self.results()):
+            slicer.mrmlScene.RemoveNode(mask)
 
     def _make(
         self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress

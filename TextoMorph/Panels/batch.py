@@ -43,7 +43,7 @@ class BatchPanel(Panel):
             if planned
             else _("Choose the folders and write the texts first.")
             if not ready
-            else ""
+            else _("Plans the tumours and makes them in the background.")
         )
         self.ui.progressBar.visible = running
 

@@ -1,5 +1,7 @@
 """Compare: before and after, and what was asked against what was measured."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +10,23 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorph.Actions import nodes
-from TextoMorph.Panels.panel import Panel, plainErrors
+from TextoMorph.Panels.panel import RunPanel, plainErrors
 
 BLINK_MS = 500
 COLUMNS = ("Asked", "Measured", "As asked")
 FORMATS = "NIfTI (*.nii.gz);;NRRD (*.nrrd)"
 
 
-class ComparePanel(Panel):
+class ComparePanel(RunPanel):
     """The results, one at a time."""
 
     name = "Compare"
 
     def setup(self) -> None:
         """Connects the widgets."""
+        super().setup()
         self._shown: Any = None
+        self._pressed: Any = None  # the button whose run goes on
         self.ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", "TextoMorph.report")
         self.ui.askedTable.setColumnCount(len(COLUMNS))
         self.ui.askedTable.setHorizontalHeaderLabels([_(name) for name in COLUMNS])
@@ -48,7 +52,7 @@ class ComparePanel(Panel):
         known = bool(result and self.logic.report(result))
         own = (self.ui.showButton, self.ui.histogramButton, self.ui.saveButton, self.ui.dicomButton)
         for button in (*own, self.ui.discardButton):
-            button.enabled = known
+            button.enabled = not self._cancelled if button is self._pressed else known and not self._running
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
         shown = (result.GetID(), result.GetAttribute(nodes.REPORT)) if known else None
@@ -90,25 +94,29 @@ class ComparePanel(Panel):
             self.ui.fadeSlider.value = 1.0
 
     def onSave(self) -> None:
-        """Writes the result and its report."""
+        """Writes the result and its report, or cancels that."""
+        if self.cancels():
+            return
         name = qt.QFileDialog.getSaveFileName(
             self.widget, _("Save the synthetic CT"), self.parameters.result.GetName() + ".nii.gz", FORMATS
         )
         if name:
-            with plainErrors(_("The result could not be saved.")):
-                self.logic.save(self.parameters.result, name, overwrite=True)  # the dialog has asked
+            with self._writing(self.ui.saveButton, _("The result could not be saved.")):
+                self.logic.save(self.parameters.result, name, True, self.onStep)  # the dialog has asked
                 slicer.util.showStatusMessage(_("Saved {name} and its report").format(name=name), 5000)
 
     def onDicom(self) -> None:
-        """Writes the result as a DICOM series, in a folder of its own."""
+        """Writes the result as a DICOM series, in a folder of its own, or cancels that."""
+        if self.cancels():
+            return
         result = self.parameters.result
         parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Where to put the DICOM series' folder"))
         if not parent:
             return
-        with plainErrors(_("The DICOM series could not be written.")):
+        with self._writing(self.ui.dicomButton, _("The DICOM series could not be written.")):
             folder = Path(parent) / f"{result.GetName()} DICOM"
             withMask = self.logic.canWriteDicomSegmentation()
-            self.logic.exportDicom(result, folder, withMask)
+            self.logic.exportDicom(result, folder, withMask, self.onStep)
             said = _("Wrote {folder}") if withMask else _("Wrote {folder}, without the mask")
             slicer.util.showStatusMessage(said.format(folder=folder), 5000)
 
@@ -117,6 +125,20 @@ class ComparePanel(Panel):
         self.logic.discard(self.parameters.result)
         left = self.logic.results()
         self.parameters.result = left[-1] if left else None
+
+    @contextmanager
+    def _writing(self, button: Any, failed: str) -> Iterator[None]:
+        """While a file is written: the button cancels it."""
+        from TextoMorphLib.errors import Cancelled
+
+        usual, button.text, self._pressed = button.text, _("Cancel"), button
+        try:
+            with self.run(_("Writing…"), failed, _("Writing…")), suppress(Cancelled):
+                yield
+        finally:
+            button.text, self._pressed = usual, None
+            self.ui.statusLabel.text = ""
+            self.refresh()
 
     def _onBlinkTime(self) -> None:
         self.ui.fadeSlider.value = 0.0 if self.ui.fadeSlider.value > 0.5 else 1.0

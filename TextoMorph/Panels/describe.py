@@ -1,5 +1,6 @@
 """Describe: terms to press, a text to write, and what is understood of it."""
 
+from itertools import pairwise
 from typing import Any
 
 import qt
@@ -130,6 +131,9 @@ class DescribePanel(Panel):
                 grid.addWidget(chip, place // COLUMNS, place % COLUMNS)
                 self._chips[term.name] = chip
             layout.addWidget(box)
+        order = [self.ui.textEdit, *self._chips.values(), self.ui.textEdit]  # Tab comes to the terms, then to the text
+        for before, after in pairwise(order):
+            qt.QWidget.setTabOrder(before, after)
 
 
 def _line(text: str) -> str:

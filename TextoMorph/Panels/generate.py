@@ -27,7 +27,7 @@ class GeneratePanel(RunPanel):
         missing = whatIsMissing(wanted)
         self.ui.generateButton.enabled = (self._running and not self._cancelled) or not missing
         self.ui.generateButton.text = _("Cancel") if self._running else _("Generate")
-        self.ui.generateButton.toolTip = "" if self._running else missing
+        self.ui.generateButton.toolTip = missing or _("Makes a copy of the CT with the tumour in it, or stops that.")
         if wanted and not wanted.ownSettings:
             self._showUsual(wanted)
         own = bool(wanted and wanted.ownSettings)

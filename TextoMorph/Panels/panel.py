@@ -76,15 +76,16 @@ class RunPanel(Panel):
         return self._running
 
     @contextmanager
-    def run(self, doing: str, failed: str) -> Iterator[None]:
+    def run(self, doing: str, failed: str, first: str = "") -> Iterator[None]:
         """While a run goes on: shows how far it is, and what goes wrong in a message box.
 
         Args:
             doing: What is said from the first step on.
             failed: What is said if it could not be done.
+            first: What is said before; that the model is loaded, if empty.
         """
         self._running, self._cancelled, self._doing = True, False, doing
-        self.ui.statusLabel.text = _("Loading the model…")
+        self.ui.statusLabel.text = first or _("Loading the model…")
         self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
         self.ui.progressBar.visible = True
         self.refresh()

@@ -42,6 +42,7 @@ class PreviewPanel(RunPanel):
         self.ui.drawButton.connect("clicked(bool)", self.onDraw)
         self.ui.savePictureButton.connect("clicked(bool)", self.onSavePicture)
         self.ui.saveTableButton.connect("clicked(bool)", self.onSaveTable)
+        self.refresh()  # what is hidden now stays hidden when the panel is unfolded
         self.ui.previewCollapsibleButton.collapsed = True
 
     def refresh(self) -> None:
@@ -50,7 +51,11 @@ class PreviewPanel(RunPanel):
         ready = bool(wanted and wanted.ct and wanted.segmentation and wanted.segmentId and linesOf(wanted.previewTexts))
         self.ui.drawButton.enabled = (self._running and not self._cancelled) or ready
         self.ui.drawButton.text = _("Cancel") if self._running else _("Draw")
-        self.ui.drawButton.toolTip = "" if ready else _("Choose a CT, make a mask, and write one text a line.")
+        self.ui.drawButton.toolTip = (
+            _("Makes the same lesion under each text; nothing is added to the scene.")
+            if ready
+            else _("Choose a CT, make a mask, and write one text a line.")
+        )
         known = self._made is not None
         for widget in (self.ui.savePictureButton, self.ui.saveTableButton):
             widget.enabled = known

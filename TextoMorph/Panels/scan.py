@@ -8,7 +8,6 @@ from slicer.i18n import tr as _
 from TextoMorph.Panels.panel import Panel, later, plainErrors
 
 WARNING = "#b26a00"
-CLICK = 2  # in the choice of places
 
 
 class ScanPanel(Panel):
@@ -18,9 +17,6 @@ class ScanPanel(Panel):
 
     def setup(self) -> None:
         """Connects the widgets."""
-        self.ui.placeComboBox.addItems(
-            [_("At the crosshair"), _("Anywhere deep in the organ's segment"), _("Where I click next")]
-        )
         self.ui.paintButton.connect("clicked(bool)", self.onPaint)
         self.ui.placeButton.connect("clicked(bool)", self.onPlace)
         for selector, pick in ((self.ui.segmentSelector, self.onSegment), (self.ui.organSelector, self.onOrganSegment)):
@@ -89,14 +85,14 @@ class ScanPanel(Panel):
 
     def onPlace(self) -> None:
         """Makes a lesion-shaped mask; pressed again, another one."""
-        if self.ui.placeComboBox.currentIndex == CLICK:
+        if self.parameters.lesionPlace == "where I click next":
             self.logic.takePoint(self._forget())  # a click still waited for
             self._points = self.logic.pickPoint()
             event = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
             self.addObserver(self._points, event, self._onPointDefined)
             slicer.util.showStatusMessage(_("Click in a slice view where the lesion goes."), 10000)
         else:
-            self._place(self.logic.crosshair() if self.ui.placeComboBox.currentIndex == 0 else None)
+            self._place(self.logic.crosshair() if self.parameters.lesionPlace == "at the crosshair" else None)
 
     def onClicked(self) -> None:
         """Makes the lesion where the user has clicked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from TextoMorphLib import output
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.formats.itk import LPS_TO_RAS
 from TextoMorphLib.volume import Array, Volume
 
@@ -64,7 +64,12 @@ def check(folder: Path, segmentation: bool = False) -> None:
 
 
 def write(
-    volume: Volume, report: Mapping[str, Any], folder: Path, source: Path | None = None, mask: Array | None = None
+    volume: Volume,
+    report: Mapping[str, Any],
+    folder: Path,
+    source: Path | None = None,
+    mask: Array | None = None,
+    progress: Callable[[int, int], Any] | None = None,
 ) -> None:
     """Writes a synthetic scan as a series of CT images with its report; the whole folder or nothing.
 
@@ -78,10 +83,12 @@ def write(
         source: A DICOM file, or the folder of the series, that the scan was made from: patient and study are taken
             from it. A made-up patient if None.
         mask: Boolean, of the scan's shape: written too, as a DICOM segmentation.
+        progress: Called with (slices written, slices in all); may return False to cancel.
 
     Raises:
         InputError: The folder is not empty, the grid's rows and columns are not at right angles, the HU do not fit
             16 bits, the source is no DICOM, `mask` without highdicom installed, the disk refuses.
+        Cancelled: `progress` returned False.
     """
     check(folder, mask is not None)
     to_lps = orientations.ornt_transform(
@@ -96,6 +103,8 @@ def write(
         beside.mkdir()
         for number, image in enumerate(images, 1):
             image.save_as(beside / f"{number:04d}.dcm", enforce_file_format=True)
+            if progress is not None and progress(number, len(images)) is False:
+                raise Cancelled("cancelled")
         if mask is not None:
             painted = orientations.apply_orientation(mask.astype(np.uint8), to_lps)
             _segmentation(images, painted, report).save_as(beside / SEGMENTATION)
