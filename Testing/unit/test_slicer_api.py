@@ -25,6 +25,18 @@ def test_observers_go_through_the_mixin_that_removes_them() -> None:
         assert ".AddObserver(" not in file.read_text(encoding="utf-8"), file
 
 
+def test_every_action_has_an_example_for_the_python_console() -> None:
+    module = ast.parse((ROOT / "TextoMorph" / "TextoMorph.py").read_text(encoding="utf-8"))
+    (logic,) = (node for node in module.body if isinstance(node, ast.ClassDef) and node.name == "TextoMorphLogic")
+    parts = {ast.unparse(base) for base in logic.bases}
+    for file in (ROOT / "TextoMorph" / "Actions").glob("*.py"):
+        for part in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(part, ast.ClassDef) and part.name in parts:
+                methods = [each for each in part.body if isinstance(each, ast.FunctionDef)]
+                public = [method for method in methods if not method.name.startswith("_")]
+                assert [each.name for each in public if "Example:" not in (ast.get_docstring(each) or "")] == []
+
+
 def calls(tree: ast.Module) -> Iterator[str]:
     """Dotted names from Slicer's, Qt's and VTK's modules, VTK's methods, signals, and what is imported from Slicer."""
     dotted = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

@@ -133,7 +133,11 @@ class Batching:
         return path
 
     def plannedBatch(self, output: str | Path) -> Path | None:
-        """The file of jobs in an output folder, if a batch was planned there before."""
+        """The file of jobs in an output folder, if a batch was planned there before; `runBatch` goes on with it.
+
+        Example:
+            >>> logic.runBatch(logic.plannedBatch("/data/out"))
+        """
         from TextoMorphLib.jobs import JOBS
 
         jobs = Path(output) / JOBS

@@ -134,7 +134,12 @@ class Generating:
 
     @property
     def busy(self) -> bool:
-        """Whether a run goes on."""
+        """Whether a run goes on.
+
+        Example:
+            >>> logic.busy
+            False
+        """
         return self._running
 
     def stop(self) -> None:
@@ -160,7 +165,12 @@ class Generating:
         return report
 
     def results(self) -> list[Any]:
-        """The generated volumes in the scene, oldest first."""
+        """The generated volumes in the scene, oldest first.
+
+        Example:
+            >>> [logic.report(node)["seed"] for node in logic.results()]
+            [3, 4]
+        """
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
         return [node for node in volumes if node.GetAttribute(nodes.REPORT)]
 

@@ -109,7 +109,11 @@ class Installing:
         return {}
 
     def modelsFolder(self) -> Path:
-        """Where further model bundles may be put, a folder each."""
+        """Where further model bundles may be put, a folder each.
+
+        Example:
+            >>> logic.modelsFolder() / "my-model"
+        """
         from TextoMorphLib.paths import models
 
         folder: Path = models()

@@ -67,7 +67,12 @@ class Masking:
         return segmentation, segmentId
 
     def crosshair(self) -> tuple[float, float, float]:
-        """Where the crosshair is, RAS mm in the world. Hold Shift over a slice view to move it."""
+        """Where the crosshair is, RAS mm in the world. Hold Shift over a slice view to move it.
+
+        Example:
+            >>> logic.crosshair()
+            (70.0, 10.0, 20.0)
+        """
         right, anterior, superior = slicer.util.getNode("vtkMRMLCrosshairNode*").GetCrosshairRAS()
         return right, anterior, superior
 
