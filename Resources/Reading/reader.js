@@ -2,7 +2,6 @@
 import { Viewer } from "./viewer.js";
 
 const find = (id) => document.getElementById(id);
-const TERM_KEYS = "ADFGHJKLQWTYUIP"; // not R, S, O, B, C, X, which have a meaning
 const viewer = new Viewer(
   { axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") },
   (width, level) => { find("level").textContent = `window ${width}, level ${level}`; },
@@ -52,10 +51,12 @@ async function show(next) {
   find("comment").value = before?.comment || "";
   find("organ").textContent = state.organ;
   find("text").textContent = `“${state.text}”`;
+  for (const name of ["call", "confidence", "terms", "comment"]) find(`asked-${name}`).textContent = state.questions[name] || "";
   find("termbox").hidden = !state.terms.length;
+  find("commentbox").hidden = !state.questions.comment;
   find("terms").replaceChildren(...state.terms.map((term, n) => {
     const button = document.createElement("button");
-    if (TERM_KEYS[n]) button.append(Object.assign(document.createElement("kbd"), { textContent: TERM_KEYS[n] }));
+    if (state.term_keys[n]) button.append(Object.assign(document.createElement("kbd"), { textContent: state.term_keys[n] }));
     button.append(` ${term}`);
     button.dataset.term = term;
     button.onclick = () => toggle(term);
@@ -116,7 +117,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const key = event.key.length === 1 ? event.key.toUpperCase() : event.key, steps = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5 };
-  const term = state.done ? undefined : state.terms?.[TERM_KEYS.indexOf(key)];
+  const term = state.done ? undefined : state.terms?.[state.term_keys.indexOf(key)];
   if (key in steps) viewer.scroll(viewer.active, steps[key]);
   else if (event.repeat) return;
   else if (key === "B") back();

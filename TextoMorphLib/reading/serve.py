@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from TextoMorphLib import output
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.paths import resources
-from TextoMorphLib.reading.session import Session
+from TextoMorphLib.reading.session import TERM_KEYS, Session
 from TextoMorphLib.reading.study import Study, read_json
 
 PAGES = {
@@ -77,6 +77,8 @@ class Seat:
         earlier = asdict(view.earlier) if view.earlier else None
         return {
             **state,
+            "questions": self.study.questions,
+            "term_keys": TERM_KEYS,
             "position": view.number - 1,
             "organ": view.organ,
             "text": view.text,

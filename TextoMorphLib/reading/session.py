@@ -20,6 +20,8 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.reading.answers import Answer, AnswerFile, check_answer
 from TextoMorphLib.reading.study import Study, case_paths
 
+TERM_KEYS = "ADFGHJKLQWTYUIP"  # a letter for each term, in the browser and in Slicer; the others have a meaning there
+
 
 @dataclass(frozen=True)
 class View:
