@@ -1,6 +1,7 @@
 """Turing test: makes a study, opens it for a reader, and scores the answers."""
 
 import html
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -24,12 +25,12 @@ class TuringPanel(RunPanel):
         super().setup()
         self._room: Any = None  # the reading that goes on, or the last one
         self._scores: Any = None
-        ui, dialog = self.ui, qt.QFileDialog
+        ui = self.ui
         clicks = {
-            ui.tableButton: lambda: self._ask(ui.tableLineEdit, dialog.getOpenFileName, _("Tables (*.csv)")),
-            ui.keyButton: lambda: self._ask(ui.keyLineEdit, dialog.getOpenFileName, _("Keys (*.json)")),
-            ui.outputButton: lambda: self._ask(ui.outputLineEdit, dialog.getSaveFileName),
-            ui.studyButton: lambda: self._ask(ui.studyLineEdit, dialog.getExistingDirectory),
+            ui.tableButton: lambda: self._ask(ui.tableLineEdit, qt.QFileDialog.getOpenFileName, _("Tables (*.csv)")),
+            ui.keyButton: lambda: self._ask(ui.keyLineEdit, qt.QFileDialog.getOpenFileName, _("Keys (*.json)")),
+            ui.outputButton: lambda: self._ask(ui.outputLineEdit, qt.QFileDialog.getSaveFileName),
+            ui.studyButton: lambda: self._ask(ui.studyLineEdit, qt.QFileDialog.getExistingDirectory),
             ui.createButton: self.onCreate,
             ui.startButton: self.onStart,
             ui.scoreButton: self.onScore,
@@ -144,10 +145,12 @@ class TuringPanel(RunPanel):
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:
-    """A table of words as HTML."""
-    lines = [
-        [f"<b>{html.escape(cell)}</b>" for cell in headings],
-        *([html.escape(cell) for cell in row] for row in rows),
-    ]
-    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
-    return f'<table cellspacing="0" cellpadding="3" border="0">{cells}</table>'
+    """A table of words as HTML; on its side where it would be wider than tall, as the panel is narrow."""
+
+    def row(kind: str, cells: Iterable[str]) -> str:
+        return f"<tr>{''.join(f'<{kind} align=left>{html.escape(cell)}</{kind}>' for cell in cells)}</tr>"
+
+    lines: list[Iterable[str]] = [headings, *rows]
+    first, *others = zip(*lines, strict=True) if len(headings) > len(lines) else lines
+    body = row("th", first) + "".join(row("td", line) for line in others)
+    return f'<table cellspacing="0" cellpadding="3">{body}</table>'
