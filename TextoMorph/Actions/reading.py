@@ -179,4 +179,5 @@ class Reading:
         from TextoMorphLib.reading.report import export
 
         environment = slicer.util.startupEnvironment()  # Slicer's own libraries are none of the browser's
-        return background.run(lambda onStep: export(scores, Path(folder), environment))  # type: ignore[no-any-return]
+        found: tuple[list[Path], str] = background.run(lambda onStep: export(scores, Path(folder), environment))
+        return found
