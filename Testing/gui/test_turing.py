@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -289,7 +290,7 @@ def test_no_tumour_is_made_while_somebody_reads_and_the_other_way_round(
 
 
 def test_what_is_wrong_is_said_and_nothing_is_lost(
-    host: Any, panels: Any, study: Study, press: Any, tmp_path: Path
+    host: Any, panels: Any, study: Study, press: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = layout()
     ui = panels["Turing"].ui
@@ -301,10 +302,15 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(
     assert (layout(), leftovers()) == (before, [])
 
     case = start(panels, study.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", _refuse)
+        press("R", "4", "Return")
+    assert "make room and answer again" in host.messages.pop()
+    assert (case.caseLabel.text, case.realButton.checked) == ("Case 1 of 4", True)
     second = study.folder / "cases" / f"{study.readers['anna'][1]}.nii"
     content = second.read_bytes()
     second.write_bytes(content[:-2] + b"\x00\x05")
-    press("R", "4", "Return")
+    press("Return")
     assert "has changed" in host.messages.pop()
     assert (layout(), leftovers()) == (before, [])
     assert len(read_answers(study, "anna").answers) == 1
@@ -320,6 +326,10 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(
     ui.scoreButton.click()
     assert "not the key of this study" in host.messages.pop()
     assert not ui.exportButton.enabled
+
+
+def _refuse(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_study_without_terms_and_comment_asks_for_none(panels: Any, tmp_path: Path, press: Any) -> None:
