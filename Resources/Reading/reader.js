@@ -6,7 +6,7 @@ const viewer = new Viewer(
   { axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") },
   (width, level) => { find("level").textContent = `window ${width}, level ${level}`; },
 );
-let state = {}, seat = "", answer = {}, busy = false;
+let state = {}, seat = "", answer = {}, busy = false, paused = false;
 
 async function send(action, content = {}) {
   const reply = await fetch(action, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ seat, ...content }) });
@@ -95,6 +95,12 @@ const save = () => alone(async () => {
 const back = () => alone(async () => {
   if (state.can_go_back) await show(await send("back", { position: state.done ? state.total : state.position }));
 });
+const pause = () => alone(async () => {
+  if (state.done || !viewer.ct) return;
+  await send(paused ? "resume" : "pause");
+  paused = !paused;
+  find("paused").hidden = !paused;
+});
 const call = (value) => { answer.call = value; say(""); refresh(); };
 const confidence = (value) => { answer.confidence = value; say(""); refresh(); };
 const all = () => { answer.terms = new Set(answer.terms.size === state.terms.length ? [] : state.terms); refresh(); };
@@ -109,6 +115,7 @@ find("reset").onclick = () => viewer.ct && viewer.reset();
 find("save").onclick = save;
 find("back").onclick = find("endback").onclick = back;
 find("all").onclick = all;
+find("pause").onclick = find("resume").onclick = pause;
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
@@ -118,7 +125,9 @@ document.addEventListener("keydown", (event) => {
   }
   const key = event.key.length === 1 ? event.key.toUpperCase() : event.key, steps = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5 };
   const term = state.done ? undefined : state.terms?.[state.term_keys.indexOf(key)];
-  if (key in steps) viewer.scroll(viewer.active, steps[key]);
+  if (key === "Z" && !event.repeat) pause();
+  else if (paused) return;
+  else if (key in steps) viewer.scroll(viewer.active, steps[key]);
   else if (event.repeat) return;
   else if (key === "B") back();
   else if (state.done || !viewer.ct) return;
@@ -137,7 +146,7 @@ document.addEventListener("keydown", (event) => {
 
 // The clock stops while nobody looks.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden && seat && !state.done) navigator.sendBeacon("pause", JSON.stringify({ seat }));
+  if (seat && !state.done && !paused) navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat }));
 });
 
 alone(async () => show(await send("open")));

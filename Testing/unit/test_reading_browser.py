@@ -87,6 +87,14 @@ def test_a_whole_study_by_keyboard(study: Study, server: Server, browser: Any) -
             assert page.input_value("#comment") == "R S 5"
             page.keyboard.press("r")
             page.keyboard.press("Enter")
+        if number == 2:
+            until(lambda: page.get_attribute("#views", "data-shown") == "3" and not page.is_visible("#paused"))
+            for key in ("z", "r", "1", "Enter"):  # the last three do nothing
+                page.keyboard.press(key)
+                until(lambda: page.is_visible("#paused"))
+            page.click("#resume")
+            until(lambda: not page.is_visible("#paused"))
+            assert page.get_attribute("[data-call=real]", "aria-pressed") == "false"
         if number == 3:
             until(lambda: page.inner_text("#count") == "Case 4 of 8")
             page.reload()  # nothing is lost

@@ -106,6 +106,10 @@ class Seat:
         if action == "pause":
             self.session.pause()
             return {}
+        if action == "resume":
+            if not self.session.done:
+                self.session.show()  # the clock goes on
+            return {}
         if given.get("position") != self.session.position:
             raise InputError("this case is answered already; reload this page")
         if action == "back":
@@ -192,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         found = self._place()
         stated = self.headers.get("Content-Length") or "0"
         length = int(stated) if stated.isdecimal() else -1
-        if found is None or found[1] not in ("open", "answer", "back", "pause"):
+        if found is None or found[1] not in ("open", "answer", "back", "pause", "resume"):
             return self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.", "text/plain")
         if not 0 <= length <= LARGEST_REQUEST:
             return self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"Too long.", "text/plain")
