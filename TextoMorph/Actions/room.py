@@ -116,7 +116,13 @@ class ReadingRoom:
 
     def end(self) -> None:
         """Ends the reading; the next one goes on at the first case without an answer."""
-        self.session.close()
+        try:
+            self.session.close()
+        finally:
+            self._giveBack()
+
+    def _giveBack(self) -> None:
+        """Brings back what was on the screen; nothing of the cases stays in the scene."""
         self._empty()
         for node in (self._outline, self._case):
             if nodes.inScene(node):
