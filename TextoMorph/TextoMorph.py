@@ -99,14 +99,6 @@ class TextoMorphParameterNode:
     batchTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
     batchCount: Annotated[int, WithinRange(1, 10000)] = 10
     batchOutput: str = ""
-    studyTable: str = ""
-    studyReaders: str = ""
-    studyTwins: Annotated[str, Choice(["text", "mask", "text and mask"])] = "text"
-    studyRepeats: Annotated[int, WithinRange(0, 1000)] = 0
-    studyApart: Annotated[int, WithinRange(1, 1000)] = 10
-    studyOutput: str = ""
-    studyFolder: str = ""
-    studyKey: str = ""
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -165,6 +157,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = parameterNode
         for panel in self.panels:
             panel.setParameterNode(parameterNode)
+        self.showPanels()
         if parameterNode:
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
 
@@ -172,6 +165,13 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Shows the parameters as they are now."""
         for panel in self.panels:
             panel.refresh()
+        self.showPanels()
+
+    def showPanels(self) -> None:
+        """While somebody reads a Turing test, shows the case's questions and nothing else."""
+        reading = self.logic.reading is not None
+        for panel in self.panels:
+            panel.widget.visible = panel.whileReading == reading
 
 
 class TextoMorphLogic(

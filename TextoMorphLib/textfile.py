@@ -7,6 +7,11 @@ from pathlib import Path
 from TextoMorphLib.errors import InputError
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """What is written, separated by commas; blanks around it and empty parts do not count."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def read_text(path: Path) -> str:
     """A UTF-8 file's text; a byte order mark, which spreadsheets write, is left out.
 

@@ -2,12 +2,11 @@
 import { Viewer } from "./viewer.js";
 
 const find = (id) => document.getElementById(id);
-const TERM_KEYS = "ADFGHJKLQWTYUIP"; // not R, S, O, B, C, X, which have a meaning
 const viewer = new Viewer(
   { axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") },
   (width, level) => { find("level").textContent = `window ${width}, level ${level}`; },
 );
-let state = {}, seat = "", answer = {}, busy = false;
+let state = {}, seat = "", answer = {}, busy = false, paused = false;
 
 async function send(action, content = {}) {
   const reply = await fetch(action, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ seat, ...content }) });
@@ -52,10 +51,12 @@ async function show(next) {
   find("comment").value = before?.comment || "";
   find("organ").textContent = state.organ;
   find("text").textContent = `“${state.text}”`;
+  for (const name of ["call", "confidence", "terms", "comment"]) find(`asked-${name}`).textContent = state.questions[name] || "";
   find("termbox").hidden = !state.terms.length;
+  find("commentbox").hidden = !state.questions.comment;
   find("terms").replaceChildren(...state.terms.map((term, n) => {
     const button = document.createElement("button");
-    if (TERM_KEYS[n]) button.append(Object.assign(document.createElement("kbd"), { textContent: TERM_KEYS[n] }));
+    if (state.term_keys[n]) button.append(Object.assign(document.createElement("kbd"), { textContent: state.term_keys[n] }));
     button.append(` ${term}`);
     button.dataset.term = term;
     button.onclick = () => toggle(term);
@@ -94,6 +95,12 @@ const save = () => alone(async () => {
 const back = () => alone(async () => {
   if (state.can_go_back) await show(await send("back", { position: state.done ? state.total : state.position }));
 });
+const pause = () => alone(async () => {
+  if (state.done || !viewer.ct) return;
+  await send(paused ? "resume" : "pause");
+  paused = !paused;
+  find("paused").hidden = !paused;
+});
 const call = (value) => { answer.call = value; say(""); refresh(); };
 const confidence = (value) => { answer.confidence = value; say(""); refresh(); };
 const all = () => { answer.terms = new Set(answer.terms.size === state.terms.length ? [] : state.terms); refresh(); };
@@ -108,6 +115,7 @@ find("reset").onclick = () => viewer.ct && viewer.reset();
 find("save").onclick = save;
 find("back").onclick = find("endback").onclick = back;
 find("all").onclick = all;
+find("pause").onclick = find("resume").onclick = pause;
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
@@ -116,8 +124,10 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const key = event.key.length === 1 ? event.key.toUpperCase() : event.key, steps = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5 };
-  const term = state.done ? undefined : state.terms?.[TERM_KEYS.indexOf(key)];
-  if (key in steps) viewer.scroll(viewer.active, steps[key]);
+  const term = state.done ? undefined : state.terms?.[state.term_keys.indexOf(key)];
+  if (key === "Z" && !event.repeat) pause();
+  else if (paused) return;
+  else if (key in steps) viewer.scroll(viewer.active, steps[key]);
   else if (event.repeat) return;
   else if (key === "B") back();
   else if (state.done || !viewer.ct) return;
@@ -136,7 +146,7 @@ document.addEventListener("keydown", (event) => {
 
 // The clock stops while nobody looks.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden && seat && !state.done) navigator.sendBeacon("pause", JSON.stringify({ seat }));
+  if (seat && !state.done && !paused) navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat }));
 });
 
 alone(async () => show(await send("open")));

@@ -1,154 +1,360 @@
-"""The Turing-test panel, by clicks and keys: read to the end, stopped and resumed, scored; bad input in plain words."""
+"""The Turing test, by clicks and keys: created, read alone on the screen, stopped and resumed, scored."""
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import slicer
+from PySide6 import QtTest, QtWidgets
+from PySide6.QtCore import Qt
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 
-from small_studies import small_study, write_table
+from small_studies import FRAME, TEXT, small_study, write_table
+
+from TextoMorphLib.reading import pdf
+from TextoMorphLib.reading.answers import read_answers
+from TextoMorphLib.reading.session import TERM_KEYS, Session
+from TextoMorphLib.reading.study import Study
+
+READING = 7402  # the layout
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Any:
-    return small_study(tmp_path, pairs=3)
+def study(tmp_path: Path) -> Study:
+    """Four cases."""
+    return small_study(tmp_path / "é a", pairs=2, readers=("anna", "ben"), apart=1)
 
 
 @pytest.fixture
-def turing(host: Any, panels: Any) -> Any:
-    return panels["Turing"]
-
-
-def open_study(turing: Any, study: Any) -> None:
-    turing.parameters.studyFolder = str(study.folder)
-    turing.ui.startButton.click()
-
-
-def press(turing: Any, *keys: str) -> None:
-    """Presses keys in the module's window."""
-    from PySide6 import QtTest, QtWidgets
-    from PySide6.QtGui import QKeySequence
-
-    window = turing.widget.window()
+def press(panels: Any) -> Callable[..., None]:
+    """Presses keys, one after the other, wherever the focus is in the window."""
+    window = panels["Case"].widget.window()
     window.show()
     window.activateWindow()
     QtTest.QTest.qWaitForWindowActive(window)
-    for key in keys:
-        QtTest.QTest.keyClick(window, QKeySequence(key)[0].key())
-        QtWidgets.QApplication.processEvents()
+
+    def keys(*names: str) -> None:
+        for name in names:
+            QtTest.QTest.keyClick(QtWidgets.QApplication.focusWidget() or window, getattr(Qt.Key, f"Key_{name}"))
+            QtWidgets.QApplication.processEvents()
+
+    return keys
 
 
-def answers(study: Any) -> list[dict[str, Any]]:
-    lines = (study.folder / "answers" / "anna.jsonl").read_text().splitlines()
-    return [entry for entry in map(json.loads, lines) if "call" in entry]
+def start(panels: Any, folder: Path, reader: str = "anna") -> Any:
+    """Opens a study; the widgets of its cases."""
+    ui = panels["Turing"].ui
+    ui.studyLineEdit.text = str(folder)
+    ui.readerComboBox.setCurrentText(reader)
+    ui.startButton.click()
+    return panels["Case"].ui
 
 
-def volumes() -> list[str]:
-    return [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
+def layout() -> int:
+    return slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
 
 
-def test_a_study_is_read_by_keys_and_scored(turing: Any, study: Any, ct: Any) -> None:
-    before = slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
-    ui = turing.ui
-    open_study(turing, study)
-    assert ui.caseBox.title == "Case 1 of 6"
-    assert volumes().count("Case") == 1
-    for tag in ("TextoMorphAxial", "TextoMorphCoronal", "TextoMorphSagittal"):
-        shown = slicer.app.layoutManager().sliceWidget(tag).sliceLogic().GetBackgroundLayer().GetVolumeNode()
-        assert shown.GetName() == "Case"
-        assert (shown.GetDisplayNode().GetLevel(), shown.GetDisplayNode().GetWindow()) == (40, 400)
-    press(turing, "Return")  # nothing is chosen: nothing happens
-    assert ui.caseBox.title == "Case 1 of 6"
-    press(turing, "S", "4", "Q", "O")
-    outline = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")[-1]
-    assert not outline.GetDisplayNode().GetVisibility()
-    press(turing, "Return")
-    assert ui.caseBox.title == "Case 2 of 6"
-    press(turing, "R", "2", "Enter", "B")
-    assert ui.caseBox.title == "Case 2 of 6"
-    assert ui.realButton.checked
-    assert ui.confidence2Button.checked
-    press(turing, "S", "5", "X", "Return")
-    for _case in range(4):
-        assert ui.nextButton.enabled is False
-        press(turing, "R", "1", "Return")
-    assert "Every case is answered" in ui.readLabel.text
-    assert not ui.caseBox.visible
-    assert volumes() == [ct.GetName()]
-    assert slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement() == before
-    given = answers(study)
-    assert [entry["call"] for entry in given] == ["synthetic", "real", "synthetic", *["real"] * 4]
-    assert (given[0]["confidence"], len(given[0]["terms"]), len(given[2]["terms"])) == (4, 1, 3)
+def shown(panels: Any) -> list[str]:
+    return [name for name, panel in panels.items() if not panel.widget.isHidden()]
 
+
+def bars() -> list[bool]:
+    """Whether the toolbars and the data probe are hidden."""
+    window = slicer.util.mainWindow()
+    probe = slicer.util.findChild(window, "DataProbeCollapsibleWidget")
+    return [bar.isHidden() for bar in (*window.findChildren("QToolBar"), probe)]
+
+
+def leftovers() -> list[str]:
+    """Nodes that a reading has brought into the scene."""
+    kinds = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLVolumeDisplayNode")
+    every = [node for kind in kinds for node in slicer.util.getNodesByClass(kind)]
+    return [node.GetName() for node in (*every, *slicer.util.getNodesByClass("vtkMRMLSegmentationDisplayNode"))]
+
+
+def test_a_study_is_read_by_keys_and_clicks_and_scored(
+    host: Any, panels: Any, study: Study, press: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ui = start(panels, study.folder)
+    assert host.messages == []
+    assert ui.caseLabel.text == "Case 1 of 4"
+    assert TEXT in ui.textLabel.text
+    assert ui.callGroupBox.title == study.questions["call"]
+    assert [button.text[0] for button in panels["Case"]._termButtons.values()] == list(TERM_KEYS[:3])
+    press("Return")
+    assert "First say R" in ui.messageLabel.text
+    press("S", "R", "4", "A", "Return")
+    assert ui.caseLabel.text == "Case 2 of 4"
+    assert not ui.realButton.checked
+
+    ui.syntheticButton.click()
+    ui.confidence2Button.click()
+    ui.allButton.click()
+    press("C")
+    QtTest.QTest.keyClicks(QtWidgets.QApplication.focusWidget(), "rim Z3")  # letters here are no answers
+    press("Return")
+    assert (ui.caseLabel.text, ui.commentLineEdit.focus) == ("Case 2 of 4", False)
+    assert (ui.syntheticButton.checked, ui.confidence2Button.checked) == (True, True)
+    press("Return")
+
+    press("B")
+    assert (ui.caseLabel.text, ui.commentLineEdit.text, ui.syntheticButton.checked) == ("Case 2 of 4", "rim Z3", True)
+    assert not ui.backButton.enabled
+    press("5", "Return", "R", "1", "Enter")
+    assert ui.caseLabel.text == "Case 4 of 4"
+    press("S", "3", "Enter")
+    assert "All cases are read" in ui.messageLabel.text
+    assert not ui.questionsWidget.isVisible()
+    press("B")  # the last answer can still be changed
+    assert (ui.caseLabel.text, ui.syntheticButton.checked) == ("Case 4 of 4", True)
+    press("R", "Enter")
+    ui.endButton.click()
+    assert "Every case is answered" in panels["Turing"].ui.readLabel.text
+
+    answers = read_answers(study, "anna").answers
+    assert [(answer.call, answer.confidence) for answer in answers] == [
+        *(("real", 4), ("synthetic", 5)),
+        *(("real", 1), ("real", 3)),
+    ]
+    terms = [study.cases[answer.case].terms for answer in answers]
+    assert (answers[0].terms, answers[1].terms, answers[2].terms) == (terms[0][:1], terms[1], ())
+    assert (answers[1].comment, answers[1].revised, answers[3].revised) == ("rim Z3", True, True)
+    assert all(answer.seconds > 0 for answer in answers)
+
+    monkeypatch.setattr(pdf, "browser", lambda: sys.executable)  # no real one starts here
+    ui = panels["Turing"].ui
+    assert not ui.exportButton.enabled
     ui.scoreButton.click()
-    assert "%" in ui.scoreEdit.toPlainText()
+    assert "real called synthetic" in ui.scoreEdit.toPlainText()
+    host.file = str(tmp_path / "results")
+    ui.exportButton.click()
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"report.html", "readings.csv", "scores.json"}
+    assert "no PDF" in slicer.util.mainWindow().statusBar().currentMessage()
+    assert host.messages == []
 
 
-def test_nothing_in_the_scene_tells_real_from_synthetic(turing: Any, study: Any) -> None:
-    open_study(turing, study)
-    named = [*study.cases, "ours", "real", "pair", str(study.folder.parent)]
-    for node in slicer.util.getNodesByClass("vtkMRMLNode"):
-        told = f"{node.GetName()} {node.GetDescription()} {node.GetAttributeNames()}"
-        assert not [word for word in named if word in told]
-        if node.IsA("vtkMRMLStorableNode"):
-            assert node.GetStorageNode() is None
-    assert not [node for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode") if node.GetSaveWithScene()]
-    turing.endReading()
+def test_nothing_else_is_on_the_screen_and_all_comes_back(panels: Any, study: Study, press: Any, ct: Any) -> None:
+    everything = [name for name in panels if name != "Case"]
+    mask, _segment = panels["Scan"].logic.placeLesion(ct, diameter=20.0, position=(70.0, 10.0, 20.0))
+    mouse = slicer.app.applicationLogic().GetInteractionNode()
+    slicer.util.mainWindow().findChildren("QToolBar")[1].visible = False  # as the user likes it
+    before = layout(), bars(), mouse.GetCurrentInteractionMode(), shown(panels)
+    assert before[1:] == ([False, True, False], mouse.ViewTransform, everything)
 
+    def alone() -> None:
+        assert (layout(), bars(), shown(panels)) == (READING, [True, True, True], ["Case"])
+        assert slicer.app.layoutManager().sliceWidget("TextoMorphAxial").sliceController().isHidden()
+        assert mouse.GetCurrentInteractionMode() == mouse.AdjustWindowLevel
 
-def test_a_reading_goes_on_where_it_was_left(turing: Any, study: Any, ct: Any, logic: Any) -> None:
-    mask, _segment = logic.newMask(ct)  # something else that is on the screen
-    open_study(turing, study)
-    assert not mask.GetDisplayNode().GetVisibility()
-    press(turing, "R", "3", "Return", "S", "1", "Return")
-    turing.ui.stopButton.click()
-    assert "4 cases left" in turing.ui.readLabel.text
+    def back() -> None:
+        assert (layout(), bars(), mouse.GetCurrentInteractionMode(), shown(panels)) == before
+        assert "Case" not in leftovers()
+
+    ui = start(panels, study.folder)
+    alone()
+    assert not mask.GetDisplayNode().GetVisibility(), "it could cover the case"
+    press("R", "5", "Return", "S", "5")
+    ui.endButton.click()
+    back()
     assert mask.GetDisplayNode().GetVisibility()
-    assert volumes() == [ct.GetName()]
-    turing.ui.startButton.click()
-    assert turing.ui.caseBox.title == "Case 3 of 6"
-    slicer.mrmlScene.Clear(0)  # the scene is closed in the middle of a reading
-    assert turing._room is None
-    assert len(answers(study)) == 2
+    assert "3 cases left" in panels["Turing"].ui.readLabel.text
+
+    start(panels, study.folder)
+    alone()
+    assert ui.caseLabel.text == "Case 2 of 4"
+    assert not ui.syntheticButton.checked, "what was not saved is asked again"
+    press("R", "5", "Return")
+    slicer.mrmlScene.Clear(0)
+    mouse = slicer.app.applicationLogic().GetInteractionNode()
+    back()
+    assert leftovers() == []
 
 
-def test_bad_input_in_plain_words(turing: Any, study: Any, host: Any, tmp_path: Path) -> None:
-    from TextoMorphLib.reading.session import Session
+def test_leaving_the_module_ends_the_reading(host: Any, panels: Any, study: Study) -> None:
+    start(panels, study.folder)
+    host.opened.exit()
+    assert (layout() == READING, leftovers(), "Case" in shown(panels)) == (False, [], False)
+    Session(study, "anna").close()  # free again
+    host.opened.enter()
+    assert "Turing" in shown(panels)
 
-    ui = turing.ui
-    turing.parameters.studyFolder = str(tmp_path / "nothing")
+
+def test_pause_scrolling_outline_and_window(panels: Any, study: Study, press: Any) -> None:
+    ui = start(panels, study.folder)
+    view = slicer.app.layoutManager().sliceWidget("TextoMorphAxial").sliceLogic()
+    case, outline = slicer.util.getNode("Case"), slicer.util.getNode("Outline")
+    display = case.GetDisplayNode()
+    assert (display.GetLevel(), display.GetWindow()) == (40, 400)
+    assert slicer.util.arrayFromVolume(case).shape == FRAME.shape[::-1]
+    display.SetWindowLevel(100, 0)
+    press("O")
+    assert not outline.GetDisplayNode().GetVisibility()
+    offset = view.GetSliceOffset()
+    press("Up", "PageDown")
+    assert view.GetSliceOffset() == pytest.approx(offset - 4 * 2.5)
+    press("0")
+    assert view.GetSliceOffset() == pytest.approx(offset)
+    assert display.GetWindow() == 400
+
+    press("S", "2", "Z")
+    session = panels["Case"].logic.reading.session
+    spent = session._spent
+    assert spent > 0
+    assert view.GetSliceCompositeNode().GetBackgroundVolumeID() is None
+    assert not ui.questionsWidget.isVisible()
+    press("Return", "R", "Up")
+    assert (read_answers(study, "anna").answers, session._spent) == ((), spent)
+    ui.pauseButton.click()
+    assert view.GetSliceCompositeNode().GetBackgroundVolumeID() == case.GetID()
+    assert ui.syntheticButton.checked, "what was chosen stays"
+    press("Return")
+    assert ui.caseLabel.text == "Case 2 of 4"
+    assert not outline.GetDisplayNode().GetVisibility(), "stays as the reader had it"
+    assert not [each for each in QtWidgets.QApplication.topLevelWidgets() if each.className() == "QPushButton"]
+
+
+def test_nothing_in_the_scene_tells_real_from_synthetic(panels: Any, study: Study, press: Any) -> None:
+    key = study.read_key()
+    seen: dict[bool, set[str]] = {True: set(), False: set()}
+    start(panels, study.folder)
+    for case in study.readers["anna"]:
+        nodes = [slicer.mrmlScene.GetNthNode(index) for index in range(slicer.mrmlScene.GetNumberOfNodes())]
+        told = "\n".join(f"{node.GetName()} {node.GetDescription()} {node.GetAttributeNames()}" for node in nodes)
+        hidden = ("real", "ours", study.id, str(study.folder), study.folder.parent.name, *study.cases)
+        assert not [word for word in hidden if word.lower() in told.lower().replace("realtime", "")]
+        own = [node for node in nodes if node.GetName() in ("Case", "Outline")]
+        assert [(node.GetHideFromEditors(), node.GetSaveWithScene()) for node in own] == [(1, 0), (1, 0)]
+        volume = own[0]
+        seen[key["cases"][case]["synthetic"]].add(
+            f"{[node.GetID() for node in own]} {volume.GetSpacing()} {volume.GetOrigin()} "
+            f"{slicer.util.arrayFromVolume(volume).dtype} {volume.GetStorageNode()} {len(nodes)}"
+        )
+        press("R", "3", "Return")
+    assert seen[True] == seen[False]
+    assert len(seen[True]) == 1
+    assert panels["Scan"].parameters.ct is None, "a case is nobody's CT"
+
+
+def test_a_saved_scene_names_neither_study_nor_key(panels: Any, study: Study, tmp_path: Path) -> None:
+    ui = panels["Turing"].ui
+    ui.keyLineEdit.text = str(tmp_path / "key.json")
+    ui.tableLineEdit.text = str(tmp_path / "table.csv")
+    ui.outputLineEdit.text = str(tmp_path / "new study")
+    start(panels, study.folder)
+    slicer.mrmlScene.SetURL(str(tmp_path / "scene.mrml"))
+    assert slicer.mrmlScene.Commit()
+    saved = (tmp_path / "scene.mrml").read_text(encoding="utf-8")
+    assert "TextoMorph" in saved
+    told = (str(study.folder), "key.json", "table.csv", "new study", "anna", 'name="Case"', 'name="Outline"')
+    assert not [word for word in told if word in saved]
+
+
+def test_no_tumour_is_made_while_somebody_reads_and_the_other_way_round(
+    host: Any, panels: Any, study: Study, ct: Any, tmp_path: Path, wait_until: Callable[..., None], tiny_bundle: Path
+) -> None:
+    logic, wanted, ui = panels["Turing"].logic, panels["Turing"].parameters, panels["Turing"].ui
+    wanted.model, wanted.ct = str(tiny_bundle), ct
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, diameter=20.0, position=(70.0, 10.0, 20.0))
+    mask = (wanted.segmentation, wanted.segmentId)
+    start(panels, study.folder)
+    with pytest.raises(RuntimeError, match="somebody reads"):
+        logic.generate(ct, *mask, "cystic", model=str(tiny_bundle))
+    with pytest.raises(RuntimeError, match="Somebody reads"):
+        logic.createStudy(tmp_path / "table.csv", tmp_path / "new", ["anna"])
+    panels["Case"].ui.endButton.click()
+
+    said: list[str] = []
+
+    def tries(*progress: int) -> bool:
+        if not said:
+            said.append("")
+            start(panels, study.folder)
+            said.append(host.messages.pop())
+        return True
+
+    logic.generate(ct, *mask, "cystic", model=str(tiny_bundle), progress=tries)
+    assert "wait for it or cancel it" in said[1]
+    said.clear()
+    table = write_table(tmp_path / "more", 1)
+    logic.createStudy(table, tmp_path / "new", ["anna"], (), apart=1, progress=tries)
+    assert "wait for it or cancel it" in said[1]
+    assert logic.reading is None
+    assert ui.startButton.enabled
+
+
+def test_what_is_wrong_is_said_and_nothing_is_lost(
+    host: Any, panels: Any, study: Study, press: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = layout()
+    ui = panels["Turing"].ui
+    ui.studyLineEdit.text = str(study.folder / "cases")
     assert not ui.startButton.enabled
     with Session(study, "anna"):
-        open_study(turing, study)
-        assert "anna" in host.messages.pop()
-    assert not ui.caseBox.visible
-    name = study.readers["anna"][1]
-    press(turing)
-    ui.startButton.click()
-    path = study.folder / "cases" / f"{name}.nii"
-    path.write_bytes(path.read_bytes() + b"0")
-    press(turing, "R", "3", "Return")
+        start(panels, study.folder)
+    assert "another window" in host.messages.pop()
+    assert (layout(), leftovers()) == (before, [])
+
+    case = start(panels, study.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", _refuse)
+        press("R", "4", "Return")
+    assert "make room and answer again" in host.messages.pop()
+    assert (case.caseLabel.text, case.realButton.checked) == ("Case 1 of 4", True)
+    second = study.folder / "cases" / f"{study.readers['anna'][1]}.nii"
+    content = second.read_bytes()
+    second.write_bytes(content[:-2] + b"\x00\x05")
+    press("Return")
     assert "has changed" in host.messages.pop()
-    assert volumes() == []
-    assert len(answers(study)) == 1
-    turing.parameters.studyKey = str(tmp_path / "no-key.json")
+    assert (layout(), leftovers()) == (before, [])
+    assert len(read_answers(study, "anna").answers) == 1
+    start(panels, study.folder)
+    assert "has changed" in host.messages.pop()
+    assert (layout(), leftovers()) == (before, [])
+    second.write_bytes(content)
+    start(panels, study.folder)
+    assert case.caseLabel.text == "Case 2 of 4"
+    case.endButton.click()
+
+    ui.keyLineEdit.text = str(study.folder / "study.json")
     ui.scoreButton.click()
-    assert "no-key.json" in host.messages.pop()
+    assert "not the key of this study" in host.messages.pop()
+    assert not ui.exportButton.enabled
 
 
-def test_a_study_is_made_from_a_table(turing: Any, tmp_path: Path, tiny_bundle: Path) -> None:
-    ui, wanted = turing.ui, turing.parameters
+def _refuse(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_study_without_terms_and_comment_asks_for_none(panels: Any, tmp_path: Path, press: Any) -> None:
+    study = small_study(tmp_path, pairs=2, apart=1, questions=())
+    ui = start(panels, study.folder)
+    assert ui.questionsWidget.isVisible()
+    assert not ui.commentLineEdit.isVisible()
+    assert not ui.termsGroupBox.isVisible()
+    press("R", "2", "Return")
+    assert ui.caseLabel.text == "Case 2 of 4"
+
+
+def test_a_study_is_made_from_a_table(host: Any, panels: Any, tmp_path: Path, tiny_bundle: Path) -> None:
+    turing = panels["Turing"]
+    ui = turing.ui
     assert not ui.createButton.enabled
-    wanted.model = str(tiny_bundle)
-    wanted.studyTable, wanted.studyOutput = str(write_table(tmp_path / "scans", 2, ())), str(tmp_path / "made")
-    wanted.studyReaders, wanted.studyApart = "anna, ben", 1
+    turing.parameters.model = str(tiny_bundle)
+    host.file = str(write_table(tmp_path / "scans", 2, ()))
+    ui.tableButton.click()
+    host.file = str(tmp_path / "made")
+    ui.outputButton.click()
+    ui.readersLineEdit.text, ui.apartSpinBox.value = "anna, ben,", 1
     ui.createButton.click()
     assert "4 cases for anna, ben" in ui.statusLabel.text
-    assert wanted.studyFolder == str(tmp_path / "made")
+    assert ui.studyLineEdit.text == str(tmp_path / "made")
     assert [ui.readerComboBox.itemText(index) for index in range(ui.readerComboBox.count)] == ["anna", "ben"]
+    key = json.loads((tmp_path / "made-key.json").read_text())
+    assert {case["source"] for case in key["cases"].values()} == {"real", "TextoMorph"}

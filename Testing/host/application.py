@@ -251,8 +251,15 @@ def _window(host: Host) -> None:
         def moduleSelector(self) -> Any:
             return types.SimpleNamespace(selectModule=host.selected.append)
 
+        def findChildren(self, kind: Any, *rest: Any) -> Any:
+            """PythonQt takes the class by its name."""
+            return super().findChildren(getattr(QtWidgets, kind) if isinstance(kind, str) else kind, *rest)
+
     slicer.app._window = window = MainWindow()
     window.setObjectName("qSlicerMainWindow")
+    for name in ("ModuleToolBar", "MouseModeToolBar"):
+        window.addToolBar(name).setObjectName(name)
+    QtWidgets.QWidget(window).setObjectName("DataProbeCollapsibleWidget")
 
 
 def _dialogs(host: Host, ctk: Any) -> None:

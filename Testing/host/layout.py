@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import slicer
+from PySide6 import QtWidgets
 
 ORIENTATIONS = {"Green": "Coronal", "Yellow": "Sagittal"}  # of Slicer's own views; all others are axial
 
@@ -14,6 +15,10 @@ class SliceWidget:
 
     def __init__(self, logic: Any) -> None:
         self._logic = logic
+        self._controller = QtWidgets.QWidget()  # qMRMLSliceControllerWidget: the bar above the view
+
+    def sliceController(self) -> Any:
+        return self._controller
 
     def sliceLogic(self) -> Any:
         return self._logic

@@ -70,7 +70,7 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=340)
     _preview(panels["Preview"], alone["Preview"], folder)
     _batch(panels["Batch"], alone["Batch"], folder)
-    _turing(panels["Turing"], alone["Turing"], folder)
+    _turing(panels, alone, folder)
     wanted.text = "mildly hypodense spiculated lesion, well-defined, ill-defined"
     pictures.picture(alone["Describe"], folder / "describe-warnings.png")
     for problem in [*host.messages, *problems.taken()]:
@@ -94,22 +94,25 @@ def _batch(panel: Any, widget: Any, folder: Path) -> None:
     pictures.picture(widget, folder / "batch.png")
 
 
-def _turing(panel: Any, widget: Any, folder: Path) -> None:
-    """A case of a study of stand-ins, in the reader's three planes."""
+def _turing(panels: dict[str, Any], alone: dict[str, Any], folder: Path) -> None:
+    """A study of stand-ins that simulated readers have read, then one of its cases in the reader's three planes."""
     from TextoMorphLib.reading.demo import demo
 
     with TemporaryDirectory() as work:
         study, _key = demo(Path(work) / "demo", 4, "starter", "cpu")
-        panel.ui.turingCollapsibleButton.collapsed = False
+        ui = panels["Turing"].ui
+        ui.turingCollapsibleButton.collapsed = False
+        ui.studyLineEdit.text, ui.turingTabs.currentIndex = str(study.folder), 2
+        ui.scoreButton.click()
+        pictures.picture(alone["Turing"], folder / "turing-score.png")
         for answers in (study.folder / "answers").glob("*"):
             answers.unlink()
-        panel.parameters.studyFolder = str(study.folder)
-        panel.ui.startButton.click()
-        panel.call("synthetic")
-        panel.confidence(4)
+        ui.startButton.click()
+        panels["Case"].onCall("synthetic")
+        panels["Case"].onConfidence(4)
         views = ("TextoMorphAxial", "TextoMorphCoronal", "TextoMorphSagittal")
-        pictures.picture(widget, folder / "turing.png", views, width=490)
-        panel.endReading()
+        pictures.picture(alone["Case"], folder / "turing.png", views, width=490)
+        panels["Case"].onEnd()
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ def test_a_whole_study_by_keyboard(study: Study, server: Server, browser: Any) -
     page = browser.new_page()
     opened(page, server.links["anna"], troubles)
     until(lambda: page.get_attribute("#views", "data-shown") == "1")
+    assert page.inner_text("#asked-call") == study.questions["call"]
     page.keyboard.press("Enter")
     assert "First say R (real) or S (synthetic)" in page.inner_text("#message")
     for number in range(1, 9):
@@ -86,6 +87,14 @@ def test_a_whole_study_by_keyboard(study: Study, server: Server, browser: Any) -
             assert page.input_value("#comment") == "R S 5"
             page.keyboard.press("r")
             page.keyboard.press("Enter")
+        if number == 2:
+            until(lambda: page.get_attribute("#views", "data-shown") == "3" and not page.is_visible("#paused"))
+            for key in ("z", "r", "1", "Enter"):  # the last three do nothing
+                page.keyboard.press(key)
+                until(lambda: page.is_visible("#paused"))
+            page.click("#resume")
+            until(lambda: not page.is_visible("#paused"))
+            assert page.get_attribute("[data-call=real]", "aria-pressed") == "false"
         if number == 3:
             until(lambda: page.inner_text("#count") == "Case 4 of 8")
             page.reload()  # nothing is lost
@@ -93,6 +102,19 @@ def test_a_whole_study_by_keyboard(study: Study, server: Server, browser: Any) -
     answers = read_answers(study, "anna").answers
     assert [answer.call for answer in answers] == ["real"] + 7 * ["synthetic"]
     assert {(answer.confidence, answer.terms) for answer in answers} == {(4, ("hypoattenuating",))}
+    assert troubles == []
+
+
+def test_what_a_study_does_not_ask_is_not_there(tmp_path: Path, browser: Any) -> None:
+    troubles: list[str] = []
+    page = browser.new_page()
+    with serving(small_study(tmp_path, pairs=2, apart=1, questions=())) as server:
+        opened(page, server.links["anna"], troubles)
+        for key in ("c", "a", "r", "2", "Enter"):
+            page.keyboard.press(key)
+        until(lambda: page.inner_text("#count") == "Case 2 of 4")
+    assert not page.is_visible("#commentbox")
+    assert not page.is_visible("#termbox")
     assert troubles == []
 
 

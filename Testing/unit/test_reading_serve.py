@@ -83,6 +83,19 @@ def test_a_reader_reads_a_case_and_goes_back(server: Server, study: Study) -> No
     assert not read_answers(study, "ben").answers
 
 
+def test_the_clock_stands_still_while_nobody_looks_and_goes_on_after(server: Server, study: Study) -> None:
+    seat = json.loads(ask(server, "open", {})[1])["seat"]
+    (session,) = (each.session for each in server.seats.values() if each.reader == "anna")
+    session._clock, now = lambda: now[0], [0.0]
+    session._shown = 0.0
+    for action, then in (("pause", 5.0), ("resume", 100.0), ("resume", 103.0)):  # looked 5 s, then from 100 s on
+        now[0] = then
+        assert ask(server, action, {"seat": seat})[0] == 200
+    now[0] = 107.0
+    ask(server, "answer", {"seat": seat, "position": 0, "call": "real", "confidence": 1})
+    assert read_answers(study, "anna").answers[0].seconds == 12
+
+
 def test_of_two_windows_the_later_one_answers(server: Server) -> None:
     first, second = (json.loads(ask(server, "open", {})[1])["seat"] for _ in "ab")
     said = {"position": 0, "call": "real", "confidence": 1}

@@ -76,8 +76,14 @@ def test_only_the_last_answer_can_be_changed_and_it_counts_once(study: Study) ->
         assert (view.number, view.earlier and view.earlier.call) == (2, "real")
         session.answer("synthetic", 5)
         assert session.show().number == 3
-    first, second = read_answers(study, "anna").answers
-    assert (first.call, second.call, second.revised, second.seconds) == ("real", "synthetic", True, 10)
+        session.back()
+        session.show()
+        session.answer("synthetic", 4)
+        session.show()
+        session.answer("real", 2)
+    first, second, third = read_answers(study, "anna").answers
+    assert (first.call, second.call, second.revised) == ("real", "synthetic", True)
+    assert (first.seconds, second.seconds, third.seconds) == (5, 15, 10), "all looks count, for the case that is seen"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from TextoMorphLib.reading import study as studies
 from TextoMorphLib.reading.create import Plan, create
 from TextoMorphLib.reading.order import draw_order
 from TextoMorphLib.reading.package import Frame
+from TextoMorphLib.reading.session import Session
 from TextoMorphLib.reading.study import Study, case_paths
 from TextoMorphLib.volume import Volume
 
@@ -159,7 +160,7 @@ def test_same_seed_same_orders_and_the_study_file_follows_its_schema(tmp_path: P
     content = json.loads((first.folder / "study.json").read_text())
     validate = fastjsonschema.compile(json.loads((paths.resources() / "Reading" / "study.schema.json").read_text()))
     validate(content)
-    for name in ("id", "key_sha256", "window", "cases", "readers"):
+    for name in ("id", "key_sha256", "window", "questions", "cases", "readers"):
         lacking = {key: value for key, value in content.items() if key != name}
         with pytest.raises(fastjsonschema.JsonSchemaException):
             validate(lacking)
@@ -237,6 +238,7 @@ def test_a_copied_image_is_noticed_whatever_its_name(tmp_path: Path) -> None:
         ({"readers": ("../anna",)}, "reader name '../anna'"),
         ({"readers": ()}, "needs readers"),
         ({"twins": ("words",)}, "unknown twin 'words'"),
+        ({"questions": ("age",)}, "unknown question 'age'"),
         ({"frame": Frame((20.0, 20.0, 20.0), (1.0, 1.0, 1.0))}, "does not fit into the field"),
         ({"repeats": 40}, "too many"),
     ],
@@ -339,6 +341,16 @@ def test_two_programs_do_not_make_one_study(tmp_path: Path) -> None:
     create(table, tmp_path / "study", None, plan, meanwhile).check_files()
 
 
+def test_a_study_asks_what_it_says(tmp_path: Path) -> None:
+    study = small_study(tmp_path, questions=("comment",))
+    assert set(study.questions) == {"call", "confidence", "comment"}
+    assert {case.terms for case in study.cases.values()} == {()}
+    with Session(study, "anna") as session:
+        assert session.show().terms == ()
+        with pytest.raises(InputError, match="is no term"):
+            session.answer("real", 3, ["hypoattenuating"])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -346,6 +358,7 @@ def test_two_programs_do_not_make_one_study(tmp_path: Path) -> None:
         (('"ben"', '"Anna"'), "two readers are called 'Anna'"),
         (('"cases": {', '"cases": {"c00000000": {}, "c00000000": {},'), "'c00000000' stands in it twice"),
         (('"cases": {', '"cases": {"../key": {},'), "'../key' is no case id"),
+        (('"comment": ', '"age": '), "asks 'age', which is no question"),
         (("}", ""), "not JSON"),
     ],
 )

@@ -209,10 +209,10 @@ class Generating:
         """While the one run that there may be goes on.
 
         Raises:
-            RuntimeError: Another run has not ended yet.
+            RuntimeError: Another run has not ended yet, or somebody reads a Turing test.
         """
         if self._running:
-            raise RuntimeError(_("A tumour is being generated already; wait for it or cancel it."))
+            raise RuntimeError(_("A tumour is being generated already, or somebody reads; wait for it or cancel it."))
         self._running, self._stopping = True, False
         try:
             yield

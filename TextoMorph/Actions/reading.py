@@ -5,113 +5,30 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
 
-from TextoMorph.Actions import background, nodes, views
+from TextoMorph.Actions import background
 from TextoMorph.Actions.background import Progress
 from TextoMorph.Actions.installing import ensured
-
-LAYOUT_ID = 7402  # any number that Slicer and other extensions do not use
-PLANES = {"TextoMorphAxial": "Axial", "TextoMorphCoronal": "Coronal", "TextoMorphSagittal": "Sagittal"}
-OUTLINE = (1.0, 0.85, 0.2)
-
-
-class ReadingRoom:
-    """A reader at work: the views show the case in three planes and nothing else. `end()` brings back what was there.
-
-    The scene never knows more than the reader: nodes have neutral names, come from no file and are not saved.
-
-    Attributes:
-        session: The library's `Session`: who reads, and how far.
-        view: The case that is shown; None when all are read.
-    """
-
-    def __init__(self, folder: str | Path, reader: str) -> None:
-        from TextoMorphLib.reading.session import Session
-
-        self.session = Session(Path(folder), reader)
-        self.view: Any = None
-        self._case: Any = None
-        self._outline: Any = None
-        self._before = slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
-        self._hidden = [node for node in slicer.util.getNodesByClass("vtkMRMLDisplayNode") if _isOnScreen(node)]
-        for node in self._hidden:
-            node.SetVisibility(False)
-        views.useLayout(LAYOUT_ID, _layout())
-
-    def show(self) -> Any:
-        """Shows the case to read now; its clock starts. Returns the library's `View`, None when all are read.
-
-        Raises:
-            InputError: A file of the study is missing or has changed.
-        """
-        from TextoMorphLib.masks import read_mask
-        from TextoMorphLib.volume import Volume
-
-        self.view = None
-        self._clear()
-        if self.session.done:
-            return None
-        view = self.session.show()
-        ct = Volume.read(view.ct)
-        self._fill(ct, read_mask(view.mask, ct), view.window)
-        self.view = view
-        return view
-
-    def answer(self, call: str, confidence: int, terms: Sequence[str] = (), comment: str = "") -> None:
-        """Answers the case that is shown: it is on the disk when this returns. `show` goes on."""
-        self.session.answer(call, confidence, terms, comment)
-
-    def back(self) -> None:
-        """Goes back to the case before. `show` shows it."""
-        self.session.back()
-
-    def outline(self, visible: bool) -> None:
-        """Shows or hides the lesion's outline."""
-        if nodes.inScene(self._outline):
-            self._outline.GetDisplayNode().SetVisibility(visible)
-
-    def end(self) -> None:
-        """Ends the reading; the next one goes on at the case that is not answered yet."""
-        self.session.close()
-        self._clear()
-        for node in self._hidden:
-            if nodes.inScene(node):
-                node.SetVisibility(True)
-        self._hidden = []
-        slicer.app.layoutManager().setLayout(self._before)
-
-    def _clear(self) -> None:
-        for node in (self._outline, self._case):
-            if nodes.inScene(node):
-                slicer.mrmlScene.RemoveNode(node)
-        self._outline = self._case = None
-
-    def _fill(self, ct: Any, mask: Any, window: tuple[float, float]) -> None:
-        import numpy as np
-
-        self._case = nodes.addVolume(ct.hu(), ct.affine, "Case", *window)
-        self._outline = nodes.addSegmentation("Outline", self._case)
-        segment = self._outline.GetSegmentation().AddEmptySegment("", "Lesion", OUTLINE)
-        nodes.paint(mask, self._outline, segment, self._case)
-        self._outline.GetDisplayNode().SetVisibility2DFill(False)
-        for node in (self._case, self._outline):
-            node.SetSaveWithScene(False)
-        middle = ct.affine @ [*np.argwhere(mask).mean(0), 1.0]
-        for tag, plane in PLANES.items():
-            logic = views.show(tag, plane, self._case)
-            logic.FitSliceToBackground()
-            logic.GetSliceNode().JumpSliceByCentering(*middle[:3].tolist())
+from TextoMorph.Actions.room import ReadingRoom
 
 
 class Reading:
-    """Studies of real and synthetic tumours."""
+    """Studies of real and synthetic tumours.
+
+    Attributes:
+        reading: The reading that goes on, or None. No tumour is made meanwhile: it would come onto the screen.
+    """
+
+    reading: ReadingRoom | None = None
+    _making = False  # a study
 
     def createStudy(
         self,
         table: str | Path,
         folder: str | Path,
-        readers: list[str],
-        twins: tuple[str, ...] = ("text",),
+        readers: Sequence[str],
+        twins: Sequence[str] = ("text",),
         repeats: int = 0,
         apart: int = 10,
         model: str = "starter",
@@ -124,7 +41,8 @@ class Reading:
             table: CSV; a tumour a line: ct, mask, organ, text.
             folder: The study's new folder; the key is written beside it. Keep the key from the readers.
             readers: Their names.
-            twins: What to synthesise of each: "text" (same mask and text), "mask" (same mask, no text), or both.
+            twins: What to synthesise of each: "text" (same mask and text), "mask" (same mask, no text), both, or
+                nothing where the table has synthetic tumours.
             repeats: Cases that each reader sees twice.
             apart: Twins come at least this many cases apart.
             model: A model's name or folder.
@@ -136,6 +54,7 @@ class Reading:
 
         Raises:
             InputError: What is wrong with the table, a scan, the readers or the folder.
+            RuntimeError: Somebody reads.
             Cancelled: `progress` returned False.
 
         Example:
@@ -143,8 +62,16 @@ class Reading:
         """
         from TextoMorphLib.reading.create import Plan, create
 
-        plan = Plan(readers=tuple(readers), twins=twins, repeats=repeats, apart=apart, model=model, device=device)
-        return background.run(lambda onStep: create(Path(table), Path(folder), None, plan, onStep), progress)
+        if self.reading:
+            raise RuntimeError(_("Somebody reads; end the reading first."))
+        plan = Plan(
+            readers=tuple(readers), twins=tuple(twins), repeats=repeats, apart=apart, model=model, device=device
+        )
+        self._making = True
+        try:
+            return background.run(lambda onStep: create(Path(table), Path(folder), None, plan, onStep), progress)
+        finally:
+            self._making = False
 
     def canRead(self) -> bool:
         """Whether the packages for studies are there; if not, Slicer asks whether to install them.
@@ -171,19 +98,42 @@ class Reading:
             return []
 
     def startReading(self, folder: str | Path, reader: str) -> ReadingRoom:
-        """Opens a study for a reader, where they left it.
+        """Opens a study for a reader where they left it, and shows the case to read now, alone on the screen.
 
         Raises:
-            InputError: No such study or reader, or the reader reads elsewhere.
+            InputError: No such study or reader, the reader reads elsewhere, or a file is missing or has changed.
+            RuntimeError: A tumour or a study is being made.
 
         Example:
             >>> room = logic.startReading("/data/study", "anna")
-            >>> room.show().text
+            >>> room.view.text
             'hypoattenuating, ill-defined'
             >>> room.answer("synthetic", confidence=4)
-            >>> room.end()
+            >>> room.show()
+            >>> logic.endReading()
         """
-        return ReadingRoom(folder, reader)
+        self.endReading()
+        if self._making or self._running:
+            raise RuntimeError(_("A tumour or a study is being made; wait for it or cancel it."))
+        self.reading = ReadingRoom(folder, reader)
+        self._running = True
+        try:
+            self.reading.show()
+        except BaseException:
+            self.endReading()
+            raise
+        return self.reading
+
+    def endReading(self) -> None:
+        """Ends the reading, if one goes on, and brings back the screen. Answers are on the disk already.
+
+        Example:
+            >>> logic.endReading()
+        """
+        room, self.reading = self.reading, None
+        if room:
+            self._running = False
+            room.end()
 
     def scoreStudy(self, folder: str | Path, key: str | Path = "") -> dict[str, Any]:
         """The results so far.
@@ -214,26 +164,20 @@ class Reading:
 
         return list(tables(scores))
 
-    def exportScores(self, scores: dict[str, Any], folder: str | Path) -> list[Path]:
-        """Writes readings.csv, scores.json and report.html.
+    def exportScores(self, scores: dict[str, Any], folder: str | Path) -> tuple[list[Path], str]:
+        """Writes readings.csv, scores.json, report.html and, where a browser is there to print it, report.pdf.
+
+        Returns:
+            The files, and why there is no PDF; empty if there is one.
+
+        Raises:
+            InputError: The folder cannot be written.
 
         Example:
-            >>> logic.exportScores(logic.scoreStudy("/data/study"), "/data/report")
+            >>> files, why_no_pdf = logic.exportScores(logic.scoreStudy("/data/study"), "/data/report")
         """
         from TextoMorphLib.reading.report import export
 
-        return list(export(scores, Path(folder)))
-
-
-def _isOnScreen(displayNode: Any) -> bool:
-    """Whether a node's display could cover or hint at something in the slice views: segments, points, surfaces."""
-    return bool(displayNode.GetVisibility()) and not displayNode.IsA("vtkMRMLVolumeDisplayNode")
-
-
-def _layout() -> str:
-    (axial, first), *others = ((tag, (plane, plane, "#808080")) for tag, plane in PLANES.items())
-    side = "".join(views.view(tag, *looks, 500) for tag, looks in others)
-    return (
-        f'<layout type="horizontal" split="true">{views.view(axial, *first, 640)}'
-        f'<item splitSize="360"><layout type="vertical" split="true">{side}</layout></item></layout>'
-    )
+        environment = slicer.util.startupEnvironment()  # Slicer's own libraries are none of the browser's
+        found: tuple[list[Path], str] = background.run(lambda onStep: export(scores, Path(folder), environment))
+        return found

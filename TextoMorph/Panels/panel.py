@@ -20,9 +20,11 @@ class Panel(VTKObservationMixin):
         ui: The named widgets.
         logic: The module's logic, which does the work.
         parameters: The parameter node, or None while the scene is closed or another module is shown.
+        whileReading: Whether it is shown while somebody reads a Turing test, or all the rest of the time.
     """
 
     name = ""
+    whileReading = False
 
     def __init__(self, logic: Any, resourcePath: Callable[[str], str]) -> None:
         VTKObservationMixin.__init__(self)

@@ -38,7 +38,8 @@ class ScanPanel(Panel):
             self.logic.takePoint(self._forget())
         ct = wanted.ct if wanted else None
         if wanted and ct is None and self._ct is None:
-            first = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            known = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+            first = next((node for node in known if not node.GetHideFromEditors()), None)
             if first:
                 wanted.ct = first
                 return

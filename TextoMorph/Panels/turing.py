@@ -1,6 +1,7 @@
-"""Turing test: makes a study, shows its cases to a reader one by one, and scores the answers."""
+"""Turing test: makes a study, opens it for a reader, and scores the answers."""
 
 import html
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -10,92 +11,55 @@ from slicer.i18n import tr as _
 
 from TextoMorph.Panels.panel import RunPanel, plainErrors
 
-TERM_KEYS = "QWETYUIP"  # letters that no other question has; the browser has others
-CREATE, READ, SCORE = range(3)  # the tabs
+TWINS = (("text",), ("mask",), ("text", "mask"), ())  # in the order in which they are offered
+STUDY = "TextoMorph/ReadingStudy"  # in the settings: the folder last read
 
 
 class TuringPanel(RunPanel):
-    """The Visual Turing Test. While a reader reads, the views show the case and nothing else."""
+    """What surrounds a reading. Nothing of it goes into the scene, which readers may get: it would name the key."""
 
     name = "Turing"
 
     def setup(self) -> None:
         """Connects the widgets."""
         super().setup()
-        self._room: Any = None
+        self._room: Any = None  # the reading that goes on, or the last one
         self._scores: Any = None
-        self._terms: list[Any] = []
         ui = self.ui
-        self._confidences = [getattr(ui, f"confidence{grade}Button") for grade in range(1, 6)]
-        qt.QVBoxLayout(ui.termsBox).setContentsMargins(0, 0, 0, 0)
         clicks = {
-            ui.tableButton: lambda: self._choose(ui.tableLineEdit, _("Tables (*.csv)")),
-            ui.keyButton: lambda: self._choose(ui.keyLineEdit, _("Keys (*.json)")),
-            ui.outputButton: lambda: self._choose(ui.outputLineEdit),
-            ui.studyButton: lambda: self._choose(ui.studyLineEdit),
+            ui.tableButton: lambda: self._ask(ui.tableLineEdit, qt.QFileDialog.getOpenFileName, _("Tables (*.csv)")),
+            ui.keyButton: lambda: self._ask(ui.keyLineEdit, qt.QFileDialog.getOpenFileName, _("Keys (*.json)")),
+            ui.outputButton: lambda: self._ask(ui.outputLineEdit, qt.QFileDialog.getSaveFileName),
+            ui.studyButton: lambda: self._ask(ui.studyLineEdit, qt.QFileDialog.getExistingDirectory),
             ui.createButton: self.onCreate,
             ui.startButton: self.onStart,
-            ui.realButton: lambda: self.call("real"),
-            ui.syntheticButton: lambda: self.call("synthetic"),
-            ui.allButton: self.onAllFit,
-            ui.backButton: self.onBack,
-            ui.nextButton: self.onNext,
-            ui.stopButton: self.endReading,
             ui.scoreButton: self.onScore,
             ui.exportButton: self.onExport,
         }
         for button, action in clicks.items():
             button.connect("clicked(bool)", lambda checked=False, action=action: action())
-        for grade, button in enumerate(self._confidences, start=1):
-            button.connect("clicked(bool)", lambda checked=False, grade=grade: self.confidence(grade))
-        ui.outlineCheckBox.connect("toggled(bool)", self._onOutline)
-        keys = {
-            "R": lambda: self.call("real"),
-            "S": lambda: self.call("synthetic"),
-            "X": self.onAllFit,
-            "O": lambda: ui.outlineCheckBox.setChecked(not ui.outlineCheckBox.checked),
-            "B": self.onBack,
-            "C": lambda: ui.commentLineEdit.setFocus(),
-            "Return": self.onNext,
-            "Enter": self.onNext,
-            **{str(grade): lambda grade=grade: self.confidence(grade) for grade in range(1, 6)},
-            **{key: lambda number=number: self._toggle(number) for number, key in enumerate(TERM_KEYS)},
-        }
-        self._shortcuts = [self._shortcut(key, action) for key, action in keys.items()]
+        for line in (ui.tableLineEdit, ui.readersLineEdit, ui.outputLineEdit):
+            line.connect("textChanged(QString)", self.refresh)
+        ui.studyLineEdit.connect("textChanged(QString)", self.onStudy)
+        ui.keyLineEdit.connect("textChanged(QString)", self._forgetScores)
+        ui.studyLineEdit.text = slicer.util.settingsValue(STUDY, "")
         ui.turingCollapsibleButton.collapsed = True
-
-    def setParameterNode(self, parameters: Any) -> None:
-        """Binds the widgets to a parameter node, or to none: a reading ends when the module is left."""
-        if parameters is None:
-            self.endReading()
-        super().setParameterNode(parameters)
-
-    def cleanup(self) -> None:
-        """Called when the application closes."""
-        self.endReading()
-        super().cleanup()
 
     def refresh(self) -> None:
         """Enables what can be used now."""
-        wanted, ui = self.parameters, self.ui
-        reading = self._room is not None
+        ui = self.ui
+        given = (ui.tableLineEdit.text, ui.readersLineEdit.text, ui.outputLineEdit.text)
+        ready = bool(self.parameters) and all(text.strip() for text in given)
         ui.createButton.text = _("Cancel") if self._running else _("Create")
-        ready = bool(wanted and wanted.studyTable and wanted.studyReaders and wanted.studyOutput)
         ui.createButton.enabled = (self._running and not self._cancelled) or ready
-        ui.openBox.visible, ui.caseBox.visible = not reading, reading
-        for tab in (CREATE, SCORE):
-            ui.turingTabs.setTabEnabled(tab, not reading)
-        for shortcut in self._shortcuts:
-            shortcut.setEnabled(reading)
-        readers = self.logic.readersOf(wanted.studyFolder) if wanted and wanted.studyFolder and not reading else None
-        box = ui.readerComboBox
-        if readers is not None and readers != [box.itemText(index) for index in range(box.count)]:
-            box.clear()
-            box.addItems(readers)
-        ui.startButton.enabled = bool(box.count)
-        ui.scoreButton.enabled = bool(wanted and wanted.studyFolder)
-        ui.nextButton.enabled = bool(self._called() and self._sure())
-        ui.backButton.enabled = reading and self._room.session.can_go_back
+        ui.startButton.enabled = bool(ui.readerComboBox.count)
+        ui.scoreButton.enabled = bool(ui.studyLineEdit.text)
+        ui.scoreEdit.visible = ui.exportButton.enabled = self._scores is not None
+        if self._room and not self.logic.reading:
+            left = len(self._room.session.order) - len(self._room.session.answers)
+            done = _("Every case is answered. Thank you.")
+            ui.readLabel.text = _("{count} cases left; reading goes on there.").format(count=left) if left else done
+            self._room = None
 
     # --- create ---
 
@@ -104,16 +68,17 @@ class TuringPanel(RunPanel):
         if self.cancels() or not self.logic.canRead():
             return
         from TextoMorphLib.errors import Cancelled
+        from TextoMorphLib.textfile import listed
 
-        wanted, study = self.parameters, None
+        ui, wanted, study = self.ui, self.parameters, None
         with self.run(_("Making the study…"), _("The study could not be made.")), suppress(Cancelled):
             study = self.logic.createStudy(
-                wanted.studyTable,
-                wanted.studyOutput,
-                [name.strip() for name in wanted.studyReaders.split(",") if name.strip()],
-                tuple(wanted.studyTwins.split(" and ")),
-                wanted.studyRepeats,
-                wanted.studyApart,
+                ui.tableLineEdit.text,
+                ui.outputLineEdit.text,
+                listed(ui.readersLineEdit.text),
+                TWINS[ui.twinsComboBox.currentIndex],
+                ui.repeatsSpinBox.value,
+                ui.apartSpinBox.value,
                 wanted.model,
                 wanted.device,
                 self.onStep,
@@ -123,114 +88,28 @@ class TuringPanel(RunPanel):
             said = _("{count} cases for {readers}. The key lies beside the folder: keep it from the readers.").format(
                 count=len(study.cases), readers=", ".join(study.readers)
             )
-            wanted.studyFolder = str(study.folder)
-        self.ui.statusLabel.text = said
+            ui.studyLineEdit.text = str(study.folder)
+        ui.statusLabel.text = said
         self.refresh()
 
     # --- read ---
 
+    def onStudy(self) -> None:
+        """Offers the readers of the chosen study."""
+        self.ui.readLabel.text = ""
+        self.ui.readerComboBox.clear()
+        self.ui.readerComboBox.addItems(self.logic.readersOf(self.ui.studyLineEdit.text))
+        self._forgetScores()
+
     def onStart(self) -> None:
-        """Opens the study for the reader."""
+        """Opens the study for the reader; the case's questions take the place of all panels."""
         if not self.logic.canRead():
             return
+        folder = self.ui.studyLineEdit.text
         with plainErrors(_("The study cannot be read.")):
-            self._room = self.logic.startReading(self.parameters.studyFolder, self.ui.readerComboBox.currentText)
-        self._next()
-
-    def call(self, call: str) -> None:
-        """Real or synthetic."""
-        self.ui.realButton.checked, self.ui.syntheticButton.checked = call == "real", call == "synthetic"
-        self.refresh()
-
-    def confidence(self, grade: int) -> None:
-        """How sure, 1 to 5."""
-        for number, button in enumerate(self._confidences, start=1):
-            button.checked = number == grade
-        self.refresh()
-
-    def onAllFit(self) -> None:
-        """Every word fits; or none, if all did."""
-        every = all(button.checked for button in self._terms)
-        for button in self._terms:
-            button.checked = not every
-
-    def onNext(self) -> None:
-        """Saves the answer; once it is on the disk, shows the next case."""
-        if self._room is None or not self.ui.nextButton.enabled:
-            return
-        fitting = [term for term, button in zip(self._room.view.terms, self._terms, strict=True) if button.checked]
-        saved = False
-        with plainErrors(_("The answer was not saved.")):
-            self._room.answer(self._called(), self._sure(), fitting, self.ui.commentLineEdit.text)
-            saved = True
-        if saved:
-            self._next()
-
-    def onBack(self) -> None:
-        """To the case before."""
-        if self._room is not None and self._room.session.can_go_back:
-            self._room.back()
-            self._next()
-
-    def endReading(self) -> None:
-        """Gives back the screen; answers are on the disk."""
-        room, self._room = self._room, None
-        if room:
-            left = len(room.session.order) - len(room.session.answers)
-            room.end()
-            done = _("Every case is answered. Thank you.")
-            self.ui.readLabel.text = (
-                _("{count} cases left; reading goes on there.").format(count=left) if left else done
-            )
-            self.refresh()
-
-    def _next(self) -> None:
-        """Shows the case to read now; ends the reading when there is none, or when it cannot be shown."""
-        if self._room is None:
-            return
-        view = None
-        with plainErrors(_("The case cannot be shown. Every answer so far is saved.")):
-            view = self._room.show()
-        if view is None:
-            self.endReading()
-            return
-        ui, earlier = self.ui, view.earlier
-        ui.readLabel.text = ""
-        ui.caseBox.title = _("Case {number} of {total}").format(number=view.number, total=view.total)
-        ui.textLabel.text = f"<b>{html.escape(view.organ)}</b>: {html.escape(view.text)}"
-        self._showTerms(view.terms, earlier.terms if earlier else ())
-        ui.commentLineEdit.text = earlier.comment if earlier else ""
-        self.call(earlier.call if earlier else "")
-        self.confidence(earlier.confidence if earlier else 0)
-        ui.outlineCheckBox.checked = True
-        ui.caseBox.setFocus()
-
-    def _showTerms(self, terms: tuple[str, ...], fitting: tuple[str, ...]) -> None:
-        for button in self._terms:
-            button.setParent(None)
-        self._terms = []
-        for number, term in enumerate(terms):
-            key = f" ({TERM_KEYS[number]})" if number < len(TERM_KEYS) else ""
-            button = qt.QPushButton(term + key)
-            button.checkable, button.checked = True, term in fitting
-            self.ui.termsBox.layout().addWidget(button)
-            self._terms.append(button)
-        for widget in (self.ui.termsLabel, self.ui.allButton):
-            widget.visible = bool(terms)
-
-    def _toggle(self, number: int) -> None:
-        if number < len(self._terms):
-            self._terms[number].checked = not self._terms[number].checked
-
-    def _called(self) -> str:
-        return "real" if self.ui.realButton.checked else "synthetic" if self.ui.syntheticButton.checked else ""
-
-    def _sure(self) -> int:
-        return next((grade for grade, button in enumerate(self._confidences, start=1) if button.checked), 0)
-
-    def _onOutline(self, visible: bool) -> None:
-        if self._room is not None:
-            self._room.outline(visible)
+            self._room = self.logic.startReading(folder, self.ui.readerComboBox.currentText)
+            qt.QSettings().setValue(STUDY, folder)
+        self.parameters.Modified()
 
     # --- score ---
 
@@ -238,47 +117,40 @@ class TuringPanel(RunPanel):
         """Shows the results so far."""
         if not self.logic.canRead():
             return
+        self._scores = None
         with plainErrors(_("The study could not be scored.")):
-            self._scores = self.logic.scoreStudy(self.parameters.studyFolder, self.parameters.studyKey)
+            self._scores = self.logic.scoreStudy(self.ui.studyLineEdit.text, self.ui.keyLineEdit.text)
             tables = self.logic.scoreTables(self._scores)
             self.ui.scoreEdit.setHtml("<br>".join(_table(*table) for table in tables))
-        self.ui.scoreEdit.visible = self.ui.exportButton.enabled = self._scores is not None
+        self.refresh()
 
     def onExport(self) -> None:
         """Writes readings, scores and report."""
         if folder := qt.QFileDialog.getExistingDirectory(self.widget, _("Choose a folder"), ""):
+            self.ui.exportButton.enabled = False  # the browser that prints takes seconds
             with plainErrors(_("The report could not be written.")):
-                files = self.logic.exportScores(self._scores, folder)
-                slicer.util.showStatusMessage(_("Saved {name}").format(name=", ".join(map(str, files))), 5000)
+                files, whyNoPdf = self.logic.exportScores(self._scores, folder)
+                saved = _("Saved {names}.").format(names=", ".join(file.name for file in files))
+                slicer.util.showStatusMessage(f"{saved} {whyNoPdf}", 8000)
+            self.refresh()
 
-    # --- shared ---
+    def _forgetScores(self) -> None:
+        self._scores = None
+        self.refresh()
 
-    def _onSceneClose(self, caller: Any, event: Any) -> None:
-        super()._onSceneClose(caller, event)
-        self.endReading()
-
-    def _choose(self, line: Any, files: str = "") -> None:
-        """Asks for a file or, where there is no ending to look for, a folder."""
-        if files:
-            found = qt.QFileDialog.getOpenFileName(self.widget, _("Choose a file"), line.text, files)
-        else:
-            found = qt.QFileDialog.getExistingDirectory(self.widget, _("Choose a folder"), line.text)
-        if found:
+    def _ask(self, line: Any, dialog: Any, *files: str) -> None:
+        """Asks for a file or folder, by the button beside a line."""
+        if found := dialog(self.widget, _("Choose"), line.text, *files):
             line.text = found
-
-    def _shortcut(self, key: str, action: Any) -> Any:
-        shortcut = qt.QShortcut(self.widget)
-        shortcut.setKey(qt.QKeySequence(key))
-        shortcut.connect("activated()", action)
-        shortcut.setEnabled(False)
-        return shortcut
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:
-    """A table of words as HTML."""
-    lines = [
-        [f"<b>{html.escape(cell)}</b>" for cell in headings],
-        *([html.escape(cell) for cell in row] for row in rows),
-    ]
-    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
-    return f'<table cellspacing="0" cellpadding="3" border="0">{cells}</table>'
+    """A table of words as HTML; on its side where it would be wider than tall, as the panel is narrow."""
+
+    def row(kind: str, cells: Iterable[str]) -> str:
+        return f"<tr>{''.join(f'<{kind} align=left>{html.escape(cell)}</{kind}>' for cell in cells)}</tr>"
+
+    lines: list[Iterable[str]] = [headings, *rows]
+    first, *others = zip(*lines, strict=True) if len(headings) > len(lines) else lines
+    body = row("th", first) + "".join(row("td", line) for line in others)
+    return f'<table cellspacing="0" cellpadding="3">{body}</table>'

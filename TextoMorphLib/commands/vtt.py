@@ -9,6 +9,7 @@ import typer
 
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.textfile import listed
 
 if TYPE_CHECKING:
     from TextoMorphLib.reading.serve import Server
@@ -41,6 +42,10 @@ def create(
     repeats: Annotated[int, typer.Option("--repeats", help="Cases that each reader sees twice.")] = 0,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides the orders. [default: drawn anew]")] = None,
     title: Annotated[str, typer.Option("--title", help="What the readers see above the cases.")] = "Visual Turing Test",
+    questions: Annotated[
+        str,
+        typer.Option("--questions", help="Asked besides call and confidence: terms, comment, terms,comment or none."),
+    ] = "terms,comment",
     field: Annotated[
         str, typer.Option("--field", help="What is shown: mm to the left, back and head.")
     ] = "200,200,120",
@@ -65,12 +70,13 @@ def create(
     from TextoMorphLib.reading.package import Frame
 
     plan = Plan(
-        readers=tuple(name.strip() for name in readers.split(",") if name.strip()),
-        twins=() if twins == "none" else tuple(twin.strip() for twin in twins.split(",")),
+        readers=listed(readers),
+        twins=() if twins == "none" else listed(twins),
         apart=apart,
         repeats=repeats,
         seed=seed,
         title=title,
+        questions=() if questions == "none" else listed(questions),
         frame=Frame(_three("--field", field, 20, 600), _three("--spacing", spacing, 0.3, 10)),
         model=model,
         device=device,
@@ -179,14 +185,10 @@ def export(
     beside: Beside = None,
 ) -> None:
     """Write readings.csv, scores.json, report.html (one file, with plots), and report.pdf if a browser can print it."""
-    from TextoMorphLib.reading import pdf, report
+    from TextoMorphLib.reading import report
     from TextoMorphLib.reading.score import score as scored
 
-    for path in report.export(scored(folder, key, beside), destination):
-        typer.echo(f"wrote {path}")
-    typer.echo(
-        pdf.write_pdf(destination / "report.html", destination / "report.pdf") or f"wrote {destination}/report.pdf"
-    )
+    _say_written(report.export(scored(folder, key, beside), destination))
 
 
 @app.command()
@@ -214,8 +216,16 @@ def demo(
     typer.echo(f"{len(made.cases)} cases, {len(made.readers)} simulated readers; 'real' tumours are stand-ins")
     scores = scored(made.folder)
     typer.echo(report.text_table(report.wrong_table(scores)))
-    for path in [made.folder, *report.export(scores, folder / "report")]:
+    typer.echo(f"wrote {made.folder}")
+    _say_written(report.export(scores, folder / "report"))
+
+
+def _say_written(exported: tuple[list[Path], str]) -> None:
+    files, why_no_pdf = exported
+    for path in files:
         typer.echo(f"wrote {path}")
+    if why_no_pdf:
+        typer.echo(why_no_pdf)
 
 
 def _run(server: Server) -> None:

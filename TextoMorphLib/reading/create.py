@@ -41,6 +41,7 @@ class Plan:
         repeats: Cases that each reader sees a second time.
         seed: Decides orders and names; drawn if None. It is kept in the key.
         title: For people.
+        questions: What is asked besides call and confidence: "terms", "comment", both or none.
         level: Of the window that a case opens with, HU.
         width: Of that window, HU.
         frame: What is shown of each scan.
@@ -56,6 +57,7 @@ class Plan:
     repeats: int = 0
     seed: int | None = None
     title: str = "Visual Turing Test"
+    questions: tuple[str, ...] = ("terms", "comment")
     level: float = 40.0
     width: float = 400.0
     frame: package.Frame = field(default_factory=package.Frame)
@@ -152,6 +154,8 @@ def _check(folder: Path, key: Path, plan: Plan, work: Work) -> None:
             raise InputError(f"two readers are called '{name}'; give each a name of their own")
     if unknown := [twin for twin in plan.twins if twin not in TWINS]:
         raise InputError(f"unknown twin '{unknown[0]}'; use text, mask or both, separated by a comma, or none")
+    if unknown := [name for name in plan.questions if name not in study.QUESTIONS]:
+        raise InputError(f"unknown question '{unknown[0]}'; use terms, comment, both, or none")
     if plan.apart < 1 or plan.repeats < 0:
         raise InputError("--apart must be 1 or more, and --repeats 0 or more")
 
@@ -350,6 +354,11 @@ def _study(
         "title": plan.title,
         "key_sha256": study.sha256(key),
         "window": {"level": plan.level, "width": plan.width},
+        "questions": {
+            name: words
+            for name, words in study.QUESTIONS.items()
+            if name in study.ALWAYS_ASKED or name in plan.questions
+        },
         "readers": {name: {"order": shown} for name, shown in orders.items()},
         "cases": {member.id: case(member) for member in sorted(members, key=lambda member: member.id)},
     }

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
@@ -33,12 +34,13 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, (*NAMES, *PLACES))), None)
 
 
-def write_pdf(page: Path, pdf: Path) -> str:
+def write_pdf(page: Path, pdf: Path, environment: Mapping[str, str] | None = None) -> str:
     """Print a page.
 
     Args:
         page: An HTML file that needs no other.
         pdf: Where it goes; an older one is deleted, so that nobody takes it for this one.
+        environment: The browser's environment variables; this process's own if None.
 
     Returns:
         Nothing when all went well, or else one line that says why there is no PDF.
@@ -54,7 +56,13 @@ def write_pdf(page: Path, pdf: Path) -> str:
         if getattr(os, "geteuid", lambda: 1)() == 0:
             command.append("--no-sandbox")  # the sandbox refuses the administrator
         try:
-            subprocess.run([*command, page.resolve().as_uri()], capture_output=True, timeout=SECONDS, check=False)
+            subprocess.run(
+                [*command, page.resolve().as_uri()],
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+                env=environment,
+            )
             os.replace(made, pdf)
         except (OSError, subprocess.TimeoutExpired):
             return f"no PDF: {program} could not print it; open report.html in a browser and print it to PDF"

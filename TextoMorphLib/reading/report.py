@@ -12,7 +12,7 @@ from typing import Any
 
 from TextoMorphLib import output
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.reading import plots
+from TextoMorphLib.reading import pdf, plots
 from TextoMorphLib.reading.plots import SIZE_NAMES, Scores
 from TextoMorphLib.reading.score import ALL, DIFFERENCES
 from TextoMorphLib.reading.table import REAL
@@ -25,8 +25,16 @@ NO_PAPER = (
 BESIDE = "Without intervals: figures given with --beside, of other readers and other cases."
 
 
-def export(scores: Scores, folder: Path) -> list[Path]:
-    """Write readings.csv, scores.json and report.html.
+def export(scores: Scores, folder: Path, environment: Mapping[str, str] | None = None) -> tuple[list[Path], str]:
+    """Write readings.csv, scores.json, report.html, and report.pdf where a browser is there to print it.
+
+    Args:
+        scores: What `score.score(folder, key)` returns.
+        folder: Where the files go; made if need be.
+        environment: The browser's environment variables; this process's own if None.
+
+    Returns:
+        The files, and one line that says why there is no PDF; empty if there is one.
 
     Raises:
         InputError: The folder cannot be written.
@@ -42,7 +50,10 @@ def export(scores: Scores, folder: Path) -> list[Path]:
     }
     for name, content in contents.items():
         output.write_bytes(folder / name, content)
-    return [folder / name for name in contents]
+    written = [folder / name for name in contents]
+    page, printed = folder / "report.html", folder / "report.pdf"
+    why_no_pdf = pdf.write_pdf(page, printed, environment)
+    return (written if why_no_pdf else [*written, printed]), why_no_pdf
 
 
 def readings_csv(scores: Scores) -> str:

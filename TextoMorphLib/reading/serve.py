@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from TextoMorphLib import output
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.paths import resources
-from TextoMorphLib.reading.session import Session
+from TextoMorphLib.reading.session import TERM_KEYS, Session
 from TextoMorphLib.reading.study import Study, read_json
 
 PAGES = {
@@ -77,6 +77,8 @@ class Seat:
         earlier = asdict(view.earlier) if view.earlier else None
         return {
             **state,
+            "questions": self.study.questions,
+            "term_keys": TERM_KEYS,
             "position": view.number - 1,
             "organ": view.organ,
             "text": view.text,
@@ -103,6 +105,10 @@ class Seat:
             raise InputError("this reading was opened in another window; go on there, or reload this page")
         if action == "pause":
             self.session.pause()
+            return {}
+        if action == "resume":
+            if not self.session.done:
+                self.session.show()  # the clock goes on
             return {}
         if given.get("position") != self.session.position:
             raise InputError("this case is answered already; reload this page")
@@ -190,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         found = self._place()
         stated = self.headers.get("Content-Length") or "0"
         length = int(stated) if stated.isdecimal() else -1
-        if found is None or found[1] not in ("open", "answer", "back", "pause"):
+        if found is None or found[1] not in ("open", "answer", "back", "pause", "resume"):
             return self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.", "text/plain")
         if not 0 <= length <= LARGEST_REQUEST:
             return self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"Too long.", "text/plain")

@@ -20,6 +20,8 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.reading.answers import Answer, AnswerFile, check_answer
 from TextoMorphLib.reading.study import Study, case_paths
 
+TERM_KEYS = "ADFGHJKLQWTYUIP"  # a letter for each term, in the browser and in Slicer; the others have a meaning there
+
 
 @dataclass(frozen=True)
 class View:
@@ -73,6 +75,7 @@ class Session:
         self._clock = clock
         self._shown: float | None = None  # when the running look began
         self._spent = 0.0  # seconds of looks before it
+        self._left = 0.0  # seconds already spent on the case that the reader has left to go back
         self._checked: tuple[object, ...] = ()  # the case whose files were held against their checksums
 
     def __enter__(self) -> Session:
@@ -171,7 +174,7 @@ class Session:
         if self._again:
             self.answers.pop()
         self.answers.append(answer)
-        self._again, self._shown, self._spent = False, None, 0.0
+        self._again, self._shown, self._spent, self._left = False, None, self._left, 0.0
         return answer
 
     def back(self) -> None:
@@ -182,7 +185,8 @@ class Session:
         """
         if not self.can_go_back:
             raise InputError("only the case right before this one can be answered again")
-        self._again, self._shown, self._spent = True, None, 0.0
+        self.pause()
+        self._again, self._spent, self._left = True, 0.0, self._spent
 
     def pause(self) -> None:
         """Stop the clock until the case is shown again: the reader looks away."""

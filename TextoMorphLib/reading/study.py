@@ -27,6 +27,14 @@ FORMAT = "textomorph-vtt/1"
 KEY_FORMAT = "textomorph-vtt-key/1"
 FILE = "study.json"
 SIZES = ("<20", "20-50", ">=50")  # mm, as in the paper
+# What readers are asked, in the words that they see; terms and comment may be left out of a study.
+QUESTIONS = {
+    "call": "Is the outlined tumour real or synthetic?",
+    "confidence": "How sure are you? 1 is a guess, 5 is certain.",
+    "terms": "Which words fit what you see?",
+    "comment": "Comment (optional)",
+}
+ALWAYS_ASKED = ("call", "confidence")
 READER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _CASE_ID = re.compile(r"c[0-9a-f]{8}")
 
@@ -39,7 +47,7 @@ class Case:
         id: Its name, which means nothing.
         organ: liver, pancreas or kidney.
         text: The description that real and synthetic tumours share.
-        terms: The description's terms, which the reader is asked about; "no " stands before a denied one.
+        terms: Those of the description that the reader is asked about; "no " stands before a denied one.
         ct_sha256: Of its scan's file.
         mask_sha256: Of its mask's file.
     """
@@ -62,6 +70,7 @@ class Study:
         id: What its key and answers are recognised by.
         title: For people.
         window: Level and width of the window that a case opens with, HU.
+        questions: What is asked, in the words that the readers see: `QUESTIONS`, or fewer of them.
         key_sha256: Of the key, told before the first answer.
         cases: By their ids.
         readers: The ids in the order in which each reader sees them; an id that comes twice is a repeat.
@@ -72,6 +81,7 @@ class Study:
     id: str
     title: str
     window: tuple[float, float]
+    questions: Mapping[str, str]
     key_sha256: str
     cases: Mapping[str, Case] = field(repr=False)
     readers: Mapping[str, tuple[str, ...]] = field(repr=False)
@@ -88,7 +98,9 @@ class Study:
         content, data = read_json(path, f"{folder} is no study")
         if data.get("format") != FORMAT:
             raise InputError(f"{path} is no study of this version: its format must be '{FORMAT}'")
-        cases = {name: _case(path, name, entry) for name, entry in _get(path, data, "cases", dict).items()}
+        questions = _questions(path, _get(path, data, "questions", dict))
+        asks = "terms" in questions
+        cases = {name: _case(path, name, entry, asks) for name, entry in _get(path, data, "cases", dict).items()}
         readers: dict[str, tuple[str, ...]] = {}
         for name, entry in _get(path, data, "readers", dict).items():
             check_reader_name(name)
@@ -107,6 +119,7 @@ class Study:
             _get(path, data, "id", str),
             _get(path, data, "title", str),
             (float(_get(path, window, "level", (int, float))), float(_get(path, window, "width", (int, float)))),
+            questions,
             _get(path, data, "key_sha256", str),
             cases,
             readers,
@@ -229,12 +242,21 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _case(path: Path, name: str, entry: Any) -> Case:
+def _questions(path: Path, data: dict[str, Any]) -> dict[str, str]:
+    for name in data:
+        if name not in QUESTIONS:
+            raise InputError(f"{path} asks '{name}', which is no question; use {', '.join(QUESTIONS)}")
+    asked = [name for name in QUESTIONS if name in data or name in ALWAYS_ASKED]
+    return {name: _get(path, data, name, str) for name in asked}
+
+
+def _case(path: Path, name: str, entry: Any, asks_terms: bool) -> Case:
     if not _CASE_ID.fullmatch(name):  # it becomes a file name
         raise InputError(f"{path}: '{name}' is no case id")
     entry = _mapping(path, entry)
     texts = {key: _get(path, entry, key, str) for key in ("organ", "text", "ct_sha256", "mask_sha256")}
-    return Case(id=name, terms=tuple(_get(path, entry, "terms", list)), **texts)
+    terms = tuple(_get(path, entry, "terms", list))
+    return Case(id=name, terms=terms if asks_terms else (), **texts)
 
 
 def _mapping(path: Path, value: Any) -> dict[str, Any]:
