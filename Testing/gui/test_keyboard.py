@@ -14,6 +14,7 @@ CONTROLS = (
     *(QtWidgets.QTextEdit, QtWidgets.QTableWidget, widgets.ctkSliderWidget),
     *(widgets.qMRMLNodeComboBox, widgets.qMRMLSegmentSelectorWidget),
 )
+READING = ("Turing", "Case")  # not yet looked through
 
 
 @pytest.mark.parametrize("organ", ["liver", "kidney"])
@@ -28,7 +29,8 @@ def test_tab_goes_down_each_panel(host: Any, ct: Any, panels: Any, organ: str) -
     whole.show()
     for _ in range(3):
         QtWidgets.QApplication.processEvents()
-    del panels["Turing"]
+    for name in READING:
+        del panels[name]
     for panel in panels.values():
         stops, widget = [], panel.widget
         for _ in range(10_000):
@@ -44,7 +46,8 @@ def test_tab_goes_down_each_panel(host: Any, ct: Any, panels: Any, organ: str) -
 
 
 def test_every_control_says_what_it_does(host: Any, panels: Any) -> None:
-    del panels["Turing"]
+    for name in READING:
+        del panels[name]
     silent = [
         f"{panel.name}.{child.objectName}"
         for panel in panels.values()

@@ -180,9 +180,8 @@ def _fill_study(turing: Any, folder: Path) -> None:
 
     turing.ui.turingCollapsibleButton.collapsed = False
     turing.ui.turingTabs.currentIndex = 0
-    wanted = turing.parameters
-    wanted.studyTable, wanted.studyReaders = str(write_table(folder / "scans", 20, methods=())), "anna"
-    wanted.studyOutput = str(folder / "study")
+    turing.ui.tableLineEdit.text = str(write_table(folder / "scans", 20, methods=()))
+    turing.ui.readersLineEdit.text, turing.ui.outputLineEdit.text = "anna", str(folder / "study")
 
 
 if __name__ == "__main__":
