@@ -69,11 +69,12 @@ class ReadingRoom:
         self._empty()
         if self.done:
             return None
-        view = self.session.show()
+        view = self.session.view()
         ct = Volume.read(view.ct)
         self._fill(ct, read_mask(view.mask, ct))
         self.view = view
         self.resetViews()
+        self.session.show()  # the clock starts now that the case is there
         return view
 
     def answer(self, call: str, confidence: int, terms: Sequence[str] = (), comment: str = "") -> None:
