@@ -23,6 +23,7 @@ from TextoMorphLib.reading import pdf
 from TextoMorphLib.reading.answers import read_answers
 from TextoMorphLib.reading.session import TERM_KEYS, Session
 from TextoMorphLib.reading.study import Study
+from TextoMorphLib.volume import Volume
 
 READING = 7402  # the layout
 
@@ -234,6 +235,20 @@ def test_pause_scrolling_outline_and_window(panels: Any, study: Study, press: An
     assert ui.caseLabel.text == "Case 2 of 4"
     assert not outline.GetDisplayNode().GetVisibility(), "stays as the reader had it"
     assert not [each for each in QtWidgets.QApplication.topLevelWidgets() if each.className() == "QPushButton"]
+
+
+def test_loading_is_not_reading(panels: Any, study: Study, press: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, clocks = Volume.read, []
+
+    def slowly(path: Path) -> Volume:
+        clocks.append(panels["Case"].logic.reading.session._shown)
+        return read(path)
+
+    monkeypatch.setattr(Volume, "read", slowly)
+    start(panels, study.folder)
+    press("R", "5", "Return")
+    assert (len(clocks) > 1, set(clocks)) == (True, {None})
+    assert panels["Case"].logic.reading.session._shown is not None
 
 
 def test_nothing_in_the_scene_tells_real_from_synthetic(panels: Any, study: Study, press: Any) -> None:
