@@ -66,6 +66,7 @@ async function show(next) {
   refresh();
   const [ct, mask] = await Promise.all([voxels("ct", Int16Array), voxels("mask", Uint8Array)]);
   viewer.show(ct, mask, state.shape, state.spacing, state.window);
+  if (!document.hidden) await send("resume"); // loading is not reading: the clock starts here
   find("views").dataset.shown = state.position + 1;
 }
 
@@ -146,7 +147,7 @@ document.addEventListener("keydown", (event) => {
 
 // The clock stops while nobody looks.
 document.addEventListener("visibilitychange", () => {
-  if (seat && !state.done && !paused) navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat }));
+  if (seat && viewer.ct && !state.done && !paused) navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat }));
 });
 
 alone(async () => show(await send("open")));

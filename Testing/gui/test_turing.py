@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import qt
 import slicer
 from PySide6 import QtTest, QtWidgets
 from PySide6.QtCore import Qt
@@ -22,6 +23,7 @@ from TextoMorphLib.reading import pdf
 from TextoMorphLib.reading.answers import read_answers
 from TextoMorphLib.reading.session import TERM_KEYS, Session
 from TextoMorphLib.reading.study import Study
+from TextoMorphLib.volume import Volume
 
 READING = 7402  # the layout
 
@@ -66,10 +68,12 @@ def shown(panels: Any) -> list[str]:
 
 
 def bars() -> list[bool]:
-    """Whether the toolbars and the data probe are hidden."""
+    """Of the main window's toolbars, docks and other parts, which are hidden."""
     window = slicer.util.mainWindow()
-    probe = slicer.util.findChild(window, "DataProbeCollapsibleWidget")
-    return [bar.isHidden() for bar in (*window.findChildren("QToolBar"), probe)]
+    named = [slicer.util.findChild(window, name) for name in ("DataProbeCollapsibleWidget", "LogoLabel")]
+    parts = [*window.findChildren("QToolBar"), *window.findChildren("QDockWidget"), *named]
+    hidden = [part.isHidden() for part in (*parts, window.menuBar(), window.statusBar())]
+    return [*hidden, not slicer.util.findChild(window, "ModulePanel").helpAndAcknowledgmentVisible]
 
 
 def leftovers() -> list[str]:
@@ -145,11 +149,12 @@ def test_nothing_else_is_on_the_screen_and_all_comes_back(panels: Any, study: St
     mask, _segment = panels["Scan"].logic.placeLesion(ct, diameter=20.0, position=(70.0, 10.0, 20.0))
     mouse = slicer.app.applicationLogic().GetInteractionNode()
     slicer.util.mainWindow().findChildren("QToolBar")[1].visible = False  # as the user likes it
+    slicer.util.setErrorLogVisible(True)
     before = layout(), bars(), mouse.GetCurrentInteractionMode(), shown(panels)
-    assert before[1:] == ([False, True, False], mouse.ViewTransform, everything)
+    assert before[1:] == ([False, True, True, *[False] * 6], mouse.ViewTransform, everything)
 
     def alone() -> None:
-        assert (layout(), bars(), shown(panels)) == (READING, [True, True, True], ["Case"])
+        assert (layout(), bars(), shown(panels)) == (READING, [True] * 9, ["Case"])
         assert slicer.app.layoutManager().sliceWidget("TextoMorphAxial").sliceController().isHidden()
         assert mouse.GetCurrentInteractionMode() == mouse.AdjustWindowLevel
 
@@ -177,9 +182,21 @@ def test_nothing_else_is_on_the_screen_and_all_comes_back(panels: Any, study: St
     assert leftovers() == []
 
 
+def test_slicer_closed_while_somebody_reads_has_its_toolbars_the_next_time(
+    host: Any, panels: Any, study: Study
+) -> None:
+    window, before = slicer.util.mainWindow(), bars()
+    start(panels, study.folder)
+    assert window.close()
+    assert (bars(), leftovers()) == (before, [])
+    slicer.util.setToolbarsVisible(False)
+    window.restoreState(qt.QSettings().value("MainWindow/windowState"))  # the next start
+    assert bars() == before
+
+
 def test_leaving_the_module_ends_the_reading(host: Any, panels: Any, study: Study) -> None:
     start(panels, study.folder)
-    host.opened.exit()
+    host.leave()
     assert (layout() == READING, leftovers(), "Case" in shown(panels)) == (False, [], False)
     Session(study, "anna").close()  # free again
     host.opened.enter()
@@ -218,6 +235,20 @@ def test_pause_scrolling_outline_and_window(panels: Any, study: Study, press: An
     assert ui.caseLabel.text == "Case 2 of 4"
     assert not outline.GetDisplayNode().GetVisibility(), "stays as the reader had it"
     assert not [each for each in QtWidgets.QApplication.topLevelWidgets() if each.className() == "QPushButton"]
+
+
+def test_loading_is_not_reading(panels: Any, study: Study, press: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, clocks = Volume.read, []
+
+    def slowly(path: Path) -> Volume:
+        clocks.append(panels["Case"].logic.reading.session._shown)
+        return read(path)
+
+    monkeypatch.setattr(Volume, "read", slowly)
+    start(panels, study.folder)
+    press("R", "5", "Return")
+    assert (len(clocks) > 1, set(clocks)) == (True, {None})
+    assert panels["Case"].logic.reading.session._shown is not None
 
 
 def test_nothing_in_the_scene_tells_real_from_synthetic(panels: Any, study: Study, press: Any) -> None:
@@ -351,10 +382,27 @@ def test_a_study_is_made_from_a_table(host: Any, panels: Any, tmp_path: Path, ti
     ui.tableButton.click()
     host.file = str(tmp_path / "made")
     ui.outputButton.click()
-    ui.readersLineEdit.text, ui.apartSpinBox.value = "anna, ben,", 1
+    ui.readersLineEdit.text, ui.apartSpinBox.value = "anna, Anna", 1
     ui.createButton.click()
+    assert "wo readers are called 'Anna'" in host.messages.pop()
+    ui.readersLineEdit.text, ui.fieldLineEdit.text = "anna, ben,", "80"
+    ui.createButton.click()
+    assert "give three numbers in mm" in host.messages.pop()
+    ui.seedLineEdit.text, ui.fieldLineEdit.text = "seven", "80, 80, 50"
+    ui.createButton.click()
+    assert "must be a whole number" in host.messages.pop()
+    assert not (tmp_path / "made").exists()
+    ui.titleLineEdit.text, ui.seedLineEdit.text = "Livers", "7"
+    ui.spacingLineEdit.text = "2, 2, 2.5"
+    ui.newKeyLineEdit.text = str(tmp_path / "apart.json")
+    ui.askTermsCheckBox.click()
+    ui.createButton.click()
+    assert host.messages == []
     assert "4 cases for anna, ben" in ui.statusLabel.text
+    made = Study.read(tmp_path / "made")
+    assert (made.title, "terms" in made.questions, "comment" in made.questions) == ("Livers", False, True)
     assert ui.studyLineEdit.text == str(tmp_path / "made")
     assert [ui.readerComboBox.itemText(index) for index in range(ui.readerComboBox.count)] == ["anna", "ben"]
-    key = json.loads((tmp_path / "made-key.json").read_text())
+    key = json.loads((tmp_path / "apart.json").read_text())
     assert {case["source"] for case in key["cases"].values()} == {"real", "TextoMorph"}
+    assert (key["settings"]["seed"], key["settings"]["frame"]["field_mm"]) == (7, [80, 80, 50])

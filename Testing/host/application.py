@@ -99,6 +99,12 @@ class Host:
         self.opened = widget
         return widget
 
+    def leave(self) -> None:
+        """The user goes to another module, or to none."""
+        if self.opened and self.opened.parent.isEntered:
+            self.opened.parent._entered = False
+            self.opened.exit()
+
     def close(self, widget: Any) -> None:
         """What happens to a panel when Slicer ends."""
         widget.parent._entered = False
@@ -255,8 +261,34 @@ def _window(host: Host) -> None:
             """PythonQt takes the class by its name."""
             return super().findChildren(getattr(QtWidgets, kind) if isinstance(kind, str) else kind, *rest)
 
+        def pythonConsole(self) -> Any:
+            return self._console
+
+        def errorLogDockWidget(self) -> Any:
+            return self._error_log
+
+        def closeEvent(self, event: Any) -> None:
+            """Leaves the module, so that it can change the window, and then writes down how the window is."""
+            host.leave()
+            QtCore.QSettings().setValue("MainWindow/windowState", self.saveState())
+
+    class ModulePanel(QtWidgets.QWidget):
+        helpAndAcknowledgmentVisible = True
+
     slicer.app._window = window = MainWindow()
     window.setObjectName("qSlicerMainWindow")
+    window.menuBar().addMenu("File")
+    window.statusBar()
+    for name in ("PythonConsoleDockWidget", "ErrorLogDockWidget"):
+        dock = QtWidgets.QDockWidget(window)
+        dock.setObjectName(name)
+        dock.setWidget(QtWidgets.QTextEdit(dock))
+        dock.setVisible(False)
+        window.addDockWidget(QtCore.Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+    window._error_log, window._console = dock, window.findChildren("QDockWidget")[0].widget()
+    window._panel = ModulePanel(window)
+    window._panel.setObjectName("ModulePanel")
+    QtWidgets.QLabel(window).setObjectName("LogoLabel")
     for name in ("ModuleToolBar", "MouseModeToolBar"):
         window.addToolBar(name).setObjectName(name)
     QtWidgets.QWidget(window).setObjectName("DataProbeCollapsibleWidget")

@@ -101,7 +101,11 @@ def _turing(panels: dict[str, Any], alone: dict[str, Any], folder: Path) -> None
     with TemporaryDirectory() as work:
         study, _key = demo(Path(work) / "demo", 4, "starter", "cpu")
         ui = panels["Turing"].ui
-        ui.turingCollapsibleButton.collapsed = False
+        ui.turingCollapsibleButton.collapsed = ui.moreCollapsibleButton.collapsed = False
+        ui.turingTabs.currentIndex = 0
+        ui.tableLineEdit.text, ui.readersLineEdit.text = "/data/tumours.csv", "anna, ben, carla"
+        ui.outputLineEdit.text = "/data/liver-study"
+        pictures.picture(alone["Turing"], folder / "turing-create.png")
         ui.studyLineEdit.text, ui.turingTabs.currentIndex = str(study.folder), 2
         ui.scoreButton.click()
         pictures.picture(alone["Turing"], folder / "turing-score.png")

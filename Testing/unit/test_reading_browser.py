@@ -101,6 +101,7 @@ def test_a_whole_study_by_keyboard(study: Study, server: Server, browser: Any) -
     until(lambda: page.is_visible("#end"))
     answers = read_answers(study, "anna").answers
     assert [answer.call for answer in answers] == ["real"] + 7 * ["synthetic"]
+    assert all(answer.seconds > 0 for answer in answers), "the page starts the clock"
     assert {(answer.confidence, answer.terms) for answer in answers} == {(4, ("hypoattenuating",))}
     assert troubles == []
 

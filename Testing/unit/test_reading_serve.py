@@ -87,8 +87,11 @@ def test_the_clock_stands_still_while_nobody_looks_and_goes_on_after(server: Ser
     seat = json.loads(ask(server, "open", {})[1])["seat"]
     (session,) = (each.session for each in server.seats.values() if each.reader == "anna")
     session._clock, now = lambda: now[0], [0.0]
-    session._shown = 0.0
-    for action, then in (("pause", 5.0), ("resume", 100.0), ("resume", 103.0)):  # looked 5 s, then from 100 s on
+    for name in ("ct", "mask"):
+        assert ask(server, name)[0] == 200
+    assert session._shown is None, "loading is not reading"
+    # Shown at 50 s, looked 5 s, then from 100 s on.
+    for action, then in (("resume", 50.0), ("pause", 55.0), ("resume", 100.0), ("resume", 103.0)):
         now[0] = then
         assert ask(server, action, {"seat": seat})[0] == 200
     now[0] = 107.0

@@ -86,6 +86,19 @@ def test_only_the_last_answer_can_be_changed_and_it_counts_once(study: Study) ->
     assert (first.seconds, second.seconds, third.seconds) == (5, 15, 10), "all looks count, for the case that is seen"
 
 
+def test_the_clock_starts_when_the_case_is_shown(study: Study) -> None:
+    now = [0.0]
+    with Session(study, "anna", clock=lambda: now[0]) as session:
+        assert session.view().number == 1
+        with pytest.raises(InputError, match="no case is shown"):
+            session.answer("real", 3)
+        now[0] = 30.0  # what loading takes
+        session.show()
+        now[0] = 34.0
+        assert session.view().number == 1
+        assert session.answer("real", 3).seconds == 4
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

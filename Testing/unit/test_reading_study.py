@@ -235,6 +235,8 @@ def test_a_copied_image_is_noticed_whatever_its_name(tmp_path: Path) -> None:
     ("plan", "message"),
     [
         ({"readers": ("anna", "Anna")}, "two readers are called 'Anna'"),
+        ({"readers": ("anna", "Anna ")}, "reader name 'Anna '"),
+        ({"readers": ("anna,ben",)}, "reader name 'anna,ben'"),
         ({"readers": ("../anna",)}, "reader name '../anna'"),
         ({"readers": ()}, "needs readers"),
         ({"twins": ("words",)}, "unknown twin 'words'"),

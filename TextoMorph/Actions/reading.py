@@ -34,12 +34,18 @@ class Reading:
         model: str = "starter",
         device: str = "auto",
         progress: Progress | None = None,
+        title: str = "Visual Turing Test",
+        field: str = "200,200,120",
+        spacing: str = "0.8,0.8,2",
+        seed: int | None = None,
+        key: str | Path = "",
+        questions: Sequence[str] = ("terms", "comment"),
     ) -> Any:
         """Makes a study from a table of real tumours, with a synthetic twin of each. Slicer stays alive meanwhile.
 
         Args:
             table: CSV; a tumour a line: ct, mask, organ, text.
-            folder: The study's new folder; the key is written beside it. Keep the key from the readers.
+            folder: The study's new folder.
             readers: Their names.
             twins: What to synthesise of each: "text" (same mask and text), "mask" (same mask, no text), both, or
                 nothing where the table has synthetic tumours.
@@ -48,6 +54,12 @@ class Reading:
             model: A model's name or folder.
             device: auto, cpu, cuda, cuda:N or mps.
             progress: Called about twenty times a second with (cases done, cases in all); returns False to cancel.
+            title: What the readers see above the cases.
+            field: What is shown around each tumour: mm to the left, back and head.
+            spacing: Of the voxels that every case is brought to, likewise.
+            seed: Decides the orders; drawn anew if None.
+            key: Where the key goes, beside the folder if empty. Keep it from the readers.
+            questions: What is asked besides call and confidence: "terms", "comment", both or none.
 
         Returns:
             The library's `Study`.
@@ -59,17 +71,29 @@ class Reading:
 
         Example:
             >>> study = logic.createStudy("/data/tumours.csv", "/data/study", ["anna", "ben"])
+            >>> short = logic.createStudy("/data/tumours.csv", "/data/short", ["anna"], questions=[], seed=7)
         """
         from TextoMorphLib.reading.create import Plan, create
+        from TextoMorphLib.reading.package import Frame
 
         if self.reading:
             raise RuntimeError(_("Somebody reads; end the reading first."))
         plan = Plan(
-            readers=tuple(readers), twins=tuple(twins), repeats=repeats, apart=apart, model=model, device=device
+            readers=tuple(readers),
+            twins=tuple(twins),
+            repeats=repeats,
+            apart=apart,
+            seed=seed,
+            title=title,
+            questions=tuple(questions),
+            frame=Frame.parse(field, spacing),
+            model=model,
+            device=device,
         )
+        keyPath = Path(key) if key else None
         self._making = True
         try:
-            return background.run(lambda onStep: create(Path(table), Path(folder), None, plan, onStep), progress)
+            return background.run(lambda onStep: create(Path(table), Path(folder), keyPath, plan, onStep), progress)
         finally:
             self._making = False
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import slicer
 
-from TextoMorph.Actions import nodes, views
+from TextoMorph.Actions import nodes, screen, views
 
 LAYOUT_ID = 7402  # any number that Slicer and other extensions do not use
 PLANES = {"TextoMorphAxial": "Axial", "TextoMorphCoronal": "Coronal", "TextoMorphSagittal": "Sagittal"}
@@ -40,10 +40,7 @@ class ReadingRoom:
         self._hidden = [node for node in slicer.util.getNodesByClass("vtkMRMLDisplayNode") if _isOnScreen(node)]
         for node in self._hidden:
             node.SetVisibility(False)
-        self._window = slicer.util.mainWindow()
-        self._barsBefore = self._window.saveState() if self._window else None  # some are hidden already
-        slicer.util.setToolbarsVisible(False)
-        slicer.util.setDataProbeVisible(False)
+        self._bringBack = screen.clear()
         views.useLayout(LAYOUT_ID, _layout())
         for tag in PLANES:
             slicer.app.layoutManager().sliceWidget(tag).sliceController().visible = False
@@ -69,11 +66,12 @@ class ReadingRoom:
         self._empty()
         if self.done:
             return None
-        view = self.session.show()
+        view = self.session.view()
         ct = Volume.read(view.ct)
         self._fill(ct, read_mask(view.mask, ct))
         self.view = view
         self.resetViews()
+        self.session.show()  # the clock starts now that the case is there
         return view
 
     def answer(self, call: str, confidence: int, terms: Sequence[str] = (), comment: str = "") -> None:
@@ -133,10 +131,7 @@ class ReadingRoom:
                 node.SetVisibility(True)
         self._mouse.SetCurrentInteractionMode(self._mouseBefore)
         slicer.app.layoutManager().setLayout(self._layoutBefore)
-        slicer.util.setDataProbeVisible(True)
-        slicer.util.setToolbarsVisible(True)
-        if self._window:
-            self._window.restoreState(self._barsBefore)
+        self._bringBack()
 
     def _empty(self) -> None:
         self.view = None

@@ -26,6 +26,7 @@ class TuringPanel(RunPanel):
         self._room: Any = None  # the reading that goes on, or the last one
         self._scores: Any = None
         ui = self.ui
+        self._asks = {"terms": ui.askTermsCheckBox, "comment": ui.askCommentCheckBox}
         clicks = {
             ui.tableButton: lambda: self._ask(ui.tableLineEdit, qt.QFileDialog.getOpenFileName, _("Tables (*.csv)")),
             ui.keyButton: lambda: self._ask(ui.keyLineEdit, qt.QFileDialog.getOpenFileName, _("Keys (*.json)")),
@@ -43,7 +44,7 @@ class TuringPanel(RunPanel):
         ui.studyLineEdit.connect("textChanged(QString)", self.onStudy)
         ui.keyLineEdit.connect("textChanged(QString)", self._forgetScores)
         ui.studyLineEdit.text = slicer.util.settingsValue(STUDY, "")
-        ui.turingCollapsibleButton.collapsed = True
+        ui.moreCollapsibleButton.collapsed = ui.turingCollapsibleButton.collapsed = True
 
     def refresh(self) -> None:
         """Enables what can be used now."""
@@ -82,10 +83,18 @@ class TuringPanel(RunPanel):
                 wanted.model,
                 wanted.device,
                 self.onStep,
+                ui.titleLineEdit.text,
+                ui.fieldLineEdit.text,
+                ui.spacingLineEdit.text,
+                _seed(ui.seedLineEdit.text),
+                ui.newKeyLineEdit.text,
+                [name for name, box in self._asks.items() if box.checked],
             )
+            # Where it is scored the key is looked for there; empty means beside the study.
+            ui.keyLineEdit.text = ui.newKeyLineEdit.text
         said = _("Nothing was made.")
         if study:
-            said = _("{count} cases for {readers}. The key lies beside the folder: keep it from the readers.").format(
+            said = _("{count} cases for {readers}. Keep the key from the readers.").format(
                 count=len(study.cases), readers=", ".join(study.readers)
             )
             ui.studyLineEdit.text = str(study.folder)
@@ -142,6 +151,14 @@ class TuringPanel(RunPanel):
         """Asks for a file or folder, by the button beside a line."""
         if found := dialog(self.widget, _("Choose"), line.text, *files):
             line.text = found
+
+
+def _seed(text: str) -> int | None:
+    """The seed that is written, or none."""
+    try:
+        return int(text) if text.strip() else None
+    except ValueError:
+        raise RuntimeError(_("The seed must be a whole number, or nothing.")) from None
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:

@@ -77,7 +77,7 @@ def create(
         seed=seed,
         title=title,
         questions=() if questions == "none" else listed(questions),
-        frame=Frame(_three("--field", field, 20, 600), _three("--spacing", spacing, 0.3, 10)),
+        frame=Frame.parse(field, spacing),
         model=model,
         device=device,
         steps=steps,
@@ -257,13 +257,3 @@ def _read_lines(folder: Path, reader: str) -> None:
                 if isinstance(error, InputError):
                     raise
                 raise InputError(f'not an answer: {line.strip()[:80]!r}; a line is {{"call", "confidence"}}') from error
-
-
-def _three(option: str, text: str, low: float, high: float) -> tuple[float, float, float]:
-    try:
-        x, y, z = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(f"{option} '{text}': give three numbers in mm, separated by commas") from None
-    if not all(low <= mm <= high for mm in (x, y, z)):
-        raise InputError(f"{option} '{text}' is out of range; use {low:g} to {high:g} mm")
-    return x, y, z

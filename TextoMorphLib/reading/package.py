@@ -34,6 +34,15 @@ class Frame:
     field_mm: tuple[float, float, float] = (200.0, 200.0, 120.0)
     spacing_mm: tuple[float, float, float] = (0.8, 0.8, 2.0)
 
+    @classmethod
+    def parse(cls, field: str, spacing: str) -> Frame:
+        """A frame as a user writes it: three numbers each, in mm, separated by commas.
+
+        Raises:
+            InputError: What is wrong with them.
+        """
+        return cls(_three("field", field, 20, 600), _three("spacing", spacing, 0.3, 10))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels along each axis."""
@@ -121,3 +130,13 @@ def _check_fits(mask: np.ndarray, ct: Volume, where: np.ndarray, frame: Frame) -
     if (extent + 2 * LEAST_AROUND_MM > frame.field_mm).any():
         shown = " x ".join(f"{mm:g}" for mm in frame.field_mm)
         raise InputError(f"the lesion is {size:.0f} mm long and does not fit into the field of {shown} mm; use --field")
+
+
+def _three(what: str, text: str, low: float, high: float) -> tuple[float, float, float]:
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{what} '{text}': give three numbers in mm, separated by commas") from None
+    if not all(low <= mm <= high for mm in (x, y, z)):
+        raise InputError(f"{what} '{text}' is out of range; use {low:g} to {high:g} mm")
+    return x, y, z

@@ -71,7 +71,7 @@ class Seat:
         state = {"title": self.study.title, "reader": self.reader, "total": len(session.order), "done": session.done}
         if session.done:
             return {**state, "can_go_back": session.can_go_back}
-        view = session.show()
+        view = session.view()
         with open(view.ct, "rb") as file:
             shape, spacing, _ = _grid(file.read(HEADER_BYTES))
         earlier = asdict(view.earlier) if view.earlier else None
@@ -92,7 +92,7 @@ class Seat:
 
     def voxels(self, which: str) -> bytes:
         """The voxels of the case that is to be read now."""
-        view = self.session.show()
+        view = self.session.view()
         content = (view.ct if which == "ct" else view.mask).read_bytes()
         return content[_grid(content)[2] :]
 
@@ -108,7 +108,7 @@ class Seat:
             return {}
         if action == "resume":
             if not self.session.done:
-                self.session.show()  # the clock goes on
+                self.session.show()  # the case is on the screen: the clock starts, or goes on
             return {}
         if given.get("position") != self.session.position:
             raise InputError("this case is answered already; reload this page")

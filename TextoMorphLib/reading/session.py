@@ -104,7 +104,18 @@ class Session:
         return bool(self.answers) and not self._again
 
     def show(self) -> View:
-        """The case to read now; its clock starts when it is first shown.
+        """The case to read now; its clock starts, or goes on. A program that takes its time to draw calls `view` first.
+
+        Raises:
+            InputError: All cases are read, or a file is missing or has changed.
+        """
+        view = self.view()
+        if self._shown is None:
+            self._shown = self._clock()
+        return view
+
+    def view(self) -> View:
+        """The case to read now, to be brought onto the screen; its clock does not start before `show`.
 
         Raises:
             InputError: All cases are read, or a file is missing or has changed.
@@ -114,8 +125,6 @@ class Session:
         name = self.order[self.position]
         ct, mask = self._files(name)
         case = self.study.cases[name]
-        if self._shown is None:
-            self._shown = self._clock()
         return View(
             number=self.position + 1,
             total=len(self.order),
