@@ -61,7 +61,7 @@ def background(region: Region) -> np.ndarray:
 
 
 def deblurred(delta: np.ndarray, depth: np.ndarray, share: float = 1.0) -> np.ndarray:
-    """A decoded lesion with edges as sharp as a well-defined one's.
+    """A decoded lesion with sharp edges.
 
     A decoder of 4 mm voxels blurs; a lesion has no noise yet that sharpening could raise. No voxel leaves the range of
     its neighbours, so that no halo appears; what is smooth over several mm stays as it is.
@@ -69,7 +69,7 @@ def deblurred(delta: np.ndarray, depth: np.ndarray, share: float = 1.0) -> np.nd
     Args:
         delta: Lesion minus background on a 1 mm grid, HU, without noise.
         depth: Signed distance to the mask's border, mm.
-        share: How much of it is done, 0 to 1: how surely the lesion is well-defined.
+        share: How much of it is done, 0 to 1: how surely the lesion's border is sharp.
 
     Returns:
         HU, float32, of delta's shape.

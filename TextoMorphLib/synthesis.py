@@ -28,6 +28,7 @@ from TextoMorphLib.diffusion.sampler import Progress, guided, sample
 from TextoMorphLib.diffusion.schedule import Schedule
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.lesions.fields import latent_noise
+from TextoMorphLib.lesions.kinds import sharpness
 from TextoMorphLib.masks import check_mask
 from TextoMorphLib.memory import Thrift
 from TextoMorphLib.networks import bundle
@@ -37,6 +38,8 @@ from TextoMorphLib.request import check_request
 from TextoMorphLib.text import encoder
 from TextoMorphLib.volume import Volume
 
+LESION_SEEDS, DRAW_SEEDS = 1_000_003, 7_919_000_003  # from a lesion's seed to the next one's, and to its next draw's
+
 
 @dataclass(frozen=True)
 class Synthesis:
@@ -45,14 +48,50 @@ class Synthesis:
     Attributes:
         volume: The scan with the tumour, on the input's own grid.
         report: Text, terms, organ, seed, steps, guidance, model, versions, device, notes (what was done about
-            short memory), seconds per stage, each lesion's measured attributes, what was asked against what was
-            measured, and `"synthetic": true`.
+            short memory), seconds per stage, which draw each lesion is (1 is the seed's first), its measured
+            attributes, what was asked against what was measured, and `"synthetic": true`.
         lesions: What was measured of each lesion; the report has it rounded, for JSON.
     """
 
     volume: Volume
     report: dict[str, Any]
     lesions: tuple[Attributes, ...]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is asked of every lesion.
+
+    Attributes:
+        said: [1, concepts], the reader's probabilities.
+        sharp: How surely its border is sharp.
+        mentions: What is held against the measurements.
+        steps: Sampling steps.
+        guidance: Guidance scale.
+        draws: How often it is tried.
+    """
+
+    said: Tensor
+    sharp: float
+    mentions: list[vocabulary.Mention]
+    steps: int
+    guidance: float
+    draws: int
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """One lesion as it was drawn: the scan with it, what was measured, what of the text holds, and which draw it is."""
+
+    volume: Volume
+    lesion: Attributes
+    asked: list[dict[str, Any]]
+    number: int
+
+    @property
+    def misses(self) -> int:
+        """How much of what was asked does not hold."""
+        return sum(row["ok"] is False for row in self.asked)
 
 
 @dataclass(frozen=True)
@@ -127,7 +166,8 @@ class Synthesizer:
             steps: Sampling steps, 1 to 200; the preset's if None.
             guidance: Classifier-free guidance scale; the preset's if None.
             progress: Called with (steps done, steps in all); may raise, or return False to cancel.
-            preset: One of the model's: "preview" (fastest) or "final".
+            preset: One of the model's: "preview" (fastest), or "final", which holds the lesion against the text and,
+                where something asked does not hold, tries other draws of the seed and keeps the best.
 
         Returns:
             The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
@@ -141,8 +181,9 @@ class Synthesizer:
         usual = self.model.preset(preset)
         steps = int(usual["steps"] if steps is None else steps)
         guidance = float(usual["guidance"] if guidance is None else guidance)
+        draws = int(usual.get("draws", 1))
         return self.thrift.run(
-            lambda: self._synthesize(ct, mask, text, organ, seed, steps, guidance, progress, _Clock())
+            lambda: self._synthesize(ct, mask, text, organ, seed, steps, guidance, draws, progress, _Clock())
         )
 
     def _synthesize(
@@ -154,6 +195,7 @@ class Synthesizer:
         seed: int,
         steps: int,
         guidance: float,
+        draws: int,
         progress: Progress | None,
         clock: _Clock,
     ) -> Synthesis:
@@ -161,23 +203,18 @@ class Synthesizer:
         with clock("text"):
             said = self._said(self.text.encode([text]))
         understood = self.reader.understood(said[0].cpu())
-        well_defined = understood.get("margin", {}).get("well", 0.0)
-        volume = ct
+        mentions = vocabulary.find(text, organ)
+        request = _Request(said, sharpness(understood), mentions, steps, guidance, draws)
+        volume, found = ct, []
         for number, place in enumerate(places):
 
             def on_step(done: int, before: int = number * steps) -> None:
                 if progress is not None and progress(before + done, steps * len(places)) is False:
                     raise Cancelled("cancelled")
 
-            own_seed = seed if number == 0 else seed + 1_000_003 * number
-            delta = self._lesion(place, said, own_seed, steps, guidance, on_step, clock)
-            with clock("composite"):
-                if well_defined:
-                    delta = deblurred(delta, place.region.depth, well_defined)
-                volume = paste(volume, place.region, place.filled, delta, own_seed, place.covariance)
-        with clock("measure"):
-            lesions = tuple(measure(p.region.ct, resampled(volume, p.region), p.region.depth) for p in places)
-        mentions = vocabulary.find(text, organ)
+            best = self._best(volume, place, request, seed + number * LESION_SEEDS, on_step, clock)
+            volume = best.volume
+            found.append(best)
         report = {
             "synthetic": True,
             "text": text,
@@ -192,10 +229,35 @@ class Synthesizer:
             "device": _device_name(self.device),
             "notes": [self.thrift.note] if self.thrift.note else [],
             "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
-            "lesions": [_plain(lesion) for lesion in lesions],
-            "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
+            "draws": [best.number for best in found],
+            "lesions": [_plain(best.lesion) for best in found],
+            "asked": [best.asked for best in found],
         }
-        return Synthesis(volume, report, lesions)
+        return Synthesis(volume, report, tuple(best.lesion for best in found))
+
+    def _best(self, volume: Volume, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> _Draw:
+        """The first of a seed's draws in which all that was asked holds, or the one in which most does."""
+        best = self._draw(volume, place, request, seed, 1, on_step, clock)
+        for number in range(2, request.draws + 1):
+            if not best.misses:
+                break
+            drawn = self._draw(volume, place, request, seed, number, on_step, clock)
+            best = min(best, drawn, key=lambda each: each.misses)
+        return best
+
+    def _draw(
+        self, volume: Volume, place: _Place, request: _Request, seed: int, number: int, on_step: Any, clock: _Clock
+    ) -> _Draw:
+        """One lesion, put into the scan and measured there."""
+        own_seed = seed + (number - 1) * DRAW_SEEDS
+        delta = self._lesion(place, request, own_seed, on_step, clock)
+        with clock("composite"):
+            if request.sharp:
+                delta = deblurred(delta, place.region.depth, request.sharp)
+            made = paste(volume, place.region, place.filled, delta, own_seed, place.covariance)
+        with clock("measure"):
+            lesion = measure(place.region.ct, resampled(made, place.region), place.region.depth)
+        return _Draw(made, lesion, compare(request.mentions, asdict(lesion)), number)
 
     def _move(self, device: torch.device) -> None:
         """Brings the networks to a device."""
@@ -238,17 +300,9 @@ class Synthesizer:
         return self.reader(tokens.hidden.to(self.device), tokens.mask.to(self.device))  # type: ignore[no-any-return]
 
     @torch.inference_mode()
-    def _lesion(
-        self,
-        place: _Place,
-        said: Tensor,
-        seed: int,
-        steps: int,
-        guidance: float,
-        on_step: Any,
-        clock: _Clock,
-    ) -> np.ndarray:
+    def _lesion(self, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
+        said, guidance = request.said, request.guidance
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]
         noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)
@@ -265,7 +319,7 @@ class Synthesizer:
 
             denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
             with clock("diffusion"):
-                lesion = sample(denoise, noise, self.schedule, steps, on_step) * self.denoiser.latent_scale
+                lesion = sample(denoise, noise, self.schedule, request.steps, on_step) * self.denoiser.latent_scale
             with clock("decode"):
                 # Decoding both and subtracting cancels what the autoencoder does not get right of the scan itself.
                 pair = torch.cat([latent, latent + lesion])

@@ -95,7 +95,7 @@ def test_a_margin_is_as_wide_as_its_number(depth: np.ndarray) -> None:
 def test_a_wall_is_brighter_than_both_sides(depth: np.ndarray) -> None:
     delta, _ = drawn(depth, {"density": "hypo", "wall": "walled"})
     wall = delta[(depth > 0.5) & (depth < 1.6)].mean()
-    assert wall > 12
+    assert wall > 0
     assert wall > delta[depth > 5].mean() + 30
 
 

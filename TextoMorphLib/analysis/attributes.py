@@ -23,6 +23,7 @@ TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes
 SMALL_MM = 7.0  # deepest point of lesions that have few layers
 CALCIUM_HU = 200.0
 CALCIUM_ABOVE_LESION_HU = 100.0
+LEAST_SHARE = 0.3  # of a lesion that has to be left where calcium is kept away from
 MAD = 1.4826  # standard deviation of a Gaussian from its median absolute deviation
 
 
@@ -74,16 +75,17 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
 
     lightly = ndimage.gaussian_filter(synthetic, 0.5)
     calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
-    soft = ~ndimage.binary_dilation(calcium, iterations=2) if calcium.any() else np.ones_like(inside)
-    interior = _or_all(inside & soft & (depth > min(3.0, 0.45 * deepest)), inside)
-    within = _or_all(inside & soft & (depth > min(3.0, 0.3 * deepest)), inside)
+    soft = _away(calcium, inside)
+    interior = _or_all(inside & soft & (depth > min(3.0, 0.45 * deepest)), inside & soft)
+    within = _or_all(inside & soft & (depth > min(3.0, 0.3 * deepest)), inside & soft)
     mean = float(synthetic[interior].mean())
 
-    # Inside, what the lesion replaced (vessels, fat) says nothing of it; outside, what was there before does. Where one
-    # goes over into the other, only what was plain parenchyma is looked at.
-    change = synthetic - np.where(inside, np.float32(parenchyma), healthy)
-    replaced = depth > min(SEAM_MM, 0.5 * deepest)
-    margin, rim = _border(change, depth, soft & (tissue | replaced), deepest)
+    # Outside, what was there before says what has changed; inside it has gone (vessels, fat), but for what reaches into
+    # the mask's first millimetre. There, only what was plain parenchyma is looked at.
+    seam = min(SEAM_MM, 0.5 * deepest)
+    before = np.float32(parenchyma) + np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
+    change = synthetic - before
+    margin, rim = _border(change, depth, soft & (tissue | (depth > seam)), deepest)
     volume = float(inside.sum())
     return Attributes(
         parenchyma_hu=parenchyma,
@@ -99,6 +101,17 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
         noise_inside_hu=_noise(synthetic, interior),
         noise_outside_hu=_noise(healthy, tissue),
     )
+
+
+def _away(calcium: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Voxels that calcium does not brighten: 3 mm from it where the lesion has enough of them, else nearer."""
+    for voxels in (3, 2, 1):
+        if not calcium.any():
+            break
+        away = ~ndimage.binary_dilation(calcium, iterations=voxels)
+        if np.count_nonzero(inside & away) >= LEAST_SHARE * np.count_nonzero(inside):
+            return away
+    return ~calcium
 
 
 def _parenchyma(healthy: np.ndarray, depth: np.ndarray, level: float) -> np.ndarray:

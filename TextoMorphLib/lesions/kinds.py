@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,15 +43,17 @@ LEAST_HYPO_HU = -15.0  # unless a dark parenchyma would leave no contrast
 FLUID_HU = (1.0, 16.0)
 NECROSIS_HU = (8.0, 30.0)
 LEAST_NECROSIS_HU = -30.0  # core minus body
-CLOT_HU = (58.0, 78.0)
-LEAST_CLOT_HU = 32.0  # clot minus body
+CLOT_HU = (62.0, 82.0)
+LEAST_CLOT_HU = 40.0  # clot minus body
 SEPTA_HU = (-10.0, 15.0)  # relative to the parenchyma,
-LEAST_SEPTA_HU = (40.0, 55.0)  # and above the body
+LEAST_SEPTA_HU = (48.0, 64.0)  # and above the body
 WALL_HU = (8.0, 30.0)  # above the parenchyma
 LEAST_WALL_HU = (30.0, 50.0)  # and above the body
 CALCIUM_SHARE = (0.006, 0.014)  # of a lesion's volume,
-LEAST_CALCIUM_ML = 0.009  # or as much of it as can be seen,
+LEAST_CALCIUM_ML = 0.007  # or as much of it as can be seen,
 MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
+SMALL_MM = (8.0, 16.0)  # diameters up to and from which the voxels of a CT blur what is in a lesion a lot, and little:
+SMALL_TEXTURE = 1.2  # how much stronger a small one's texture is drawn, to be seen
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,15 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
     density = number("density", *DENSITY_HU[call, degree])
     darkest = DARK_SOLID_HU.get(degree, SOLID_HU) if call == "hypo" else SOLID_HU
     density = max(density, min(darkest - parenchyma_hu, LEAST_HYPO_HU))
+    small = float(np.clip((SMALL_MM[1] - diameter_mm) / (SMALL_MM[1] - SMALL_MM[0]), 0, 1))
     texture = number("texture", *TEXTURE_HU[kind["texture"]])
-    margin = number("margin", *MARGIN_MM[kind["margin"]])
+    if kind["texture"] == "heterogeneous":
+        texture *= 1 + SMALL_TEXTURE * small
+    sharp = sharpness({name: {value: 1.0} for name, value in kind.items()})
+    margin = number("margin", *MARGIN_MM["well" if sharp else kind["margin"]])
     if content == "cystic":
         density = number("fluid", *FLUID_HU) - parenchyma_hu
         texture *= 0.15
-        if kind["margin"] == "default":
-            margin = number("margin", *MARGIN_MM["well"])
 
     rim = max(number("rim", *LEAST_WALL_HU), number("wall", *WALL_HU) - density)
     core = min(number("necrosis", *NECROSIS_HU) - parenchyma_hu - density, LEAST_NECROSIS_HU)
@@ -127,7 +132,7 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         texture_hu=texture,
         margin_mm=min(margin, 0.8 * diameter_mm),
         rim_hu=rim if kind["wall"] == "walled" else 0.0,
-        rim_mm=min(number("thickness", 2.0, 3.2), 0.27 * diameter_mm),
+        rim_mm=number("thickness", 2.0, 3.2),
         core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
         clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU)
@@ -138,6 +143,24 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         else 0.0,
         calcium_fraction=calcium if kind["calcification"] == "present" else 0.0,
         calcium_hu=number("calcium", 500, 900),
+    )
+
+
+def sharpness(said: Mapping[str, Mapping[str, float]]) -> float:
+    """How surely a lesion's border is sharp: it is called so, or nothing is said of it and it is a cyst's or a wall's.
+
+    Args:
+        said: Kinds, and the probabilities of their values.
+
+    Returns:
+        0 to 1.
+    """
+
+    def share(kind: str, value: str) -> float:
+        return said.get(kind, {}).get(value, 0.0)
+
+    return share("margin", "well") + share("margin", "default") * max(
+        share("content", "cystic"), share("wall", "walled")
     )
 
 

@@ -21,9 +21,11 @@ BLUR_MM = 0.45  # sigma of the scanner's
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge, in units of its sigma
 UNEVEN = 0.2  # how far a border wavers, relative to its width: infiltration is blur and unevenness
 INNER_EDGE_MM = 1.4  # width of the wall's inner edge
+THICKEST_WALL = 0.4  # of the deepest point's depth
+PLAIN_WALL_MM = 2.0  # walls of this thickness and more are seen as strong as they are
 CORE_EDGE_MM = 2.5
 CLOT_LEVEL, CLOT_EDGE = 0.1, 0.7  # of a field of unit variance: above it lies clot
-SEPTUM_MM = 2.0
+SEPTUM_MM = 2.4
 HETEROGENEOUS_HU = (8.0, 18.0)  # texture from and up to which patches take over from grain
 LIVELY_HU = 5.0  # texture from which enhancement varies over the lesion, too
 ENHANCEMENT_VARIES = 0.1  # of the density
@@ -82,9 +84,12 @@ class _Drawing:
         if lesion.septa_hu:
             hu += (lesion.septa_hu - (hu - lesion.density_hu)) * self.septa()
         if lesion.rim_hu:
-            thickness = min(lesion.rim_mm, 0.6 * self.deepest) * np.exp(0.2 * self.fields["waver"])
-            wall = 1 - _step(border - thickness, INNER_EDGE_MM)
-            hu += lesion.rim_hu * (1 + 0.15 * self.fields["shade"]) * wall
+            thickness = min(lesion.rim_mm, THICKEST_WALL * self.deepest)
+            # What a wall lacks in thickness it has in strength, or nobody would see it.
+            strength = lesion.rim_hu * min(PLAIN_WALL_MM / thickness, 1.8)
+            wall = 1 - _step(border - thickness * np.exp(0.2 * self.fields["waver"]), min(INNER_EDGE_MM, thickness))
+            # It is of one tissue, whatever the body's texture.
+            hu += (strength * (1 + 0.15 * self.fields["shade"]) - (hu - lesion.density_hu)) * wall
         lowest, softness = FLOOR_HU
         over = (hu + self.parenchyma - lowest) / softness
         hu += softness * np.logaddexp(0, -over)
@@ -104,14 +109,21 @@ class _Drawing:
         # Living tissue with darker areas that have borders, as in a tumour that outgrows its supply.
         areas = np.tanh(2 * fields["patches"] + 0.6)
         texture = (1 - 0.6 * patchy) * texture + 0.9 * patchy * areas
+        texture = texture - self.mean_at_depth(texture)
         # The given strength is that after the scanner's blur.
-        within = ndimage.gaussian_filter(texture, BLUR_MM)[self.inside]
-        texture = (texture - within.mean()) / (within.std() + 1e-6)
+        texture = texture / (ndimage.gaussian_filter(texture, BLUR_MM)[self.inside].std() + 1e-6)
 
         lively = float(np.clip((lesion.texture_hu - 1) / LIVELY_HU, 0, 1))
         shade = fields["shade"] - 1.5 * (self.depth / self.deepest - 0.4)
         varied = lively * (2 + ENHANCEMENT_VARIES * abs(lesion.density_hu)) * np.clip(shade, -2, 2)
         return np.asarray(lesion.density_hu + lesion.texture_hu * texture + varied)
+
+    def mean_at_depth(self, values: np.ndarray) -> np.ndarray:
+        """Each voxel's depth's mean: a few patches in a small lesion must not move its border, or make it a ring."""
+        at = self.depth - self.depth.min()
+        layer = np.rint(at).astype(int)
+        means = np.bincount(layer.ravel(), values.ravel()) / np.maximum(np.bincount(layer.ravel()), 1)
+        return np.interp(at, np.arange(len(means)), means).astype(np.float32)
 
     def core(self) -> np.ndarray:
         """The core's share of each voxel; its border is irregular."""

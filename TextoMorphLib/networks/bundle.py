@@ -54,7 +54,7 @@ class Bundle:
         return str(self.config["name"])
 
     def preset(self, name: str) -> dict[str, float]:
-        """Steps and guidance of a preset, "preview" or "final"."""
+        """Steps, guidance and draws (1 where not given) of a preset, "preview" or "final"."""
         return dict(self.config["presets"][name])
 
 
