@@ -76,8 +76,9 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
     lightly = ndimage.gaussian_filter(synthetic, 0.5)
     calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
     soft = _away(calcium, inside)
-    interior = _or_all(inside & soft & (depth > min(3.0, 0.45 * deepest)), inside & soft)
-    within = _or_all(inside & soft & (depth > min(3.0, 0.3 * deepest)), inside & soft)
+    whole = inside & soft
+    interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
+    within = _or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
     mean = float(synthetic[interior].mean())
 
     # Outside, what was there before says what has changed; inside it has gone (vessels, fat), but for what reaches into
@@ -94,7 +95,7 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
         texture_hu=_texture(healthy, synthetic, depth, within, tissue),
         margin_mm=margin,
         rim_hu=rim,
-        core_hu=_core(synthetic, depth, inside & soft, deepest),
+        core_hu=_core(synthetic, depth, whole, deepest),
         bright_fraction=float(calcium.sum()) / volume,
         diameter_mm=(6 / np.pi * volume) ** (1 / 3),
         volume_ml=volume / 1000,
@@ -105,12 +106,11 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
 
 def _away(calcium: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Voxels that calcium does not brighten: 3 mm from it where the lesion has enough of them, else nearer."""
-    for voxels in (3, 2, 1):
-        if not calcium.any():
-            break
-        away = ~ndimage.binary_dilation(calcium, iterations=voxels)
-        if np.count_nonzero(inside & away) >= LEAST_SHARE * np.count_nonzero(inside):
-            return away
+    if calcium.any():
+        for voxels in (3, 2, 1):
+            away = ~ndimage.binary_dilation(calcium, iterations=voxels)
+            if np.count_nonzero(inside & away) >= LEAST_SHARE * np.count_nonzero(inside):
+                return away
     return ~calcium
 
 

@@ -22,7 +22,8 @@ RISE = 2.563  # 10-90% width of a Gaussian-blurred edge, in units of its sigma
 UNEVEN = 0.2  # how far a border wavers, relative to its width: infiltration is blur and unevenness
 INNER_EDGE_MM = 1.4  # width of the wall's inner edge
 THICKEST_WALL = 0.4  # of the deepest point's depth
-PLAIN_WALL_MM = 2.0  # walls of this thickness and more are seen as strong as they are
+PLAIN_WALL_MM = 2.0  # walls of this thickness and more are seen as strong as they are,
+STRONGEST_WALL = 1.8  # and thinner ones are drawn up to this much stronger
 CORE_EDGE_MM = 2.5
 CLOT_LEVEL, CLOT_EDGE = 0.1, 0.7  # of a field of unit variance: above it lies clot
 SEPTUM_MM = 2.4
@@ -86,7 +87,7 @@ class _Drawing:
         if lesion.rim_hu:
             thickness = min(lesion.rim_mm, THICKEST_WALL * self.deepest)
             # What a wall lacks in thickness it has in strength, or nobody would see it.
-            strength = lesion.rim_hu * min(PLAIN_WALL_MM / thickness, 1.8)
+            strength = lesion.rim_hu * min(PLAIN_WALL_MM / thickness, STRONGEST_WALL)
             wall = 1 - _step(border - thickness * np.exp(0.2 * self.fields["waver"]), min(INNER_EDGE_MM, thickness))
             # It is of one tissue, whatever the body's texture.
             hu += (strength * (1 + 0.15 * self.fields["shade"]) - (hu - lesion.density_hu)) * wall
