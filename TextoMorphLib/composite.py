@@ -1,7 +1,7 @@
 """Taking what is inside a mask out of a scan, and putting a lesion in.
 
 The scan's own voxels are kept wherever they can be: outside the mask only the lesion's margin, sharp or blurred, is
-added to them, and vessels end within its first millimetre.
+added to them, and vessels end within its first millimetre, unless they are to pass through.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ WINDOW_MM = (
 BLUR_MM = 1.0  # sigma of what decoding from 4 mm voxels blurs,
 RESTORED = 2.0  # and how much of the detail finer than that is given back, twice
 THICK_MM = 1.5  # voxels longer than this average what they cover
+VESSEL_SIGMA_MM = 1.2  # smoothing before vessels are told from noise
+LEAST_VESSEL_MM3 = 60  # what is smaller is noise
 LEAST_TISSUE = 0.02  # share of parenchyma around a point below which its overall HU takes over
 
 
@@ -60,6 +62,26 @@ def background(region: Region) -> np.ndarray:
     return filled
 
 
+def vessels(region: Region, background: np.ndarray) -> np.ndarray:
+    """What in a mask stands out of the parenchyma, and is soft tissue: vessels, in most organs.
+
+    Args:
+        region: The neighbourhood of a lesion.
+        background: The region without what was in the mask, HU, as `background` returns it.
+
+    Returns:
+        Each voxel's share of vessel, 0 to 1, float32; 0 outside the mask.
+    """
+    smooth = ndimage.gaussian_filter(region.ct, VESSEL_SIGMA_MM)
+    spread = _spread(smooth, region.depth, parenchyma_hu(region.ct, region.depth))
+    inside = (region.depth > 0) & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
+    share = smoothstep(2 * np.abs(smooth - background) / spread - 1) * inside
+    pieces, _ = ndimage.label(share > 0.5)
+    large = np.flatnonzero(np.bincount(pieces.ravel())[1:] >= LEAST_VESSEL_MM3) + 1
+    near = ndimage.binary_dilation(np.isin(pieces, large), iterations=2)
+    return np.asarray(share * near, np.float32)
+
+
 def deblurred(delta: np.ndarray, depth: np.ndarray, share: float = 1.0) -> np.ndarray:
     """A decoded lesion with sharp edges.
 
@@ -93,7 +115,13 @@ def noise_around(volume: Volume, region: Region) -> np.ndarray:
 
 
 def paste(
-    volume: Volume, region: Region, background: np.ndarray, delta: np.ndarray, seed: int, covariance: np.ndarray
+    volume: Volume,
+    region: Region,
+    background: np.ndarray,
+    delta: np.ndarray,
+    seed: int,
+    covariance: np.ndarray,
+    kept: np.ndarray | None = None,
 ) -> Volume:
     """Put a lesion into a scan, on the scan's own grid.
 
@@ -108,6 +136,7 @@ def paste(
         delta: Lesion minus background on the region's grid, HU, without noise.
         seed: Of the noise.
         covariance: The noise's, as `noise_around` returns it.
+        kept: The share of each of the region's voxels that stays the scan's own, such as `vessels`.
 
     Returns:
         A new volume. Voxels 3.9 mm or more outside the mask are the input's, bit by bit.
@@ -115,12 +144,15 @@ def paste(
     ct = volume.hu(region.box)
     centre, _ = distances(~region.mask, volume.spacing)
     _, inside = distances(region.mask, volume.spacing)
-    kept, gone = WINDOW_MM
+    from_mm, gone = WINDOW_MM
     scan = 1 - smoothstep(inside / SEAM_MM)
+    lesion = smoothstep((gone - centre) / (gone - from_mm)) * _to_scan(delta, region, volume)
+    if kept is not None:
+        own = _to_scan(kept, region, volume)
+        scan, lesion = np.maximum(scan, own), (1 - own) * lesion
     filled = _to_scan(background, region, volume)
     new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * noise.draw(covariance, region.mask.shape, seed)
-    new += smoothstep((gone - centre) / (gone - kept)) * _to_scan(delta, region, volume)
-    return volume.with_hu(region.box, new, centre < gone)
+    return volume.with_hu(region.box, new + lesion, centre < gone)
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:

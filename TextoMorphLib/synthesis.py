@@ -10,7 +10,7 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -22,7 +22,7 @@ import TextoMorphLib
 from TextoMorphLib import vocabulary
 from TextoMorphLib.analysis.asked import compare
 from TextoMorphLib.analysis.attributes import Attributes, measure
-from TextoMorphLib.composite import background, deblurred, noise_around, paste
+from TextoMorphLib.composite import background, deblurred, noise_around, paste, vessels
 from TextoMorphLib.device import autocast, resolve
 from TextoMorphLib.diffusion.sampler import Progress, guided, sample
 from TextoMorphLib.diffusion.schedule import Schedule
@@ -38,6 +38,9 @@ from TextoMorphLib.request import check_request
 from TextoMorphLib.text import encoder
 from TextoMorphLib.volume import Volume
 
+DRAWS_MM = 96.0  # the side of a region for which a preset's draws are given: smaller ones, where more fails, get more
+DRAWS = (2, 16)  # in which bounds
+LEANING = 1.5  # guidance of every second draw, relative to the first's
 LESION_SEEDS, DRAW_SEEDS = 1_000_003, 7_919_000_003  # from a lesion's seed to the next one's, and to its next draw's
 
 
@@ -66,14 +69,16 @@ class _Request:
         said: [1, concepts], the reader's probabilities.
         sharp: How surely its border is sharp.
         mentions: What is held against the measurements.
+        vessels: Whether the scan's own go on through it.
         steps: Sampling steps.
         guidance: Guidance scale.
-        draws: How often it is tried.
+        draws: How often it may be tried in a region of `DRAWS_MM`.
     """
 
     said: Tensor
     sharp: float
     mentions: list[vocabulary.Mention]
+    vessels: bool
     steps: int
     guidance: float
     draws: int
@@ -201,10 +206,11 @@ class Synthesizer:
     ) -> Synthesis:
         places = self._places(ct, mask, clock)
         with clock("text"):
-            said = self._said(self.text.encode([text]))
+            mentions = vocabulary.find(text, organ)
+            said = self._said(self.text.encode([vocabulary.of_the_lesion(text, mentions)]))
         understood = self.reader.understood(said[0].cpu())
-        mentions = vocabulary.find(text, organ)
-        request = _Request(said, sharpness(understood), mentions, steps, guidance, draws)
+        through = vocabulary.vessels_pass(mentions)
+        request = _Request(said, sharpness(understood), mentions, through, steps, guidance, draws)
         volume, found = ct, []
         for number, place in enumerate(places):
 
@@ -238,10 +244,11 @@ class Synthesizer:
     def _best(self, volume: Volume, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> _Draw:
         """The first of a seed's draws in which all that was asked holds, or the one in which most does."""
         best = self._draw(volume, place, request, seed, 1, on_step, clock)
-        for number in range(2, request.draws + 1):
+        leaning = replace(request, guidance=LEANING * request.guidance)
+        for number in range(2, _draws(request.draws, place.region) + 1):
             if not best.misses:
                 break
-            drawn = self._draw(volume, place, request, seed, number, on_step, clock)
+            drawn = self._draw(volume, place, leaning if number % 2 == 0 else request, seed, number, on_step, clock)
             best = min(best, drawn, key=lambda each: each.misses)
         return best
 
@@ -254,7 +261,8 @@ class Synthesizer:
         with clock("composite"):
             if request.sharp:
                 delta = deblurred(delta, place.region.depth, request.sharp)
-            made = paste(volume, place.region, place.filled, delta, own_seed, place.covariance)
+            kept = vessels(place.region, place.filled) if request.vessels else None
+            made = paste(volume, place.region, place.filled, delta, own_seed, place.covariance, kept)
         with clock("measure"):
             lesion = measure(place.region.ct, resampled(made, place.region), place.region.depth)
         return _Draw(made, lesion, compare(request.mentions, asdict(lesion)), number)
@@ -328,6 +336,11 @@ class Synthesizer:
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)
+
+
+def _draws(usual: int, region: Region) -> int:
+    """How often a lesion may be drawn, so that it takes about as long in a region of any size."""
+    return int(np.clip(round(usual * DRAWS_MM**3 / region.ct.size), *DRAWS)) if usual > 1 else 1
 
 
 def _fingerprint(ct: Volume) -> bytes:

@@ -23,6 +23,9 @@ from TextoMorphLib.paths import resources
 ORGANS = ("liver", "pancreas", "kidney")
 PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also")  # of speech
 
+# Terms of the scan's own vessels: composited, not drawn by the model.
+VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
+
 # What a denied value becomes; any other falls back to its kind's default.
 _OPPOSITES = {
     "well": "ill",
@@ -278,6 +281,23 @@ def describe(mentions: Iterable[Mention]) -> Description:
             elif description.get(kind, value) == value:
                 description[kind] = _OPPOSITES.get(value, KINDS[kind][0])
     return description
+
+
+def vessels_pass(mentions: Iterable[Mention]) -> bool:
+    """Whether the scan's own vessels go on through the lesion; the last mention of them counts."""
+    said = [
+        mention.negated != (mention.term.name == VESSELS_PASS)
+        for mention in mentions
+        if mention.term.name in (VESSELS_PASS, VESSELS_END)
+    ]
+    return said[-1] if said else False
+
+
+def of_the_lesion(text: str, mentions: Iterable[Mention]) -> str:
+    """A text without what it says of the scan's vessels, for a reader that knows lesions alone."""
+    for mention in reversed([m for m in mentions if m.term.name in (VESSELS_PASS, VESSELS_END)]):
+        text = text[: mention.start] + text[mention.end :]
+    return text if re.search(r"\w", text) else "lesion"
 
 
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:

@@ -75,13 +75,14 @@ timesteps = 200
 [text]
 encoder = "minilm"
 [examples]
-pairs = { 48 = 3 }
+pairs = { 48 = 4 }
 workers = 1
 [batch]
 odds = { 48 = 1.0 }
 count = { 48 = 2 }
 text_dropout = 0.1
-contrast = 0.5
+push = 0.5
+pull = 0.1
 [training]
 steps = 3
 learning_rate = 1e-3
@@ -90,7 +91,7 @@ seed = 1
 
 
 def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("TextoMorphLib.training.cache.PAIRS", 3)
+    monkeypatch.setattr("TextoMorphLib.training.cache.PAIRS", 4)
     configs = {"autoencoder": AUTOENCODER, "reader": READER, "diffusion": DIFFUSION}
     for name, text in configs.items():
         (tmp_path / f"{name}.toml").write_text(text)

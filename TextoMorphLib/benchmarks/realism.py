@@ -19,14 +19,16 @@ from TextoMorphLib.region import regions, resampled
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.volume import Volume
 
-METASTASIS = "hypoattenuating, heterogeneous metastasis with rim enhancement"
+METASTASIS = "hypoattenuating, heterogeneous metastasis"
 PLAIN = "isoattenuating, homogeneous, well-defined"  # nothing but the composite's own traces
-# Nine real liver metastases in portal venous CT: contrast, inner SD after 1 mm smoothing, border, rim over core.
+# Nine real liver metastases in portal venous CT. None has a wall: their rim is what the outermost 3 mm, blurred with the
+# parenchyma, are brighter than the core.
+RIM_MM = 3.0
 REAL = {
     "contrast_hu": (-55.0, -46.0),
     "inner_sd_hu": (12.0, 20.0),
     "margin_mm": (3.0, 6.0),
-    "rim_hu": (14.0, 35.0),
+    "rim_over_core_hu": (14.0, 35.0),
 }
 BANDS_MM = (0.0, 0.7, 1.2, 2.0, 3.5)  # sigmas between which noise is compared
 RING_MM = 2.0
@@ -95,11 +97,12 @@ def run(
 def _numbers(made: np.ndarray, depth: np.ndarray, measured: Any) -> dict[str, float]:
     smooth = ndimage.gaussian_filter(made, 1.0)
     core = depth > min(3.0, 0.4 * depth.max())
+    rim, deep = (depth > 0) & (depth <= RIM_MM), depth > 0.5 * depth.max()
     return {
         "contrast_hu": measured.contrast_hu,
         "inner_sd_hu": float(smooth[core].std()),
         "margin_mm": measured.margin_mm,
-        "rim_hu": measured.rim_hu,
+        "rim_over_core_hu": float(np.median(made[rim]) - np.median(made[deep])),
     }
 
 

@@ -35,7 +35,7 @@ DENSITY_HU = {
     ("arterial", "plain"): (50.0, 95.0),
 }
 TEXTURE_HU = {"default": (4.0, 7.0), "homogeneous": (1.0, 2.5), "heterogeneous": (16.0, 28.0)}
-MARGIN_MM = {"default": (2.5, 3.5), "well": (1.0, 1.4), "ill": (6.0, 8.5)}
+MARGIN_MM = {"default": (3.0, 4.2), "well": (1.0, 1.4), "ill": (6.0, 8.5)}
 
 SOLID_HU = 22.0  # solid tissue is hardly darker than this,
 DARK_SOLID_HU = {"plain": 14.0, "marked": 7.0}  # unless it is called hypoattenuating
@@ -43,17 +43,17 @@ LEAST_HYPO_HU = -15.0  # unless a dark parenchyma would leave no contrast
 FLUID_HU = (1.0, 16.0)
 NECROSIS_HU = (8.0, 30.0)
 LEAST_NECROSIS_HU = -30.0  # core minus body
-CLOT_HU = (62.0, 82.0)
-LEAST_CLOT_HU = 40.0  # clot minus body
-SEPTA_HU = (-10.0, 15.0)  # relative to the parenchyma,
-LEAST_SEPTA_HU = (48.0, 64.0)  # and above the body
-WALL_HU = (8.0, 30.0)  # above the parenchyma
-LEAST_WALL_HU = (30.0, 50.0)  # and above the body
+CLOT_HU = (72.0, 92.0)
+LEAST_CLOT_HU = 50.0  # clot minus body
+SEPTA_HU = (0.0, 25.0)  # relative to the parenchyma,
+LEAST_SEPTA_HU = (56.0, 76.0)  # and above the body
+WALL_HU = (15.0, 40.0)  # above the parenchyma
+LEAST_WALL_HU = (36.0, 56.0)  # and above the body
 CALCIUM_SHARE = (0.006, 0.014)  # of a lesion's volume,
-LEAST_CALCIUM_ML = 0.007  # or as much of it as can be seen,
+LEAST_CALCIUM_ML = 0.006  # or as much of it as can be seen,
 MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
 SMALL_MM = (8.0, 16.0)  # diameters up to and from which the voxels of a CT blur what is in a lesion a lot, and little:
-SMALL_TEXTURE = 1.2  # how much stronger a small one's texture is drawn, to be seen
+SMALL_TEXTURE = 1.5  # how much stronger a small one's texture is drawn, to be seen
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         texture_hu=texture,
         margin_mm=min(margin, 0.8 * diameter_mm),
         rim_hu=rim if kind["wall"] == "walled" else 0.0,
-        rim_mm=number("thickness", 2.0, 3.2),
+        rim_mm=number("thickness", 2.6, 4.0),
         core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
         clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU)

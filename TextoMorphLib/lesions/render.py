@@ -21,12 +21,12 @@ BLUR_MM = 0.45  # sigma of the scanner's
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge, in units of its sigma
 UNEVEN = 0.2  # how far a border wavers, relative to its width: infiltration is blur and unevenness
 INNER_EDGE_MM = 1.4  # width of the wall's inner edge
-THICKEST_WALL = 0.4  # of the deepest point's depth
+THICKEST_WALL = 0.38  # of the deepest point's depth
 PLAIN_WALL_MM = 2.0  # walls of this thickness and more are seen as strong as they are,
-STRONGEST_WALL = 1.8  # and thinner ones are drawn up to this much stronger
+STRONGEST_WALL = 1.55  # and thinner ones are drawn up to this much stronger
 CORE_EDGE_MM = 2.5
-CLOT_LEVEL, CLOT_EDGE = 0.1, 0.7  # of a field of unit variance: above it lies clot
-SEPTUM_MM = 2.4
+CLOT_LEVEL, CLOT_EDGE = -0.1, 0.7  # of a field of unit variance: above it lies clot
+SEPTUM_MM = (1.6, 3.0)  # as thick as a fifth of the deepest point's depth, within this
 HETEROGENEOUS_HU = (8.0, 18.0)  # texture from and up to which patches take over from grain
 LIVELY_HU = 5.0  # texture from which enhancement varies over the lesion, too
 ENHANCEMENT_VARIES = 0.1  # of the density
@@ -137,7 +137,7 @@ class _Drawing:
         height = self.fields["septa"]
         slope = np.sqrt(sum(np.square(np.gradient(height, axis=axis)) for axis in range(3)))
         away = np.abs(height) / np.maximum(slope, 0.25 * slope.mean())
-        return _step(SEPTUM_MM / 2 - away, 0.9)
+        return _step(np.clip(0.2 * self.deepest, *SEPTUM_MM) / 2 - away, 0.9)
 
     def calcium(self) -> np.ndarray:
         """Calcium's share of each voxel: irregular grains where a random field is highest, most of them in clusters."""

@@ -1,8 +1,8 @@
 """Rendered examples as latents on disk: made once, in parallel, and read many times while the denoiser trains.
 
 A shard holds a few dozen pairs of one crop size. Each pair is one place, with the noise that its lesions are made of,
-under two descriptions that differ in one kind. Shards are written whole or not at all, so that an interrupted run goes
-on where it was.
+under two descriptions that differ in one kind; two pairs that follow each other have the same two descriptions, on
+other scans. Shards are written whole or not at all, so that an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from TextoMorphLib.networks.denoiser import depth_channels
 from TextoMorphLib.training.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.training.engine import flipped, place, random_description
 
-PAIRS = 40  # in a shard
+PAIRS = 40  # in a shard; even
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,11 @@ def _make_shard(job: tuple[int, int]) -> None:
     shards, scans, network = _worker
     size, number = job
     rng = np.random.default_rng([shards.seed, size, number])
-    pairs = [_pair(scans, network, size, rng) for _ in range(PAIRS)]
+    pairs = []
+    for _ in range(PAIRS // 2):
+        one = random_description(rng)
+        both = (one, flipped(one, rng))
+        pairs += [(_pair(scans, network, size, both, rng), both) for _ in range(2)]
     tensors = {key: torch.stack([tensor[key] for tensor, _ in pairs]) for key in pairs[0][0]}
     said = json.dumps([descriptions for _, descriptions in pairs])
     path = shards.path(size, number)
@@ -101,23 +105,24 @@ def _make_shard(job: tuple[int, int]) -> None:
 
 @torch.inference_mode()
 def _pair(
-    scans: list[Scan], network: Autoencoder, size: int, rng: np.random.Generator
-) -> tuple[dict[str, Tensor], tuple[Description, Description]]:
+    scans: list[Scan],
+    network: Autoencoder,
+    size: int,
+    descriptions: tuple[Description, Description],
+    rng: np.random.Generator,
+) -> dict[str, Tensor]:
     """The latents of one place under two descriptions."""
     example = place(background_crop(scans, size, rng), rng, network.latent_channels)
-    one = random_description(rng)
-    descriptions = (one, flipped(one, rng))
     images = [example.background, *(example.background + example.render(d) for d in descriptions)]
     with autocast(torch.device("cpu")):
         latents = network.encode(torch.from_numpy(np.stack(images))[:, None]).float()
-    tensors = {
+    return {
         "filled": latents[0].half(),
         "lesions": (latents[1:] - latents[0]).half(),  # [2, C, x, y, z]
         "depth": depth_channels(torch.from_numpy(example.depth)[None, None])[0].half(),
         "deepest": torch.tensor(float(example.depth.max())),
         "noise": example.noise[0].half(),
     }
-    return tensors, descriptions
 
 
 def read(shards: Shards, size: int, pairs: int) -> tuple[dict[str, Tensor], list[tuple[Description, Description]]]:

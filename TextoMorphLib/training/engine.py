@@ -27,11 +27,11 @@ LEAST_MM = 4.5  # however small the crop
 FREQUENCY: dict[str, dict[str, float]] = {
     "density": {"default": 0.34, "hypo": 0.24, "iso": 0.08, "hyper": 0.2, "arterial": 0.14},
     "degree": {"plain": 0.6, "mild": 0.2, "marked": 0.2},
-    "content": {"solid": 0.56, "cystic": 0.18, "necrotic": 0.17, "haemorrhagic": 0.09},
+    "content": {"solid": 0.52, "cystic": 0.18, "necrotic": 0.17, "haemorrhagic": 0.13},
     "texture": {"default": 0.56, "homogeneous": 0.18, "heterogeneous": 0.26},
     "margin": {"default": 0.48, "well": 0.26, "ill": 0.26},
-    "wall": {"none": 0.74, "walled": 0.26},
-    "septa": {"none": 0.86, "septated": 0.14},
+    "wall": {"none": 0.7, "walled": 0.3},
+    "septa": {"none": 0.8, "septated": 0.2},
     "calcification": {"none": 0.74, "present": 0.26},
 }
 

@@ -28,12 +28,16 @@ OUTSIDE_WEIGHT = 0.05  # of the loss where the composite takes nothing from the 
 # (calcium); these keep the quotients finite, in units of the latent's variance.
 LEAST_POWER, LEAST_CHANGE = 0.1, 0.02
 PURE_NOISE = 0.8  # share of the pairs seen at the last time alone
+LEAST_EFFECT = 0.02  # what words do to a lesion's features, relative to those of the latent; likewise
 MOST_UNSURE = 0.15  # a reader is never quite sure; how much of its probability may go to other values
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of one crop size, and what the reader makes of their texts: said [N, 2, concepts]."""
+    """All pairs of one crop size, and what the reader makes of their texts: said [N, 2, concepts].
+
+    Pairs 2k and 2k + 1 have the same texts on different scans.
+    """
 
     tensors: dict[str, Tensor]
     said: Tensor
@@ -71,8 +75,11 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     with process.main_process_first():  # the others find the examples made
         cache.make(shards, counts, examples["workers"])
     sizes = {size: _read(shards, size, pairs, reader) for size, pairs in counts.items()}
-    network = Denoiser(reader.size, **settings["network"])
-    network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
+    if start := settings["model"].get("start"):
+        network = _started(start, reader.size, settings["network"])
+    else:
+        network = Denoiser(reader.size, **settings["network"])
+        network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
     schedule = Schedule(**settings["schedule"])
     batch = settings["batch"]
 
@@ -80,7 +87,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         return draw_pairs(sizes, batch, network.latent_scale, rng)
 
     def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
-        return paired_losses(model, schedule, drawn, batch["text_dropout"], batch["contrast"])
+        return paired_losses(model, schedule, drawn, batch["text_dropout"], batch["push"], batch["pull"])
 
     loop = LoopConfig(**settings["training"])
     average = fit(network, draw, losses, loop, output, resume, network.hidden_weights())
@@ -92,6 +99,18 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     networks = {"autoencoder": autoencoder, "reader": reader, "denoiser": average}
     bundle.save(folder, bundle_config(settings), networks, _card(settings))
     return folder
+
+
+def _started(name: str, concepts: int, network: dict[str, Any]) -> Denoiser:
+    """The denoiser of a bundle, to train on.
+
+    Raises:
+        InputError: There is no such bundle, or its networks are other ones than the configuration's.
+    """
+    found = bundle.load(name)
+    if found.reader.size != concepts or found.config["denoiser"] != network:
+        raise InputError(f"model '{name}' has other networks than the configuration; start without it")
+    return found.denoiser.requires_grad_(True)
 
 
 def _trained(config: Path, name: str) -> Path:
@@ -141,6 +160,8 @@ Results: none measured yet; see `textomorph benchmark control --help`.
 def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rng: np.random.Generator) -> Batch:
     """A batch of pairs of one crop size; both of a pair follow each other in the second axis.
 
+    Pairs 2k and 2k + 1 of the batch have the same texts.
+
     Returns:
         lesion [N, 2, C, x, y, z], noise [N, C, x, y, z], place [N, C + 4 + 64, x, y, z], weight [N, 1, x, y, z] and
         said [N, 2, concepts].
@@ -148,7 +169,7 @@ def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rn
     odds = np.array([batch["odds"][str(size)] for size in sizes], float)
     size = list(sizes)[rng.choice(len(odds), p=odds / odds.sum())]
     pairs, count = sizes[size], batch["count"][str(size)]
-    index = rng.integers(len(pairs.said), size=count)
+    index = (2 * rng.integers(len(pairs.said) // 2, size=(count // 2, 1)) + [[0, 1]]).ravel()
     depth = pairs.tensors["depth"][index].float()
     noise = pairs.tensors["noise"][index].float()
     fields = field_channels(noise, pairs.tensors["deepest"][index])
@@ -166,20 +187,22 @@ def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rn
 
 
 def paired_losses(
-    model: nn.Module, schedule: Schedule, batch: Batch, text_dropout: float, contrast: float
+    model: nn.Module, schedule: Schedule, batch: Batch, text_dropout: float, push: float, pull: float
 ) -> dict[str, Tensor]:
-    """The latent diffusion loss (paper, Eq. 1) of both of each pair, on the clean latent, and that of their difference.
+    """The latent diffusion loss (paper, Eq. 1) of both of each pair, on the clean latent, with a push and a pull.
 
-    Both see the same noise at the same time, so that the difference of the predictions is what the words did; its
-    error, counted `contrast` times extra, is the push between texts on one scan (paper, section 3.3). The noise is
-    the one that the lesions' random fields are made of.
+    Both see the same noise at the same time, so that the difference of the predictions is what the words did. Its
+    error is the push between texts on one scan (paper, section 3.3): how far apart, and in what, is known. The pull
+    is between scans: the same two texts must change the same features of the lesion there, whatever the scans and the
+    masks themselves bring. The noise is the one that the lesions' random fields are made of.
 
     Args:
         model: The denoiser.
         schedule: Noise levels.
         batch: As `draw_pairs` makes it.
         text_dropout: Share of the pairs that train without text, for classifier-free guidance.
-        contrast: Weight of the difference's loss.
+        push: Weight of the difference's loss.
+        pull: Weight of the loss of what differs between scans in the differences.
     """
     lesion = batch["lesion"]
     count = len(lesion)
@@ -207,7 +230,33 @@ def paired_losses(
     diffusion = ((power(error[0]) + power(error[1])) / 2 / (size + LEAST_POWER)).mean()
     change = power(lesion[:, 0] - lesion[:, 1])
     difference = (kept * power(error[0] - error[1]) / (change + LEAST_CHANGE)).mean()
-    return {"loss": diffusion + contrast * difference, "diffusion": diffusion, "difference": difference}
+    unlike = _unlike(estimate.unflatten(0, (2, count)), batch, kept)
+    found = {"diffusion": diffusion, "push": difference, "pull": unlike}
+    return {"loss": diffusion + push * found["push"] + pull * found["pull"], **found}
+
+
+def _unlike(estimate: Tensor, batch: Batch, kept: Tensor) -> Tensor:
+    """How much two scans differ in what the same two texts change there, relative to what they change.
+
+    Args:
+        estimate: [2, N, C, x, y, z] one-step estimates of the clean latent (paper, Eq. 2) under either text; 2k and
+            2k + 1 of the second axis are of one pair of texts.
+        batch: What they were made from.
+        kept: [N] 1 where the model was told the texts.
+    """
+    latents = estimate.shape[2]
+    inside, _, relative = batch["place"][:, latents : latents + 3].split(1, dim=1)
+    features = []
+    for zone in (inside * (relative < 0.5), inside * (relative >= 0.5)):  # the border, and the core
+        share = zone / zone.sum(dim=(2, 3, 4), keepdim=True).clamp(min=1e-3)
+        mean = (estimate * share).sum(dim=(3, 4, 5), keepdim=True)
+        spread = ((estimate - mean).square() * share).sum(dim=(3, 4, 5))
+        features += [mean.flatten(2), (spread + 1e-4).sqrt()]
+    first, second = torch.cat(features, 2)
+    one, other = (first - second).unflatten(0, (-1, 2)).unbind(1)
+    told = kept.unflatten(0, (-1, 2)).prod(1)
+    size = one.square().mean(1) + other.square().mean(1)
+    return (told * (one - other).square().mean(1) / (size + LEAST_EFFECT)).mean()
 
 
 def _read(shards: cache.Shards, size: int, pairs: int, reader: Reader) -> Pairs:
