@@ -195,3 +195,21 @@ def test_texts_say_what_was_rendered() -> None:
     said = describe(find(write(description, rng)))
     assert said.get("density") == "hyper"
     assert said.get("wall") == "walled"
+
+
+def test_the_pull_asks_that_the_same_words_do_the_same_on_other_scans() -> None:
+    torch.manual_seed(0)
+    count, latents = 4, 4
+    place = torch.zeros(count, latents + 4 + 64, 8, 8, 8)
+    place[:, latents, 2:6, 2:6, 2:6] = 1  # inside
+    place[:, latents + 2, 3:5, 3:5, 3:5] = 1  # deep inside
+    scans = torch.randn(count, latents, 8, 8, 8)
+    words = torch.tensor([1.0, 1.0, -2.0, -2.0]).view(-1, 1, 1, 1, 1)
+
+    def pull(effect: torch.Tensor) -> float:
+        kept = torch.ones(count)
+        return float(train_diffusion._unlike(torch.stack([scans + effect, scans]), {"place": place}, kept))
+
+    other_way = words * torch.tensor([1.0, -1.0, 1.0, -1.0]).view(-1, 1, 1, 1, 1)
+    assert pull(words) < 1e-6
+    assert pull(other_way) > 1

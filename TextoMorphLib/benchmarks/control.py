@@ -7,12 +7,16 @@ attributes asked together must all be there; and seeds must differ while their a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, repeat
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+import torch
 
 from TextoMorphLib import vocabulary
 from TextoMorphLib.examples import lesion_mask
@@ -123,43 +127,63 @@ class Trial:
 
 
 def run(
-    model: Synthesizer,
-    ct: Volume,
-    organ: np.ndarray,
-    sizes_mm: list[float],
-    sites: int,
-    seeds: int,
-    settings: dict[str, Any],
-    on_trial: Callable[[int, int], object],
+    load: Callable[[], list[Trial]],
     parts: Collection[str],
+    on_trial: Callable[[int, int], object],
+    workers: int = 1,
 ) -> list[Row]:
     """Asks everything at every site, size and seed.
 
     Args:
-        model: The model under test.
-        ct: A scan that it was not trained on.
-        organ: Boolean mask of the organ that lesions go in, of the scan's shape.
-        sizes_mm: Diameters.
-        sites: Places for each size.
-        seeds: Seeds for each place.
-        settings: For `Synthesizer.synthesize`: steps, guidance, preset.
-        on_trial: Called with (trials done, trials in all).
+        load: Makes the trials, as `places` does; with several workers, in each of them.
         parts: Some of terms, paraphrases, negations, combined and diversity.
+        on_trial: Called with (trials done, trials in all).
+        workers: Processes that share the trials.
 
     Returns:
         One row a result: part, name, size, site, seed, the measured values, and whether it is right.
     """
-    trials = places(model, ct, organ, sizes_mm, sites, seeds, settings)
     rows: list[Row] = []
-    for done, trial in enumerate(trials, start=1):
-        for part in ("terms", "paraphrases", "negations"):
-            if part in parts:
-                rows += _opposites(trial, part)
-        if "combined" in parts:
-            rows += _combined(trial)
-        if "diversity" in parts and trial.seed == 0:
-            rows.append(_diversity(trial))
-        on_trial(done, len(trials))
+    if workers == 1:
+        trials = load()
+        for done, trial in enumerate(trials, start=1):
+            rows += _rows(trial, parts)
+            on_trial(done, len(trials))
+        return rows
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (load, workers)) as pool:
+        count = pool.submit(_count).result()
+        for done, found in enumerate(pool.map(_numbered, range(count), repeat(parts)), start=1):
+            rows += found
+            on_trial(done, count)
+    return rows
+
+
+_trials: list[Trial]  # a worker's
+
+
+def _start_worker(load: Callable[[], list[Trial]], workers: int) -> None:
+    global _trials
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    _trials = load()
+
+
+def _count() -> int:
+    return len(_trials)
+
+
+def _numbered(number: int, parts: Collection[str]) -> list[Row]:
+    return _rows(_trials[number], parts)
+
+
+def _rows(trial: Trial, parts: Collection[str]) -> list[Row]:
+    rows: list[Row] = []
+    for part in ("terms", "paraphrases", "negations"):
+        if part in parts:
+            rows += _opposites(trial, part)
+    if "combined" in parts:
+        rows += _combined(trial)
+    if "diversity" in parts and trial.seed == 0:
+        rows.append(_diversity(trial))
     return rows
 
 
@@ -172,7 +196,17 @@ def places(
     seeds: int,
     settings: dict[str, Any],
 ) -> list[Trial]:
-    """Every place, size and seed; a place's seeds share its mask. The arguments are those of `run`."""
+    """Every place, size and seed; a place's seeds share its mask.
+
+    Args:
+        model: The model under test.
+        ct: A scan that it was not trained on.
+        organ: Boolean mask of the organ that lesions go in, of the scan's shape.
+        sizes_mm: Diameters.
+        sites: Places for each size.
+        seeds: Seeds for each place.
+        settings: For `Synthesizer.synthesize`: steps, guidance, preset.
+    """
     return [
         Trial(model, settings, ct, mask, size, site, seed)
         for size in sizes_mm

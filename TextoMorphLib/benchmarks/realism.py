@@ -21,8 +21,8 @@ from TextoMorphLib.volume import Volume
 
 METASTASIS = "hypoattenuating, heterogeneous metastasis"
 PLAIN = "isoattenuating, homogeneous, well-defined"  # nothing but the composite's own traces
-# Nine real liver metastases in portal venous CT. None has a wall: their rim is what the outermost 3 mm, blurred with the
-# parenchyma, are brighter than the core.
+# Nine real liver metastases in portal venous CT. They have no wall: their rim is how much brighter than the core the
+# outermost 3 mm are, which are blurred with the parenchyma.
 RIM_MM = 3.0
 REAL = {
     "contrast_hu": (-55.0, -46.0),

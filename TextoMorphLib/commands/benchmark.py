@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from TextoMorphLib import output
 from TextoMorphLib.commands import common
+
+if TYPE_CHECKING:
+    from TextoMorphLib.benchmarks.control import Trial
 
 PARTS = ("terms", "paraphrases", "negations", "combined", "diversity")
 
@@ -33,6 +37,7 @@ def control(
     guidance: common.Guidance = None,
     preset: common.Preset = "final",
     parts: Annotated[str, typer.Option("--parts", help=f"Some of: {', '.join(PARTS)}.")] = ",".join(PARTS),
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")] = 1,
     json: Json = None,
 ) -> None:
     """Count how often words do what they say.
@@ -46,17 +51,35 @@ def control(
     sizes_mm = _sizes(sizes)
     check_preset(preset)
     asked = _parts(parts)
-    volume, organ = common.read_scan(ct, organ_mask)
+    if workers > 1:
+        common.read_scan(ct, organ_mask)  # what is wrong with it is said here, not in a worker
     from TextoMorphLib.benchmarks import control as benchmark
-    from TextoMorphLib.synthesis import Synthesizer
 
-    synthesizer = Synthesizer.load(model, device)
+    settings = {"steps": steps, "guidance": guidance, "preset": preset}
+    load = partial(_trials, ct, organ_mask, model, device, sizes_mm, sites, seeds, settings)
     with common.progress("measuring control") as on_trial:
-        settings = {"steps": steps, "guidance": guidance, "preset": preset}
-        rows = benchmark.run(synthesizer, volume, organ, sizes_mm, sites, seeds, settings, on_trial, asked)
+        rows = benchmark.run(load, asked, on_trial, workers)
     typer.echo(benchmark.table(rows))
     if json:
         output.write_bytes(json, output.to_json({"trials": rows}).encode())
+
+
+def _trials(
+    ct: Path,
+    organ_mask: Path,
+    model: str,
+    device: str,
+    sizes_mm: list[float],
+    sites: int,
+    seeds: int,
+    settings: dict[str, Any],
+) -> list[Trial]:
+    """The trials of `control`, made anew in every process that shares them."""
+    from TextoMorphLib.benchmarks import control as benchmark
+    from TextoMorphLib.synthesis import Synthesizer
+
+    volume, organ = common.read_scan(ct, organ_mask)
+    return benchmark.places(Synthesizer.load(model, device), volume, organ, sizes_mm, sites, seeds, settings)
 
 
 @app.command()
