@@ -186,10 +186,24 @@ def test_a_browser_prints_the_report(by_hand: tuple[Study, dict], tmp_path: Path
     assert len(written) == 4
 
 
+def test_a_browser_is_found_where_windows_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(pdf, "PLACES", [place for place in pdf.PLACES if "$" in place])
+    monkeypatch.setenv("ProgramFiles(x86)", str(tmp_path))
+    assert pdf.browser() is None
+    edge = tmp_path / "Microsoft" / "Edge" / "Application" / "msedge.exe"
+    edge.parent.mkdir(parents=True)
+    edge.touch(0o755)
+    assert Path(pdf.browser() or "") == edge
+
+
 def test_a_browser_that_fails_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, made = tmp_path / "report.html", tmp_path / "report.pdf"
     monkeypatch.setattr(pdf, "browser", lambda: sys.executable)
-    assert "could not print it" in pdf.write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+    assert "could not print it" in pdf.write_pdf(page, made)
     assert not list(tmp_path.iterdir())
+    made.mkdir()  # cannot be deleted, as a file that is open on Windows
+    assert "cannot replace" in pdf.write_pdf(page, made)
 
 
 def test_published_figures_stand_beside(by_hand: tuple[Study, dict], tmp_path: Path) -> None:
@@ -205,6 +219,13 @@ def test_published_figures_stand_beside(by_hand: tuple[Study, dict], tmp_path: P
         "all": "30.0",
     }
     assert report.BESIDE in report.report(scores)
+    # The paper's table is there to be filled in; what is left empty is no figure.
+    empty = Path(__file__).parents[2] / "docs" / "paper-table.csv"
+    with pytest.raises(InputError, match="no error rates yet"):
+        score(by_hand[0].folder, beside=empty)
+    given.write_text(empty.read_text().replace("liver,<20,", "liver,<20,33.3", 1))
+    *_, last = report.error_table(score(by_hand[0].folder, beside=given))[1]
+    assert (last[0], last.count("33.3"), last.count("-")) == ("DiffTumor (Li et al., Table 1)", 1, len(last) - 2)
     for line, message in (("Other,spleen,all,3", "an organ or all"), ("Other,all,all,300", "no percentage")):
         given.write_text(f"method,organ,size,error_rate\n{line}\n")
         with pytest.raises(InputError, match=f"paper.csv line 2: .*{message}"):

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -102,7 +103,11 @@ def test_nothing_but_the_lesion_tells_real_from_synthetic(made: tuple[Study, dic
         grain = around - ndimage.gaussian_filter(around.astype(np.float32), 1)
         orders = [study.readers[reader].index(case) for reader in study.readers]
         features.append(
-            [int(case[1:], 16), place, stat.st_size, stat.st_ino, *orders, around.mean(), around.std(), grain.std()]
+            [
+                *(int(case[1:], 16), place, stat.st_size, stat.st_ino, stat.st_ctime_ns, *orders),
+                *(around.mean(), around.std(), grain.std(), len(zlib.compress(around.tobytes()))),
+                *np.percentile(around, [1, 25, 75, 99]),
+            ]
         )
     table = np.array(features, float)
     table = (table - table.mean(0)) / np.maximum(table.std(0), 1e-9)

@@ -20,7 +20,7 @@ from TextoMorphLib.reading.table import REAL
 MOST_COLUMNS = 8
 NO_PAPER = (
     "Published figures, such as the paper's for DiffTumor and TextoMorph (its Table 1), are not printed beside these: "
-    "no copy of that table could be checked when this was written. Give them with --beside."
+    "no copy of that table could be had. Fill in docs/paper-table.csv from it, and give that with --beside."
 )
 BESIDE = "Without intervals: figures given with --beside, of other readers and other cases."
 
