@@ -3,7 +3,7 @@
     textomorph vtt demo --output-dir vtt-demo
     python Testing/turing_test_pictures.py vtt-demo docs/images
 
-Needs Playwright (`pip install playwright`) and Chromium.
+Needs Playwright (`pip install playwright`), and Chrome, Chromium or Edge.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from TextoMorphLib.reading import pdf
 from TextoMorphLib.reading.serve import Server
 
 CASE = 3  # of the first reader: a large liver lesion
@@ -23,9 +24,8 @@ CASE = 3  # of the first reader: a large liver lesion
 
 def main(demo: Path, images: Path) -> None:
     """Photograph a case as a reader sees it, and the report's beginning."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as temporary:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=pdf.browser(), args=["--no-sandbox", "--disable-gpu"])
         unread = Path(temporary) / "study"
         shutil.copytree(demo / "study", unread, ignore=shutil.ignore_patterns("*.jsonl", "*.lock"))
         with Server(unread) as server:

@@ -174,7 +174,7 @@ def test_pairs_needed_agrees_with_the_textbook() -> None:
     assert statistics.cases_needed(0.0, 0.4) is None
 
 
-@pytest.mark.skipif(pdf.browser() is None, reason="no browser at hand")
+@pytest.mark.skipif(pdf.browser() is None, reason=pdf.HOW)
 def test_a_browser_prints_the_report(by_hand: tuple[Study, dict], tmp_path: Path) -> None:
     made = tmp_path / "report.pdf"
     made.write_text("an older one")

@@ -259,8 +259,6 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-
-
 def _case(path: Path, name: str, entry: Any, asks_terms: bool) -> Case:
     if not _CASE_ID.fullmatch(name):  # it becomes a file name
         raise InputError(f"{path}: '{name}' is no case id")
