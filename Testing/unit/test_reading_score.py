@@ -84,7 +84,9 @@ def test_figures_equal_those_worked_out_by_hand(by_hand: tuple[Study, dict]) -> 
     assert cell(scores["auc"], method="beta")["auc"] == 0.625
 
     # Taken for real: alpha never; beta 2 of 4 by anna, never by ben: a difference of (0.5 + 0) / 2.
+    # By pair that is -1/2, 0, -1/2 and 0: a deviation of 0.289; n = ((1.96 + 0.84) * 0.289 / d)^2, and two more.
     (comparison,) = scores["comparisons"]
+    assert comparison["pairs_needed"]["0.2"] == pytest.approx(16.3 + 2, abs=1)
     assert (comparison["method"], comparison["pairs"], comparison["difference"]) == ("alpha", 4, -0.25)
 
     terms = scores["terms"]
@@ -166,6 +168,20 @@ def test_the_comparison_is_wrong_about_equal_methods_as_rarely_as_it_says() -> N
         found = statistics.over_readers_and_cases(lambda kept, d=difference: d[:, kept].mean(1), 30, 0.0)
         hits += found.p < 0.05
     assert hits <= 18
+
+
+def test_the_interval_over_readers_and_cases_equals_one_worked_out_by_hand() -> None:
+    """For means the jackknife's covariance is the sample's, divided by the number of pairs."""
+    called = np.array([[1.0, 0, 1, 1], [1, 0, 0, 1]])  # two readers, four pairs: means 3/4 and 1/2
+    found = statistics.over_readers_and_cases(lambda kept: called[:, kept].mean(1), 4, 0.5)
+    between, shared = 2 * (1 / 8) ** 2, (0.5 / 3) / 4
+    error = math.sqrt((between + 2 * shared) / 2)  # with ((between + 2 shared) / between)^2 = 13.4 degrees of freedom
+    assert found.value == 0.625
+    assert found.high - found.value == pytest.approx(2.153 * error, abs=5e-4)  # from a table: 2.160 at 13, 2.145 at 14
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+    assert found.p == pytest.approx(0.610, abs=2e-3)  # t = 0.125 / 0.2394 = 0.522
+    # The readers' means of the pairs are 1, 0, 1/2 and 1.
+    assert found.deviation == pytest.approx(math.sqrt((0.375**2 + 0.625**2 + 0.125**2 + 0.375**2) / 3))
 
 
 def test_pairs_needed_agrees_with_the_textbook() -> None:
@@ -260,6 +276,8 @@ def test_score_prints_tables(by_hand: tuple[Study, dict], capsys: pytest.Capture
     told = capsys.readouterr().out
     assert "| alpha |" in told
     assert "real called synthetic" in told
+    assert "| alpha: ROC area from 0.5 |" in told
+    assert "| alpha and beta: called real |" in told
     assert main(["vtt", "score", str(study.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["study"]["id"] == study.id
 
