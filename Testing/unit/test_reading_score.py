@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 from small_studies import small_study
 
 from TextoMorphLib.cli import main
@@ -188,6 +189,32 @@ def test_pairs_needed_agrees_with_the_textbook() -> None:
     # n = ((1.96 + 0.84) * sd / d)^2 = 31.4, and two more for the t distribution.
     assert statistics.cases_needed(0.2, 0.4) == pytest.approx(33, abs=1)
     assert statistics.cases_needed(0.0, 0.4) is None
+
+
+def test_as_many_pairs_as_are_needed_show_a_roc_area_in_four_of_five_studies() -> None:
+    rng = np.random.default_rng(5)
+
+    def study(pairs: int) -> statistics.Interval:
+        """Three readers, to whom each pair looks odd in its own way."""
+        odd = rng.normal(0, 0.6, (2, 1, pairs))
+        real, synthetic = odd + rng.normal(0, 0.8, (2, 3, pairs)) + np.array([0.0, 0.5])[:, None, None]
+
+        def areas(kept: np.ndarray) -> np.ndarray:
+            labels = np.arange(2 * kept.sum()) >= kept.sum()
+            both = zip(real[:, kept], synthetic[:, kept], strict=True)
+            return np.array([statistics.auc(np.r_[one, other], labels) for one, other in both])
+
+        return statistics.over_readers_and_cases(areas, pairs, 0.5)
+
+    pilot = study(300)
+    needed = statistics.cases_needed(pilot.value - 0.5, pilot.deviation)
+    assert needed is not None
+    shown = 0
+    for _ in range(200):
+        found = study(needed)
+        reach = float(stats.t.ppf(0.975, needed - 1)) * found.deviation / math.sqrt(needed)
+        shown += abs(found.value - 0.5) > reach
+    assert 0.7 <= shown / 200 <= 0.9
 
 
 @pytest.mark.skipif(pdf.browser() is None, reason=pdf.HOW)
