@@ -206,8 +206,8 @@ def test_as_many_pairs_as_are_needed_show_a_roc_area_in_four_of_five_studies() -
 
         return statistics.over_readers_and_cases(areas, pairs, 0.5)
 
-    pilot = study(300)
-    needed = statistics.cases_needed(pilot.value - 0.5, pilot.deviation)
+    truth = float(stats.norm.cdf(0.5 / math.sqrt(2)))  # of two looks, each with a deviation of 1
+    needed = statistics.cases_needed(truth - 0.5, study(300).deviation)
     assert needed is not None
     shown = 0
     for _ in range(200):
