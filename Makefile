@@ -32,7 +32,7 @@ test: $(INSTALLED) lint
 	$(BIN)/python -m pytest
 
 turing-test: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet playwright
+	-$(BIN)/python -m pip install --quiet playwright
 	$(BIN)/python -m pytest -rs Testing/unit/whole_study.py Testing/unit/test_reading_browser.py
 
 lint: $(INSTALLED)
