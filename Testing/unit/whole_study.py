@@ -104,7 +104,7 @@ def test_in_the_browser(browser: Any, study: Study, says: Say, links: dict[str, 
     pages = {}
     for reader, link in links.items():  # all three read at the same time
         pages[reader] = browser.new_page()
-        pages[reader].set_default_timeout(60_000)
+        pages[reader].set_default_timeout(300_000)
         pages[reader].goto(link)
     for number in range(66):
         for reader, page in pages.items():
