@@ -1,6 +1,6 @@
 # make demo   sets everything up and puts a tumour into a real CT: see demo-output/
 # make test   sets everything up, then checks style, types and behaviour
-# make turing-test   reads a whole Visual Turing Test: 60 cases, 3 simulated readers, from the shell, and in Chromium where Playwright is
+# make turing-test   reads a whole Visual Turing Test: 60 cases, 3 simulated readers, from the shell, and in the browser where one is
 #
 # Needs Python 3.10 or newer and nothing else; PYTHON=python3.12 chooses one. Everything goes to .venv.
 
@@ -32,7 +32,8 @@ test: $(INSTALLED) lint
 	$(BIN)/python -m pytest
 
 turing-test: $(INSTALLED)
-	$(BIN)/python -m pytest Testing/unit/whole_study.py
+	-$(BIN)/python -m pip install --quiet playwright
+	$(BIN)/python -m pytest -rs Testing/unit/whole_study.py Testing/unit/test_reading_browser.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

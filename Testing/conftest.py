@@ -1,12 +1,16 @@
-"""Fixtures shared by the tests: a small untrained model, the phantom on disk, and real scans where they are at hand."""
+"""Fixtures shared by the tests: a small untrained model, the phantom on disk; real scans and a browser, where there."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+NO_BROWSER = "needs Playwright (pip install playwright) and Chrome, Chromium or Edge (or: playwright install chromium)"
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +92,20 @@ def real_cts() -> list[Path]:
 def real_ct(real_cts: list[Path]) -> Path:
     """One real CT, the smallest."""
     return min(real_cts, key=lambda path: path.stat().st_size)
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """A browser without a window, driven by Playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason=NO_BROWSER)
+    from TextoMorphLib.reading import pdf
+
+    with sync_api.sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        program = pdf.browser() or (own if Path(own).exists() else None)
+        if program is None:
+            pytest.skip(NO_BROWSER)
+        quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *quiet])
+        yield browser
+        browser.close()

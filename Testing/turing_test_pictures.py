@@ -3,7 +3,7 @@
     textomorph vtt demo --output-dir vtt-demo
     python Testing/turing_test_pictures.py vtt-demo docs/images
 
-Needs Playwright (`pip install playwright`) and Chromium.
+Needs Playwright (`pip install playwright`), and Chrome, Chromium or Edge.
 """
 
 from __future__ import annotations
@@ -16,27 +16,30 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from TextoMorphLib.reading import pdf
 from TextoMorphLib.reading.serve import Server
-
-CASE = 3  # of the first reader: a large liver lesion
+from TextoMorphLib.reading.study import Study
 
 
 def main(demo: Path, images: Path) -> None:
-    """Photograph a case as a reader sees it, and the report's beginning."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    """Photograph the first large case as a reader sees it, and the report's beginning."""
+    study = Study.read(demo / "study")
+    reader, order = next(iter(study.readers.items()))
+    truth = study.read_key()["cases"]
+    large = 1 + next(place for place, case in enumerate(order) if truth[case]["diameter_mm"] >= 50)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as temporary:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=pdf.browser(), args=["--no-sandbox", "--disable-gpu"])
         unread = Path(temporary) / "study"
         shutil.copytree(demo / "study", unread, ignore=shutil.ignore_patterns("*.jsonl", "*.lock"))
         with Server(unread) as server:
             threading.Thread(target=server.serve_forever).start()
             page = browser.new_page(viewport={"width": 1180, "height": 760})
-            page.goto(next(iter(server.links.values())))
-            for number in range(1, CASE + 1):
+            page.goto(server.links[reader])
+            for number in range(1, large + 1):
                 page.wait_for_selector(f"#views[data-shown='{number}']")
                 for key in "s4ad":
                     page.keyboard.press(key)
-                if number < CASE:
+                if number < large:
                     page.keyboard.press("Enter")
             # JPEG: Chromium writes PNG in all colours, but CT noise makes them large.
             page.screenshot(path=images / "turing-test-reader.jpg", type="jpeg", quality=88)

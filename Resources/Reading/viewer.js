@@ -80,11 +80,10 @@ export class Viewer {
     pen.imageSmoothingQuality = "high";
     pen.drawImage(view.slice, place.left, place.top, nx * place.sx, ny * place.sy);
     if (this.outline) this.paintOutline(view, pen, place, ny, ratio);
-    pen.fillStyle = "#9fb3c8";
-    pen.font = `${12 * ratio}px system-ui, sans-serif`;
-    pen.fillText(`${view.name} ${this.at[view.z] + 1} / ${this.shape[view.z]}`, 8 * ratio, 18 * ratio);
-    const side = view.name === "sagittal" ? "A" : "R";
-    pen.fillText(side, 8 * ratio, h / 2);
+    Object.assign(pen, { fillStyle: "#9fb3c8", strokeStyle: "#000", lineWidth: 3 * ratio, font: `${12 * ratio}px system-ui, sans-serif` });
+    const write = (text, y) => { pen.strokeText(text, 8 * ratio, y); pen.fillText(text, 8 * ratio, y); }; // to be read on bright tissue, too
+    write(`${view.name} ${this.at[view.z] + 1} / ${this.shape[view.z]}`, 18 * ratio);
+    write(view.name === "sagittal" ? "A" : "R", h / 2);
   }
 
   place(view, w, h) {

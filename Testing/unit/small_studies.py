@@ -64,6 +64,8 @@ def serving(study: Study) -> Iterator[Server]:
     with Server(study.folder) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:  # else the thread would keep an interrupted test run from ending
+            server.shutdown()
+            thread.join()

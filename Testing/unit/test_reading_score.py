@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 from small_studies import small_study
 
 from TextoMorphLib.cli import main
@@ -84,7 +85,9 @@ def test_figures_equal_those_worked_out_by_hand(by_hand: tuple[Study, dict]) -> 
     assert cell(scores["auc"], method="beta")["auc"] == 0.625
 
     # Taken for real: alpha never; beta 2 of 4 by anna, never by ben: a difference of (0.5 + 0) / 2.
+    # By pair that is -1/2, 0, -1/2 and 0: a deviation of 0.289; n = ((1.96 + 0.84) * 0.289 / d)^2, and two more.
     (comparison,) = scores["comparisons"]
+    assert comparison["pairs_needed"]["0.2"] == pytest.approx(16.3 + 2, abs=1)
     assert (comparison["method"], comparison["pairs"], comparison["difference"]) == ("alpha", 4, -0.25)
 
     terms = scores["terms"]
@@ -168,13 +171,53 @@ def test_the_comparison_is_wrong_about_equal_methods_as_rarely_as_it_says() -> N
     assert hits <= 18
 
 
+def test_the_interval_over_readers_and_cases_equals_one_worked_out_by_hand() -> None:
+    """For means the jackknife's covariance is the sample's, divided by the number of pairs."""
+    called = np.array([[1.0, 0, 1, 1], [1, 0, 0, 1]])  # two readers, four pairs: means 3/4 and 1/2
+    found = statistics.over_readers_and_cases(lambda kept: called[:, kept].mean(1), 4, 0.5)
+    between, shared = 2 * (1 / 8) ** 2, (0.5 / 3) / 4
+    error = math.sqrt((between + 2 * shared) / 2)  # with ((between + 2 shared) / between)^2 = 13.4 degrees of freedom
+    assert found.value == 0.625
+    assert found.high - found.value == pytest.approx(2.153 * error, abs=5e-4)  # from a table: 2.160 at 13, 2.145 at 14
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+    assert found.p == pytest.approx(0.610, abs=2e-3)  # t = 0.125 / 0.2394 = 0.522
+    # The readers' means of the pairs are 1, 0, 1/2 and 1.
+    assert found.deviation == pytest.approx(math.sqrt((0.375**2 + 0.625**2 + 0.125**2 + 0.375**2) / 3))
+
+
 def test_pairs_needed_agrees_with_the_textbook() -> None:
     # n = ((1.96 + 0.84) * sd / d)^2 = 31.4, and two more for the t distribution.
     assert statistics.cases_needed(0.2, 0.4) == pytest.approx(33, abs=1)
     assert statistics.cases_needed(0.0, 0.4) is None
 
 
-@pytest.mark.skipif(pdf.browser() is None, reason="no browser at hand")
+def test_as_many_pairs_as_are_needed_show_a_roc_area_in_four_of_five_studies() -> None:
+    rng = np.random.default_rng(5)
+
+    def study(pairs: int) -> statistics.Interval:
+        """Three readers, to whom each pair looks odd in its own way."""
+        odd = rng.normal(0, 0.6, (2, 1, pairs))
+        real, synthetic = odd + rng.normal(0, 0.8, (2, 3, pairs)) + np.array([0.0, 0.5])[:, None, None]
+
+        def areas(kept: np.ndarray) -> np.ndarray:
+            labels = np.arange(2 * kept.sum()) >= kept.sum()
+            both = zip(real[:, kept], synthetic[:, kept], strict=True)
+            return np.array([statistics.auc(np.r_[one, other], labels) for one, other in both])
+
+        return statistics.over_readers_and_cases(areas, pairs, 0.5)
+
+    truth = float(stats.norm.cdf(0.5 / math.sqrt(2)))  # of two looks, each with a deviation of 1
+    needed = statistics.cases_needed(truth - 0.5, study(300).deviation)
+    assert needed is not None
+    shown = 0
+    for _ in range(200):
+        found = study(needed)
+        reach = float(stats.t.ppf(0.975, needed - 1)) * found.deviation / math.sqrt(needed)
+        shown += abs(found.value - 0.5) > reach
+    assert 0.7 <= shown / 200 <= 0.9
+
+
+@pytest.mark.skipif(pdf.browser() is None, reason=pdf.HOW)
 def test_a_browser_prints_the_report(by_hand: tuple[Study, dict], tmp_path: Path) -> None:
     made = tmp_path / "report.pdf"
     made.write_text("an older one")
@@ -186,10 +229,24 @@ def test_a_browser_prints_the_report(by_hand: tuple[Study, dict], tmp_path: Path
     assert len(written) == 4
 
 
+def test_a_browser_is_found_where_windows_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(pdf, "PLACES", [place for place in pdf.PLACES if "$" in place])
+    monkeypatch.setenv("ProgramFiles(x86)", str(tmp_path))
+    assert pdf.browser() is None
+    edge = tmp_path / "Microsoft" / "Edge" / "Application" / "msedge.exe"
+    edge.parent.mkdir(parents=True)
+    edge.touch(0o755)
+    assert Path(pdf.browser() or "") == edge
+
+
 def test_a_browser_that_fails_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, made = tmp_path / "report.html", tmp_path / "report.pdf"
     monkeypatch.setattr(pdf, "browser", lambda: sys.executable)
-    assert "could not print it" in pdf.write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+    assert "could not print it" in pdf.write_pdf(page, made)
     assert not list(tmp_path.iterdir())
+    made.mkdir()  # cannot be deleted, as a file that is open on Windows
+    assert "cannot replace" in pdf.write_pdf(page, made)
 
 
 def test_published_figures_stand_beside(by_hand: tuple[Study, dict], tmp_path: Path) -> None:
@@ -205,6 +262,13 @@ def test_published_figures_stand_beside(by_hand: tuple[Study, dict], tmp_path: P
         "all": "30.0",
     }
     assert report.BESIDE in report.report(scores)
+    # The paper's table is there to be filled in; what is left empty is no figure.
+    empty = Path(__file__).parents[2] / "docs" / "paper-table.csv"
+    with pytest.raises(InputError, match="no error rates yet"):
+        score(by_hand[0].folder, beside=empty)
+    given.write_text(empty.read_text().replace("liver,<20,", "liver,<20,33.3", 1))
+    *_, last = report.error_table(score(by_hand[0].folder, beside=given))[1]
+    assert (last[0], last.count("33.3"), last.count("-")) == ("DiffTumor (Li et al., Table 1)", 1, len(last) - 2)
     for line, message in (("Other,spleen,all,3", "an organ or all"), ("Other,all,all,300", "no percentage")):
         given.write_text(f"method,organ,size,error_rate\n{line}\n")
         with pytest.raises(InputError, match=f"paper.csv line 2: .*{message}"):
@@ -239,6 +303,8 @@ def test_score_prints_tables(by_hand: tuple[Study, dict], capsys: pytest.Capture
     told = capsys.readouterr().out
     assert "| alpha |" in told
     assert "real called synthetic" in told
+    assert "| alpha: ROC area from 0.5 |" in told
+    assert "| alpha and beta: called real |" in told
     assert main(["vtt", "score", str(study.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["study"]["id"] == study.id
 

@@ -166,6 +166,23 @@ def test_a_link_opens_one_readers_cases_and_nothing_else(server: Server, study: 
     assert json.loads(key)["cases"].keys() == study.cases.keys()
 
 
+def test_what_the_server_sends_differs_in_the_voxels_alone(server: Server, study: Study) -> None:
+    """Headers, lengths and all that is told of a case are those of its twin; the mask is, byte for byte."""
+    pair_of = {case: entry["pair"] for case, entry in study.read_key()["cases"].items()}
+    seen: dict[str, list[Any]] = {}
+    for position, case in enumerate(study.readers["anna"]):
+        state = json.loads(ask(server, "open", {})[1])
+        told = {name: value for name, value in state.items() if name not in ("position", "can_go_back", "seat")}
+        replies = [ask(server, name) for name in ("ct", "mask")]
+        headers = [{name: value for name, value in reply[2].items() if name != "Date"} for reply in replies]
+        seen.setdefault(pair_of[case], []).append([told, headers, replies[1][1]])
+        ask(server, "answer", {"seat": state["seat"], "position": position, "call": "real", "confidence": 1})
+    assert len(seen) == 4
+    for one, two in seen.values():
+        assert one == two
+    assert len({json.dumps(headers) for pair in seen.values() for _, headers, _ in pair}) == 1, "of all pairs, too"
+
+
 def test_pages_elsewhere_cannot_ask(server: Server) -> None:
     assert ask(server, "open", {}, Host="evil.example")[0] == 404
     assert ask(server, "", None, Host="evil.example:80")[0] == 404

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -102,7 +103,11 @@ def test_nothing_but_the_lesion_tells_real_from_synthetic(made: tuple[Study, dic
         grain = around - ndimage.gaussian_filter(around.astype(np.float32), 1)
         orders = [study.readers[reader].index(case) for reader in study.readers]
         features.append(
-            [int(case[1:], 16), place, stat.st_size, stat.st_ino, *orders, around.mean(), around.std(), grain.std()]
+            [
+                *(int(case[1:], 16), place, stat.st_size, stat.st_ino, stat.st_ctime_ns, *orders),
+                *(around.mean(), around.std(), grain.std(), len(zlib.compress(around.tobytes()))),
+                *np.percentile(around, [1, 25, 75, 99]),
+            ]
         )
     table = np.array(features, float)
     table = (table - table.mean(0)) / np.maximum(table.std(0), 1e-9)
@@ -148,6 +153,26 @@ def test_the_key_is_fixed_before_the_reading(made: tuple[Study, dict], tmp_path:
     changed.write_text(path.read_text().replace(study.id, "another"))
     with pytest.raises(InputError, match="not the key of this study"):
         study.read_key(changed)
+
+
+def test_a_guessed_seed_does_not_tell_what_is_real(tmp_path: Path) -> None:
+    """Names and orders are those of seed *and* scans, which readers do not have: who tries all seeds finds none."""
+    study = small_study(tmp_path / "study", readers=("anna", "ben"))
+    for seed in range(50):  # the true one, 1, too
+        guessed = random.Random(seed).sample(range(16**8), len(study.cases))
+        assert not {f"c{number:08x}" for number in guessed} & set(study.cases)
+    table = write_table(tmp_path / "other", 4)
+    ct, _ = scan(3, -40.0)
+    ct.data[0, 0, 0] += 1  # one voxel, far from the lesion
+    ct.write(tmp_path / "other" / "real3.nii.gz")
+    other = create(table, tmp_path / "others", None, Plan(("anna", "ben"), twins=(), apart=2, seed=1, frame=FRAME))
+    assert not set(other.cases) & set(study.cases)
+
+    def real_or_not(of: Study) -> list[list[bool]]:
+        key = of.read_key()["cases"]
+        return [[key[case]["synthetic"] for case in order] for order in of.readers.values()]
+
+    assert real_or_not(other) != real_or_not(study)
 
 
 def test_same_seed_same_orders_and_the_study_file_follows_its_schema(tmp_path: Path) -> None:
@@ -360,7 +385,7 @@ def test_a_study_asks_what_it_says(tmp_path: Path) -> None:
         (('"ben"', '"Anna"'), "two readers are called 'Anna'"),
         (('"cases": {', '"cases": {"c00000000": {}, "c00000000": {},'), "'c00000000' stands in it twice"),
         (('"cases": {', '"cases": {"../key": {},'), "'../key' is no case id"),
-        (('"comment": ', '"age": '), "asks 'age', which is no question"),
+        (('"comment": ', '"age": '), "unknown question 'age'"),
         (("}", ""), "not JSON"),
     ],
 )

@@ -2,7 +2,8 @@
 
     make turing-test    (or: python -m pytest Testing/unit/whole_study.py)
 
-It takes a minute or two, so it is not part of the suite. The browser's half needs Playwright and Chromium.
+It takes a minute or two, so it is not part of the suite. The browser's half needs Playwright, and Chrome, Chromium or
+Edge.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +25,6 @@ from TextoMorphLib.reading.study import Study
 
 READERS = ("anna", "ben", "carla")
 RIGHT = {"anna": 0.5, "ben": 0.7, "carla": 0.9}  # how often each is right
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 Say = Callable[[str, str], dict[str, Any]]
 
 
@@ -101,25 +100,20 @@ def links(study: Study) -> Iterator[dict[str, str]]:
             server.terminate()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium at hand")
-def test_in_the_browser(study: Study, says: Say, links: dict[str, str], tmp_path: Path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        pages = {}
-        for reader, link in links.items():  # all three read at the same time
-            pages[reader] = browser.new_page()
-            pages[reader].set_default_timeout(60_000)
-            pages[reader].goto(link)
-        for number in range(66):
-            for reader, page in pages.items():
-                page.wait_for_selector(f"#views[data-shown='{number + 1}']")
-                said = says(reader, study.readers[reader][number])
-                page.keyboard.press({"real": "r", "synthetic": "s"}[said["call"]])
-                page.keyboard.press(str(said["confidence"]))
-                page.wait_for_selector("#save:enabled")
-                page.keyboard.press("Enter")
-        for page in pages.values():
-            page.wait_for_selector("#end:visible")
-        browser.close()
+def test_in_the_browser(browser: Any, study: Study, says: Say, links: dict[str, str], tmp_path: Path) -> None:
+    pages = {}
+    for reader, link in links.items():  # all three read at the same time
+        pages[reader] = browser.new_page()
+        pages[reader].set_default_timeout(300_000)
+        pages[reader].goto(link)
+    for number in range(66):
+        for reader, page in pages.items():
+            page.wait_for_selector(f"#views[data-shown='{number + 1}']")
+            said = says(reader, study.readers[reader][number])
+            page.keyboard.press({"real": "r", "synthetic": "s"}[said["call"]])
+            page.keyboard.press(str(said["confidence"]))
+            page.wait_for_selector("#save:enabled")
+            page.keyboard.press("Enter")
+    for page in pages.values():
+        page.wait_for_selector("#end:visible")
     check(study, says, tmp_path / "results")

@@ -19,7 +19,7 @@ from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.masks import check_mask, read_mask
 from TextoMorphLib.reading import order, package, study
 from TextoMorphLib.reading.table import REAL, Row, read_table
-from TextoMorphLib.reading.work import Work, stamp
+from TextoMorphLib.reading.work import Work, chance, stamp
 from TextoMorphLib.volume import Volume, check_ct
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Plan:
         twins: Which twins to synthesise of each real tumour: "text" (same mask and text), "mask" (same mask, no text).
         apart: Twins and repeats are at least this many cases apart.
         repeats: Cases that each reader sees a second time.
-        seed: Decides orders and names; drawn if None. It is kept in the key.
+        seed: Decides names and orders, with the scans; drawn if None. It is kept in the key.
         title: For people.
         questions: What is asked besides call and confidence: "terms", "comment", both or none.
         level: Of the window that a case opens with, HU.
@@ -121,11 +121,11 @@ def create(
     members = [member for group in groups for member in group]
     try:
         seed = work.drawn["seed"] if plan.seed is None else plan.seed
-        rng = random.Random(seed)
-        for member, number in zip(members, rng.sample(range(16**8), len(members)), strict=True):
-            member.id = f"c{number:08x}"
         _make_cases(members, work, _Maker(plan, seed), progress)
         _check_no_two_alike(members)
+        rng = chance(seed, dict.fromkeys(path for row in rows for path in (row.ct, row.mask)))
+        for member, number in zip(members, rng.sample(range(16**8), len(members)), strict=True):
+            member.id = f"c{number:08x}"
         strata = [f"{group[0].row.organ} {study.size_class(group[0].diameter_mm)}" for group in groups]
         ids = [tuple(member.id for member in group) for group in groups]
         orders = {name: order.draw_order(ids, strata, plan.apart, plan.repeats, rng) for name in sorted(plan.readers)}
@@ -154,8 +154,7 @@ def _check(folder: Path, key: Path, plan: Plan, work: Work) -> None:
             raise InputError(f"two readers are called '{name}'; give each a name of their own")
     if unknown := [twin for twin in plan.twins if twin not in TWINS]:
         raise InputError(f"unknown twin '{unknown[0]}'; use text, mask or both, separated by a comma, or none")
-    if unknown := [name for name in plan.questions if name not in study.QUESTIONS]:
-        raise InputError(f"unknown question '{unknown[0]}'; use terms, comment, both, or none")
+    study.asked(plan.questions)
     if plan.apart < 1 or plan.repeats < 0:
         raise InputError("--apart must be 1 or more, and --repeats 0 or more")
 
@@ -354,11 +353,7 @@ def _study(
         "title": plan.title,
         "key_sha256": study.sha256(key),
         "window": {"level": plan.level, "width": plan.width},
-        "questions": {
-            name: words
-            for name, words in study.QUESTIONS.items()
-            if name in study.ALWAYS_ASKED or name in plan.questions
-        },
+        "questions": study.asked(plan.questions),
         "readers": {name: {"order": shown} for name, shown in orders.items()},
         "cases": {member.id: case(member) for member in sorted(members, key=lambda member: member.id)},
     }

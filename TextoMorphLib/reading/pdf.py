@@ -10,11 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
+# Where macOS and Windows keep them, which is in no PATH; on Windows also for one user alone, and Edge of either width.
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-    "C:/Program Files/Google/Chrome/Application/chrome.exe",
-    "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
+    "${ProgramFiles}/Google/Chrome/Application/chrome.exe",
+    "${ProgramFiles(x86)}/Google/Chrome/Application/chrome.exe",
+    "${LOCALAPPDATA}/Google/Chrome/Application/chrome.exe",
+    "${ProgramFiles(x86)}/Microsoft/Edge/Application/msedge.exe",
+    "${ProgramFiles}/Microsoft/Edge/Application/msedge.exe",
 )
 HOW = "no PDF: it needs Chrome, Chromium or Edge; install one, or open report.html in any browser and print it to PDF"
 SECONDS = 180
@@ -31,7 +36,7 @@ OPTIONS = (
 
 def browser() -> str | None:
     """The first browser found that can print without a window."""
-    return next(filter(None, map(shutil.which, (*NAMES, *PLACES))), None)
+    return next(filter(None, map(shutil.which, (*NAMES, *map(os.path.expandvars, PLACES)))), None)
 
 
 def write_pdf(page: Path, pdf: Path, environment: Mapping[str, str] | None = None) -> str:
@@ -45,25 +50,23 @@ def write_pdf(page: Path, pdf: Path, environment: Mapping[str, str] | None = Non
     Returns:
         Nothing when all went well, or else one line that says why there is no PDF.
     """
-    pdf.unlink(missing_ok=True)
+    try:
+        pdf.unlink(missing_ok=True)
+    except OSError as error:  # Windows keeps a file that somebody looks at
+        return f"no PDF: cannot replace {pdf} ({error.strerror}); close it and export again"
     program = browser()
     if program is None:
         return HOW
-    # A profile of its own: a browser that is open would take the page into its window instead.
-    with tempfile.TemporaryDirectory(dir=pdf.resolve().parent, ignore_cleanup_errors=True) as folder:
-        made = Path(folder) / "made.pdf"
-        command = [program, *OPTIONS, f"--user-data-dir={folder}/profile", f"--print-to-pdf={made}"]
-        if getattr(os, "geteuid", lambda: 1)() == 0:
-            command.append("--no-sandbox")  # the sandbox refuses the administrator
-        try:
-            subprocess.run(
-                [*command, page.resolve().as_uri()],
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-                env=environment,
-            )
+    try:
+        # A profile of its own: a browser that is open would take the page into its window instead.
+        with tempfile.TemporaryDirectory(dir=pdf.resolve().parent, ignore_cleanup_errors=True) as folder:
+            made = Path(folder) / "made.pdf"
+            command = [program, *OPTIONS, f"--user-data-dir={folder}/profile", f"--print-to-pdf={made}"]
+            if getattr(os, "geteuid", lambda: 1)() == 0:
+                command.append("--no-sandbox")  # the sandbox refuses the administrator
+            command.append(page.resolve().as_uri())
+            subprocess.run(command, capture_output=True, timeout=SECONDS, check=False, env=environment)
             os.replace(made, pdf)
-        except (OSError, subprocess.TimeoutExpired):
-            return f"no PDF: {program} could not print it; open report.html in a browser and print it to PDF"
+    except (OSError, subprocess.TimeoutExpired):
+        return f"no PDF: {program} could not print it; open report.html in a browser and print it to PDF"
     return ""

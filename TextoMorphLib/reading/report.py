@@ -20,7 +20,7 @@ from TextoMorphLib.reading.table import REAL
 MOST_COLUMNS = 8
 NO_PAPER = (
     "Published figures, such as the paper's for DiffTumor and TextoMorph (its Table 1), are not printed beside these: "
-    "no copy of that table could be checked when this was written. Give them with --beside."
+    "no copy of that table could be had. Fill in docs/paper-table.csv from it, and give that with --beside."
 )
 BESIDE = "Without intervals: figures given with --beside, of other readers and other cases."
 
@@ -87,7 +87,16 @@ def tables(scores: Scores) -> list[Table]:
     Returns:
         Headings and rows of words for each; the first heading says what the table is about.
     """
-    found = [error_table, wrong_table, auc_table, comparison_table, term_table, agreement_table, time_table]
+    found = [
+        error_table,
+        wrong_table,
+        auc_table,
+        comparison_table,
+        power_table,
+        term_table,
+        agreement_table,
+        time_table,
+    ]
     return [(heads, rows) for heads, rows in (table(scores) for table in found) if rows]
 
 
@@ -138,26 +147,27 @@ def auc_table(scores: Scores) -> Table:
 
 
 def comparison_table(scores: Scores) -> Table:
-    """Methods against each other, and the pairs needed."""
+    """Methods against each other."""
     rows = [
         [
             f"{row['method']} minus {row['other']}",
             str(row["pairs"]),
             f"{100 * row['difference']:+.1f} ({_signed(row['low'])} to {_signed(row['high'])})",
             _p(row["p"]),
-            *(str(needed) if needed else "-" for needed in row["pairs_needed"].values()),
         ]
         for row in scores["comparisons"]
     ]
-    needed = [f"pairs for {100 * d:.0f} points" for d in DIFFERENCES]
-    return [
-        "called real, percentage points",
-        "pairs",
-        "difference (95% interval)",
-        "p",
-        "pairs for the one seen",
-        *needed,
-    ], rows
+    return ["called real, percentage points", "pairs", "difference (95% interval)", "p"], rows
+
+
+def power_table(scores: Scores) -> Table:
+    """How many pairs would show a difference."""
+    wanted = {f"{row['method']}: ROC area from 0.5": row["pairs_needed"] for row in scores["auc"]}
+    for row in scores["comparisons"]:
+        wanted[f"{row['method']} and {row['other']}: called real"] = row["pairs_needed"]
+    rows = [[name, *(str(pairs) if pairs else "-" for pairs in needed.values())] for name, needed in wanted.items()]
+    heads = ["pairs needed to show a difference", "as seen", *(f"of {100 * d:.0f} points" for d in DIFFERENCES)]
+    return heads, rows
 
 
 def agreement_table(scores: Scores) -> Table:
@@ -226,10 +236,12 @@ div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13p
 th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: left; vertical-align: top; }
 table.narrow :is(th, td) { white-space: pre; padding: .35rem .3rem; font-size: 11.5px; }
 th { background: #f3f5f8; } td { font-variant-numeric: tabular-nums; }
-p.note { color: #57606a; font-size: 13px; max-width: 52rem; } svg { max-width: 100%; height: auto; }
+p.note { color: #57606a; font-size: 13px; max-width: 52rem; }
+svg { display: block; margin-top: .8rem; max-width: 100%; height: auto; }
 @page { size: A4 landscape; margin: 12mm; }
 @media print { body { max-width: none; margin: 0; } div.wide { overflow: visible; }
-  h2 { break-after: avoid; } table, svg { break-inside: avoid; } }
+  h2 { break-after: avoid; margin-top: 1.4rem; } table, svg { break-inside: avoid; }
+  svg { width: auto; max-height: 62mm; } }
 """
 
 
@@ -251,6 +263,7 @@ def report(scores: Scores) -> str:
     ]
     if scores["comparisons"]:
         parts += _section("Methods against each other", comparison_table(scores), _note_comparison())
+    parts += _section("How many pairs a study needs", power_table(scores), _note_power())
     if scores["terms"]:
         parts += _section(
             "Do the words fit?",
@@ -282,8 +295,14 @@ def _note_auc() -> str:
 def _note_comparison() -> str:
     return (
         "On the same pairs by the same readers; interval and p-value hold for other readers and other cases "
-        "(Obuchowski and Rockette). Pairs needed: to show such a difference with these readers, with a power of 80% "
-        "at a level of 5% (paired t-test over pairs)."
+        "(Obuchowski and Rockette)."
+    )
+
+
+def _note_power() -> str:
+    return (
+        "Real tumours with their twins, to show such a difference with these readers: power 80%, level 5% (paired "
+        "t-test over the pairs). A hundredth of a ROC area counts as a point, too."
     )
 
 

@@ -20,7 +20,7 @@ from TextoMorphLib.reading.table import REAL
 from TextoMorphLib.vocabulary import ORGANS
 
 ALL = "all"
-DIFFERENCES = (0.05, 0.1, 0.15, 0.2)  # in error rate, for which the cases needed are told
+DIFFERENCES = (0.05, 0.1, 0.15, 0.2)  # for which the pairs needed are told
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ def _auc(readings: Sequence[Reading]) -> dict[str, Any]:
     each = {name: _of(readings, name) for name in dict.fromkeys(r.reader for r in readings)}
     able = {name: own for name, own in each.items() if {r.synthetic for r in own} == {True, False}}
     if not able:
-        return {**_named("auc", Interval(math.nan, math.nan, math.nan), p=True), "readers": {}}
+        unknown = Interval(math.nan, math.nan, math.nan)
+        return {**_named("auc", unknown, p=True), "readers": {}, "pairs_needed": _pairs_needed(math.nan, unknown)}
     pairs = _pairs(readings)
     arrays = [
         (
@@ -190,7 +191,17 @@ def _auc(readings: Sequence[Reading]) -> dict[str, Any]:
     interval = statistics.over_readers_and_cases(areas, len(pairs), null=0.5)
     single = areas(np.ones(len(pairs), bool))
     bounded = Interval(interval.value, max(interval.low, 0.0), min(interval.high, 1.0), interval.p)
-    return {**_named("auc", bounded, p=True), "readers": dict(zip(able, single.tolist(), strict=True))}
+    return {
+        **_named("auc", bounded, p=True),
+        "readers": dict(zip(able, single.tolist(), strict=True)),
+        "pairs_needed": _pairs_needed(interval.value - 0.5, interval),
+    }
+
+
+def _pairs_needed(seen: float, interval: Interval) -> dict[str, int | None]:
+    """For the difference seen in this study, and for given ones."""
+    wanted = {"observed": seen, **{f"{difference:g}": difference for difference in DIFFERENCES}}
+    return {name: statistics.cases_needed(difference, interval.deviation) for name, difference in wanted.items()}
 
 
 def _of(readings: Sequence[Reading], reader: str) -> list[Reading]:
@@ -218,17 +229,13 @@ def _comparisons(readings: Sequence[Reading], methods: Sequence[str]) -> list[di
                 return np.asarray(differences[:, kept].mean(axis=1))
 
             interval = statistics.over_readers_and_cases(means, len(pairs), null=0.0)
-            deviation = float(differences.mean(axis=0).std(ddof=1))
             found.append(
                 {
                     "method": one,
                     "other": other,
                     "pairs": len(pairs),
                     **_named("difference", interval, p=True),
-                    "pairs_needed": {
-                        "observed": statistics.cases_needed(interval.value, deviation),
-                        **{f"{d:g}": statistics.cases_needed(d, deviation) for d in DIFFERENCES},
-                    },
+                    "pairs_needed": _pairs_needed(interval.value, interval),
                 }
             )
     return found

@@ -24,12 +24,21 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its 95% interval; `p` tests that it is `null`. NaN where it cannot be said."""
+    """An estimate with its 95% interval. NaN where something cannot be said.
+
+    Attributes:
+        value: The estimate.
+        low: Where the interval begins.
+        high: Where it ends.
+        p: Tests that the true value is a given one.
+        deviation: Of what each pair adds to the estimate (the jackknife's pseudovalues, mean over the readers).
+    """
 
     value: float
     low: float
     high: float
     p: float = math.nan
+    deviation: float = math.nan
 
 
 def statsmodels(module: str) -> Any:
@@ -99,7 +108,8 @@ def over_readers_and_cases(estimate: Callable[[Array], Array], pairs: int, null:
         return Interval(value, math.nan, math.nan)
     error = math.sqrt(variance)
     reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    return Interval(value, value - reach, value + reach, float(2 * stats.t.sf(abs(value - null) / error, freedom)))
+    p = float(2 * stats.t.sf(abs(value - null) / error, freedom))
+    return Interval(value, value - reach, value + reach, p, math.sqrt(pairs * max(float(covariance.mean()), 0.0)))
 
 
 def agreement_between(calls: Array) -> float:
@@ -126,11 +136,11 @@ def agreement_within(first: Array, second: Array) -> Interval:
 
 
 def cases_needed(difference: float, deviation: float, power: float = 0.8) -> int | None:
-    """How many pairs show a difference between two methods with these readers, at a level of 5% (paired t-test).
+    """How many pairs show a difference with these readers, at a level of 5% (paired t-test).
 
     Args:
-        difference: In error rate, 0 to 1.
-        deviation: Between pairs, of the difference in error rate (mean over the readers).
+        difference: Between two methods, or of a ROC area from 0.5.
+        deviation: Of that difference between pairs, mean over the readers: `Interval.deviation`.
         power: The chance that it is shown.
     """
     if not deviation > 0 or difference == 0:

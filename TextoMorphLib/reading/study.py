@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ class Study:
         content, data = read_json(path, f"{folder} is no study")
         if data.get("format") != FORMAT:
             raise InputError(f"{path} is no study of this version: its format must be '{FORMAT}'")
-        questions = _questions(path, _get(path, data, "questions", dict))
+        words = _get(path, data, "questions", dict)
+        questions = {name: _get(path, words, name, str) for name in asked(words, path)}
         asks = "terms" in questions
         cases = {name: _case(path, name, entry, asks) for name, entry in _get(path, data, "cases", dict).items()}
         readers: dict[str, tuple[str, ...]] = {}
@@ -195,6 +196,22 @@ def size_class(diameter_mm: float) -> str:
     return SIZES[0] if diameter_mm < 20 else SIZES[1] if diameter_mm < 50 else SIZES[2]
 
 
+def asked(chosen: Iterable[str], source: str | Path = "--questions") -> dict[str, str]:
+    """The questions of a study that has chosen these, in the words that readers see; call and confidence always.
+
+    Args:
+        chosen: Their names.
+        source: Where they were chosen.
+
+    Raises:
+        InputError: One of them is no question.
+    """
+    chosen = set(chosen)
+    if unknown := sorted(chosen - set(QUESTIONS)):
+        raise InputError(f"{source}: unknown question '{unknown[0]}'; known are {', '.join(QUESTIONS)}")
+    return {name: words for name, words in QUESTIONS.items() if name in ALWAYS_ASKED or name in chosen}
+
+
 def check_reader_name(name: str) -> None:
     """Refuse names that are no good as file names.
 
@@ -240,14 +257,6 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise _TwiceError(name)
         found[name] = value
     return found
-
-
-def _questions(path: Path, data: dict[str, Any]) -> dict[str, str]:
-    for name in data:
-        if name not in QUESTIONS:
-            raise InputError(f"{path} asks '{name}', which is no question; use {', '.join(QUESTIONS)}")
-    asked = [name for name in QUESTIONS if name in data or name in ALWAYS_ASKED]
-    return {name: _get(path, data, name, str) for name in asked}
 
 
 def _case(path: Path, name: str, entry: Any, asks_terms: bool) -> Case:

@@ -5,10 +5,12 @@ It tells real from synthetic, as the key does. Nothing of it goes into the study
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,5 +103,27 @@ class Work:
 
 def stamp(path: Path) -> list[list[Any]]:
     """What changes when somebody changes a file, or a file of a folder, without reading it all."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    return [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in _files(path)]
+
+
+def chance(seed: int, paths: Iterable[Path]) -> random.Random:
+    """Chance that the same seed and the same scans bring again.
+
+    Of a seed alone it would not do: readers see the cases' names and their order, and could try one seed after the
+    other until it gives these, and with them which case is real. Without the scans they cannot.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    drawn = hashlib.sha256(str(seed).encode())
+    for file in (file for path in paths for file in _files(path)):
+        try:
+            drawn.update(hashlib.sha256(file.read_bytes()).digest())
+        except OSError as error:
+            raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+    return random.Random(drawn.digest())
+
+
+def _files(path: Path) -> list[Path]:
+    """A file, or those of a folder."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
