@@ -178,13 +178,12 @@ class Masking:
         from scipy import ndimage
 
         from TextoMorphLib.masks import check_mask
-        from TextoMorphLib.region import tight_box
 
         ct = nodes.volumeOf(ctNode)
-        mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
-        check_mask(mask, ct)
-        millilitres = np.count_nonzero(mask) * float(np.prod(ct.spacing)) / 1000
-        count = ndimage.label(mask[tight_box(mask)])[1]
+        box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode)
+        check_mask(nodes.whole(box, inside, ctNode), ct)
+        millilitres = np.count_nonzero(inside) * float(np.prod(ct.spacing)) / 1000
+        count = ndimage.label(inside)[1]
         across = np.cbrt(6000 * millilitres / count / np.pi)
         if count == 1:
             return _("1 lesion, {ml:.1f} ml, as a ball {mm:.0f} mm across").format(ml=millilitres, mm=across)
