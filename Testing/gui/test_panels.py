@@ -18,7 +18,7 @@ FLAT = np.zeros((1, 30, 30), np.int16)
 
 def mask_text(scan: Any) -> str:
     scan.describeMask()
-    text: str = scan.ui.maskLabel.text
+    text: str = scan.ui.statusLabel.text
     return text
 
 
@@ -85,6 +85,34 @@ def test_a_lesion_goes_inside_the_chosen_organ(host: Any, ct: Any, panels: Any, 
     )
     assert lesion.any()
     assert not (lesion & ~inside).any()
+
+
+@pytest.mark.parametrize("how", ["Cancel is pressed", "the scene is closed"])
+def test_placing_can_be_cancelled(host: Any, ct: Any, panels: Any, logic: Any, how: str) -> None:
+    from PySide6 import QtCore
+
+    from TextoMorph.Actions import background
+
+    scan, wanted, seen = panels["Scan"], panels["Scan"].parameters, []
+    organ = logic.newMask(ct)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        np.ones(slicer.util.arrayFromVolume(ct).shape, np.uint8), *organ, ct
+    )
+    wanted.ct, (wanted.organSegmentation, wanted.organSegmentId) = ct, organ
+    wanted.lesionPlace = "deep in the organ"
+
+    def end() -> None:
+        seen.append((scan.ui.placeButton.text, scan.ui.paintButton.enabled))
+        scan.ui.placeButton.click() if how == "Cancel is pressed" else slicer.mrmlScene.Clear(0)
+
+    QtCore.QTimer.singleShot(0, end)
+    scan.ui.placeButton.click()
+    assert seen == [("Cancel", False)]
+    assert scan.ui.placeButton.text == "Place a lesion"
+    background.run(lambda _step: None)  # waits for the placing to end
+    left = [organ[0]] if how == "Cancel is pressed" else []
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == left
+    assert host.messages == []
 
 
 def test_a_place_outside_the_ct_is_said(host: Any, ct: Any, panels: Any) -> None:
