@@ -112,6 +112,15 @@ def test_generate_comes_first_and_gets_a_volume_of_its_own(host: Any, live: Any,
     assert host.messages == []
 
 
+def test_an_accepted_tumour_is_left_alone(host: Any, live: Any, panels: Any, wait_until: Any) -> None:
+    kept = live.parameters.result
+    panels["Compare"].ui.acceptButton.click()
+    live.parameters.text = "cystic"
+    wait_until(lambda: live.parameters.result is not kept)
+    assert text_of(live) == "cystic"
+    assert live.logic.report(kept)["text"] == "hypoattenuating"
+
+
 def test_what_cannot_be_made_is_said_beside_the_toggle(host: Any, live: Any, wait_until: Any) -> None:
     live.ui.clearButton.click()
     wait_until(lambda: "Describe the tumour" in live.ui.liveLabel.text)

@@ -52,11 +52,12 @@ def test_torch_comes_through_the_pytorch_extension(host: Any, panels: Any) -> No
 def test_the_device_is_named_and_an_absent_one_is_said(host: Any, panels: Any) -> None:
     ui = panels["Setup"].ui
     ui.checkButton.click()
-    assert "CPU" in ui.deviceLabel.text
-    ui.deviceComboBox.setCurrentText("mps")
+    assert "auto: CPU" in ui.deviceLabel.text
+    panels["Generate"].ui.deviceComboBox.setCurrentText("mps")
+    assert ui.deviceLabel.text == "mps"
     ui.checkButton.click()
     assert "device 'mps' is not there" in host.messages[0].lower()
-    assert ui.deviceLabel.text == ""
+    assert ui.deviceLabel.text == "mps"
 
 
 def test_a_mask_is_painted_in_the_segment_editor(host: Any, ct: Any, panels: Any) -> None:

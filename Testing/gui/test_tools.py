@@ -145,3 +145,32 @@ def test_the_histogram_tells_the_lesion_from_what_is_around(host: Any, ct: Any, 
     assert slicer.mrmlScene.GetNumberOfNodes() < count - 4
     assert slicer.util.getNodesByClass("vtkMRMLTableNode") == []
     assert host.messages == []
+
+
+def test_results_are_accepted_and_discarded_one_after_the_other(
+    host: Any, ct: Any, panels: Any, logic: Any, tmp_path: Path
+) -> None:
+    mask = logic.placeLesion(ct, 20.0, position=LIVER)
+    first, second, third = logic.generate(ct, *mask, "cystic", variants=3, steps=1)
+    wanted, ui = panels["Compare"].parameters, panels["Compare"].ui
+    wanted.ct, wanted.result = ct, second
+    ui.acceptButton.click()
+    assert wanted.result is third
+    assert (ui.acceptButton.text, ui.statusLabel.text) == ("Accept", "1 accepted, 2 not decided on.")
+    after = slicer.app.layoutManager().sliceWidget("TextoMorphAfter").sliceLogic().GetSliceCompositeNode()
+    assert after.GetForegroundVolumeID() == third.GetID()
+    ui.discardButton.click()
+    assert wanted.result is first  # the second is decided on
+    ui.acceptButton.click()
+    assert (wanted.result, ui.acceptButton.text) == (first, "Accepted")  # nothing is left to decide
+    ui.acceptButton.click()
+    assert (wanted.result, ui.acceptButton.text) == (first, "Accept")
+    scene = str(tmp_path / "scene.mrb")
+    slicer.mrmlScene.SetURL(scene)
+    assert slicer.mrmlScene.WriteToMRB(scene)
+    slicer.mrmlScene.Clear(0)
+    slicer.mrmlScene.ReadFromMRB(scene)
+    assert [logic.isAccepted(node) for node in logic.results()] == [False, True]
+    kept = [node.GetNodeReference("TextoMorph.mask") for node in logic.results()]
+    assert all(each.GetSegmentation().GetNumberOfSegments() == 1 for each in kept)
+    assert host.messages == []

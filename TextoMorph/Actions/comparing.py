@@ -178,6 +178,26 @@ class Comparing(Histogram):
         """
         return ensured("dicom")
 
+    def accept(self, result: Any, accepted: bool = True) -> None:
+        """Marks a result as one to keep, or takes that back. It is saved with the scene, and Live leaves it alone.
+
+        Example:
+            >>> logic.accept(node)
+        """
+        if accepted:
+            result.SetAttribute(nodes.ACCEPTED, "1")
+            result.RemoveAttribute(nodes.LIVE)
+        else:
+            result.RemoveAttribute(nodes.ACCEPTED)
+
+    def isAccepted(self, result: Any) -> bool:
+        """Whether a result is marked as one to keep.
+
+        Example:
+            >>> [node.GetName() for node in logic.results() if logic.isAccepted(node)]
+        """
+        return bool(result and result.GetAttribute(nodes.ACCEPTED))
+
     def discard(self, result: Any) -> None:
         """Removes a result, its difference map, its histogram and its copy of the mask; what was painted stays.
 

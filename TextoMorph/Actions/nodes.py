@@ -10,6 +10,7 @@ import vtk
 
 REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
 LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
+ACCEPTED = "TextoMorph.accepted"  # attribute of a result that the user wants to keep
 # Node references of a result.
 CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
 CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
