@@ -101,15 +101,29 @@ def test_too_many_variants_are_refused(host: Any, ct: Any, logic: Any) -> None:
             logic.generate(ct, None, "", "solid", variants=variants)
 
 
-@pytest.mark.parametrize("name", ["Generate", "Preview", "Live"])
+@pytest.mark.parametrize(
+    ("name", "failures", "said"),
+    [
+        *((name, 1, "smaller parts") for name in ("Generate", "Preview", "Live")),
+        ("Generate", 2, "the CPU was used"),
+    ],
+)
 def test_short_memory_is_got_by_with_and_said(
-    host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch, name: str
+    host: Any,
+    ct: Any,
+    panels: Any,
+    logic: Any,
+    wait_until: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    failures: int,
+    said: str,
 ) -> None:
     import torch
 
     from TextoMorphLib.networks.autoencoder import Autoencoder
 
-    real, left = Autoencoder.decode, [1]
+    real, left = Autoencoder.decode, [1] * failures
 
     def short(self: Any, latent: Any) -> Any:
         if left:
@@ -127,7 +141,7 @@ def test_short_memory_is_got_by_with_and_said(
         "Live": (panels["Describe"].ui.liveCheckBox, panels["Describe"].ui.liveLabel),
     }[name]
     button.click()
-    wait_until(lambda: "smaller parts" in label.text)
+    wait_until(lambda: said in label.text)
     assert host.messages == []
 
 
