@@ -43,6 +43,20 @@ def nodes() -> int:
     return int(slicer.mrmlScene.GetNumberOfNodes())
 
 
+def array(node: Any) -> Any:
+    return slicer.util.arrayFromVolume(node)
+
+
+def on_whole_grid(part: Any, ct: Any) -> Any:
+    """A volume that covers a part of a CT's grid, with zeros around it."""
+    from TextoMorph.Actions import nodes
+
+    found = np.zeros_like(array(ct), array(part).dtype)
+    start = np.rint((np.linalg.inv(nodes.affineOf(ct)) @ nodes.affineOf(part))[2::-1, 3]).astype(int)
+    found[tuple(slice(low, low + size) for low, size in zip(start, array(part).shape, strict=True))] = array(part)
+    return found
+
+
 def text_of(panel: Any) -> Any:
     return panel.logic.report(panel.parameters.result)["text"]
 
@@ -62,9 +76,7 @@ def test_the_tumour_follows_the_words_in_one_volume(host: Any, live: Any, panels
     bright = slicer.util.arrayFromVolume(result).astype(int)
     inside = slicer.util.arrayFromSegmentBinaryLabelmap(wanted.segmentation, wanted.segmentId, wanted.ct) > 0
     assert (bright - dark)[inside].mean() > 20
-    assert np.array_equal(
-        slicer.util.arrayFromVolume(live.logic.difference(result)), bright - slicer.util.arrayFromVolume(wanted.ct)
-    )
+    assert np.array_equal(on_whole_grid(live.logic.difference(result), wanted.ct), bright - array(wanted.ct))
     assert compare.ui.askedTable.item(0, 0).text() == "hyperattenuating"
     after = slicer.app.layoutManager().sliceWidget("TextoMorphAfter").sliceLogic().GetSliceCompositeNode()
     assert after.GetForegroundVolumeID() == result.GetID()
@@ -75,7 +87,7 @@ def test_the_tumour_follows_the_words_in_one_volume(host: Any, live: Any, panels
 def test_the_newest_words_win_and_the_old_tumour_stays_until_then(host: Any, live: Any, wait_until: Any) -> None:
     texts, result = [], live.parameters.result
     fill = live.logic._place
-    live.logic._place = lambda made, *rest: texts.append(made.report["text"]) or fill(made, *rest)
+    live.logic._place = lambda image, report, *rest: texts.append(report["text"]) or fill(image, report, *rest)
     seen = []
 
     def change_again() -> None:
@@ -98,6 +110,15 @@ def test_generate_comes_first_and_gets_a_volume_of_its_own(host: Any, live: Any,
     assert text_of(live) == "cystic"
     assert live.logic.report(quick)["text"] == "hypoattenuating"
     assert host.messages == []
+
+
+def test_an_accepted_tumour_is_left_alone(host: Any, live: Any, panels: Any, wait_until: Any) -> None:
+    kept = live.parameters.result
+    panels["Compare"].ui.acceptButton.click()
+    live.parameters.text = "cystic"
+    wait_until(lambda: live.parameters.result is not kept)
+    assert text_of(live) == "cystic"
+    assert live.logic.report(kept)["text"] == "hypoattenuating"
 
 
 def test_what_cannot_be_made_is_said_beside_the_toggle(host: Any, live: Any, wait_until: Any) -> None:

@@ -31,8 +31,8 @@ def test_from_a_ct_to_a_saved_tumour(host: Any, ct: Any, panels: Any, wait_until
     slicer.util.getNode("vtkMRMLCrosshairNode*").SetCrosshairRAS(LIVER)
 
     scan.ui.placeButton.click()
-    wait_until(lambda: "1 lesion" in scan.ui.maskLabel.text)
-    assert "25 mm" in scan.ui.maskLabel.text
+    wait_until(lambda: "1 lesion" in scan.ui.statusLabel.text)
+    assert "25 mm" in scan.ui.statusLabel.text
 
     describe.ui.clearButton.click()
     describe._chips["hyperattenuating"].click()

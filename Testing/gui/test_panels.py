@@ -18,7 +18,7 @@ FLAT = np.zeros((1, 30, 30), np.int16)
 
 def mask_text(scan: Any) -> str:
     scan.describeMask()
-    text: str = scan.ui.maskLabel.text
+    text: str = scan.ui.statusLabel.text
     return text
 
 
@@ -52,11 +52,12 @@ def test_torch_comes_through_the_pytorch_extension(host: Any, panels: Any) -> No
 def test_the_device_is_named_and_an_absent_one_is_said(host: Any, panels: Any) -> None:
     ui = panels["Setup"].ui
     ui.checkButton.click()
-    assert "CPU" in ui.deviceLabel.text
-    ui.deviceComboBox.setCurrentText("mps")
+    assert "auto: CPU" in ui.deviceLabel.text
+    panels["Generate"].ui.deviceComboBox.setCurrentText("mps")
+    assert ui.deviceLabel.text == "mps"
     ui.checkButton.click()
     assert "device 'mps' is not there" in host.messages[0].lower()
-    assert ui.deviceLabel.text == ""
+    assert ui.deviceLabel.text == "mps"
 
 
 def test_a_mask_is_painted_in_the_segment_editor(host: Any, ct: Any, panels: Any) -> None:
@@ -85,6 +86,34 @@ def test_a_lesion_goes_inside_the_chosen_organ(host: Any, ct: Any, panels: Any, 
     )
     assert lesion.any()
     assert not (lesion & ~inside).any()
+
+
+@pytest.mark.parametrize("how", ["Cancel is pressed", "the scene is closed"])
+def test_placing_can_be_cancelled(host: Any, ct: Any, panels: Any, logic: Any, how: str) -> None:
+    from PySide6 import QtCore
+
+    from TextoMorph.Actions import background
+
+    scan, wanted, seen = panels["Scan"], panels["Scan"].parameters, []
+    organ = logic.newMask(ct)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        np.ones(slicer.util.arrayFromVolume(ct).shape, np.uint8), *organ, ct
+    )
+    wanted.ct, (wanted.organSegmentation, wanted.organSegmentId) = ct, organ
+    wanted.lesionPlace = "deep in the organ"
+
+    def end() -> None:
+        seen.append((scan.ui.placeButton.text, scan.ui.paintButton.enabled))
+        scan.ui.placeButton.click() if how == "Cancel is pressed" else slicer.mrmlScene.Clear(0)
+
+    QtCore.QTimer.singleShot(0, end)
+    scan.ui.placeButton.click()
+    assert seen == [("Cancel", False)]
+    assert scan.ui.placeButton.text == "Place a lesion"
+    background.run(lambda _step: None)  # waits for the placing to end
+    left = [organ[0]] if how == "Cancel is pressed" else []
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == left
+    assert host.messages == []
 
 
 def test_a_place_outside_the_ct_is_said(host: Any, ct: Any, panels: Any) -> None:
@@ -196,14 +225,60 @@ def test_a_scan_in_a_transform_gets_its_tumour_where_the_mask_is(host: Any, ct: 
     assert result.GetTransformNodeID() == transform.GetID()
 
 
-def test_a_mask_on_another_grid_is_brought_onto_the_ct(host: Any, ct: Any, logic: Any) -> None:
+def in_transform(node: Any, warp: bool = False) -> None:
+    """Turns and shifts a node; or bends what is far from the origin."""
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    turn = vtk.vtkTransform()
+    turn.RotateZ(20)
+    turn.Translate(5, 3, 2)
+    bend = vtk.vtkThinPlateSplineTransform()
+    for landmarks, far in ((bend.SetSourceLandmarks, 100.0), (bend.SetTargetLandmarks, 108.0)):
+        points = vtk.vtkPoints()
+        for point in ((0, 0, 0), (far, 0, 0), (0, far, 0), (0, 0, far), (-far, 0, 0)):
+            points.InsertNextPoint(*point)
+        landmarks(points)
+    bend.SetBasisToR()
+    transform.SetAndObserveTransformToParent(bend if warp else turn)
+    node.SetAndObserveTransformNodeID(transform.GetID())
+
+
+@pytest.mark.parametrize("how", ["apart", "in the CT's transform", "the CT in one", "the mask in one", "in a warp"])
+@pytest.mark.parametrize("kind", ["coarse", "surface", "across the CT's edge"])
+def test_a_mask_on_another_grid_is_brought_onto_the_ct(host: Any, ct: Any, logic: Any, kind: str, how: str) -> None:
+    from TextoMorph.Actions import nodes
+
     coarse = slicer.util.addVolumeFromArray(np.zeros((60, 80, 90), np.int16), ijkToRAS=np.diag([-4.0, -4.0, 4.0, 1.0]))
     coarse.SetOrigin(180.0, 160.0, -100.0)
     segmentation, segmentId = logic.newMask(coarse)
     voxels = np.zeros((60, 80, 90), np.uint8)
-    voxels[28:33, 35:40, 25:30] = 1
+    voxels[28:33, 35:40, slice(14) if kind == "across the CT's edge" else slice(25, 30)] = 1
     slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, segmentation, segmentId, coarse)
+    if kind == "surface":
+        segmentation.CreateClosedSurfaceRepresentation()
+        segmentation.GetSegmentation().SetSourceRepresentationName("Closed surface")
+        segmentation.RemoveBinaryLabelmapRepresentation()
+    if how in ("in the CT's transform", "the CT in one"):
+        in_transform(ct)
+    if how == "in the CT's transform":
+        segmentation.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
+    elif how in ("the mask in one", "in a warp"):
+        in_transform(segmentation, how == "in a warp")
+    found = nodes.maskOf(segmentation, segmentId, ct)
+    assert slicer.util.getNodesByClass("vtkMRMLLabelMapVolumeNode") == []
+    assert found.any()
+    assert np.array_equal(
+        found.transpose(), slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segmentId, ct) > 0
+    )
     assert "1 lesion" in logic.describeMask(segmentation, segmentId, ct)
+
+
+def test_a_mask_beside_the_ct_is_said(host: Any, ct: Any, logic: Any) -> None:
+    other = slicer.util.addVolumeFromArray(np.zeros((20, 20, 20), np.int16), ijkToRAS=np.eye(4))
+    other.SetOrigin(900.0, 0.0, 0.0)
+    mask = logic.newMask(other)
+    slicer.util.updateSegmentBinaryLabelmapFromArray(np.ones((20, 20, 20), np.uint8), *mask, other)
+    with pytest.raises(ValueError, match="outside the CT"):
+        logic.describeMask(*mask, ct)
 
 
 def test_variants_have_their_own_seeds_and_a_mask_of_their_own(host: Any, ct: Any, logic: Any) -> None:

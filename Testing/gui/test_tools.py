@@ -101,15 +101,29 @@ def test_too_many_variants_are_refused(host: Any, ct: Any, logic: Any) -> None:
             logic.generate(ct, None, "", "solid", variants=variants)
 
 
-@pytest.mark.parametrize("name", ["Generate", "Preview", "Live"])
+@pytest.mark.parametrize(
+    ("name", "failures", "said"),
+    [
+        *((name, 1, "smaller parts") for name in ("Generate", "Preview", "Live")),
+        ("Generate", 2, "the CPU was used"),
+    ],
+)
 def test_short_memory_is_got_by_with_and_said(
-    host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch, name: str
+    host: Any,
+    ct: Any,
+    panels: Any,
+    logic: Any,
+    wait_until: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    failures: int,
+    said: str,
 ) -> None:
     import torch
 
     from TextoMorphLib.networks.autoencoder import Autoencoder
 
-    real, left = Autoencoder.decode, [1]
+    real, left = Autoencoder.decode, [1] * failures
 
     def short(self: Any, latent: Any) -> Any:
         if left:
@@ -127,7 +141,7 @@ def test_short_memory_is_got_by_with_and_said(
         "Live": (panels["Describe"].ui.liveCheckBox, panels["Describe"].ui.liveLabel),
     }[name]
     button.click()
-    wait_until(lambda: "smaller parts" in label.text)
+    wait_until(lambda: said in label.text)
     assert host.messages == []
 
 
@@ -144,4 +158,33 @@ def test_the_histogram_tells_the_lesion_from_what_is_around(host: Any, ct: Any, 
     logic.discard(result)
     assert slicer.mrmlScene.GetNumberOfNodes() < count - 4
     assert slicer.util.getNodesByClass("vtkMRMLTableNode") == []
+    assert host.messages == []
+
+
+def test_results_are_accepted_and_discarded_one_after_the_other(
+    host: Any, ct: Any, panels: Any, logic: Any, tmp_path: Path
+) -> None:
+    mask = logic.placeLesion(ct, 20.0, position=LIVER)
+    first, second, third = logic.generate(ct, *mask, "cystic", variants=3, steps=1)
+    wanted, ui = panels["Compare"].parameters, panels["Compare"].ui
+    wanted.ct, wanted.result = ct, second
+    ui.acceptButton.click()
+    assert wanted.result is third
+    assert (ui.acceptButton.text, ui.statusLabel.text) == ("Accept", "1 accepted, 2 not decided on.")
+    after = slicer.app.layoutManager().sliceWidget("TextoMorphAfter").sliceLogic().GetSliceCompositeNode()
+    assert after.GetForegroundVolumeID() == third.GetID()
+    ui.discardButton.click()
+    assert wanted.result is first  # the second is decided on
+    ui.acceptButton.click()
+    assert (wanted.result, ui.acceptButton.text) == (first, "Accepted")  # nothing is left to decide
+    ui.acceptButton.click()
+    assert (wanted.result, ui.acceptButton.text) == (first, "Accept")
+    scene = str(tmp_path / "scene.mrb")
+    slicer.mrmlScene.SetURL(scene)
+    assert slicer.mrmlScene.WriteToMRB(scene)
+    slicer.mrmlScene.Clear(0)
+    slicer.mrmlScene.ReadFromMRB(scene)
+    assert [logic.isAccepted(node) for node in logic.results()] == [False, True]
+    kept = [node.GetNodeReference("TextoMorph.mask") for node in logic.results()]
+    assert all(each.GetSegmentation().GetNumberOfSegments() == 1 for each in kept)
     assert host.messages == []

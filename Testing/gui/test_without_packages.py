@@ -40,7 +40,7 @@ import slicer
 slicer.util.getNode("vtkMRMLCrosshairNode*").SetCrosshairRAS(70, 10, 20)
 scan.ui.placeButton.click()
 scan.describeMask()
-assert "1 lesion" in scan.ui.maskLabel.text, scan.ui.maskLabel.text
+assert "1 lesion" in scan.ui.statusLabel.text, scan.ui.statusLabel.text
 describe._chips["cystic"].click()
 assert "cystic" in scan.parameters.text
 generate.ui.generateButton.click()

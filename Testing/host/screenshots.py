@@ -67,7 +67,7 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     wanted.segmentation.GetDisplayNode().SetVisibility(False)
     panels["Compare"].onShow()
     views = slicer.app.layoutManager().sliceViewNames()
-    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=340)
+    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=390)
     _preview(panels["Preview"], alone["Preview"], folder)
     _batch(panels["Batch"], alone["Batch"], folder)
     _turing(panels, alone, folder)

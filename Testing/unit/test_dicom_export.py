@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ REPORT: dict[str, Any] = {
     "model": {"name": "starter", "sha256": "0123456789abcdef" * 4},
     "versions": {"textomorph": "0.1.0"},
 }
+SINCE_2023 = "(0008,001c)"  # Synthetic Data, which is newer than the validator
 OBLIQUE = np.eye(4)  # columns and rows swapped, turned by 0.3 and 0.2 rad
 OBLIQUE[:3, :3] = Rotation.from_euler("xz", [0.3, 0.2]).as_matrix() @ np.array([[0, -0.7, 0], [0.8, 0, 0], [0, 0, 2.5]])
 TILTED = np.array([[-0.7, 0, 0, 90.0], [0, -0.7, 0.9, 80.0], [0, 0, 2.5, -40.0], [0, 0, 0, 1.0]])
@@ -115,6 +118,21 @@ def test_the_mask_becomes_a_segmentation(tmp_path: Path) -> None:
         back = np.linalg.inv(volume.affine) @ again.affine @ [*index, 1]
         assert mask[tuple(np.rint(back[:3]).astype(int))]
     assert Volume.read(tmp_path / "series").shape  # the segmentation beside it does not disturb
+
+
+@pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy is not there: apt install dicom3tools")
+def test_a_validator_finds_nothing_wrong(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    mask = np.ones((9, 7, 6), bool)
+    for number, affine in enumerate((RAS, OBLIQUE)):
+        dicom_export.write(scan(affine), REPORT, tmp_path / str(number), mask=mask)
+    for file in sorted(tmp_path.rglob("*.dcm")):
+        told = subprocess.run(["dciodvfy", "-new", str(file)], capture_output=True, text=True).stderr
+        errors = [line for line in told.splitlines() if line.startswith("Error") and SINCE_2023 not in line]
+        assert errors == [], file
+    for folder in tmp_path.iterdir():  # that all say the same of patient, study and series
+        told = subprocess.run(["dcentvfy", *map(str, sorted(folder.glob("*.dcm")))], capture_output=True, text=True)
+        assert told.stderr == ""
 
 
 def test_bad_requests_write_nothing(tmp_path: Path) -> None:

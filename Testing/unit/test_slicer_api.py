@@ -15,7 +15,9 @@ def test_every_call_is_declared() -> None:
     declared = dict(rows)
     assert all(where.strip() for where in declared.values())
     files = sorted((ROOT / "TextoMorph").rglob("*.py"))
-    used = {call for file in files for call in calls(ast.parse(file.read_text(encoding="utf-8")))}
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    own = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    used = {call for tree in trees for call in calls(tree, own)}
     assert used - declared.keys() == set(), "declare these, with where they are documented"
     assert declared.keys() - used == set(), "not used any more"
 
@@ -37,16 +39,21 @@ def test_every_action_has_an_example_for_the_python_console() -> None:
                 assert [each.name for each in public if "Example:" not in (ast.get_docstring(each) or "")] == []
 
 
-def calls(tree: ast.Module) -> Iterator[str]:
-    """Dotted names from Slicer's, Qt's and VTK's modules, VTK's methods, signals, and what is imported from Slicer."""
+def calls(tree: ast.Module, own: set[str]) -> Iterator[str]:
+    """Dotted names and imports from Slicer's, Qt's and VTK's modules; methods that are not the module's own; signals.
+
+    Only VTK's and Qt's methods have capitals in their names; those of Python's own packages have none.
+    """
     dotted = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     dotted = {name for name in dotted if re.fullmatch(r"(slicer|qt|vtk|SampleData|PyTorchUtils)(\.\w+)+", name)}
     yield from (name for name in dotted if not any(longer.startswith(f"{name}.") for longer in dotted))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr[0].isupper() and ast.unparse(node.func) not in dotted:
-                yield node.func.attr
-            if node.func.attr == "connect":
+            name = node.func.attr
+            known = name in own or re.match(r"_|on[A-Z]", name)  # functions, too, that are attributes
+            if name != name.lower() and not known and ast.unparse(node.func) not in dotted:
+                yield name
+            if name == "connect":
                 yield from (str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("slicer"):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("slicer", "qt", "vtk"):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)

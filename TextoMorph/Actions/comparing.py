@@ -60,7 +60,7 @@ class Comparing(Histogram):
     def difference(self, result: Any) -> Any:
         """The result minus its CT in HU, as a volume from blue (darker) over black to orange (brighter).
 
-        Made once and kept with the result.
+        It covers the lesion and what little around it may change. Made once and kept with the result.
 
         Example:
             >>> slicer.util.setSliceViewerLayers(background=logic.difference(node))
@@ -82,10 +82,26 @@ class Comparing(Histogram):
 
         made = result.GetNodeReference(nodes.DIFFERENCE)
         if made:
-            before = slicer.util.arrayFromVolume(self._ctOf(result))
-            change = slicer.util.arrayFromVolume(result).astype(np.float32) - before
-            slicer.util.updateVolumeFromArray(made, change)
+            ctNode = self._ctOf(result)
+            box = self._changeable(result)
+            change = nodes.volumeOf(result).hu(box) - nodes.volumeOf(ctNode).hu(box)
+            nodes.placeOn(made, box, ctNode)
+            made.SetAndObserveImageData(nodes.imageOf(change))
             made.GetDisplayNode().SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
+
+    def _changeable(self, result: Any) -> Any:
+        """The box of the CT's grid outside of which the result is the CT; all of it if the mask was removed."""
+        import numpy as np
+
+        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.region import REACH_MM, grow
+
+        volume = nodes.volumeOf(result)
+        try:
+            lesion, _inside = nodes.keptMaskOf(result, result)
+        except InputError:
+            return tuple(slice(0, size) for size in volume.shape)
+        return grow(lesion, np.ceil(REACH_MM / volume.spacing), volume.shape)
 
     def askedAgainstMeasured(self, result: Any) -> list[dict[str, Any]]:
         """What the text asked for and what came out: rows with `asked`, `measured`, `unit`, `ok` and `note`.
@@ -146,7 +162,7 @@ class Comparing(Histogram):
         """
         from TextoMorphLib.formats import dicom_export
 
-        mask = nodes.keptMaskOf(result, result) if segmentation else None
+        mask = nodes.whole(*nodes.keptMaskOf(result, result), result) if segmentation else None
         known = result.GetNodeReference(nodes.CT)
         instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
         source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
@@ -161,6 +177,26 @@ class Comparing(Histogram):
             >>> logic.exportDicom(node, folder, segmentation=logic.canWriteDicomSegmentation())
         """
         return ensured("dicom")
+
+    def accept(self, result: Any, accepted: bool = True) -> None:
+        """Marks a result as one to keep, or takes that back. It is saved with the scene, and Live leaves it alone.
+
+        Example:
+            >>> logic.accept(node)
+        """
+        if accepted:
+            result.SetAttribute(nodes.ACCEPTED, "1")
+            result.RemoveAttribute(nodes.LIVE)
+        else:
+            result.RemoveAttribute(nodes.ACCEPTED)
+
+    def isAccepted(self, result: Any) -> bool:
+        """Whether a result is marked as one to keep.
+
+        Example:
+            >>> [node.GetName() for node in logic.results() if logic.isAccepted(node)]
+        """
+        return bool(result and result.GetAttribute(nodes.ACCEPTED))
 
     def discard(self, result: Any) -> None:
         """Removes a result, its difference map, its histogram and its copy of the mask; what was painted stays.
@@ -193,12 +229,11 @@ class Comparing(Histogram):
 
         ctNode = self._ctOf(result)
         try:
-            painted = nodes.keptMaskOf(result, ctNode)
+            box, inside = nodes.keptMaskOf(result, ctNode)
         except InputError:
             return None
-        if not painted.any():
-            return None
-        middle = nodes.volumeOf(ctNode).affine @ [*np.argwhere(painted).mean(0), 1.0]
+        voxel = np.argwhere(inside).mean(0) + [part.start for part in box]
+        middle = nodes.affineOf(ctNode) @ [*voxel, 1.0]
         centre = [0.0, 0.0, 0.0]
         ctNode.TransformPointToWorld(middle[:3].tolist(), centre)
         return centre

@@ -95,7 +95,7 @@ class Generating:
                     return []
                 keptMask = keptMask or _keepMask(segmentationNode, segmentId, ctNode, text)
                 old = into if number == 0 and nodes.inScene(into) else None
-                results.append(self._place(made, ctNode, keptMask, old))
+                results.append(self._place(*made, ctNode, keptMask, old))
         return results
 
     def live(
@@ -174,19 +174,17 @@ class Generating:
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
         return [node for node in volumes if node.GetAttribute(nodes.REPORT)]
 
-    def _place(self, made: Any, ctNode: Any, maskNode: Any, old: Any) -> Any:
+    def _place(self, image: Any, report: dict[str, Any], ctNode: Any, maskNode: Any, old: Any) -> Any:
         """Puts a tumour into the scene: into a new volume, or into one that was there."""
-        import numpy as np
-
-        name = _("Synthetic {text} seed {seed}").format(text=_short(made.report["text"]), seed=made.report["seed"])
+        name = _("Synthetic {text} seed {seed}").format(text=_short(report["text"]), seed=report["seed"])
         node = old or nodes.addVolumeLike(ctNode, name)
         before = node.GetNodeReference(nodes.MASK)
         node.SetName(name)
-        node.SetAttribute(nodes.REPORT, json.dumps(made.report))
+        node.SetAttribute(nodes.REPORT, json.dumps(report))
         node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
         node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
         nodes.placeUnder(node, ctNode)
-        slicer.util.updateVolumeFromArray(node, np.ascontiguousarray(made.volume.data.transpose()))
+        node.SetAndObserveImageData(image)
         if old:
             self._updateDifference(old)  # type: ignore[attr-defined]
             self._updateHistogram(old)  # type: ignore[attr-defined]
@@ -200,9 +198,10 @@ class Generating:
 
     def _make(
         self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress
-    ) -> Any:
-        """One tumour; runs in a thread, so the scene is not touched."""
-        return self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
+    ) -> tuple[Any, dict[str, Any]]:
+        """One tumour, as an image and its report; runs in a thread, so the scene is not touched."""
+        made = self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
+        return nodes.imageOf(made.volume.data), made.report
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -67,12 +67,12 @@ class Histogram:
         import numpy as np
         from scipy import ndimage
 
-        from TextoMorphLib.region import grow, tight_box
+        from TextoMorphLib.region import grow, placed
 
         ctNode = self._ctOf(result)  # type: ignore[attr-defined]
-        volume, mask = nodes.volumeOf(result), nodes.keptMaskOf(result, ctNode)
-        box = grow(tight_box(mask), np.ceil(FAR_MM / volume.spacing), volume.shape)
-        hu, inside = volume.hu(box), mask[box]
+        volume, (tight, lesion) = nodes.volumeOf(result), nodes.keptMaskOf(result, ctNode)
+        box = grow(tight, np.ceil(FAR_MM / volume.spacing), volume.shape)
+        hu, inside = volume.hu(box), placed(lesion, tight, box)
         away = ndimage.distance_transform_edt(~inside, sampling=volume.spacing)
         groups = hu[inside], hu[(away > NEAR_MM) & (away <= FAR_MM)]
         low, high = np.percentile(np.concatenate(groups), (0.5, 99.5))

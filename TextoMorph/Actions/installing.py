@@ -143,7 +143,8 @@ class Installing:
             if found.type == "cuda":
                 card = torch.cuda.get_device_properties(found)
                 return f"{card.name}, {card.total_memory / 2**30:.0f} GiB"
-            return f"CPU, {torch.get_num_threads()} threads" if found.type == "cpu" else str(found)
+            count = torch.get_num_threads()
+            return f"CPU, {count} thread{'' if count == 1 else 's'}" if found.type == "cpu" else str(found)
 
         words: str = background.run(look)
         return words

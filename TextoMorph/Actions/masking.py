@@ -5,7 +5,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Actions import nodes
+from TextoMorph.Actions import background, nodes
+from TextoMorph.Actions.background import Progress
 
 SEGMENT = "Tumour"
 
@@ -120,8 +121,9 @@ class Masking:
         position: tuple[float, float, float] | None = None,
         inside: tuple[Any, str] | None = None,
         seed: int = 0,
+        progress: Progress | None = None,
     ) -> tuple[Any, str]:
-        """Makes a lesion-shaped mask: an ellipsoid with an uneven surface.
+        """Makes a lesion-shaped mask: an ellipsoid with an uneven surface. Slicer stays alive meanwhile.
 
         Args:
             ctNode: The CT.
@@ -130,32 +132,39 @@ class Masking:
             position: Its middle, RAS mm in the world; somewhere deep in `inside` if None.
             inside: Segmentation node and segment ID of an organ; what would lie outside is cut off.
             seed: Decides the shape, and the place where none is given.
+            progress: Called about twenty times a second; returns False to cancel.
 
         Returns:
             Segmentation node and segment ID.
 
         Raises:
             InputError: Neither place nor organ is given, or nothing of the lesion would lie in the CT or organ.
+            Cancelled: `progress` returned False, or the scene was closed; nothing was made.
 
         Example:
             >>> segmentation, segmentId = logic.placeLesion(ctNode, diameter=30, position=logic.crosshair())
         """
         import numpy as np
 
-        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.errors import Cancelled, InputError
         from TextoMorphLib.examples import lesion_at, lesion_mask
 
-        ct = nodes.volumeOf(ctNode)
+        ct, centre = nodes.volumeOf(ctNode), [0.0, 0.0, 0.0]
         organ = nodes.maskOf(*inside, ctNode) if inside else None
         if position is not None:
-            centre = [0.0, 0.0, 0.0]
             ctNode.TransformPointFromWorld(position, centre)
-            mask = lesion_at(ct, np.array(centre), diameter, np.random.default_rng(seed), irregularity)
-            mask = mask if organ is None else mask & organ
-        elif organ is not None:
-            mask = lesion_mask(ct, organ, diameter, seed, irregularity)
-        else:
+        elif organ is None:
             raise InputError("no place is given; choose the crosshair's place, or an organ's segment")
+
+        def shape(_onStep: Progress) -> Any:
+            if position is None:
+                return lesion_mask(ct, organ, diameter, seed, irregularity)
+            mask = lesion_at(ct, np.array(centre), diameter, np.random.default_rng(seed), irregularity)
+            return mask if organ is None else mask & organ
+
+        mask = background.run(shape, progress)
+        if not nodes.inScene(ctNode):
+            raise Cancelled("the scene was closed")
         if not mask.any():
             raise InputError(
                 "the lesion would lie outside the CT or the organ; hold Shift over a slice view to move the crosshair"
@@ -178,13 +187,12 @@ class Masking:
         from scipy import ndimage
 
         from TextoMorphLib.masks import check_mask
-        from TextoMorphLib.region import tight_box
 
         ct = nodes.volumeOf(ctNode)
-        mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
-        check_mask(mask, ct)
-        millilitres = np.count_nonzero(mask) * float(np.prod(ct.spacing)) / 1000
-        count = ndimage.label(mask[tight_box(mask)])[1]
+        box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode)
+        check_mask(nodes.whole(box, inside, ctNode), ct)
+        millilitres = np.count_nonzero(inside) * float(np.prod(ct.spacing)) / 1000
+        count = ndimage.label(inside)[1]
         across = np.cbrt(6000 * millilitres / count / np.pi)
         if count == 1:
             return _("1 lesion, {ml:.1f} ml, as a ball {mm:.0f} mm across").format(ml=millilitres, mm=across)

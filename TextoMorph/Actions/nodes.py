@@ -1,5 +1,8 @@
 """Between the scene's nodes and the library's arrays. Slicer's arrays count (k, j, i), the library's (i, j, k)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 import slicer
@@ -7,6 +10,7 @@ import vtk
 
 REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
 LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
+ACCEPTED = "TextoMorph.accepted"  # attribute of a result that the user wants to keep
 # Node references of a result.
 CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
 CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
@@ -23,45 +27,129 @@ def volumeOf(node: Any) -> Any:
 
     if node is None or node.GetImageData() is None:
         raise InputError("no CT is chosen; load one and choose it under CT")
-    toRas = vtk.vtkMatrix4x4()
-    node.GetIJKToRASMatrix(toRas)
-    return Volume.from_array(slicer.util.arrayFromVolume(node).transpose(), slicer.util.arrayFromVTKMatrix(toRas))
+    return Volume.from_array(slicer.util.arrayFromVolume(node).transpose(), affineOf(node))
 
 
 def maskOf(segmentationNode: Any, segmentId: str, ctNode: Any) -> Any:
     """A segment on the CT's grid, boolean; transforms and other geometry are seen to.
 
     Raises:
-        InputError: There is no such segment, or it cannot be brought onto the CT's grid.
+        InputError: There is no such segment, it is empty, or it cannot be brought onto the CT's grid.
+    """
+    return whole(*cutOut(segmentationNode, segmentId, ctNode), ctNode)
+
+
+def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any) -> tuple[Any, Any]:
+    """As `maskOf`, but only the box of the CT's grid that holds the segment, and the segment in it.
+
+    Slicer needs up to seconds, with its window standing still, to bring a segment onto the whole of a large CT.
+
+    Returns:
+        Three slices of (i, j, k), and a boolean array of their size.
     """
     from TextoMorphLib.errors import InputError
 
     if segmentationNode is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
         raise InputError("no mask is chosen; paint one or place a lesion")
-    if not hasVoxels(segmentationNode, segmentId):
+    corners = _cornersOf(segmentationNode, segmentId)
+    if corners is None:
         raise InputError("the mask is empty; paint where the tumour goes")
+    box = _boxOf(corners, segmentationNode, ctNode)
+    if any(part.stop <= part.start for part in box):
+        raise InputError("the mask lies outside the CT; paint it on this CT")
     try:
-        painted = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, ctNode)
+        with _grid(box, ctNode) as grid:
+            painted = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, grid)
     except RuntimeError as error:
         raise InputError("the mask cannot be brought onto the CT's grid; paint it on this CT") from error
-    return painted.transpose() > 0
+    if not painted.any():
+        raise InputError("the mask holds no voxel of the CT; paint where the tumour goes")
+    return box, painted.transpose() > 0
 
 
-def keptMaskOf(result: Any, ctNode: Any) -> Any:
-    """The mask that a result was made with, on the CT's grid (which is the result's own, too), boolean.
+def whole(box: Any, inside: Any, ctNode: Any) -> Any:
+    """The mask on a CT's whole grid, of which a box is given."""
+    import numpy as np
+
+    mask = np.zeros(ctNode.GetImageData().GetDimensions(), bool, order="F")
+    mask[box] = inside
+    return mask
+
+
+def keptMaskOf(result: Any, ctNode: Any) -> tuple[Any, Any]:
+    """The mask that a result was made with, on the CT's grid (which is the result's own, too), as `cutOut` gives it.
 
     Raises:
         InputError: It was removed or emptied.
     """
     mask = result.GetNodeReference(MASK)
-    return maskOf(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
+    return cutOut(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
 
 
-def hasVoxels(segmentationNode: Any, segmentId: str) -> bool:
-    """Whether anything is painted in a segment."""
-    bounds = [1.0, -1.0] * 3
-    segmentationNode.GetSegmentation().GetSegment(segmentId).GetBounds(bounds)
-    return bool(bounds[0] <= bounds[1])
+def affineOf(node: Any) -> Any:
+    """A volume's voxel index to RAS mm in its own coordinates, 4x4."""
+    toRas = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(toRas)
+    return slicer.util.arrayFromVTKMatrix(toRas)
+
+
+def _cornersOf(segmentationNode: Any, segmentId: str) -> Any:
+    """The corners [8, 4] of what is painted in a segment, RAS mm in the segmentation; None if nothing is."""
+    import numpy as np
+
+    image, toRas = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId), np.eye(4)
+    if image:
+        ends = [0] * 6
+        if not slicer.vtkOrientedImageDataResample.CalculateEffectiveExtent(image, ends):
+            return None
+        matrix = vtk.vtkMatrix4x4()
+        image.GetImageToWorldMatrix(matrix)
+        toRas = slicer.util.arrayFromVTKMatrix(matrix)
+        low, high = np.array(ends[::2]) - 0.5, np.array(ends[1::2]) + 0.5
+    else:  # a surface, for example
+        bounds = [1.0, -1.0] * 3
+        segmentationNode.GetSegmentation().GetSegment(segmentId).GetBounds(bounds)
+        low, high = np.array(bounds[::2]), np.array(bounds[1::2])
+        if (low > high).any():
+            return None
+    return np.array([[*each, 1.0] for each in product(*zip(low, high, strict=True))]) @ toRas.T
+
+
+def _boxOf(corners: Any, segmentationNode: Any, ctNode: Any) -> Any:
+    """The box of a CT's grid that holds what lies between corners in a segmentation, and a voxel around it."""
+    import numpy as np
+
+    size, between = ctNode.GetImageData().GetDimensions(), vtk.vtkMatrix4x4()
+    transforms = segmentationNode.GetParentTransformNode(), ctNode.GetParentTransformNode()
+    if not slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(*transforms, between):
+        return tuple(slice(0, each) for each in size)  # a warp between them: it can lie anywhere
+    toVoxel = np.linalg.inv(affineOf(ctNode)) @ slicer.util.arrayFromVTKMatrix(between)
+    at = (corners @ toVoxel.T)[:, :3]
+    low = np.clip(np.floor(at.min(0)) - 1, 0, size).astype(int)
+    high = np.clip(np.ceil(at.max(0)) + 2, 0, size).astype(int)
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+
+
+@contextmanager
+def _grid(box: Any, ctNode: Any) -> Iterator[Any]:
+    """A volume on a box of a CT's grid, in the scene for a moment."""
+    import numpy as np
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "__box__")
+    try:
+        placeOn(node, box, ctNode)
+        slicer.util.updateVolumeFromArray(node, np.zeros([part.stop - part.start for part in box[::-1]], np.uint8))
+        yield node
+    finally:
+        slicer.mrmlScene.RemoveNode(node)
+
+
+def placeOn(node: Any, box: Any, ctNode: Any) -> None:
+    """Gives a volume the geometry of a box of a CT's grid."""
+    affine = affineOf(ctNode)
+    affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+    node.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
 
 
 def addSegmentation(name: str, ctNode: Any) -> Any:
@@ -99,12 +187,28 @@ def addVolumeLike(ctNode: Any, name: str) -> Any:
     return node
 
 
+def imageOf(voxels: Any) -> Any:
+    """Voxels [i, j, k] as an image that a volume node can take; may be called in a thread."""
+    import numpy as np
+    from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
+
+    image = vtk.vtkImageData()
+    image.SetDimensions(voxels.shape)
+    image.AllocateScalars(get_vtk_array_type(voxels.dtype), 1)
+    np.copyto(vtk_to_numpy(image.GetPointData().GetScalars()).reshape(voxels.shape[::-1]), voxels.transpose())
+    return image
+
+
 def paint(mask: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
-    """Makes a segment what a mask [i, j, k] on the CT's grid is."""
+    """Makes a segment what a mask [i, j, k] on the CT's grid is; something must be in it."""
     import numpy as np
 
-    painted = np.ascontiguousarray(mask.transpose(), np.uint8)
-    slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentationNode, segmentId, ctNode)
+    from TextoMorphLib.region import tight_box
+
+    box = tight_box(mask)
+    painted = np.ascontiguousarray(mask[box].transpose(), np.uint8)
+    with _grid(box, ctNode) as grid:
+        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentationNode, segmentId, grid)
 
 
 def placeUnder(node: Any, parent: Any) -> None:

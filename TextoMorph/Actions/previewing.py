@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from TextoMorph.Actions import background
 from TextoMorph.Actions.background import Progress
 from TextoMorph.Actions.generating import checked
 
@@ -68,15 +69,24 @@ class Previewing:
             return self._inBackground(make, progress)  # type: ignore[attr-defined]
         return None
 
-    def previewPicture(self, previews: Any, columns: int = 4) -> bytes:
-        """The grid of slices as a PNG.
+    def previewPicture(self, previews: Any, columns: int = 4, progress: Progress | None = None) -> bytes:
+        """The grid of slices as a PNG. Slicer stays alive meanwhile.
+
+        Args:
+            previews: What `previewTexts` returned.
+            columns: Slices side by side.
+            progress: Called about twenty times a second; returns False to cancel.
+
+        Raises:
+            Cancelled: `progress` returned False.
 
         Example:
             >>> png = logic.previewPicture(made)
         """
         from TextoMorphLib.commands.job import provenance
 
-        png: bytes = previews.picture(provenance(previews.seed), columns)
+        note = provenance(previews.seed)
+        png: bytes = background.run(lambda _onStep: previews.picture(note, columns), progress)
         return png
 
     def savePreviewPicture(self, previews: Any, path: str | Path) -> None:

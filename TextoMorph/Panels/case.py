@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import qt
@@ -168,9 +169,12 @@ class CasePanel(Panel):
         for place, term in enumerate(terms):
             button = qt.QPushButton(f"{TERM_KEYS[place : place + 1]}   {term}")
             button.checkable = True
+            button.toolTip = _("This fits the tumour.")
             button.connect("clicked(bool)", lambda checked=False, term=term: self.onTerm(term))
             grid.addWidget(button, place // TERM_COLUMNS, place % TERM_COLUMNS)
             self._termButtons[term] = button
+        for before, after in pairwise([self.ui.confidence5Button, *self._termButtons.values(), self.ui.allButton]):
+            qt.QWidget.setTabOrder(before, after)
         self.ui.termsGroupBox.visible = bool(terms)
 
     def _mark(self) -> None:

@@ -41,6 +41,7 @@ class ComparePanel(RunPanel):
         self.ui.blinkCheckBox.connect("toggled(bool)", self.onBlink)
         self.ui.saveButton.connect("clicked(bool)", self.onSave)
         self.ui.dicomButton.connect("clicked(bool)", self.onDicom)
+        self.ui.acceptButton.connect("clicked(bool)", self.onAccept)
         self.ui.discardButton.connect("clicked(bool)", self.onDiscard)
         self._blink = qt.QTimer()
         self._blink.setInterval(BLINK_MS)
@@ -51,8 +52,12 @@ class ComparePanel(RunPanel):
         result = self.parameters.result if self.parameters else None
         known = bool(result and self.logic.report(result))
         own = (self.ui.showButton, self.ui.histogramButton, self.ui.saveButton, self.ui.dicomButton)
-        for button in (*own, self.ui.discardButton):
+        for button in (*own, self.ui.acceptButton, self.ui.discardButton):
             button.enabled = not self._cancelled if button is self._pressed else known and not self._running
+        self.ui.acceptButton.checked = known and self.logic.isAccepted(result)
+        self.ui.acceptButton.text = _("Accepted") if self.ui.acceptButton.checked else _("Accept")
+        if not self._running:
+            self.ui.statusLabel.text = self._decided()
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
         shown = (result.GetID(), result.GetAttribute(nodes.REPORT)) if known else None
@@ -120,11 +125,36 @@ class ComparePanel(RunPanel):
             said = _("Wrote {folder}") if withMask else _("Wrote {folder}, without the mask")
             slicer.util.showStatusMessage(said.format(folder=folder), 5000)
 
+    def onAccept(self) -> None:
+        """Keeps the result and goes to the next that is not decided on, or takes that back."""
+        result = self.parameters.result
+        self.logic.accept(result, self.ui.acceptButton.checked)
+        if self.ui.acceptButton.checked:
+            self._goOn(self.logic.results().index(result))
+        self.refresh()
+
     def onDiscard(self) -> None:
-        """Removes the result, and goes to the one before."""
+        """Removes the result, and goes to the next that is not decided on."""
+        at = self.logic.results().index(self.parameters.result)
         self.logic.discard(self.parameters.result)
         left = self.logic.results()
-        self.parameters.result = left[-1] if left else None
+        self.parameters.result = left[min(at, len(left) - 1)] if left else None
+        self._goOn(at)
+
+    def _goOn(self, at: int) -> None:
+        """Shows the first result that is not decided on, from a place in the list of results on."""
+        results = self.logic.results()
+        left = [each for each in [*results[at:], *results[:at]] if not self.logic.isAccepted(each)]
+        if left:
+            self.parameters.result = left[0]
+            self.onShow()
+
+    def _decided(self) -> str:
+        """How many results are accepted, and how many are not decided on."""
+        results = self.logic.results()
+        accepted = sum(map(self.logic.isAccepted, results))
+        said = _("{accepted} accepted, {left} not decided on.")
+        return said.format(accepted=accepted, left=len(results) - accepted) if results else ""
 
     @contextmanager
     def _writing(self, button: Any, failed: str) -> Iterator[None]:
@@ -137,7 +167,6 @@ class ComparePanel(RunPanel):
                 yield
         finally:
             button.text, self._pressed = usual, None
-            self.ui.statusLabel.text = ""
             self.refresh()
 
     def _onBlinkTime(self) -> None:

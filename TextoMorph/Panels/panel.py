@@ -1,6 +1,7 @@
 """What all panels share: their widgets, the parameter node they are bound to, and errors in plain words."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
+
+QUICK_S = 0.3  # what is done within this needs no bar, which would only flash
 
 
 class Panel(VTKObservationMixin):
@@ -61,6 +64,7 @@ class RunPanel(Panel):
     def setup(self) -> None:
         """Connects the widgets."""
         self._running = self._cancelled = False
+        self._began = 0.0
         self._doing = ""
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
 
@@ -89,7 +93,7 @@ class RunPanel(Panel):
         self._running, self._cancelled, self._doing = True, False, doing
         self.ui.statusLabel.text = first or _("Loading the model…")
         self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
-        self.ui.progressBar.visible = True
+        self._began = time.monotonic()
         self.refresh()
         try:
             with plainErrors(failed):
@@ -100,6 +104,8 @@ class RunPanel(Panel):
 
     def onStep(self, done: int, total: int) -> bool:
         """Called about twenty times a second while a run goes on."""
+        if time.monotonic() > self._began + QUICK_S:
+            self.ui.progressBar.visible = True
         if total and not self._cancelled:
             self.ui.progressBar.setRange(0, total)
             self.ui.progressBar.value = done

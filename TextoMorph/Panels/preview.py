@@ -1,6 +1,7 @@
 """Text preview: many texts, one mask and seed; pictures, measurements, and what each word does."""
 
 import html
+from contextlib import suppress
 from typing import Any
 
 import qt
@@ -66,9 +67,11 @@ class PreviewPanel(RunPanel):
         """Starts a run, or cancels the one that goes on."""
         if self.cancels():
             return
+        from TextoMorphLib.errors import Cancelled
+
         wanted = self.parameters
-        made = None
-        with self.run(_("Drawing…"), _("The texts could not be drawn.")):
+        made = png = None
+        with self.run(_("Drawing…"), _("The texts could not be drawn.")), suppress(Cancelled):
             made = self.logic.previewTexts(
                 wanted.ct,
                 wanted.segmentation,
@@ -81,10 +84,12 @@ class PreviewPanel(RunPanel):
                 wanted.model,
                 self.onStep,
             )
+            if made is not None:
+                png = self.logic.previewPicture(made, PICTURES_A_ROW, self.onStep)
         said = _("Nothing was drawn.")
-        if made is not None:
+        if png is not None and not self._cancelled:
             self._made = made
-            self._show()
+            self._show(png)
             said = withNotes(_("{count} texts drawn.").format(count=len(made.rows)), made.notes)
         self.ui.statusLabel.text = said
         self.refresh()
@@ -108,9 +113,9 @@ class PreviewPanel(RunPanel):
         name: str = qt.QFileDialog.getSaveFileName(self.widget, _("Save the text preview"), proposed, formats)
         return name
 
-    def _show(self) -> None:
+    def _show(self, png: bytes) -> None:
         pixmap = qt.QPixmap()
-        pixmap.loadFromData(qt.QByteArray(self.logic.previewPicture(self._made, PICTURES_A_ROW)))
+        pixmap.loadFromData(qt.QByteArray(png))
         self.ui.pictureLabel.setPixmap(pixmap.scaledToWidth(WIDTH, qt.Qt.SmoothTransformation))
         table, rows = self.ui.attributesTable, self._made.rows
         table.setRowCount(len(rows))

@@ -1,22 +1,24 @@
 """Scan and mask: which CT, where the tumour goes."""
 
+from contextlib import suppress
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import Panel, later, plainErrors
+from TextoMorph.Panels.panel import RunPanel, later, plainErrors
 
 WARNING = "#b26a00"
 
 
-class ScanPanel(Panel):
+class ScanPanel(RunPanel):
     """CT, organ, mask."""
 
     name = "Scan"
 
     def setup(self) -> None:
         """Connects the widgets."""
+        super().setup()
         self.ui.paintButton.connect("clicked(bool)", self.onPaint)
         self.ui.placeButton.connect("clicked(bool)", self.onPlace)
         for selector, pick in ((self.ui.segmentSelector, self.onSegment), (self.ui.organSelector, self.onOrganSegment)):
@@ -54,7 +56,9 @@ class ScanPanel(Panel):
             wrong = self.logic.whatIsWrongWithCt(ct) if ct else ""
             self.ui.ctLabel.text = f'<span style="color:{WARNING}">{_("Look again")}: {wrong}</span>' if wrong else ""
             self.ui.ctLabel.visible = bool(wrong)
-        self.ui.paintButton.enabled = self.ui.placeButton.enabled = ct is not None
+        self.ui.paintButton.enabled = ct is not None and not self._running
+        self.ui.placeButton.enabled = not self._cancelled if self._running else ct is not None
+        self.ui.placeButton.text = _("Cancel") if self._running else _("Place a lesion")
         mask = (ct, wanted.segmentation, wanted.segmentId) if wanted else None
         if mask != self._described:  # for other parameters it stays as it is: in a large CT it takes a second
             self._described = mask
@@ -85,7 +89,9 @@ class ScanPanel(Panel):
             wanted.segmentation, wanted.segmentId = self.logic.paintMask(wanted.ct)
 
     def onPlace(self) -> None:
-        """Makes a lesion-shaped mask; pressed again, another one."""
+        """Makes a lesion-shaped mask, or cancels that; pressed again, another one."""
+        if self.cancels():
+            return
         if self.parameters.lesionPlace == "where I click next":
             self.logic.takePoint(self._forget())  # a click still waited for
             self._points = self.logic.pickPoint()
@@ -99,7 +105,7 @@ class ScanPanel(Panel):
         """Makes the lesion where the user has clicked."""
         points = self._forget()
         position = self.logic.takePoint(points)
-        if position and self.parameters and self.parameters.ct:
+        if position and self.parameters and self.parameters.ct and not self._running:
             self._place(position)
 
     def _onPointDefined(self, caller: Any, event: Any) -> None:
@@ -112,24 +118,31 @@ class ScanPanel(Panel):
         return points
 
     def _place(self, position: tuple[float, float, float] | None) -> None:
-        wanted = self.parameters
+        from TextoMorphLib.errors import Cancelled
+
+        wanted, made = self.parameters, None
         inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
-        with plainErrors(_("No lesion can be placed.")):
-            wanted.segmentation, wanted.segmentId = self.logic.placeLesion(
-                wanted.ct, wanted.lesionDiameter, wanted.lesionIrregularity, position, inside, self._seed
+        with self.run(_("Placing…"), _("No lesion can be placed."), _("Placing…")), suppress(Cancelled):
+            made = self.logic.placeLesion(
+                *(wanted.ct, wanted.lesionDiameter, wanted.lesionIrregularity, position, inside, self._seed),
+                self.onStep,
             )
             self._seed += 1
+        self._describe.start()
+        if made and self.parameters:
+            wanted.segmentation, wanted.segmentId = made
+        self.refresh()
 
     def describeMask(self) -> None:
         """Says how large the mask is, or what is wrong with it."""
         wanted = self.parameters
         if not (wanted and wanted.ct and wanted.segmentation):
-            self.ui.maskLabel.text = _("No mask yet: paint one, or place a lesion.")
+            self.ui.statusLabel.text = _("No mask yet: paint one, or place a lesion.")
             return
         try:
-            self.ui.maskLabel.text = self.logic.describeMask(wanted.segmentation, wanted.segmentId, wanted.ct)
+            self.ui.statusLabel.text = self.logic.describeMask(wanted.segmentation, wanted.segmentId, wanted.ct)
         except ValueError as error:
-            self.ui.maskLabel.text = f'<span style="color:{WARNING}">{error}</span>'
+            self.ui.statusLabel.text = f'<span style="color:{WARNING}">{error}</span>'
 
     def _observe(self, segmentation: Any) -> None:
         """Follows what is painted in a segmentation."""

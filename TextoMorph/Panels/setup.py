@@ -17,6 +17,7 @@ class SetupPanel(Panel):
         self.ui.checkButton.connect("clicked(bool)", self.onCheck)
         self.ui.cardButton.connect("toggled(bool)", self.ui.cardTextEdit.setVisible)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModel)
+        self._device = ""  # the one shown
         self._models = self.logic.models()
         for model in self._models:
             self.ui.modelComboBox.addItem(model.name)
@@ -28,9 +29,11 @@ class SetupPanel(Panel):
         self.ui.setupCollapsibleButton.collapsed = self.showPackages()
 
     def refresh(self) -> None:
-        """Shows the chosen model."""
+        """Shows the chosen model and device."""
         if self.parameters:
             self.ui.modelComboBox.setCurrentText(self.parameters.model)
+        if self.parameters and self.parameters.device != self._device:
+            self._device = self.ui.deviceLabel.text = self.parameters.device
 
     def showPackages(self) -> bool:
         """Says what is missing.
@@ -58,13 +61,12 @@ class SetupPanel(Panel):
 
     def onCheck(self) -> None:
         """Says what the device is."""
-        self.ui.deviceLabel.text = _("Looking…")
-        self.ui.checkButton.enabled = False
+        device = self.parameters.device
+        self.ui.deviceLabel.text, self.ui.checkButton.enabled = _("Looking…"), False
+        said = device
         with plainErrors(_("The device cannot be used.")):
-            self.ui.deviceLabel.text = self.logic.checkDevice(self.ui.deviceComboBox.currentText)
-        self.ui.checkButton.enabled = True
-        if self.ui.deviceLabel.text == _("Looking…"):
-            self.ui.deviceLabel.text = ""
+            said = f"{device}: {self.logic.checkDevice(device)}"
+        self.ui.deviceLabel.text, self.ui.checkButton.enabled = said, True
 
     def onModel(self, index: int) -> None:
         """Takes the chosen model."""

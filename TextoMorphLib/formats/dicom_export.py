@@ -40,6 +40,7 @@ FROM_SOURCE = (
     "PositionReferenceIndicator",
     "PatientPosition",
     "BodyPartExamined",
+    "Laterality",
     "KVP",
 )
 LONGEST = {"SeriesDescription": 64, "DerivationDescription": 1024}  # characters, of VR LO and ST
@@ -149,7 +150,7 @@ def _shared(report: Mapping[str, Any], source: Dataset) -> Dataset:
     made.StudyInstanceUID, made.FrameOfReferenceUID = generate_uid(), generate_uid()
     made.StudyDate, made.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     made.StudyID = made.AccessionNumber = made.ReferringPhysicianName = made.PositionReferenceIndicator = ""
-    made.PatientPosition, made.KVP = "HFS", None
+    made.PatientPosition, made.KVP, made.BodyPartExamined = "HFS", None, "ABDOMEN"
     for name in FROM_SOURCE:
         if source.get(name) not in (None, ""):
             value = source[name].value
