@@ -28,7 +28,7 @@ from TextoMorphLib.diffusion.sampler import Progress, guided, sample
 from TextoMorphLib.diffusion.schedule import Schedule
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.lesions.fields import latent_noise
-from TextoMorphLib.lesions.kinds import sharpness
+from TextoMorphLib.lesions.kinds import sharpness, smallness
 from TextoMorphLib.masks import check_mask
 from TextoMorphLib.memory import Thrift
 from TextoMorphLib.networks import bundle
@@ -307,10 +307,17 @@ class Synthesizer:
         """[1, concepts]: the reader's probabilities."""
         return self.reader(tokens.hidden.to(self.device), tokens.mask.to(self.device))  # type: ignore[no-any-return]
 
+    def _emphasised(self, said: Tensor, region: Region) -> Tensor:
+        """[1, concepts]: with the model's emphasis, which small lesions have no room for."""
+        diameter = (6 / np.pi * np.count_nonzero(region.depth > 0)) ** (1 / 3)
+        room = 1 - smallness(diameter)
+        emphasis = self.model.config.get("emphasis", {})
+        return self.reader.emphasised(said, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
+
     @torch.inference_mode()
     def _lesion(self, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
-        said, guidance = request.said, request.guidance
+        said, guidance = self._emphasised(request.said, place.region), request.guidance
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]
         noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)

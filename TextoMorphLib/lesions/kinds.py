@@ -113,10 +113,9 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
     density = number("density", *DENSITY_HU[call, degree])
     darkest = DARK_SOLID_HU.get(degree, SOLID_HU) if call == "hypo" else SOLID_HU
     density = max(density, min(darkest - parenchyma_hu, LEAST_HYPO_HU))
-    small = float(np.clip((SMALL_MM[1] - diameter_mm) / (SMALL_MM[1] - SMALL_MM[0]), 0, 1))
     texture = number("texture", *TEXTURE_HU[kind["texture"]])
     if kind["texture"] == "heterogeneous":
-        texture *= 1 + SMALL_TEXTURE * small
+        texture *= 1 + SMALL_TEXTURE * smallness(diameter_mm)
     sharp = sharpness({name: {value: 1.0} for name, value in kind.items()})
     margin = number("margin", *MARGIN_MM["well" if sharp else kind["margin"]])
     if content == "cystic":
@@ -144,6 +143,12 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         calcium_fraction=calcium if kind["calcification"] == "present" else 0.0,
         calcium_hu=number("calcium", 500, 900),
     )
+
+
+def smallness(diameter_mm: float) -> float:
+    """How much a CT's voxels blur what is in a lesion of this diameter, 0 (little) to 1."""
+    least, most = SMALL_MM
+    return float(np.clip((most - diameter_mm) / (most - least), 0, 1))
 
 
 def sharpness(said: Mapping[str, Mapping[str, float]]) -> float:

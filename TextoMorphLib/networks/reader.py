@@ -60,6 +60,20 @@ class Reader(nn.Module):
             ]
         )
 
+    def emphasised(self, probabilities: Tensor, emphasis: Mapping[str, float]) -> Tensor:
+        """What some kinds say, driven further from their default than the text does.
+
+        Args:
+            probabilities: [B, size].
+            emphasis: Kinds, and the factor of each; 1 for those left out.
+
+        Returns:
+            [B, size]; no probabilities any more where the factor is above 1.
+        """
+        factors = [emphasis.get(kind, 1.0) for kind, values in self.kinds.items() for _ in values]
+        default = self.vectors([{}]).to(probabilities)
+        return default + torch.tensor(factors).to(probabilities) * (probabilities - default)
+
     def understood(self, probabilities: Tensor) -> dict[str, dict[str, float]]:
         """[size] probabilities as values of each kind that are at least 1% likely, most likely first."""
         parts = probabilities.split([len(values) for values in self.kinds.values()])

@@ -137,6 +137,7 @@ def bundle_config(settings: dict[str, Any]) -> dict[str, Any]:
         "schedule": settings["schedule"],
         "text_encoder": {"name": text.name, "sha256": text.sha256},
         "presets": settings["model"]["presets"],
+        "emphasis": settings["model"].get("emphasis", {}),
     }
 
 
