@@ -70,6 +70,12 @@ class Term:
     measured: tuple[Check, ...]
 
     @property
+    def claims(self) -> Description:
+        """What it sets, of the lesion and of the scan's vessels; terms that set one thing differently contradict."""
+        vessels = self.name in (VESSELS_PASS, VESSELS_END)
+        return {**self.kinds, "vessels": self.name} if vessels else self.kinds
+
+    @property
     def synonyms(self) -> tuple[str, ...]:
         """Every wording that is recognised as this term."""
         return tuple(wording for part in PARTS for wording in self.wordings[part])
@@ -303,9 +309,9 @@ def of_the_lesion(text: str, mentions: Iterable[Mention]) -> str:
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:
     """Pairs of mentions that cannot both hold: two values of a kind, or one both asserted and denied."""
     pairs = [(a, b) for index, a in enumerate(mentions) for b in mentions[index + 1 :]]
-    return [(a, b) for a, b in pairs if any(_clash(a, b, kind) for kind in a.term.kinds.keys() & b.term.kinds.keys())]
+    return [(a, b) for a, b in pairs if any(_clash(a, b, kind) for kind in a.term.claims.keys() & b.term.claims.keys())]
 
 
 def _clash(a: Mention, b: Mention, kind: str) -> bool:
-    same = a.term.kinds[kind] == b.term.kinds[kind]
+    same = a.term.claims[kind] == b.term.claims[kind]
     return a.negated != b.negated if same else not (a.negated or b.negated)

@@ -97,6 +97,7 @@ def test_what_a_study_does_not_ask_is_not_there(tmp_path: Path, browser: Any) ->
         for key in ("c", "a", "r", "2", "Enter"):
             page.keyboard.press(key)
         until(lambda: page.inner_text("#count") == "Case 2 of 4")
+        until(lambda: page.get_attribute("#views", "data-shown") == "2")  # or its images are still on their way
     assert not page.is_visible("#commentbox")
     assert not page.is_visible("#termbox")
     assert troubles == []

@@ -14,6 +14,7 @@ GROUPS = {
     "Texture": ("texture",),
     "Margin": ("margin",),
     "Content": ("content", "wall", "septa", "calcification"),
+    "Vessels": ("vessels",),
 }
 OTHER = "Diagnosis, organ"
 FILLERS = (
@@ -54,7 +55,7 @@ class Describing:
 
         groups: dict[str, list[Any]] = {name: [] for name in (*GROUPS, OTHER)}
         for term in vocabulary.terms(organ):
-            fits = (name for name, kinds in GROUPS.items() if term.kinds and set(term.kinds) <= set(kinds))
+            fits = (name for name, kinds in GROUPS.items() if term.claims and set(term.claims) <= set(kinds))
             groups[next(fits, OTHER)].append(term)
         return groups
 
