@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -114,6 +115,11 @@ class _Place:
     filled: np.ndarray
     covariance: np.ndarray
     condition: Tensor
+
+    @cached_property
+    def vessels(self) -> np.ndarray:
+        """The share of each of the region's voxels that is the scan's own vessel; for texts that ask for them."""
+        return vessels(self.region, self.filled)
 
 
 class Synthesizer:
@@ -261,7 +267,7 @@ class Synthesizer:
         with clock("composite"):
             if request.sharp:
                 delta = deblurred(delta, place.region.depth, request.sharp)
-            kept = vessels(place.region, place.filled) if request.vessels else None
+            kept = place.vessels if request.vessels else None
             made = paste(volume, place.region, place.filled, delta, own_seed, place.covariance, kept)
         with clock("measure"):
             lesion = measure(place.region.ct, resampled(made, place.region), place.region.depth)
