@@ -26,6 +26,23 @@ def test_cancel_leaves_work_that_cannot_stop_and_the_next_work_waits_for_it(host
     assert done == ["first", "second"]
 
 
+def test_cancelled_in_the_queue_is_cancelled_however_soon_its_turn_comes(host: Any) -> None:
+    from TextoMorph.Actions import background
+    from TextoMorphLib.errors import Cancelled
+
+    gate, done = Event(), []
+    with pytest.raises(Cancelled):
+        background.run(lambda _step: gate.wait(60), lambda *_: False)
+
+    def cancel(*_: int) -> bool:
+        gate.set()
+        return False
+
+    with pytest.raises(Cancelled):
+        background.run(lambda _step: done.append("second"), cancel)
+    assert done == []
+
+
 def test_what_waits_in_vain_is_never_begun(host: Any) -> None:
     from TextoMorph.Actions import background
     from TextoMorphLib.errors import Cancelled

@@ -28,8 +28,8 @@ def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> An
         What the work returns; what it raises is raised here.
 
     Raises:
-        Cancelled: It was cancelled and is still in the middle of a step, such as loading a model. It stops after that
-            step; what is run next waits for it.
+        Cancelled: It was cancelled and has not begun, or is still in the middle of a step, such as loading a model. It
+            stops after that step; what is run next waits for it.
     """
     from TextoMorphLib.errors import Cancelled
 
@@ -44,7 +44,9 @@ def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> An
     def inTurn() -> Any:
         if before is not None:
             wait([before])
-        return None if cancelled.is_set() else work(onStep)
+        if cancelled.is_set():
+            raise Cancelled("cancelled")
+        return work(onStep)
 
     executor = ThreadPoolExecutor(1, "TextoMorph")
     future = executor.submit(inTurn)
