@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,45 @@ def test_torch_comes_through_the_pytorch_extension(host: Any, panels: Any) -> No
 def test_the_device_is_named_and_an_absent_one_is_said(host: Any, panels: Any) -> None:
     ui = panels["Setup"].ui
     ui.checkButton.click()
-    assert "auto: CPU" in ui.deviceLabel.text
+    assert "auto: CPU" in ui.statusLabel.text
     panels["Generate"].ui.deviceComboBox.setCurrentText("mps")
-    assert ui.deviceLabel.text == "mps"
+    assert ui.statusLabel.text == "mps"
     ui.checkButton.click()
     assert "device 'mps' is not there" in host.messages[0].lower()
-    assert ui.deviceLabel.text == "mps"
+    assert ui.statusLabel.text == "mps"
+
+
+@pytest.mark.parametrize("how", ["Cancel is pressed", "the scene is closed", "Slicer is closed"])
+def test_the_check_can_be_cancelled(host: Any, panels: Any, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    from PySide6 import QtCore
+
+    from TextoMorph.Actions import background
+
+    setup, ui, gate, seen = panels["Setup"], panels["Setup"].ui, Event(), []
+    monkeypatch.setattr(background, "importTorch", lambda: gate.wait(60))
+    ui.setupCollapsibleButton.collapsed = False
+    act = {
+        "Cancel is pressed": ui.checkButton.click,
+        "the scene is closed": lambda: slicer.mrmlScene.Clear(0),
+        "Slicer is closed": setup.cleanup,
+    }[how]
+
+    def end() -> None:
+        if not ui.progressBar.isHidden():
+            timer.stop()
+            seen.append((ui.checkButton.text, ui.statusLabel.text))
+            act()
+
+    timer = QtCore.QTimer()
+    timer.timeout.connect(end)
+    timer.start(20)
+    ui.checkButton.click()  # comes back although PyTorch is still being imported
+    assert seen == [("Cancel", "Looking…")]
+    assert (ui.checkButton.text, ui.checkButton.enabled, ui.statusLabel.text) == ("Check", True, "auto")
+    assert ui.progressBar.isHidden()
+    assert host.messages == []
+    gate.set()
+    background.run(lambda _step: None)  # waits for the import to end
 
 
 def test_a_mask_is_painted_in_the_segment_editor(host: Any, ct: Any, panels: Any) -> None:

@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorph.Actions import background
+from TextoMorph.Actions.background import Progress
 
 
 @dataclass(frozen=True)
@@ -119,25 +120,31 @@ class Installing:
         folder: Path = models()
         return folder
 
-    def checkDevice(self, device: str = "auto") -> str:
+    def checkDevice(self, device: str = "auto", progress: Progress | None = None) -> str:
         """What the networks would run on, in words. Imports torch, which takes seconds the first time.
 
         Args:
             device: auto, cpu, cuda, cuda:N or mps.
+            progress: Called about twenty times a second; returns False to cancel.
 
         Raises:
             InputError: There is no such device.
+            Cancelled: `progress` returned False.
 
         Example:
             >>> logic.checkDevice("auto")
             'CPU, 8 threads'
         """
 
-        def look(onStep: background.Progress) -> str:
+        def look(onStep: Progress) -> str:
             background.importTorch()
             import torch
 
             from TextoMorphLib.device import resolve
+            from TextoMorphLib.errors import Cancelled
+
+            if not onStep(0, 0):
+                raise Cancelled("cancelled")
 
             found = resolve(device)
             if found.type == "cuda":
@@ -146,5 +153,5 @@ class Installing:
             count = torch.get_num_threads()
             return f"CPU, {count} thread{'' if count == 1 else 's'}" if found.type == "cpu" else str(found)
 
-        words: str = background.run(look)
+        words: str = background.run(look, progress)
         return words

@@ -3,16 +3,17 @@
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorph.Panels.panel import Panel, plainErrors
+from TextoMorph.Panels.panel import RunPanel, plainErrors
 
 
-class SetupPanel(Panel):
+class SetupPanel(RunPanel):
     """Packages, device, model."""
 
     name = "Setup"
 
     def setup(self) -> None:
         """Connects the widgets."""
+        super().setup()
         self.ui.installButton.connect("clicked(bool)", self.onInstall)
         self.ui.checkButton.connect("clicked(bool)", self.onCheck)
         self.ui.cardButton.connect("toggled(bool)", self.ui.cardTextEdit.setVisible)
@@ -32,8 +33,10 @@ class SetupPanel(Panel):
         """Shows the chosen model and device."""
         if self.parameters:
             self.ui.modelComboBox.setCurrentText(self.parameters.model)
-        if self.parameters and self.parameters.device != self._device:
-            self._device = self.ui.deviceLabel.text = self.parameters.device
+        if self.parameters and self.parameters.device != self._device and not self._running:
+            self._device = self.ui.statusLabel.text = self.parameters.device
+        self.ui.checkButton.text = _("Cancel") if self._running else _("Check")
+        self.ui.checkButton.enabled = not self._cancelled if self._running else bool(self.parameters)
 
     def showPackages(self) -> bool:
         """Says what is missing.
@@ -60,13 +63,20 @@ class SetupPanel(Panel):
         self.showPackages()
 
     def onCheck(self) -> None:
-        """Says what the device is."""
-        device = self.parameters.device
-        self.ui.deviceLabel.text, self.ui.checkButton.enabled = _("Looking…"), False
-        said = device
-        with plainErrors(_("The device cannot be used.")):
-            said = f"{device}: {self.logic.checkDevice(device)}"
-        self.ui.deviceLabel.text, self.ui.checkButton.enabled = said, True
+        """Says what the device is, or cancels that."""
+        if self.cancels():
+            return
+        from TextoMorphLib.errors import Cancelled
+
+        said = device = self.parameters.device
+        before = self.ui.statusLabel.text
+        with self.run(_("Looking…"), _("The device cannot be used."), _("Looking…")):
+            try:
+                said = f"{device}: {self.logic.checkDevice(device, self.onStep)}"
+            except Cancelled:
+                said = before
+        self.ui.statusLabel.text = said
+        self.refresh()
 
     def onModel(self, index: int) -> None:
         """Takes the chosen model."""
