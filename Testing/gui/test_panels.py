@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
-import vtk
 from host.editor import paint_ball
 
 LIVER = (70.0, 10.0, 20.0)
@@ -239,80 +238,6 @@ def test_bad_input_is_said_in_plain_words_and_adds_nothing(
     assert said.lower() in host.messages[0].lower()
     assert "Traceback" not in host.messages[0]
     assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [ct, other]
-
-
-def test_a_scan_in_a_transform_gets_its_tumour_where_the_mask_is(host: Any, ct: Any, logic: Any) -> None:
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-    matrix = vtk.vtkMatrix4x4()
-    matrix.SetElement(0, 3, 40.0)
-    transform.SetMatrixTransformToParent(matrix)
-    ct.SetAndObserveTransformNodeID(transform.GetID())
-    mask = logic.placeLesion(ct, 20.0, position=(LIVER[0] + 40, *LIVER[1:]))
-    (result,) = logic.generate(ct, *mask, "hyperattenuating", steps=1)
-    changed = slicer.util.arrayFromVolume(result) != slicer.util.arrayFromVolume(ct)
-    painted = slicer.util.arrayFromSegmentBinaryLabelmap(*mask, ct) > 0
-    assert changed[painted].mean() > 0.9
-    k, j, i = np.argwhere(painted).mean(0)
-    toRas = vtk.vtkMatrix4x4()
-    ct.GetIJKToRASMatrix(toRas)
-    assert np.allclose(toRas.MultiplyPoint((i, j, k, 1))[:3], LIVER, atol=4)
-    assert result.GetTransformNodeID() == transform.GetID()
-
-
-def in_transform(node: Any, warp: bool = False) -> None:
-    """Turns and shifts a node; or bends what is far from the origin."""
-    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
-    turn = vtk.vtkTransform()
-    turn.RotateZ(20)
-    turn.Translate(5, 3, 2)
-    bend = vtk.vtkThinPlateSplineTransform()
-    for landmarks, far in ((bend.SetSourceLandmarks, 100.0), (bend.SetTargetLandmarks, 108.0)):
-        points = vtk.vtkPoints()
-        for point in ((0, 0, 0), (far, 0, 0), (0, far, 0), (0, 0, far), (-far, 0, 0)):
-            points.InsertNextPoint(*point)
-        landmarks(points)
-    bend.SetBasisToR()
-    transform.SetAndObserveTransformToParent(bend if warp else turn)
-    node.SetAndObserveTransformNodeID(transform.GetID())
-
-
-@pytest.mark.parametrize("how", ["apart", "in the CT's transform", "the CT in one", "the mask in one", "in a warp"])
-@pytest.mark.parametrize("kind", ["coarse", "surface", "across the CT's edge"])
-def test_a_mask_on_another_grid_is_brought_onto_the_ct(host: Any, ct: Any, logic: Any, kind: str, how: str) -> None:
-    from TextoMorph.Actions import nodes
-
-    coarse = slicer.util.addVolumeFromArray(np.zeros((60, 80, 90), np.int16), ijkToRAS=np.diag([-4.0, -4.0, 4.0, 1.0]))
-    coarse.SetOrigin(180.0, 160.0, -100.0)
-    segmentation, segmentId = logic.newMask(coarse)
-    voxels = np.zeros((60, 80, 90), np.uint8)
-    voxels[28:33, 35:40, slice(14) if kind == "across the CT's edge" else slice(25, 30)] = 1
-    slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, segmentation, segmentId, coarse)
-    if kind == "surface":
-        segmentation.CreateClosedSurfaceRepresentation()
-        segmentation.GetSegmentation().SetSourceRepresentationName("Closed surface")
-        segmentation.RemoveBinaryLabelmapRepresentation()
-    if how in ("in the CT's transform", "the CT in one"):
-        in_transform(ct)
-    if how == "in the CT's transform":
-        segmentation.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
-    elif how in ("the mask in one", "in a warp"):
-        in_transform(segmentation, how == "in a warp")
-    found = nodes.maskOf(segmentation, segmentId, ct)
-    assert slicer.util.getNodesByClass("vtkMRMLLabelMapVolumeNode") == []
-    assert found.any()
-    assert np.array_equal(
-        found.transpose(), slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segmentId, ct) > 0
-    )
-    assert "1 lesion" in logic.describeMask(segmentation, segmentId, ct)
-
-
-def test_a_mask_beside_the_ct_is_said(host: Any, ct: Any, logic: Any) -> None:
-    other = slicer.util.addVolumeFromArray(np.zeros((20, 20, 20), np.int16), ijkToRAS=np.eye(4))
-    other.SetOrigin(900.0, 0.0, 0.0)
-    mask = logic.newMask(other)
-    slicer.util.updateSegmentBinaryLabelmapFromArray(np.ones((20, 20, 20), np.uint8), *mask, other)
-    with pytest.raises(ValueError, match="outside the CT"):
-        logic.describeMask(*mask, ct)
 
 
 def test_variants_have_their_own_seeds_and_a_mask_of_their_own(host: Any, ct: Any, logic: Any) -> None:

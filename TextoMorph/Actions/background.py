@@ -1,7 +1,7 @@
-"""Long work beside Slicer's event loop, so that the window stays alive however long a single step takes."""
+"""Long work that leaves Slicer's window alive: beside its event loop, or part by part in between its events."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
 from typing import Any
@@ -60,6 +60,28 @@ def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> An
             _left = future
             raise Cancelled("cancelled")
     return future.result()
+
+
+def inParts(parts: Iterable[Any], progress: Progress | None = None) -> None:
+    """Does work that must stay in Slicer's own thread, part by part, and handles Slicer's events in between.
+
+    Args:
+        parts: Does a part each time it is asked for the next.
+        progress: Called about twenty times a second with (0, 0); returns False to cancel. If None, no events are
+            handled: who calls is not prepared for what the user may do meanwhile.
+
+    Raises:
+        Cancelled: `progress` returned False.
+    """
+    from TextoMorphLib.errors import Cancelled
+
+    handled = time.monotonic()
+    for _ in parts:
+        if progress is not None and time.monotonic() > handled + PUMP_S:
+            slicer.app.processEvents()
+            if progress(0, 0) is False:
+                raise Cancelled("cancelled")
+            handled = time.monotonic()
 
 
 def importTorch() -> None:

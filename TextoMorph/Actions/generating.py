@@ -76,7 +76,7 @@ class Generating:
         with self._alone(), contextlib.suppress(Cancelled):
             if not 1 <= variants <= MOST_VARIANTS:
                 raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
-            ct, mask = checked(ctNode, segmentationNode, segmentId)
+            ct, mask = checked(ctNode, segmentationNode, segmentId, self._unlessStopped(progress))
             check_request(text, organ, seed, steps, guidance, preset)
             for number in range(variants):
 
@@ -218,13 +218,13 @@ class Generating:
         finally:
             self._running = False
 
+    def _unlessStopped(self, progress: Progress | None) -> Progress:
+        """A progress function that cancels when `progress` does, and when `stop` was called."""
+        return lambda done, total: (progress is None or progress(done, total) is not False) and not self._stopping
+
     def _inBackground(self, work: Callable[[Progress], Any], progress: Progress | None) -> Any:
         """Does work of the run that goes on; `stop` ends it as `progress` does."""
-
-        def onStep(done: int, total: int) -> bool:
-            return (progress is None or progress(done, total) is not False) and not self._stopping
-
-        return background.run(work, onStep)
+        return background.run(work, self._unlessStopped(progress))
 
     def _synthesizer(self, model: str, device: str) -> Any:
         background.importTorch()
@@ -236,18 +236,19 @@ class Generating:
         return self._loaded[1]
 
 
-def checked(ctNode: Any, segmentationNode: Any, segmentId: str) -> tuple[Any, Any]:
+def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progress) -> tuple[Any, Any]:
     """A CT and its mask as the library takes them.
 
     Raises:
         InputError: What is wrong with them.
+        Cancelled: `progress` returned False.
     """
     from TextoMorphLib.masks import check_mask
     from TextoMorphLib.volume import check_ct
 
     ct = nodes.volumeOf(ctNode)
     check_ct(ct)
-    mask = nodes.maskOf(segmentationNode, segmentId, ctNode)
+    mask = nodes.maskOf(segmentationNode, segmentId, ctNode, progress)
     check_mask(mask, ct)
     return ct, mask
 

@@ -149,8 +149,9 @@ class Masking:
         from TextoMorphLib.errors import Cancelled, InputError
         from TextoMorphLib.examples import lesion_at, lesion_mask
 
+        progress = progress or (lambda _done, _total: True)
         ct, centre = nodes.volumeOf(ctNode), [0.0, 0.0, 0.0]
-        organ = nodes.maskOf(*inside, ctNode) if inside else None
+        organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
         if position is not None:
             ctNode.TransformPointFromWorld(position, centre)
         elif organ is None:
@@ -173,11 +174,19 @@ class Masking:
         nodes.paint(mask, segmentation, segmentId, ctNode)
         return segmentation, segmentId
 
-    def describeMask(self, segmentationNode: Any, segmentId: str, ctNode: Any) -> str:
+    def describeMask(self, segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> str:
         """How large a mask is.
+
+        Args:
+            segmentationNode: Where the segment is.
+            segmentId: The segment.
+            ctNode: The CT.
+            progress: Called about twenty times a second if it takes long, for a large segment in a warp; Slicer stays
+                alive then. Returns False to cancel.
 
         Raises:
             InputError: What is wrong with it.
+            Cancelled: `progress` returned False.
 
         Example:
             >>> logic.describeMask(segmentation, segmentId, ctNode)
@@ -189,7 +198,7 @@ class Masking:
         from TextoMorphLib.masks import check_mask
 
         ct = nodes.volumeOf(ctNode)
-        box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode)
+        box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
         check_mask(nodes.whole(box, inside, ctNode), ct)
         millilitres = np.count_nonzero(inside) * float(np.prod(ct.spacing)) / 1000
         count = ndimage.label(inside)[1]

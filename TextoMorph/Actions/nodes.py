@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import product
 from typing import Any
 
 import slicer
 import vtk
+
+from TextoMorph.Actions import resampling
+from TextoMorph.Actions.background import Progress
 
 REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
 LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
@@ -30,41 +32,48 @@ def volumeOf(node: Any) -> Any:
     return Volume.from_array(slicer.util.arrayFromVolume(node).transpose(), affineOf(node))
 
 
-def maskOf(segmentationNode: Any, segmentId: str, ctNode: Any) -> Any:
+def maskOf(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> Any:
     """A segment on the CT's grid, boolean; transforms and other geometry are seen to.
 
     Raises:
         InputError: There is no such segment, it is empty, or it cannot be brought onto the CT's grid.
+        Cancelled: `progress` returned False.
     """
-    return whole(*cutOut(segmentationNode, segmentId, ctNode), ctNode)
+    return whole(*cutOut(segmentationNode, segmentId, ctNode, progress), ctNode)
 
 
-def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any) -> tuple[Any, Any]:
-    """As `maskOf`, but only the box of the CT's grid that holds the segment, and the segment in it.
+def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> tuple[Any, Any]:
+    """As `maskOf`, but only the box of the CT's grid that the segment fills, and the segment in it.
 
-    Slicer needs up to seconds, with its window standing still, to bring a segment onto the whole of a large CT.
+    A large segment in a warp takes seconds: give `progress` (see `background.inParts`), and Slicer stays alive.
 
     Returns:
         Three slices of (i, j, k), and a boolean array of their size.
     """
     from TextoMorphLib.errors import InputError
+    from TextoMorphLib.region import tight_box
 
     if segmentationNode is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
         raise InputError("no mask is chosen; paint one or place a lesion")
-    corners = _cornersOf(segmentationNode, segmentId)
-    if corners is None:
+    image = _painted(segmentationNode, segmentId)
+    if image is None:
         raise InputError("the mask is empty; paint where the tumour goes")
-    box = _boxOf(corners, segmentationNode, ctNode)
-    if any(part.stop <= part.start for part in box):
+    between = vtk.vtkGeneralTransform()
+    transforms = segmentationNode.GetParentTransformNode(), ctNode.GetParentTransformNode()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*transforms, between)
+    affine = affineOf(ctNode)
+    around = resampling.boxOf(image, between, affine, ctNode.GetImageData().GetDimensions())
+    if any(part.stop <= part.start for part in around):
         raise InputError("the mask lies outside the CT; paint it on this CT")
     try:
-        with _grid(box, ctNode) as grid:
-            painted = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, grid)
+        painted = resampling.sampled(image, between, affine, around, progress) > 0
     except RuntimeError as error:
         raise InputError("the mask cannot be brought onto the CT's grid; paint it on this CT") from error
     if not painted.any():
         raise InputError("the mask holds no voxel of the CT; paint where the tumour goes")
-    return box, painted.transpose() > 0
+    tight = tight_box(painted)
+    box = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(around, tight, strict=True))
+    return tuple(box), painted[tight]
 
 
 def whole(box: Any, inside: Any, ctNode: Any) -> Any:
@@ -93,41 +102,27 @@ def affineOf(node: Any) -> Any:
     return slicer.util.arrayFromVTKMatrix(toRas)
 
 
-def _cornersOf(segmentationNode: Any, segmentId: str) -> Any:
-    """The corners [8, 4] of what is painted in a segment, RAS mm in the segmentation; None if nothing is."""
+def _painted(segmentationNode: Any, segmentId: str) -> Any:
+    """What is painted in a segment, as an oriented image of its own that is no larger; None if nothing is."""
     import numpy as np
 
-    image, toRas = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId), np.eye(4)
-    if image:
-        ends = [0] * 6
-        if not slicer.vtkOrientedImageDataResample.CalculateEffectiveExtent(image, ends):
-            return None
-        matrix = vtk.vtkMatrix4x4()
-        image.GetImageToWorldMatrix(matrix)
-        toRas = slicer.util.arrayFromVTKMatrix(matrix)
-        low, high = np.array(ends[::2]) - 0.5, np.array(ends[1::2]) + 0.5
-    else:  # a surface, for example
-        bounds = [1.0, -1.0] * 3
-        segmentationNode.GetSegmentation().GetSegment(segmentId).GetBounds(bounds)
-        low, high = np.array(bounds[::2]), np.array(bounds[1::2])
-        if (low > high).any():
-            return None
-    return np.array([[*each, 1.0] for each in product(*zip(low, high, strict=True))]) @ toRas.T
+    from TextoMorphLib.region import tight_box
 
-
-def _boxOf(corners: Any, segmentationNode: Any, ctNode: Any) -> Any:
-    """The box of a CT's grid that holds what lies between corners in a segmentation, and a voxel around it."""
-    import numpy as np
-
-    size, between = ctNode.GetImageData().GetDimensions(), vtk.vtkMatrix4x4()
-    transforms = segmentationNode.GetParentTransformNode(), ctNode.GetParentTransformNode()
-    if not slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(*transforms, between):
-        return tuple(slice(0, each) for each in size)  # a warp between them: it can lie anywhere
-    toVoxel = np.linalg.inv(affineOf(ctNode)) @ slicer.util.arrayFromVTKMatrix(between)
-    at = (corners @ toVoxel.T)[:, :3]
-    low = np.clip(np.floor(at.min(0)) - 1, 0, size).astype(int)
-    high = np.clip(np.ceil(at.max(0)) + 2, 0, size).astype(int)
-    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    layer = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId)
+    if layer is None and segmentationNode.CreateBinaryLabelmapRepresentation():  # of a surface, for example
+        layer = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId)
+    if layer is None or layer.GetPointData().GetScalars() is None:
+        return None
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    inside = resampling.voxelsOf(layer) == segment.GetLabelValue()  # others may share the layer
+    if not inside.any():
+        return None
+    box, first = tight_box(inside), layer.GetExtent()[::2]
+    image = slicer.vtkOrientedImageData()
+    image.ShallowCopy(imageOf(inside[box].view(np.uint8)))
+    image.SetExtent([at + end for at, part in zip(first, box, strict=True) for end in (part.start, part.stop - 1)])
+    image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(resampling.affineOf(layer)))
+    return image
 
 
 @contextmanager

@@ -56,7 +56,8 @@ class Previewing:
         with self._alone(), contextlib.suppress(Cancelled):  # type: ignore[attr-defined]
             if not texts:
                 raise InputError("no text is given; write one description a line")
-            ct, mask = checked(ctNode, segmentationNode, segmentId)
+            onStep = self._unlessStopped(progress)  # type: ignore[attr-defined]
+            ct, mask = checked(ctNode, segmentationNode, segmentId, onStep)
             for text in texts:
                 check_request(text, organ, seed, None, None)
 

@@ -26,6 +26,7 @@ class ScanPanel(RunPanel):
             selector.connect("currentSegmentChanged(QString)", pick)
         self._ct: Any = None
         self._described: Any = None  # what the line about the mask is of
+        self._looks = 0  # at masks, so far
         self._segmentation: Any = None
         self._seed = 0
         self._points: Any = None  # what is being clicked
@@ -60,12 +61,13 @@ class ScanPanel(RunPanel):
         self.ui.placeButton.enabled = not self._cancelled if self._running else ct is not None
         self.ui.placeButton.text = _("Cancel") if self._running else _("Place a lesion")
         mask = (ct, wanted.segmentation, wanted.segmentId) if wanted else None
-        if mask != self._described:  # for other parameters it stays as it is: in a large CT it takes a second
+        if mask != self._described:  # for other parameters it stays as it is
             self._described = mask
-            self._describe.start()
+            self._lookAgain()
 
     def cleanup(self) -> None:
         """Called when the application closes."""
+        self._looks += 1
         self._describe.stop()
         self._taken.stop()
         super().cleanup()
@@ -128,21 +130,32 @@ class ScanPanel(RunPanel):
                 self.onStep,
             )
             self._seed += 1
-        self._describe.start()
+        self._lookAgain()
         if made and self.parameters:
             wanted.segmentation, wanted.segmentId = made
         self.refresh()
 
     def describeMask(self) -> None:
         """Says how large the mask is, or what is wrong with it."""
+        from TextoMorphLib.errors import Cancelled
+
         wanted = self.parameters
         if not (wanted and wanted.ct and wanted.segmentation):
             self.ui.statusLabel.text = _("No mask yet: paint one, or place a lesion.")
             return
-        try:
-            self.ui.statusLabel.text = self.logic.describeMask(wanted.segmentation, wanted.segmentId, wanted.ct)
-        except ValueError as error:
-            self.ui.statusLabel.text = f'<span style="color:{WARNING}">{error}</span>'
+        if self._running or self.logic.busy:  # a look in the midst of a run would keep its Cancel waiting
+            self._describe.start()
+            return
+        self._looks += 1
+        look = self._looks
+        with suppress(Cancelled):
+            try:
+                said = self.logic.describeMask(
+                    *(wanted.segmentation, wanted.segmentId, wanted.ct), lambda _done, _total: look == self._looks
+                )
+            except ValueError as error:
+                said = f'<span style="color:{WARNING}">{error}</span>'
+            self.ui.statusLabel.text = said
 
     def _observe(self, segmentation: Any) -> None:
         """Follows what is painted in a segmentation."""
@@ -155,6 +168,11 @@ class ScanPanel(RunPanel):
             self.addObserver(segmentation.GetSegmentation(), event, self._onPainted)
 
     def _onPainted(self, caller: Any, event: Any) -> None:
+        self._lookAgain()
+
+    def _lookAgain(self) -> None:
+        """Describes the mask soon; a look at an older one, which takes seconds in a warp, ends."""
+        self._looks += 1
         self._describe.start()
 
     @staticmethod
