@@ -203,6 +203,17 @@ def test_organs_that_share_a_layer_are_told_apart(host: Any, ct: Any, logic: Any
     assert inside.all()
 
 
+def test_a_result_keeps_its_mask_where_it_was(host: Any, ct: Any, logic: Any) -> None:
+    from TextoMorph.Actions import nodes
+
+    mask = logic.placeLesion(ct, 20.0, position=LIVER)
+    in_transform(mask[0], turn())
+    taken = nodes.maskOf(*mask, ct)
+    (result,) = logic.generate(ct, *mask, "cystic", steps=1)
+    mask[0].SetAndObserveTransformNodeID(None)
+    assert np.array_equal(nodes.whole(*nodes.keptMaskOf(result, ct), ct), taken)
+
+
 @pytest.fixture
 def large(ct: Any, logic: Any) -> Any:
     """A mask that takes seconds: a quarter of the CT, in a warp whose inverse has to be searched for."""

@@ -76,7 +76,7 @@ class Generating:
         with self._alone(), contextlib.suppress(Cancelled):
             if not 1 <= variants <= MOST_VARIANTS:
                 raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
-            ct, mask = checked(ctNode, segmentationNode, segmentId, self._unlessStopped(progress))
+            ct, mask, cut = checked(ctNode, segmentationNode, segmentId, self._unlessStopped(progress))
             check_request(text, organ, seed, steps, guidance, preset)
             for number in range(variants):
 
@@ -93,7 +93,7 @@ class Generating:
                 made = self._inBackground(partial(self._make, ct, mask, text, request, model, device), onStep)
                 if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                     return []
-                keptMask = keptMask or _keepMask(segmentationNode, segmentId, ctNode, text)
+                keptMask = keptMask or _keepMask(*cut, ctNode, text)
                 old = into if number == 0 and nodes.inScene(into) else None
                 results.append(self._place(*made, ctNode, keptMask, old))
         return results
@@ -236,8 +236,8 @@ class Generating:
         return self._loaded[1]
 
 
-def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progress) -> tuple[Any, Any]:
-    """A CT and its mask as the library takes them.
+def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progress) -> tuple[Any, Any, Any]:
+    """A CT and its mask as the library takes them, and the mask as `nodes.cutOut` gives it.
 
     Raises:
         InputError: What is wrong with them.
@@ -248,16 +248,16 @@ def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progre
 
     ct = nodes.volumeOf(ctNode)
     check_ct(ct)
-    mask = nodes.maskOf(segmentationNode, segmentId, ctNode, progress)
+    cut = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
+    mask = nodes.whole(*cut, ctNode)
     check_mask(mask, ct)
-    return ct, mask
+    return ct, mask, cut
 
 
-def _keepMask(segmentationNode: Any, segmentId: str, ctNode: Any, text: str) -> Any:
-    """A copy of the mask, so that a result keeps its own whatever is painted later."""
+def _keepMask(box: Any, inside: Any, ctNode: Any, text: str) -> Any:
+    """A copy of the mask as it was taken, so that a result keeps its own whatever is painted or moved later."""
     copy = nodes.addSegmentation(_("Mask of {text}").format(text=_short(text)), ctNode)
-    copy.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
-    copy.GetSegmentation().CopySegmentFromSegmentation(segmentationNode.GetSegmentation(), segmentId)
+    nodes.paintIn(box, inside, copy, nodes.addSegment(copy), ctNode)
     copy.GetDisplayNode().SetVisibility(False)
     nodes.placeUnder(copy, ctNode)
     return copy

@@ -8,8 +8,6 @@ from slicer.i18n import tr as _
 from TextoMorph.Actions import background, nodes
 from TextoMorph.Actions.background import Progress
 
-SEGMENT = "Tumour"
-
 
 class Masking:
     """CT and mask."""
@@ -43,8 +41,8 @@ class Masking:
             >>> segmentation, segmentId = logic.newMask(ctNode)
         """
         nodes.volumeOf(ctNode)
-        segmentation = nodes.addSegmentation(SEGMENT, ctNode)
-        return segmentation, segmentation.GetSegmentation().AddEmptySegment(SEGMENT, SEGMENT, (0.9, 0.6, 0.1))
+        segmentation = nodes.addSegmentation(nodes.SEGMENT, ctNode)
+        return segmentation, nodes.addSegment(segmentation)
 
     def paintMask(self, ctNode: Any) -> tuple[Any, str]:
         """Opens the Segment Editor's brush on a new, empty mask.

@@ -16,6 +16,7 @@ ACCEPTED = "TextoMorph.accepted"  # attribute of a result that the user wants to
 # Node references of a result.
 CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
 CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
+SEGMENT = "Tumour"
 
 
 def volumeOf(node: Any) -> Any:
@@ -156,6 +157,12 @@ def addSegmentation(name: str, ctNode: Any) -> Any:
     return node
 
 
+def addSegment(segmentationNode: Any) -> str:
+    """A new, empty segment; its ID."""
+    segmentId: str = segmentationNode.GetSegmentation().AddEmptySegment(SEGMENT, SEGMENT, (0.9, 0.6, 0.1))
+    return segmentId
+
+
 def addVolume(voxels: Any, affine: Any, name: str, level: float = 40.0, width: float = 400.0) -> Any:
     """A new volume from HU [i, j, k] and its RAS affine, with a window of its own."""
     import numpy as np
@@ -196,12 +203,17 @@ def imageOf(voxels: Any) -> Any:
 
 def paint(mask: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
     """Makes a segment what a mask [i, j, k] on the CT's grid is; something must be in it."""
-    import numpy as np
-
     from TextoMorphLib.region import tight_box
 
     box = tight_box(mask)
-    painted = np.ascontiguousarray(mask[box].transpose(), np.uint8)
+    paintIn(box, mask[box], segmentationNode, segmentId, ctNode)
+
+
+def paintIn(box: Any, inside: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
+    """As `paint`, from the box of the CT's grid that holds the mask, and the mask in it."""
+    import numpy as np
+
+    painted = np.ascontiguousarray(inside.transpose(), np.uint8)
     with _grid(box, ctNode) as grid:
         slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentationNode, segmentId, grid)
 

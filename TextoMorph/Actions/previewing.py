@@ -57,7 +57,7 @@ class Previewing:
             if not texts:
                 raise InputError("no text is given; write one description a line")
             onStep = self._unlessStopped(progress)  # type: ignore[attr-defined]
-            ct, mask = checked(ctNode, segmentationNode, segmentId, onStep)
+            ct, mask, _cut = checked(ctNode, segmentationNode, segmentId, onStep)
             for text in texts:
                 check_request(text, organ, seed, None, None)
 
