@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,35 @@ def test_the_histogram_tells_the_lesion_from_what_is_around(host: Any, ct: Any, 
     assert slicer.mrmlScene.GetNumberOfNodes() < count - 4
     assert slicer.util.getNodesByClass("vtkMRMLTableNode") == []
     assert host.messages == []
+
+
+@pytest.mark.parametrize("how", ["Cancel is pressed", "the scene is closed"])
+def test_the_histogram_can_be_cancelled(
+    host: Any, ct: Any, panels: Any, logic: Any, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    from PySide6 import QtCore
+    from scipy import ndimage
+
+    from TextoMorph.Actions import background
+
+    mask = logic.placeLesion(ct, 20.0, position=LIVER)
+    (panels["Compare"].parameters.result,) = logic.generate(ct, *mask, "cystic", steps=1)
+    ui, gate, seen = panels["Compare"].ui, Event(), []
+    monkeypatch.setattr(ndimage, "distance_transform_edt", lambda *_, **__: gate.wait(60))
+
+    def end() -> None:
+        seen.append((ui.histogramButton.text, ui.discardButton.enabled))
+        ui.histogramButton.click() if how == "Cancel is pressed" else slicer.mrmlScene.Clear(0)
+
+    usual = ui.histogramButton.text
+    QtCore.QTimer.singleShot(100, end)
+    ui.histogramButton.click()
+    assert seen == [("Cancel", False)]
+    assert (ui.histogramButton.text, ui.histogramButton.enabled) == (usual, how == "Cancel is pressed")
+    assert slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []
+    assert host.messages == []
+    gate.set()
+    background.run(lambda _step: None)  # waits for the counting to end
 
 
 def test_results_are_accepted_and_discarded_one_after_the_other(

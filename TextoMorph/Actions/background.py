@@ -62,6 +62,19 @@ def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> An
     return future.result()
 
 
+def inOneGo(work: Callable[[], Any]) -> Callable[[Progress], Any]:
+    """For `run`: work that does not ask whether it should stop. What it gives after a cancel does not count."""
+    from TextoMorphLib.errors import Cancelled
+
+    def asking(onStep: Progress) -> Any:
+        given = work()
+        if not onStep(0, 0):
+            raise Cancelled("cancelled")
+        return given
+
+    return asking
+
+
 def inParts(parts: Iterable[Any], progress: Progress | None = None) -> None:
     """Does work that must stay in Slicer's own thread, part by part, and handles Slicer's events in between.
 

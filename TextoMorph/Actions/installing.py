@@ -136,15 +136,11 @@ class Installing:
             'CPU, 8 threads'
         """
 
-        def look(onStep: Progress) -> str:
+        def look() -> str:
             background.importTorch()
             import torch
 
             from TextoMorphLib.device import resolve
-            from TextoMorphLib.errors import Cancelled
-
-            if not onStep(0, 0):
-                raise Cancelled("cancelled")
 
             found = resolve(device)
             if found.type == "cuda":
@@ -153,5 +149,5 @@ class Installing:
             count = torch.get_num_threads()
             return f"CPU, {count} thread{'' if count == 1 else 's'}" if found.type == "cpu" else str(found)
 
-        words: str = background.run(look, progress)
+        words: str = background.run(background.inOneGo(look), progress)
         return words

@@ -1,6 +1,7 @@
 """Text preview: one mask and seed under many texts; nothing is added to the scene."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class Previewing:
         from TextoMorphLib.commands.job import provenance
 
         note = provenance(previews.seed)
-        png: bytes = background.run(lambda _onStep: previews.picture(note, columns), progress)
+        png: bytes = background.run(background.inOneGo(partial(previews.picture, note, columns)), progress)
         return png
 
     def savePreviewPicture(self, previews: Any, path: str | Path) -> None:

@@ -26,7 +26,7 @@ class ComparePanel(RunPanel):
         """Connects the widgets."""
         super().setup()
         self._shown: Any = None
-        self._pressed: Any = None  # the button whose run goes on
+        self._button: Any = None  # the button whose run goes on
         self.ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", "TextoMorph.report")
         self.ui.askedTable.setColumnCount(len(COLUMNS))
         self.ui.askedTable.setHorizontalHeaderLabels([_(name) for name in COLUMNS])
@@ -53,7 +53,7 @@ class ComparePanel(RunPanel):
         known = bool(result and self.logic.report(result))
         own = (self.ui.showButton, self.ui.histogramButton, self.ui.saveButton, self.ui.dicomButton)
         for button in (*own, self.ui.acceptButton, self.ui.discardButton):
-            button.enabled = not self._cancelled if button is self._pressed else known and not self._running
+            button.enabled = not self._cancelled if button is self._button else known and not self._running
         self.ui.acceptButton.checked = known and self.logic.isAccepted(result)
         self.ui.acceptButton.text = _("Accepted") if self.ui.acceptButton.checked else _("Accept")
         if not self._running:
@@ -86,9 +86,12 @@ class ComparePanel(RunPanel):
             self.ui.fadeSlider.value = 1.0
 
     def onHistogram(self) -> None:
-        """Shows the HU of the lesion and of what is around it."""
-        with plainErrors(_("The histogram cannot be shown.")):
-            slicer.modules.plots.logic().ShowChartInLayout(self.logic.histogram(self.parameters.result))
+        """Shows the HU of the lesion and of what is around it, or cancels that."""
+        if self.cancels():
+            return
+        with self._pressed(self.ui.histogramButton, _("Counting…"), _("The histogram cannot be shown.")):
+            chart = self.logic.histogram(self.parameters.result, self.onStep)
+            slicer.modules.plots.logic().ShowChartInLayout(chart)
 
     def onBlink(self, on: bool) -> None:
         """Starts or stops blinking."""
@@ -106,7 +109,7 @@ class ComparePanel(RunPanel):
             self.widget, _("Save the synthetic CT"), self.parameters.result.GetName() + ".nii.gz", FORMATS
         )
         if name:
-            with self._writing(self.ui.saveButton, _("The result could not be saved.")):
+            with self._pressed(self.ui.saveButton, _("Writing…"), _("The result could not be saved.")):
                 self.logic.save(self.parameters.result, name, True, self.onStep)  # the dialog has asked
                 slicer.util.showStatusMessage(_("Saved {name} and its report").format(name=name), 5000)
 
@@ -118,7 +121,7 @@ class ComparePanel(RunPanel):
         parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Where to put the DICOM series' folder"))
         if not parent:
             return
-        with self._writing(self.ui.dicomButton, _("The DICOM series could not be written.")):
+        with self._pressed(self.ui.dicomButton, _("Writing…"), _("The DICOM series could not be written.")):
             folder = Path(parent) / f"{result.GetName()} DICOM"
             withMask = self.logic.canWriteDicomSegmentation()
             self.logic.exportDicom(result, folder, withMask, self.onStep)
@@ -157,16 +160,16 @@ class ComparePanel(RunPanel):
         return said.format(accepted=accepted, left=len(results) - accepted) if results else ""
 
     @contextmanager
-    def _writing(self, button: Any, failed: str) -> Iterator[None]:
-        """While a file is written: the button cancels it."""
+    def _pressed(self, button: Any, doing: str, failed: str) -> Iterator[None]:
+        """While a button's run goes on: the button cancels it."""
         from TextoMorphLib.errors import Cancelled
 
-        usual, button.text, self._pressed = button.text, _("Cancel"), button
+        usual, button.text, self._button = button.text, _("Cancel"), button
         try:
-            with self.run(_("Writing…"), failed, _("Writing…")), suppress(Cancelled):
+            with self.run(doing, failed, doing), suppress(Cancelled):
                 yield
         finally:
-            button.text, self._pressed = usual, None
+            button.text, self._button = usual, None
             self.refresh()
 
     def _onBlinkTime(self) -> None:
