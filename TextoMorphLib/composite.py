@@ -17,11 +17,10 @@ from TextoMorphLib.volume import Volume
 FEATHER_MM = 0.5  # either side of the mask's border, over which the filled-in parenchyma gives way to the scan
 FILL_SIGMA_MM = 5.0
 SEAM_MM = 1.0  # inside the mask, over which the scan's own voxels take over: outside it they stay as they are
-WINDOW_MM = (
-    2.5,
-    3.9,
-)  # outside the mask: up to where a lesion's blurred margin is kept, and where it must be gone
-BLUR_MM = 1.0  # sigma of what decoding from 4 mm voxels blurs,
+# Outside the mask: up to where a lesion's margin is kept, and where it must be gone; blurred margins, and sharp ones.
+WINDOW_MM = (2.5, 3.9)
+SHARP_WINDOW_MM = (0.0, 1.2)
+BLUR_MM = 1.5  # sigma of what decoding from 4 mm voxels blurs,
 RESTORED = 2.0  # and how much of the detail finer than that is given back, twice
 THICK_MM = 1.5  # voxels longer than this average what they cover
 VESSEL_SIGMA_MM = 1.2  # smoothing before vessels are told from noise
@@ -122,12 +121,13 @@ def paste(
     seed: int,
     covariance: np.ndarray,
     kept: np.ndarray | None = None,
+    sharp: float = 0.0,
 ) -> Volume:
     """Put a lesion into a scan, on the scan's own grid.
 
-    With w rising from 0 at the mask's border to 1 at 1 mm inside it, and v falling from 1 to 0 between 2.5 and
-    3.9 mm outside: (1 - w) scan + w background + sqrt(1 - (1 - w)^2) noise + v delta. The root keeps the noise as
-    strong on the seam as on both sides of it.
+    With w rising from 0 at the mask's border to 1 at 1 mm inside it, and v falling from 1 to 0 between 2.5 and 3.9 mm
+    outside (0 and 1.2 mm where the border is sharp): (1 - w) scan + w background + sqrt(1 - (1 - w)^2) noise + v delta.
+    The root keeps the noise as strong on the seam as on both sides of it.
 
     Args:
         volume: The scan that `region` was cut from (other lesions may have been put in since).
@@ -137,6 +137,7 @@ def paste(
         seed: Of the noise.
         covariance: The noise's, as `noise_around` returns it.
         kept: The share of each of the region's voxels that stays the scan's own, such as `vessels`.
+        sharp: How surely the lesion's border is sharp, 0 to 1.
 
     Returns:
         A new volume. Voxels 3.9 mm or more outside the mask are the input's, bit by bit.
@@ -144,7 +145,7 @@ def paste(
     ct = volume.hu(region.box)
     centre, _ = distances(~region.mask, volume.spacing)
     _, inside = distances(region.mask, volume.spacing)
-    from_mm, gone = WINDOW_MM
+    from_mm, gone = (wide + sharp * (narrow - wide) for wide, narrow in zip(WINDOW_MM, SHARP_WINDOW_MM, strict=True))
     scan = 1 - smoothstep(inside / SEAM_MM)
     lesion = smoothstep((gone - centre) / (gone - from_mm)) * _to_scan(delta, region, volume)
     if kept is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from TextoMorphLib.volume import Volume
 
-WINDOW_HU = (40.0 - 200.0, 40.0 + 200.0)  # level 40, width 400: the abdomen's usual window
+WINDOW_HU = (40.0, 400.0)  # level and width: the abdomen's usual window
 LEAST_DIFFERENCE_HU = 20.0  # the colours never stretch to less, or noise would look like a lesion
 
 Plane = Literal["sagittal", "coronal", "axial"]
@@ -39,6 +39,7 @@ class View:
         spacing: mm along R, A, S.
         mask: The mask in the box, in R, A, S order.
         centre: The index in R, A, S order where each plane cuts most of the lesion.
+        window: Level and width, HU.
     """
 
     box: Box
@@ -46,9 +47,10 @@ class View:
     spacing: np.ndarray
     mask: np.ndarray
     centre: tuple[int, int, int]
+    window: tuple[float, float] = WINDOW_HU
 
     @classmethod
-    def around(cls, volume: Volume, mask: np.ndarray, least_mm: float) -> View:
+    def around(cls, volume: Volume, mask: np.ndarray, least_mm: float, window: tuple[float, float] = WINDOW_HU) -> View:
         """Show the largest lesion with twice its size around it, and never less than `least_mm`."""
         lesion = _largest(mask)
         size = [part.stop - part.start for part in lesion]
@@ -65,15 +67,16 @@ class View:
         alone[inside] = mask[lesion]
         alone = orientations.apply_orientation(alone, to_ras)
         x, y, z = (int(alone.sum(axis=axes).argmax()) for axes in ((1, 2), (0, 2), (0, 1)))
-        return cls(box, to_ras, np.asarray(volume.spacing)[order], shown, (x, y, z))
+        return cls(box, to_ras, np.asarray(volume.spacing)[order], shown, (x, y, z), window)
 
     def cut(self, volume: Volume, plane: Plane) -> np.ndarray:
         """HU of a plane through the lesion: rows count from below, columns from the left."""
         return self._slice(orientations.apply_orientation(volume.hu(self.box), self.to_ras), plane)
 
     def draw(self, axes: Axes, flat: np.ndarray, plane: Plane, **how: Any) -> Any:
-        """Draw a plane, in the abdomen's window unless told otherwise."""
-        how = {"cmap": "gray", "vmin": WINDOW_HU[0], "vmax": WINDOW_HU[1], **how}
+        """Draw a plane, in the view's window unless told otherwise."""
+        level, width = self.window
+        how = {"cmap": "gray", "vmin": level - width / 2, "vmax": level + width / 2, **how}
         axes.set_axis_off()
         return axes.imshow(flat, origin="lower", aspect=self._aspect(plane), **how)
 
@@ -135,13 +138,15 @@ def text_grid(
         view: What is shown of the scan.
         healthy: The healthy scan's slice, `view.cut(scan, "axial")`.
         variants: A caption and a slice each.
-        note: Provenance: shown below, and kept in the file.
+        note: Provenance: shown below and kept in the file, with the window.
         columns: Pictures a row.
     """
     cells = [("healthy, with the mask", healthy), *variants]
     rows = -(-len(cells) // columns)
     columns = min(columns, len(cells))
     height = 2.9 * rows + 0.3
+    level, width = view.window
+    note = f"level {level:g} HU, width {width:g} HU; {note}"
     figure = _figure(2.7 * columns, height, "", note)
     edges = {"left": 0.02, "right": 0.98, "top": 1 - 0.75 / height, "bottom": 0.3 / height}
     spaces = {"hspace": 0.25, "wspace": 0.06}

@@ -114,6 +114,7 @@ def preview(
     preset: str = "preview",
     words: bool = False,
     progress: Callable[[int, int], Any] | None = None,
+    window: tuple[float, float] = pictures.WINDOW_HU,
 ) -> Previews:
     """Makes the same lesion under many texts, so that what differs is the text alone.
 
@@ -129,13 +130,14 @@ def preview(
         preset: "preview" or "final".
         words: Also leave out each word in turn, which takes one more synthesis a word.
         progress: Called with (steps done, steps in all); may return False to cancel.
+        window: Level and width of the picture's grey values, HU.
 
     Raises:
         InputError: As `Synthesizer.synthesize`.
         Cancelled: `progress` returned False.
     """
     runs = sum(1 + (len(list(_WORD.finditer(text))) if words else 0) for text in texts)
-    view = pictures.View.around(ct, mask, least_mm=90.0)
+    view = pictures.View.around(ct, mask, 90.0, window)
     box = tight_box(mask)
     inside = mask[box]
     done = 0

@@ -41,7 +41,8 @@ from TextoMorphLib.volume import Volume
 
 DRAWS_MM = 96.0  # the side of a region for which a preset's draws are given: smaller ones, where more fails, get more
 DRAWS = (2, 16)  # in which bounds
-LEANING = 1.5  # guidance of every second draw, relative to the first's
+# Guidance of the draws in turn, relative to the first's: of what is asked there may be too little or too much.
+LEANING = (1.0, 1.5, 0.8)
 LESION_SEEDS, DRAW_SEEDS = 1_000_003, 7_919_000_003  # from a lesion's seed to the next one's, and to its next draw's
 
 
@@ -109,12 +110,14 @@ class _Place:
         filled: The region with healthy tissue in the mask, HU.
         covariance: The autocovariance of the scan's noise around the mask.
         condition: [1, C + 4, x, y, z]: the filled region's latent and the depth channels.
+        decoded: [1, 1, X, Y, Z]: what the decoder makes of the filled region's latent, HU.
     """
 
     region: Region
     filled: np.ndarray
     covariance: np.ndarray
     condition: Tensor
+    decoded: Tensor
 
     @cached_property
     def vessels(self) -> np.ndarray:
@@ -250,11 +253,11 @@ class Synthesizer:
     def _best(self, volume: Volume, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> _Draw:
         """The first of a seed's draws in which all that was asked holds, or the one in which most does."""
         best = self._draw(volume, place, request, seed, 1, on_step, clock)
-        leaning = replace(request, guidance=LEANING * request.guidance)
         for number in range(2, _draws(request.draws, place.region) + 1):
             if not best.misses:
                 break
-            drawn = self._draw(volume, place, leaning if number % 2 == 0 else request, seed, number, on_step, clock)
+            guidance = LEANING[(number - 1) % len(LEANING)] * request.guidance
+            drawn = self._draw(volume, place, replace(request, guidance=guidance), seed, number, on_step, clock)
             best = min(best, drawn, key=lambda each: each.misses)
         return best
 
@@ -268,7 +271,7 @@ class Synthesizer:
             if request.sharp:
                 delta = deblurred(delta, place.region.depth, request.sharp)
             kept = place.vessels if request.vessels else None
-            made = paste(volume, place.region, place.filled, delta, own_seed, place.covariance, kept)
+            made = paste(volume, place.region, place.filled, delta, own_seed, place.covariance, kept, request.sharp)
         with clock("measure"):
             lesion = measure(place.region.ct, resampled(made, place.region), place.region.depth)
         return _Draw(made, lesion, compare(request.mentions, asdict(lesion)), number)
@@ -298,15 +301,17 @@ class Synthesizer:
             with clock("background"):
                 filled, covariance = background(region), noise_around(ct, region)
             with clock("encode"):
-                places.append(_Place(region, filled, covariance, self._condition(filled, region.depth)))
+                places.append(_Place(region, filled, covariance, *self._encoded(filled, region.depth)))
         self._known = (scan, mask.copy(), places)
         return places
 
     @torch.inference_mode()
-    def _condition(self, filled: np.ndarray, depth: np.ndarray) -> Tensor:
+    def _encoded(self, filled: np.ndarray, depth: np.ndarray) -> tuple[Tensor, Tensor]:
+        """A place's `condition` and `decoded`."""
         with autocast(self.device):
             latent = self.thrift.encode(self.autoencoder, self._tensor(filled)).float()
-        return torch.cat([latent, depth_channels(self._tensor(depth))], 1)
+            decoded = self.thrift.decode(self.autoencoder, latent).float()
+        return torch.cat([latent, depth_channels(self._tensor(depth))], 1), decoded
 
     @torch.inference_mode()
     def _said(self, tokens: encoder.Tokens) -> Tensor:
@@ -342,10 +347,9 @@ class Synthesizer:
             with clock("diffusion"):
                 lesion = sample(denoise, noise, self.schedule, request.steps, on_step) * self.denoiser.latent_scale
             with clock("decode"):
-                # Decoding both and subtracting cancels what the autoencoder does not get right of the scan itself.
-                pair = torch.cat([latent, latent + lesion])
-                without, with_lesion = self.thrift.decode(self.autoencoder, pair).float()
-        return (with_lesion - without)[0].cpu().numpy()  # type: ignore[no-any-return]
+                # Subtracting what the decoder makes of the place cancels what it does not get right of the scan itself.
+                change = self.thrift.decode(self.autoencoder, latent + lesion).float() - place.decoded
+        return change[0, 0].cpu().numpy()  # type: ignore[no-any-return]
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)

@@ -11,32 +11,30 @@ from scipy import ndimage
 
 SOFT_TISSUE_HU = (-40.0, 260.0)  # excludes fat, lung and bone, keeps enhanced organs
 NEIGHBOURHOOD_MM = 6.0
-
-
-def soft_tissue(ct: np.ndarray, sigma_mm: float = 1.5) -> np.ndarray:
-    """Voxels whose noise-free HU is that of soft tissue.
-
-    Args:
-        ct: HU on a 1 mm grid.
-        sigma_mm: Gaussian smoothing before the threshold, so that noise does not decide.
-
-    Returns:
-        Boolean array of the same shape.
-    """
-    smooth = ndimage.gaussian_filter(ct, sigma_mm)
-    return (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
+SMOOTHING_MM = 1.5
+SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
+INSIDE_COUNTS = 3.0  # how much more what lies in the mask counts than what lies around it
 
 
 def parenchyma_hu(ct: np.ndarray, depth: np.ndarray) -> float:
-    """HU of the healthy parenchyma that a lesion replaces: the median of soft tissue in the mask and 6 mm around it.
+    """HU of the healthy parenchyma that a lesion replaces: the commonest soft tissue in the mask and 6 mm around it.
+
+    A median would be drawn towards the fat that lies around a small organ and blurs with it.
 
     Args:
         ct: Healthy scan, HU, on a 1 mm grid.
         depth: Signed distance to the mask's border in mm, positive inside.
 
     Returns:
-        HU. Where the mask holds no soft tissue at all (lung, fat), the median of what is there.
+        HU. Where the mask holds no soft tissue at all (lung, fat), the commonest of what is there.
     """
     near = depth > -NEIGHBOURHOOD_MM
-    tissue = near & soft_tissue(ct)
-    return float(np.median(ct[tissue if tissue.any() else near]))
+    smooth = ndimage.gaussian_filter(ct, SMOOTHING_MM)
+    low, high = SOFT_TISSUE_HU
+    tissue = near & (smooth > low) & (smooth < high)
+    tissue = tissue if tissue.any() else near
+    values = smooth[tissue]
+    bins = np.arange(np.floor(values.min()), np.ceil(values.max()) + 2)
+    count, _ = np.histogram(values, bins, weights=np.where(depth[tissue] > 0, INSIDE_COUNTS, 1.0))
+    commonest = bins[ndimage.gaussian_filter1d(count, SPREAD_HU, mode="constant").argmax()] + 0.5
+    return float(np.median(ct[tissue][np.abs(values - commonest) < 2.5 * SPREAD_HU]))

@@ -18,6 +18,7 @@ def test_texts_are_drawn_measured_and_saved(
     wanted, ui = panel.parameters, panel.ui
     wait_until(lambda: wanted.ct is ct)
     assert not ui.drawButton.enabled
+    ct.GetDisplayNode().SetWindowLevel(250, 60)
     wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
     ui.previewTextsEdit.setPlainText("hyperattenuating\n\nhypoattenuating")
     ui.previewWordsCheckBox.click()
@@ -32,7 +33,9 @@ def test_texts_are_drawn_measured_and_saved(
 
     host.file = str(tmp_path / "texts.png")
     ui.savePictureButton.click()
-    assert (tmp_path / "texts.png").read_bytes().startswith(b"\x89PNG")
+    saved = (tmp_path / "texts.png").read_bytes()
+    assert saved.startswith(b"\x89PNG")
+    assert b"level 60 HU, width 250 HU; synthetic" in saved
     host.file = str(tmp_path / "texts.csv")
     ui.saveTableButton.click()
     assert (tmp_path / "texts.csv").read_text().startswith("text,seed,lesion")

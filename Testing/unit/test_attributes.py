@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.special import ndtr
 
 from TextoMorphLib.analysis.attributes import Attributes, measure
 from TextoMorphLib.fields import smooth_field
+from TextoMorphLib.tissue import parenchyma_hu
 
 PARENCHYMA_HU = 110.0
 RADIUS_MM = 12.0
@@ -99,3 +101,12 @@ def test_the_smallest_lesions_can_be_measured(radius_mm: float) -> None:
     found = measure(healthy, healthy - 40 * ndtr(depth), depth)
     assert found.volume_ml > 0
     assert all(math.isfinite(value) for name, value in vars(found).items() if name != "margin_mm")
+
+
+def test_fat_around_a_small_organ_does_not_count_as_its_parenchyma() -> None:
+    at = np.indices((48, 48, 48)) - 23.5
+    organ = np.hypot(at[1], at[2]) < 9  # a strand, such as the pancreas
+    scan = ndimage.gaussian_filter(np.where(organ, 90.0, -100.0), (0, 2, 2))
+    scan += np.random.default_rng(0).normal(0, 20, scan.shape)
+    depth = 8 - np.sqrt(np.square(at).sum(0))
+    assert parenchyma_hu(scan, depth) == pytest.approx(90, abs=10)

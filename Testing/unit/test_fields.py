@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from TextoMorphLib.lesions.fields import FIELDS, latent_noise, lesion_fields
+from TextoMorphLib.lesions.fields import FIELDS, latent_noise, lesion_fields, sheets
 from TextoMorphLib.networks.denoiser import field_channels
 
 
@@ -49,3 +49,10 @@ def test_the_denoiser_sees_every_voxel_of_the_fields(noise: Tensor) -> None:
     fields, channels = lesion_fields(noise, deepest), field_channels(noise, deepest)
     assert channels.shape == (1, 64, 24, 24, 24)
     assert torch.equal(channels[0, 8 * 2 + 4 * 1 + 1, 3, 5, 7], fields[0, 2, 7, 10, 15])
+
+
+def test_sheets_lie_where_a_field_crosses_zero() -> None:
+    at = torch.arange(24.0).view(1, 24, 1, 1).expand(1, 24, 8, 8)
+    near = sheets(3 * (at - 11.5))[0, :, 4, 4]  # crosses zero between two voxels of 2 mm
+    assert near[11] == near[12] == pytest.approx(0.7788, abs=1e-4)
+    assert near[[6, 17]].max() < 0.01

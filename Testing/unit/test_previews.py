@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from TextoMorphLib import previews
 from TextoMorphLib.cli import main
@@ -63,3 +64,24 @@ def test_tables_and_influence(
 
     with pytest.raises(Cancelled):
         previews.preview(synthesizer, ct, mask, ["cyst"], progress=lambda done, total: False)
+
+
+def test_the_picture_is_drawn_in_the_window_that_was_asked_for(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("cyst\n")
+    command = ["preview", str(phantom_ct), "--mask", str(phantom_mask), "--texts", str(texts), "--device", "cpu"]
+    command += ["--model", str(tiny_bundle)]
+    pictures = []
+    for window in ("40,400", "60,150"):
+        path = tmp_path / f"{window}.png"
+        assert main([*command, "--output", str(path), "--window", window]) == 0
+        pictures.append(imread(path)[..., 0])
+    usual, narrow = (np.isin(picture, (0, 1)).mean() for picture in pictures)
+    assert narrow > usual + 0.05  # more is black or white
+
+    for window in ("40", "40,0", "liver"):
+        assert main([*command, "--output", str(tmp_path / "no.png"), "--window", window]) == 2
+        assert "for example 40,400" in capfd.readouterr().err
+    assert not (tmp_path / "no.png").exists()

@@ -46,3 +46,17 @@ def test_final_keeps_the_draw_in_which_most_of_the_text_holds() -> None:
         assert left < missed if best["draws"] != [1] else left == missed
         others += best["draws"] != [1]
     assert others
+
+
+def test_septa_are_sheets_that_stand_out_of_the_fluid() -> None:
+    model = Synthesizer.load("starter", "cpu")
+    ct, organs = phantom()
+    mask: np.ndarray = lesion_mask(ct, organs["liver"], 36.0, seed=2)
+    plain, septated = (
+        model.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()
+        for text in ("cystic", "cystic, with septations")
+    )
+    added = (septated - plain)[mask]
+    fluid, septum = np.quantile(added, (0.25, 0.95))
+    assert fluid < 20
+    assert septum > fluid + 40

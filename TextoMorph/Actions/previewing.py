@@ -26,7 +26,7 @@ class Previewing:
         model: str = "starter",
         progress: Progress | None = None,
     ) -> Any:
-        """Makes the same lesion under many texts. Slicer stays alive meanwhile.
+        """Makes the same lesion under many texts, shown in the CT's window. Slicer stays alive meanwhile.
 
         Args:
             ctNode: The CT, in HU.
@@ -61,12 +61,16 @@ class Previewing:
             ct, mask, _cut = checked(ctNode, segmentationNode, segmentId, onStep)
             for text in texts:
                 check_request(text, organ, seed, None, None)
+            display = ctNode.GetDisplayNode()
+            how: dict[str, Any] = {"words": words}
+            if display:
+                how["window"] = display.GetLevel(), display.GetWindow()
 
             def make(onStep: Progress) -> Any:
                 from TextoMorphLib import previews
 
                 synthesizer = self._synthesizer(model, device)  # type: ignore[attr-defined]
-                return previews.preview(synthesizer, ct, mask, texts, organ, seed, words=words, progress=onStep)
+                return previews.preview(synthesizer, ct, mask, texts, organ, seed, progress=onStep, **how)
 
             return self._inBackground(make, progress)  # type: ignore[attr-defined]
         return None

@@ -192,7 +192,7 @@ def places(
     ct: Volume,
     organ: np.ndarray,
     sizes_mm: list[float],
-    sites: int,
+    sites: range,
     seeds: int,
     settings: dict[str, Any],
 ) -> list[Trial]:
@@ -203,14 +203,14 @@ def places(
         ct: A scan that it was not trained on.
         organ: Boolean mask of the organ that lesions go in, of the scan's shape.
         sizes_mm: Diameters.
-        sites: Places for each size.
+        sites: Numbers of the places for each size; a number decides where in the organ it is, and the mask's shape.
         seeds: Seeds for each place.
         settings: For `Synthesizer.synthesize`: steps, guidance, preset.
     """
     return [
         Trial(model, settings, ct, mask, size, site, seed)
         for size in sizes_mm
-        for site in range(sites)
+        for site in sites
         for mask in (lesion_mask(ct, organ, size, seed=site),)
         for seed in range(seeds)
     ]

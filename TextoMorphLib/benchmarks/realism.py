@@ -65,7 +65,7 @@ def run(
     inside: list[np.ndarray] = []
     before: list[np.ndarray] = []
     rings: list[tuple[np.ndarray, np.ndarray]] = []
-    trials = places(model, ct, organ, sizes_mm, sites, 1, settings)
+    trials = places(model, ct, organ, sizes_mm, range(sites), 1, settings)
     for done, trial in enumerate(trials, start=1):
         mask = trial.mask
         (region,) = regions(ct, mask)

@@ -32,6 +32,7 @@ def control(
     device: common.Device = "auto",
     sizes: Sizes = "8,20,50",
     sites: Annotated[int, typer.Option("--sites", min=1, help="Places for each size.")] = 8,
+    first_site: Annotated[int, typer.Option("--first-site", min=0, help="Number of the first place.")] = 0,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds for each place.")] = 3,
     steps: common.Steps = None,
     guidance: common.Guidance = None,
@@ -56,7 +57,8 @@ def control(
     from TextoMorphLib.benchmarks import control as benchmark
 
     settings = {"steps": steps, "guidance": guidance, "preset": preset}
-    load = partial(_trials, ct, organ_mask, model, device, sizes_mm, sites, seeds, settings)
+    places = range(first_site, first_site + sites)
+    load = partial(_trials, ct, organ_mask, model, device, sizes_mm, places, seeds, settings)
     with common.progress("measuring control") as on_trial:
         rows = benchmark.run(load, asked, on_trial, workers)
     typer.echo(benchmark.table(rows))
@@ -70,7 +72,7 @@ def _trials(
     model: str,
     device: str,
     sizes_mm: list[float],
-    sites: int,
+    sites: range,
     seeds: int,
     settings: dict[str, Any],
 ) -> list[Trial]:

@@ -25,6 +25,7 @@ def preview(
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
+    window: Annotated[str, typer.Option("--window", metavar="LEVEL,WIDTH", help="Grey values, HU.")] = "40,400",
     table: Annotated[
         Path | None, typer.Option("--csv", metavar="CSV", help="Also write each lesion's measured attributes.")
     ] = None,
@@ -44,6 +45,7 @@ def preview(
         output.check_table(table, inputs=(ct, mask, texts), overwrite=overwrite)
     if words:
         output.check_table(words, inputs=(ct, mask, texts, *filter(None, (table,))), overwrite=overwrite)
+    grey = _window(window)
     descriptions = [line.strip() for _, line in common.read_lines(texts)]
     from TextoMorphLib.request import check_request
 
@@ -61,7 +63,7 @@ def preview(
         synthesizer = Synthesizer.load(model, device)
         influence = words is not None
         made = previews.preview(
-            synthesizer, volume, where, descriptions, organ, seed, steps, guidance, preset, influence, step
+            synthesizer, volume, where, descriptions, organ, seed, steps, guidance, preset, influence, step, grey
         )
     for note in made.notes:
         common.warn(note)
@@ -71,3 +73,15 @@ def preview(
     for path, content in contents:
         output.write_bytes(path, content)
         typer.echo(f"wrote {path}")
+
+
+def _window(text: str) -> tuple[float, float]:
+    from TextoMorphLib.errors import InputError
+
+    try:
+        level, width = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"window '{text}' is no level and width; for example 40,400") from None
+    if not width > 0:
+        raise InputError(f"window '{text}' has no width; for example 40,400")
+    return level, width

@@ -15,6 +15,7 @@ from torch import Tensor
 
 LATENT_MM = 4  # the autoencoder's stride
 FIELD_MM = 2  # a field's voxels
+SHEET_MM = 2.0  # how far from where a field crosses zero `sheets` reaches
 FIELDS = ("grain", "fine", "patches", "waver", "shade", "inner", "calcium", "septa")
 
 
@@ -62,6 +63,20 @@ def lesion_fields(noise: Tensor, deepest: Tensor) -> Tensor:
         shape[2 + axis] = kept.shape[2 + axis]
         kept = kept * gain[..., : shape[2 + axis]].reshape(shape)
     return torch.fft.irfftn(kept, s=sizes, dim=(2, 3, 4))
+
+
+def sheets(height: Tensor) -> Tensor:
+    """How near each voxel is to where a field crosses zero, which is where septa lie.
+
+    Args:
+        height: [B, x, y, z] one of the fields.
+
+    Returns:
+        [B, x, y, z], 1 where it crosses zero to 0 a few mm away.
+    """
+    slope = torch.stack(torch.gradient(height, spacing=FIELD_MM, dim=(1, 2, 3))).norm(dim=0)
+    away = height.abs() / slope.maximum(0.25 * slope.mean(dim=(1, 2, 3), keepdim=True))
+    return torch.exp(-((away / SHEET_MM) ** 2))
 
 
 def _sigmas_mm(deepest: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ def load(name: str) -> Bundle:
     fingerprint = verify(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     autoencoder, reader = Autoencoder(**config["autoencoder"]), Reader(**config["reader"])
-    denoiser = Denoiser(reader.size, **config["denoiser"])
+    denoiser = Denoiser(reader.size, reader.index("septa", "septated"), **config["denoiser"])
     for part, network in zip(WEIGHTS, (autoencoder, reader, denoiser), strict=True):
         try:
             weights = load_file(folder / f"{part}.safetensors")

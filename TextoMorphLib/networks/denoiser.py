@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, lesion_fields
+from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, lesion_fields, sheets
 from TextoMorphLib.networks.autoencoder import STRIDE
 from TextoMorphLib.networks.unet import UNet
 
@@ -57,9 +57,11 @@ def field_channels(noise: Tensor, deepest: Tensor) -> Tensor:
         deepest: [B] the mask's deepest point, mm.
 
     Returns:
-        [B, 64, x, y, z]: the eight 2 mm voxels of each field in a latent's voxel.
+        [B, 64, x, y, z]: the eight 2 mm voxels of each field in a latent's voxel; of the septa's, which is the last
+        one, how near a septum is.
     """
     fields = lesion_fields(noise, deepest)
+    fields[:, -1] = sheets(fields[:, -1])
     batch, count, *sizes = fields.shape
     x, y, z = (size // FINER for size in sizes)
     parts = fields.reshape(batch, count, x, FINER, y, FINER, z, FINER).permute(0, 1, 3, 5, 7, 2, 4, 6)
@@ -74,6 +76,7 @@ class Denoiser(nn.Module):
 
     Args:
         concepts: Length of the reader's vector.
+        septated: Which of it is the probability of septa.
         latent_channels: Channels of the autoencoder's latent.
         channels: Widths of the U-Net's levels.
         head_channels: Channels of one attention head.
@@ -82,12 +85,13 @@ class Denoiser(nn.Module):
     def __init__(
         self,
         concepts: int,
+        septated: int,
         latent_channels: int = 8,
         channels: Sequence[int] = (64, 112, 160),
         head_channels: int = 16,
     ) -> None:
         super().__init__()
-        self.latent_channels = latent_channels
+        self.latent_channels, self.septated = latent_channels, septated
         inputs = 2 * latent_channels + DEPTH_CHANNELS + FIELD_CHANNELS + concepts
         self.unet = UNet(inputs, latent_channels, channels, CONDITION, head_channels)
         self.time = nn.Sequential(nn.Linear(WAVES, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
@@ -113,7 +117,10 @@ class Denoiser(nn.Module):
         condition = self.time(torch.cat([angle.cos(), angle.sin()], 1)) + self.words(2 * concepts)
         inside = place[:, self.latent_channels : self.latent_channels + 1]
         asked = inside * concepts[:, :, None, None, None]
-        clean: Tensor = self.unet(torch.cat([noisy, place, asked], 1), functional.silu(condition))
+        # Thin sheets that only few texts ask for are learnt once they are there for those texts alone.
+        rest, septa = place.split([place.shape[1] - FINER**3, FINER**3], 1)
+        septa = septa * asked[:, self.septated : self.septated + 1]
+        clean: Tensor = self.unet(torch.cat([noisy, rest, septa, asked], 1), functional.silu(condition))
         return clean
 
     def hidden_weights(self) -> list[nn.Parameter]:

@@ -43,6 +43,10 @@ class Reader(nn.Module):
         """Length of the vector of probabilities."""
         return sum(map(len, self.kinds.values()))
 
+    def index(self, kind: str, value: str) -> int:
+        """Where in the vector a value's probability is."""
+        return [(each, one) for each, values in self.kinds.items() for one in values].index((kind, value))
+
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """[B, L, text_width] tokens and their mask [B, L] (True: a token) to [B, size] probabilities, kind by kind."""
         tokens = self.enter(functional.layer_norm(hidden, hidden.shape[-1:]))

@@ -78,7 +78,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     if start := settings["model"].get("start"):
         network = _started(start, reader.size, settings["network"])
     else:
-        network = Denoiser(reader.size, **settings["network"])
+        network = Denoiser(reader.size, reader.index("septa", "septated"), **settings["network"])
         network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
     schedule = Schedule(**settings["schedule"])
     batch = settings["batch"]
