@@ -81,7 +81,7 @@ def test_the_picture_is_drawn_in_the_window_that_was_asked_for(
     usual, narrow = (np.isin(picture, (0, 1)).mean() for picture in pictures)
     assert narrow > usual + 0.05  # more is black or white
 
-    for window in ("40", "40,0", "liver"):
+    for window in ("40", "40,0", "nan,100", "40,inf", "liver"):
         assert main([*command, "--output", str(tmp_path / "no.png"), "--window", window]) == 2
         assert "for example 40,400" in capfd.readouterr().err
     assert not (tmp_path / "no.png").exists()

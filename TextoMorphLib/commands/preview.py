@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +83,6 @@ def _window(text: str) -> tuple[float, float]:
         level, width = (float(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"window '{text}' is no level and width; for example 40,400") from None
-    if not width > 0:
-        raise InputError(f"window '{text}' has no width; for example 40,400")
+    if not (math.isfinite(level) and 0 < width < math.inf):
+        raise InputError(f"window '{text}' has no level, or no width above 0; for example 40,400")
     return level, width

@@ -65,18 +65,23 @@ def lesion_fields(noise: Tensor, deepest: Tensor) -> Tensor:
     return torch.fft.irfftn(kept, s=sizes, dim=(2, 3, 4))
 
 
-def sheets(height: Tensor) -> Tensor:
-    """How near each voxel is to where a field crosses zero, which is where septa lie.
+def away_mm(height: Tensor, voxel_mm: float) -> Tensor:
+    """How far each voxel is from where a field crosses zero, which is where septa lie, by its slope there.
 
     Args:
         height: [B, x, y, z] one of the fields.
+        voxel_mm: Size of its voxels.
 
     Returns:
-        [B, x, y, z], 1 where it crosses zero to 0 a few mm away.
+        [B, x, y, z], mm. Where a field is nearly flat, a quarter of its mean slope is taken.
     """
-    slope = torch.stack(torch.gradient(height, spacing=FIELD_MM, dim=(1, 2, 3))).norm(dim=0)
-    away = height.abs() / slope.maximum(0.25 * slope.mean(dim=(1, 2, 3), keepdim=True))
-    return torch.exp(-((away / SHEET_MM) ** 2))
+    slope = torch.stack(torch.gradient(height, spacing=voxel_mm, dim=(1, 2, 3))).norm(dim=0)
+    return height.abs() / slope.maximum(0.25 * slope.mean(dim=(1, 2, 3), keepdim=True))
+
+
+def sheets(height: Tensor) -> Tensor:
+    """How near a septum each voxel of one of the fields, [B, x, y, z], is: 1 in its middle to 0 a few mm away."""
+    return torch.exp(-((away_mm(height, FIELD_MM) / SHEET_MM) ** 2))
 
 
 def _sigmas_mm(deepest: Tensor) -> Tensor:

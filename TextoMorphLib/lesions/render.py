@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.special import erf
 from torch.nn import functional
 
-from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, lesion_fields
+from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, away_mm, lesion_fields
 from TextoMorphLib.lesions.kinds import Lesion
 
 REACH_MM = (2.5, 4.0)  # outside the mask: where what is drawn begins to fade, and where it is gone
@@ -134,9 +134,7 @@ class _Drawing:
 
     def septa(self) -> np.ndarray:
         """The septa's share of each voxel: thin sheets, where a random field crosses zero."""
-        height = self.fields["septa"]
-        slope = np.sqrt(sum(np.square(np.gradient(height, axis=axis)) for axis in range(3)))
-        away = np.abs(height) / np.maximum(slope, 0.25 * slope.mean())
+        away = away_mm(torch.from_numpy(self.fields["septa"])[None], voxel_mm=1.0)[0].numpy()
         return _step(np.clip(0.2 * self.deepest, *SEPTUM_MM) / 2 - away, 0.9)
 
     def calcium(self) -> np.ndarray:
