@@ -36,7 +36,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     networks = {
         "autoencoder": Autoencoder(**parts["autoencoder"]),  # type: ignore[arg-type]
         "reader": reader,
-        "denoiser": Denoiser(reader.size, reader.index("septa", "septated"), **parts["denoiser"]),  # type: ignore[arg-type]
+        "denoiser": Denoiser.told_by(reader, **parts["denoiser"]),  # type: ignore[arg-type]
     }
     networks["autoencoder"].start_linear_path(torch.randn(500, 64))  # type: ignore[operator]
     for parameter in networks["denoiser"].parameters():  # its last layer starts at zero

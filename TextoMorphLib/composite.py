@@ -22,6 +22,8 @@ WINDOW_MM = (2.5, 3.9)
 SHARP_WINDOW_MM = (0.0, 1.2)
 BLUR_MM = 1.5  # sigma of what decoding from 4 mm voxels blurs,
 RESTORED = 2.0  # and how much of the detail finer than that is given back, twice
+DARKEST_HU, DARKEST_SOFTLY_HU = -5.0, 5.0  # fluid; nothing in a lesion is darker, noise aside
+DARKEST_FADE_MM = 1.0  # inside the mask, from where on that holds
 THICK_MM = 1.5  # voxels longer than this average what they cover
 VESSEL_SIGMA_MM = 1.2  # smoothing before vessels are told from noise
 LEAST_VESSEL_MM3 = 60  # what is smaller is noise
@@ -59,6 +61,24 @@ def background(region: Region) -> np.ndarray:
     filled = region.ct.copy()
     filled[box] += weight * (fine - filled[box])
     return filled
+
+
+def no_darker_than_fluid(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """A lesion whose darkest parts are fluid: texts that drive a model far can make it draw less than there is.
+
+    Args:
+        delta: The lesion minus its background, HU, noise free.
+        filled: That background, HU.
+        depth: Signed distance to the mask's border in mm, positive inside.
+
+    Returns:
+        The lesion minus its background; what was darker than fluid inside the mask has become fluid.
+    """
+    box = tight_box(depth > 0)
+    under = (DARKEST_HU - filled[box] - delta[box]) / DARKEST_SOFTLY_HU
+    raised = delta.copy()
+    raised[box] += smoothstep(depth[box] / DARKEST_FADE_MM) * DARKEST_SOFTLY_HU * np.logaddexp(np.float32(0), under)
+    return raised
 
 
 def vessels(region: Region, background: np.ndarray) -> np.ndarray:

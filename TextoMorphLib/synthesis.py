@@ -23,7 +23,7 @@ import TextoMorphLib
 from TextoMorphLib import vocabulary
 from TextoMorphLib.analysis.asked import compare
 from TextoMorphLib.analysis.attributes import Attributes, measure
-from TextoMorphLib.composite import background, deblurred, noise_around, paste, vessels
+from TextoMorphLib.composite import background, deblurred, no_darker_than_fluid, noise_around, paste, vessels
 from TextoMorphLib.device import autocast, resolve
 from TextoMorphLib.diffusion.sampler import Progress, guided, sample
 from TextoMorphLib.diffusion.schedule import Schedule
@@ -268,6 +268,7 @@ class Synthesizer:
         own_seed = seed + (number - 1) * DRAW_SEEDS
         delta = self._lesion(place, request, own_seed, on_step, clock)
         with clock("composite"):
+            delta = no_darker_than_fluid(delta, place.filled, place.region.depth)
             if request.sharp:
                 delta = deblurred(delta, place.region.depth, request.sharp)
             kept = place.vessels if request.vessels else None
@@ -332,7 +333,8 @@ class Synthesizer:
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]
         noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)
-        fields = field_channels(noise, torch.tensor([float(place.region.depth.max())]))
+        depth = place.condition[:, self.denoiser.latent_channels :]
+        fields = field_channels(noise, depth, torch.tensor([float(place.region.depth.max())]))
         where = torch.cat([place.condition, fields], 1)
         both = where.expand(2, -1, -1, -1, -1)
         with autocast(self.device):

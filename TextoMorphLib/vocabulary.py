@@ -281,11 +281,12 @@ def describe(mentions: Iterable[Mention]) -> Description:
     """
     description: Description = {}
     for mention in mentions:
-        for kind, value in mention.term.kinds.items():
-            if not mention.negated:
-                description[kind] = value
-            elif description.get(kind, value) == value:
-                description[kind] = _OPPOSITES.get(value, KINDS[kind][0])
+        sets = mention.term.kinds
+        before = {kind: description[kind] for kind in sets if kind in description}
+        if not mention.negated:
+            description.update(sets)
+        elif before in ({}, sets):  # "a wall, but no thick wall" leaves the wall
+            description.update({kind: _OPPOSITES.get(value, KINDS[kind][0]) for kind, value in sets.items()})
     return description
 
 
@@ -309,9 +310,13 @@ def of_the_lesion(text: str, mentions: Iterable[Mention]) -> str:
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:
     """Pairs of mentions that cannot both hold: two values of a kind, or one both asserted and denied."""
     pairs = [(a, b) for index, a in enumerate(mentions) for b in mentions[index + 1 :]]
-    return [(a, b) for a, b in pairs if any(_clash(a, b, kind) for kind in a.term.claims.keys() & b.term.claims.keys())]
+    return [(a, b) for a, b in pairs if _clash(a, b)]
 
 
-def _clash(a: Mention, b: Mention, kind: str) -> bool:
-    same = a.term.claims[kind] == b.term.claims[kind]
-    return a.negated != b.negated if same else not (a.negated or b.negated)
+def _clash(a: Mention, b: Mention) -> bool:
+    first, second = a.term.claims, b.term.claims
+    shared = first.keys() & second.keys()
+    if a.negated == b.negated:
+        return not a.negated and any(first[kind] != second[kind] for kind in shared)
+    denied, asserted = (first, second) if a.negated else (second, first)
+    return bool(shared) and denied.items() <= asserted.items()  # a wall that is not thick is no contradiction

@@ -67,6 +67,16 @@ def test_a_wall_is_told_from_a_border(margin_mm: float) -> None:
     assert measured(plain + wall).contrast_hu == pytest.approx(-40, abs=8)
 
 
+@pytest.mark.parametrize("thickness_mm", [2.0, 3.5, 6.0])
+def test_a_walls_thickness(thickness_mm: float) -> None:
+    wall = 90 * ndtr(DEPTH * 2.563 / 1.8) * (1 - ndtr((DEPTH - thickness_mm) / 0.6))
+    found = measured(ball(-50, 1.8) + wall)
+    assert found.wall_mm == pytest.approx(thickness_mm, abs=0.6)
+    if thickness_mm != 3.5:  # thin ones lie outside the interior, thick ones are left out of it
+        assert found.contrast_hu == pytest.approx(-50, abs=8)
+    assert np.isnan(measured(ball(-50, 1.8)).wall_mm)
+
+
 def test_a_necrotic_core() -> None:
     core = -35 * ndtr((DEPTH - 6) / 1.0)
     assert abs(measured(ball(-20)).core_hu) < 5
@@ -78,6 +88,8 @@ def test_calcium() -> None:
     share = np.count_nonzero(calcium) / np.count_nonzero(DEPTH > 0)
     found = measured(ball(-40) + calcium)
     assert found.bright_fraction == pytest.approx(share, rel=0.4)
+    assert found.calcium_mm == pytest.approx(np.cbrt(6 / np.pi * np.count_nonzero(calcium)), rel=0.2)
+    assert np.isnan(measured(ball(-40)).calcium_mm)
     assert found.contrast_hu == pytest.approx(-40, abs=6)
 
 
@@ -100,7 +112,11 @@ def test_the_smallest_lesions_can_be_measured(radius_mm: float) -> None:
     healthy = (PARENCHYMA_HU + NOISE).astype(np.float32)
     found = measure(healthy, healthy - 40 * ndtr(depth), depth)
     assert found.volume_ml > 0
-    assert all(math.isfinite(value) for name, value in vars(found).items() if name != "margin_mm")
+    assert all(
+        math.isfinite(value)
+        for name, value in vars(found).items()
+        if name not in ("margin_mm", "wall_mm", "calcium_mm")
+    )
 
 
 def test_fat_around_a_small_organ_does_not_count_as_its_parenchyma() -> None:

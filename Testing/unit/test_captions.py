@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from TextoMorphLib.lesions.kinds import KINDS, Description
+from TextoMorphLib.lesions.kinds import KINDS, QUALIFIES, Description
 from TextoMorphLib.training import captions
 from TextoMorphLib.vocabulary import describe, find, terms
 
@@ -16,7 +16,10 @@ DENIAL = re.compile(r"\b(no|not|without|absent|never|free of|lack\w+)\b", re.IGN
 
 def random_description(rng: np.random.Generator) -> Description:
     drawn = {kind: str(values[0] if rng.random() < 0.5 else rng.choice(values)) for kind, values in KINDS.items()}
-    return drawn if drawn["density"] in ("hypo", "hyper", "arterial") else {**drawn, "degree": "plain"}
+    for kind, other in {"degree": "density", **QUALIFIES}.items():
+        if drawn[other] in (DEFAULTS[other], "iso"):
+            drawn[kind] = DEFAULTS[kind]
+    return drawn
 
 
 @lru_cache

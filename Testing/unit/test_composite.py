@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from TextoMorphLib.composite import background, deblurred, noise_around, paste
+from TextoMorphLib.composite import background, deblurred, no_darker_than_fluid, noise_around, paste
 from TextoMorphLib.region import Region, regions
 from TextoMorphLib.volume import Volume
 
@@ -181,3 +181,15 @@ def test_blurred_edges_come_back_without_a_halo_and_soft_ones_stay() -> None:
     assert sharp.max() <= decoded.max()
     soft = ndimage.gaussian_filter(meant, 3.0)
     assert np.abs(deblurred(soft, depth) - soft).max() < 0.2 * 60
+
+
+def test_the_darkest_of_a_lesion_is_fluid() -> None:
+    at = np.indices((48, 48, 48)) - 23.5
+    depth = (14 - np.sqrt(np.square(at).sum(0))).astype(np.float32)
+    filled = np.where(depth > 0, 60, -100).astype(np.float32)  # fat around it stays as dark as it is
+    delta = np.where(depth > 0, np.where(at[0] > 0, -120, -40), -30).astype(np.float32)
+    made = filled + no_darker_than_fluid(delta, filled, depth)
+    deep = depth > 1.5
+    assert made[deep].min() == pytest.approx(-5, abs=0.1)
+    assert np.allclose(made[deep & (at[0] < 0)], 20, atol=0.1)
+    assert np.array_equal(made[depth <= 0], (filled + delta)[depth <= 0])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from TextoMorphLib.lesions.fields import FIELDS, latent_noise, lesion_fields, sheets
-from TextoMorphLib.networks.denoiser import field_channels
+from TextoMorphLib.lesions.fields import FIELDS, latent_noise, lesion_fields
+from TextoMorphLib.lesions.hints import HINTS, hints
+from TextoMorphLib.lesions.kinds import KINDS, QUALIFIES, draw
+from TextoMorphLib.lesions.render import render
+from TextoMorphLib.lesions.shapes import lesion_depth
+from TextoMorphLib.networks.denoiser import depth_channels, field_channels
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +52,35 @@ def test_a_field_depends_on_the_noise_nearby_alone(noise: Tensor) -> None:
 
 def test_the_denoiser_sees_every_voxel_of_the_fields(noise: Tensor) -> None:
     deepest = torch.tensor([8.0])
-    fields, channels = lesion_fields(noise, deepest), field_channels(noise, deepest)
-    assert channels.shape == (1, 64, 24, 24, 24)
+    depth = depth_channels(torch.full((1, 1, 96, 96, 96), 3.0))
+    fields, channels = lesion_fields(noise, deepest), field_channels(noise, depth, deepest)
+    assert channels.shape == (1, 96, 24, 24, 24)
     assert torch.equal(channels[0, 8 * 2 + 4 * 1 + 1, 3, 5, 7], fields[0, 2, 7, 10, 15])
 
 
-def test_sheets_lie_where_a_field_crosses_zero() -> None:
-    at = torch.arange(24.0).view(1, 24, 1, 1).expand(1, 24, 8, 8)
-    near = sheets(3 * (at - 11.5))[0, :, 4, 4]  # crosses zero between two voxels of 2 mm
-    assert near[11] == near[12] == pytest.approx(0.7788, abs=1e-4)
-    assert near[[6, 17]].max() < 0.01
+@pytest.mark.parametrize("hint", HINTS)
+@pytest.mark.parametrize("diameter_mm", [16.0, 40.0])
+def test_a_hint_shows_where_its_word_is_drawn(noise: Tensor, hint: tuple[str, str], diameter_mm: float) -> None:
+    kind, value = hint
+    depth = lesion_depth((96, 96, 96), diameter_mm, 0.4, np.random.default_rng(1))
+    asked = {kind: value, "texture": "homogeneous", "margin": "well"}
+    if kind in QUALIFIES:
+        asked[QUALIFIES[kind]] = KINDS[QUALIFIES[kind]][1]
+    plain = {"texture": "homogeneous", "margin": "well"}
+    lesions = [draw(description, 90.0, diameter_mm, 3) for description in (asked, plain)]
+    drawn, without = (torch.from_numpy(render(depth, lesion, 90.0, noise)) for lesion in lesions)
+    deepest = torch.tensor([float(depth.max())])
+    finer = functional.avg_pool3d(torch.from_numpy(depth)[None], 2)
+    shown = hints(lesion_fields(noise, deepest), finer, deepest)[0, HINTS.index(hint)]
+    change = functional.avg_pool3d((drawn - without)[None], 2)[0]
+    inside = finer[0] > 1
+    assert torch.corrcoef(torch.stack([shown[inside], change[inside]]))[0, 1] > 0.6
+
+
+def test_hints_of_a_mask_without_room_are_numbers(noise: Tensor) -> None:
+    depth, deepest = torch.full((1, 48, 48, 48), -3.0), torch.tensor([1.0])
+    depth[0, 20, 20, 20] = 0.4
+    shown = hints(lesion_fields(noise, deepest), depth, deepest)
+    assert shown.isfinite().all()
+    assert shown.min() >= 0
+    assert shown.max() <= 1

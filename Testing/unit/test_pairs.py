@@ -30,8 +30,15 @@ FLIPS: list[tuple[Description, Description, str, float]] = [
     ({"texture": "heterogeneous"}, {"texture": "homogeneous"}, "texture_hu", 8),
     ({"margin": "ill", "density": "hypo"}, {"margin": "well", "density": "hypo"}, "margin_mm", 8),
     ({"wall": "walled"}, {"wall": "none"}, "rim_hu", 8),
+    ({"wall": "walled", "wall_thickness": "thick"}, {"wall": "walled", "wall_thickness": "thin"}, "wall_mm", 10),
     ({"content": "solid"}, {"content": "necrotic"}, "core_hu", 12),
     ({"calcification": "present"}, {"calcification": "none"}, "bright_fraction", 8),
+    (
+        {"calcification": "present", "calcium_grain": "coarse"},
+        {"calcification": "present", "calcium_grain": "punctate"},
+        "calcium_mm",
+        20,
+    ),
 ]
 
 

@@ -90,6 +90,12 @@ def test_negation_reaches_as_far_as_a_reader_would_take_it(text: str, expected: 
         ("hypodense, no, hyperdense", {"density": "hyper"}),
         ("hyperdense, not hypodense", {"density": "hyper"}),
         ("calcified; on second thought no calcification", {"calcification": "none"}),
+        ("a thick wall; the capsule enhances", {"wall": "walled", "wall_thickness": "thick"}),
+        ("no thick wall", {"wall": "none", "wall_thickness": "plain"}),
+        ("walled, but no thick wall", {"wall": "walled"}),
+        ("thin-walled, not thick-walled", {"wall": "walled", "wall_thickness": "thin"}),
+        ("punctate calcifications", {"calcification": "present", "calcium_grain": "punctate"}),
+        ("divided by thin walls", {"septa": "septated"}),
         ("cirrhosis", {}),
     ],
 )
@@ -114,6 +120,10 @@ def test_an_unknown_organ_is_refused() -> None:
         ("hypodense and hyperdense", [("hypoattenuating", "hyperattenuating")]),
         ("calcified. No calcifications.", [("calcification", "calcification")]),
         ("hyperdense, not hypodense; cyst, simple cyst; no wall", []),
+        ("walled, thick-walled", []),
+        ("walled, but no thick wall", []),
+        ("thick-walled, no wall", [("thick-walled", "walled")]),
+        ("thick-walled, thin-walled", [("thick-walled", "thin-walled")]),
     ],
 )
 def test_contradictions_are_pairs_that_cannot_both_hold(text: str, expected: list[tuple[str, str]]) -> None:

@@ -15,7 +15,10 @@ from TextoMorphLib.tissue import parenchyma_hu
 
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
 LEAST_CONTRAST_HU = 10.0  # below this a border has no width that could be measured
-WALL_MM = (2.0, 3.0)  # thicknesses that the fit of a wall tries
+WALL_MM = (2.0, 3.0, 5.5)  # thicknesses that the fit of a wall tries
+LEAST_WALL_HU = 14.0  # from which it is one,
+THICK_WALL_MM = 4.0  # from which it is no part of the interior,
+MOST_WALL_MM = 8.0  # and how thick it may be
 WALL_EDGE_MM = 0.8  # sigma of a wall's inner edge
 SEAM_MM = 1.5  # inside the mask, how far what was there before may reach
 WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to the residuals
@@ -33,13 +36,15 @@ class Attributes:
 
     Attributes:
         parenchyma_hu: The healthy tissue it replaces.
-        mean_hu: Mean of its interior, without calcium.
+        mean_hu: Mean of its interior, without calcium and wall.
         contrast_hu: `mean_hu` minus `parenchyma_hu`.
         texture_hu: Standard deviation of its inner texture at 1 mm and coarser, scan noise removed.
         margin_mm: 10-90% width of the border's rise; NaN where the contrast is under 10 HU.
         rim_hu: How far a wall at the border rises above the core, beyond what the border itself explains.
+        wall_mm: From the border to where that wall has fallen half-way to what is inside it; NaN without a wall.
         core_hu: Centre minus the zone between centre and border.
         bright_fraction: Share of it that is calcium: over 200 HU and 100 HU above its own median.
+        calcium_mm: Diameter of the ball with the volume of the largest grain of calcium; NaN without.
         diameter_mm: Of the ball with its volume.
         volume_ml: Its volume.
         noise_inside_hu: Standard deviation of the fine noise in the lesion.
@@ -52,8 +57,10 @@ class Attributes:
     texture_hu: float
     margin_mm: float
     rim_hu: float
+    wall_mm: float
     core_hu: float
     bright_fraction: float
+    calcium_mm: float
     diameter_mm: float
     volume_ml: float
     noise_inside_hu: float
@@ -77,9 +84,7 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
     calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
     soft = _away(calcium, inside)
     whole = inside & soft
-    interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     within = _or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
-    mean = float(synthetic[interior].mean())
 
     # Outside, what was there before says what has changed; inside it has gone (vessels, fat), but for what reaches into
     # the mask's first millimetre. There, only what was plain parenchyma is looked at.
@@ -87,6 +92,11 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
     before = np.float32(parenchyma) + np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
     change = synthetic - before
     margin, rim = _border(change, depth, soft & (tissue | (depth > seam)), deepest)
+    wall = _wall(change, depth, whole) if rim >= LEAST_WALL_HU else float("nan")
+    interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
+    if wall > THICK_WALL_MM:
+        interior = _or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
+    mean = float(synthetic[interior].mean())
     volume = float(inside.sum())
     return Attributes(
         parenchyma_hu=parenchyma,
@@ -95,8 +105,10 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
         texture_hu=_texture(healthy, synthetic, depth, within, tissue),
         margin_mm=margin,
         rim_hu=rim,
+        wall_mm=wall,
         core_hu=_core(synthetic, depth, whole, deepest),
         bright_fraction=float(calcium.sum()) / volume,
+        calcium_mm=_largest(calcium),
         diameter_mm=(6 / np.pi * volume) ** (1 / 3),
         volume_ml=volume / 1000,
         noise_inside_hu=_noise(synthetic, interior),
@@ -166,6 +178,28 @@ def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: 
     core, rim = heights[best, :, 0]
     clear = max(abs(core), abs(core + rim)) >= LEAST_CONTRAST_HU
     return (RISE * float(sigma[best, 0]) if clear else float("nan")), float(rim)
+
+
+def _wall(change: np.ndarray, depth: np.ndarray, inside: np.ndarray) -> float:
+    """From the border to where the change's mean at each depth has fallen half-way from its peak, mm."""
+    layer = np.floor(depth[inside]).astype(int)
+    count = np.bincount(layer)
+    filled = np.flatnonzero(count)
+    at, profile = filled + 0.5, np.bincount(layer, change[inside])[filled] / count[filled]
+    peak = int(profile[at < MOST_WALL_MM].argmax())
+    after = profile[peak : peak + int(MOST_WALL_MM) + 2]
+    half = (after[0] + after.min()) / 2
+    below = int(np.argmax(after <= half))
+    if not below:
+        return float("nan")
+    share = (after[below - 1] - half) / (after[below - 1] - after[below])
+    return float(at[peak + below - 1] + share)
+
+
+def _largest(calcium: np.ndarray) -> float:
+    """Diameter of the ball with the volume of the largest connected part, mm; NaN if there is none."""
+    grains, count = ndimage.label(calcium)
+    return float(np.cbrt(6 / np.pi * np.bincount(grains.ravel())[1:].max())) if count else float("nan")
 
 
 def _core(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float) -> float:

@@ -77,6 +77,8 @@ PAIRS = (
         ("without necrosis", "necrotic"),
         ("no central necrosis in this mass", "central necrosis in this mass"),
     ),
+    Opposites("wall_mm", ("thick-walled", "thin-walled")),
+    Opposites("calcium_mm", ("coarse calcification", "punctate calcification")),
     Opposites("contrast_hu", ("markedly hyperattenuating", "mildly hyperattenuating")),
     Opposites("contrast_hu", ("mildly hypoattenuating", "markedly hypoattenuating")),
 )

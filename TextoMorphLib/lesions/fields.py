@@ -9,13 +9,19 @@ sampling steps are enough.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
+Array = TypeVar("Array", np.ndarray, Tensor)
+
 LATENT_MM = 4  # the autoencoder's stride
 FIELD_MM = 2  # a field's voxels
-SHEET_MM = 2.0  # how far from where a field crosses zero `sheets` reaches
+THICKEST_WALL = 0.38  # of the deepest point's depth,
+USUAL_WALL_MM = 4.0  # and as much more as a wall is thicker than this
 FIELDS = ("grain", "fine", "patches", "waver", "shade", "inner", "calcium", "septa")
 
 
@@ -79,9 +85,23 @@ def away_mm(height: Tensor, voxel_mm: float) -> Tensor:
     return height.abs() / slope.maximum(0.25 * slope.mean(dim=(1, 2, 3), keepdim=True))
 
 
-def sheets(height: Tensor) -> Tensor:
-    """How near a septum each voxel of one of the fields, [B, x, y, z], is: 1 in its middle to 0 a few mm away."""
-    return torch.exp(-((away_mm(height, FIELD_MM) / SHEET_MM) ** 2))
+def calcium_height(fields: Mapping[str, Array], grain: str) -> Array:
+    """The field that has calcium where it is highest: scattered specks, clusters of grains, or a few large lumps.
+
+    Args:
+        fields: By their names.
+        grain: punctate, plain or coarse.
+    """
+    if grain == "punctate":
+        return fields["calcium"]
+    if grain == "coarse":
+        return fields["inner"] + 0.35 * fields["calcium"]
+    return fields["calcium"] + 0.7 * fields["shade"]
+
+
+def wall_mm(thickness_mm: float, deepest_mm: float) -> float:
+    """How thick a wall of a thickness is where a lesion has little room for it."""
+    return min(thickness_mm, THICKEST_WALL * max(1.0, thickness_mm / USUAL_WALL_MM) * deepest_mm)
 
 
 def _sigmas_mm(deepest: Tensor) -> Tensor:

@@ -20,7 +20,11 @@ KINDS: dict[str, tuple[str, ...]] = {
     "wall": ("none", "walled"),
     "septa": ("none", "septated"),
     "calcification": ("none", "present"),
+    "wall_thickness": ("plain", "thin", "thick"),
+    "calcium_grain": ("plain", "punctate", "coarse"),
 }
+# Kinds that say more of another one, and mean nothing without it.
+QUALIFIES = {"wall_thickness": "wall", "calcium_grain": "calcification"}
 
 # HU relative to the parenchyma.
 DENSITY_HU = {
@@ -49,7 +53,8 @@ SEPTA_HU = (0.0, 25.0)  # relative to the parenchyma,
 LEAST_SEPTA_HU = (56.0, 76.0)  # and above the body
 WALL_HU = (15.0, 40.0)  # above the parenchyma
 LEAST_WALL_HU = (36.0, 56.0)  # and above the body
-CALCIUM_SHARE = (0.006, 0.014)  # of a lesion's volume,
+WALL_MM = {"thin": (1.2, 1.8), "plain": (2.6, 4.0), "thick": (5.0, 7.0)}
+CALCIUM_SHARE = {"punctate": (0.008, 0.016), "plain": (0.006, 0.014), "coarse": (0.018, 0.036)}  # of a lesion's volume,
 LEAST_CALCIUM_ML = 0.006  # or as much of it as can be seen,
 MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
 SMALL_MM = (8.0, 16.0)  # diameters up to and from which the voxels of a CT blur what is in a lesion a lot, and little:
@@ -72,6 +77,7 @@ class Lesion:
         core_fraction: Radius of a ball of the core's volume, relative to that of one of the lesion's.
         calcium_fraction: Share of its volume that is calcium.
         calcium_hu: HU of calcium.
+        calcium_grain: How large its grains are: plain, punctate or coarse.
     """
 
     density_hu: float
@@ -85,6 +91,7 @@ class Lesion:
     septa_hu: float
     calcium_fraction: float
     calcium_hu: float
+    calcium_grain: str
 
 
 def draw(description: Description, parenchyma_hu: float, diameter_mm: float, seed: int) -> Lesion:
@@ -125,13 +132,13 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
     rim = max(number("rim", *LEAST_WALL_HU), number("wall", *WALL_HU) - density)
     core = min(number("necrosis", *NECROSIS_HU) - parenchyma_hu - density, LEAST_NECROSIS_HU)
     volume_ml = np.pi / 6 * (diameter_mm / 10) ** 3
-    calcium = min(max(number("calcium share", *CALCIUM_SHARE), LEAST_CALCIUM_ML / volume_ml), MOST_CALCIUM_SHARE)
+    calcium = calcium_share(number("calcium share", *CALCIUM_SHARE[kind["calcium_grain"]]), volume_ml)
     return Lesion(
         density_hu=density,
         texture_hu=texture,
         margin_mm=min(margin, 0.8 * diameter_mm),
         rim_hu=rim if kind["wall"] == "walled" else 0.0,
-        rim_mm=number("thickness", 2.6, 4.0),
+        rim_mm=number("thickness", *WALL_MM[kind["wall_thickness"]]),
         core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
         clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU)
@@ -142,7 +149,13 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         else 0.0,
         calcium_fraction=calcium if kind["calcification"] == "present" else 0.0,
         calcium_hu=number("calcium", 500, 900),
+        calcium_grain=kind["calcium_grain"],
     )
+
+
+def calcium_share(share: float, volume_ml: float) -> float:
+    """A share of a lesion's volume for calcium, within what can be seen and what is still a part."""
+    return min(max(share, LEAST_CALCIUM_ML / volume_ml), MOST_CALCIUM_SHARE)
 
 
 def smallness(diameter_mm: float) -> float:

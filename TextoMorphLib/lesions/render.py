@@ -13,7 +13,15 @@ from scipy import ndimage
 from scipy.special import erf
 from torch.nn import functional
 
-from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, away_mm, lesion_fields
+from TextoMorphLib.lesions.fields import (
+    FIELD_MM,
+    FIELDS,
+    USUAL_WALL_MM,
+    away_mm,
+    calcium_height,
+    lesion_fields,
+    wall_mm,
+)
 from TextoMorphLib.lesions.kinds import Lesion
 
 REACH_MM = (2.5, 4.0)  # outside the mask: where what is drawn begins to fade, and where it is gone
@@ -21,9 +29,9 @@ BLUR_MM = 0.45  # sigma of the scanner's
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge, in units of its sigma
 UNEVEN = 0.2  # how far a border wavers, relative to its width: infiltration is blur and unevenness
 INNER_EDGE_MM = 1.4  # width of the wall's inner edge
-THICKEST_WALL = 0.38  # of the deepest point's depth
 PLAIN_WALL_MM = 2.0  # walls of this thickness and more are seen as strong as they are,
-STRONGEST_WALL = 1.55  # and thinner ones are drawn up to this much stronger
+STRONGEST_WALL = 1.55  # and thinner ones are drawn up to this much stronger,
+WEAKEST_WALL = 0.85  # thick ones not much weaker
 CORE_EDGE_MM = 2.5
 CLOT_LEVEL, CLOT_EDGE = -0.1, 0.7  # of a field of unit variance: above it lies clot
 SEPTUM_MM = (1.6, 3.0)  # as thick as a fifth of the deepest point's depth, within this
@@ -31,7 +39,7 @@ HETEROGENEOUS_HU = (8.0, 18.0)  # texture from and up to which patches take over
 LIVELY_HU = 5.0  # texture from which enhancement varies over the lesion, too
 ENHANCEMENT_VARIES = 0.1  # of the density
 FLOOR_HU = (-10.0, 5.0)  # absolute HU that no tissue goes under, and how softly
-CALCIUM_EDGE = 0.6  # of a field of unit variance: from the rim of a grain of calcium to its full HU
+CALCIUM_EDGE = {"punctate": 0.6, "plain": 0.6, "coarse": 0.35}  # of a field: from a grain's rim to its full HU
 
 
 def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch.Tensor) -> np.ndarray:
@@ -85,9 +93,10 @@ class _Drawing:
         if lesion.septa_hu:
             hu += (lesion.septa_hu - (hu - lesion.density_hu)) * self.septa()
         if lesion.rim_hu:
-            thickness = min(lesion.rim_mm, THICKEST_WALL * self.deepest)
+            thickness = wall_mm(lesion.rim_mm, self.deepest)
             # What a wall lacks in thickness it has in strength, or nobody would see it.
-            strength = lesion.rim_hu * min(PLAIN_WALL_MM / thickness, STRONGEST_WALL)
+            weakest = WEAKEST_WALL if lesion.rim_mm > USUAL_WALL_MM else 0.0
+            strength = lesion.rim_hu * float(np.clip(PLAIN_WALL_MM / thickness, weakest, STRONGEST_WALL))
             wall = 1 - _step(border - thickness * np.exp(0.2 * self.fields["waver"]), min(INNER_EDGE_MM, thickness))
             # It is of one tissue, whatever the body's texture.
             hu += (strength * (1 + 0.15 * self.fields["shade"]) - (hu - lesion.density_hu)) * wall
@@ -138,12 +147,13 @@ class _Drawing:
         return _step(np.clip(0.2 * self.deepest, *SEPTUM_MM) / 2 - away, 0.9)
 
     def calcium(self) -> np.ndarray:
-        """Calcium's share of each voxel: irregular grains where a random field is highest, most of them in clusters."""
-        height = self.fields["calcium"] + 0.7 * self.fields["shade"]
+        """Calcium's share of each voxel: irregular grains where a random field is highest."""
+        grain = self.lesion.calcium_grain
+        height = calcium_height(self.fields, grain)
         room = self.depth > min(1.5, 0.5 * self.deepest)
         share = min(self.lesion.calcium_fraction * (self.depth > 0).sum() / room.sum(), 0.5)
         level = np.quantile(height[room], 1 - share)
-        return _step(height - level, CALCIUM_EDGE) * _step(self.depth - 0.5, 1.0)
+        return _step(height - level, CALCIUM_EDGE[grain]) * _step(self.depth - 0.5, 1.0)
 
 
 def _step(height: np.ndarray, width_mm: float) -> np.ndarray:

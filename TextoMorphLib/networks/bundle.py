@@ -26,7 +26,7 @@ from TextoMorphLib.networks.denoiser import Denoiser
 from TextoMorphLib.networks.reader import Reader
 
 WEIGHTS = ("autoencoder", "reader", "denoiser")
-LOST_BITS = 5  # of half precision's ten, in the denoiser's matrices: a weight is off by 1.6% at the most
+LOST_BITS = 5  # of half precision's ten, in the matrices of reader and denoiser: a weight is off by 1.6% at the most
 LARGE = 4096  # values from which a tensor counts as a matrix
 
 
@@ -117,7 +117,10 @@ def load(name: str) -> Bundle:
     fingerprint = verify(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     autoencoder, reader = Autoencoder(**config["autoencoder"]), Reader(**config["reader"])
-    denoiser = Denoiser(reader.size, reader.index("septa", "septated"), **config["denoiser"])
+    try:
+        denoiser = Denoiser.told_by(reader, **config["denoiser"])
+    except ValueError:
+        raise InputError(f"model {folder} is of an earlier version, which knew fewer words; train it anew") from None
     for part, network in zip(WEIGHTS, (autoencoder, reader, denoiser), strict=True):
         try:
             weights = load_file(folder / f"{part}.safetensors")
@@ -145,7 +148,7 @@ def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], c
         half = {
             key: value.detach().to("cpu", torch.float16).contiguous() for key, value in network.state_dict().items()
         }
-        if part == "denoiser":  # most of a bundle
+        if part != "autoencoder":  # what reaches every voxel stays as it is
             half = {key: _rounded(value) if value.numel() >= LARGE else value for key, value in half.items()}
         save_file(half, folder / f"{part}.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -1,26 +1,31 @@
 """The denoiser: a 3D diffusion U-Net on the latent, told what lies around, where the lesion goes, and the words.
 
 Conditions (paper, Eq. 1): the noisy latent, the latent of the scan with the lesion's place filled by healthy tissue,
-the mask, the random fields of the seed (`lesions/fields.py`), the time, and what the reader made of the text
-(`networks/reader.py`), which lies inside the mask and scales and shifts the features of every block.
+the mask, the random fields of the seed (`lesions/fields.py`), hints of rare words (`lesions/hints.py`), the time, and
+what the reader made of the text (`networks/reader.py`), which lies inside the mask and scales and shifts the features
+of every block.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, lesion_fields, sheets
+from TextoMorphLib.lesions.fields import FIELD_MM, FIELDS, lesion_fields
+from TextoMorphLib.lesions.hints import HINTS, hints
 from TextoMorphLib.networks.autoencoder import STRIDE
+from TextoMorphLib.networks.reader import Reader
 from TextoMorphLib.networks.unet import UNet
 
 DEPTH_CHANNELS = 4
 FINER = STRIDE // FIELD_MM  # a field's voxels on the side of a latent's
-FIELD_CHANNELS = len(FIELDS) * FINER**3
+FIELD_CHANNELS = (len(FIELDS) - 1) * FINER**3  # the last one is seen as a hint
+HINT_CHANNELS = len(HINTS) * FINER**3
 CONDITION = 256  # width of the vector that modulates the blocks
 WAVES = 64  # sines and cosines of the time
 REACH_MM = 8.0  # how far the depth channels tell distances apart
@@ -49,23 +54,23 @@ def depth_channels(depth: Tensor) -> Tensor:
     )
 
 
-def field_channels(noise: Tensor, deepest: Tensor) -> Tensor:
-    """The seed's random fields as the denoiser sees them.
+def field_channels(noise: Tensor, depth: Tensor, deepest: Tensor) -> Tensor:
+    """The seed's random fields, and hints of what rare words make of them and of the mask, as the denoiser sees them.
 
     Args:
         noise: [B, C, x, y, z] the latent noise that sampling starts from.
+        depth: [B, 4, x, y, z] what `depth_channels` makes of the mask.
         deepest: [B] the mask's deepest point, mm.
 
     Returns:
-        [B, 64, x, y, z]: the eight 2 mm voxels of each field in a latent's voxel; of the septa's, which is the last
-        one, how near a septum is.
+        [B, 96, x, y, z]: the eight 2 mm voxels of each field but the last, and of each hint, in a latent's voxel.
     """
     fields = lesion_fields(noise, deepest)
-    fields[:, -1] = sheets(fields[:, -1])
-    batch, count, *sizes = fields.shape
-    x, y, z = (size // FINER for size in sizes)
-    parts = fields.reshape(batch, count, x, FINER, y, FINER, z, FINER).permute(0, 1, 3, 5, 7, 2, 4, 6)
-    return parts.reshape(batch, FIELD_CHANNELS, x, y, z)
+    finer = functional.interpolate(REACH_MM * depth[:, 1:2].float(), scale_factor=FINER, mode="trilinear")[:, 0]
+    shown = torch.cat([fields[:, :-1], hints(fields, finer, deepest)], 1)
+    x, y, z = noise.shape[2:]
+    parts = shown.unflatten(2, (x, FINER)).unflatten(4, (y, FINER)).unflatten(6, (z, FINER))
+    return parts.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 
 
 class Denoiser(nn.Module):
@@ -76,7 +81,7 @@ class Denoiser(nn.Module):
 
     Args:
         concepts: Length of the reader's vector.
-        septated: Which of it is the probability of septa.
+        hinted: Which of it are the probabilities of `HINTS`.
         latent_channels: Channels of the autoencoder's latent.
         channels: Widths of the U-Net's levels.
         head_channels: Channels of one attention head.
@@ -85,14 +90,17 @@ class Denoiser(nn.Module):
     def __init__(
         self,
         concepts: int,
-        septated: int,
+        hinted: Sequence[int],
         latent_channels: int = 8,
         channels: Sequence[int] = (64, 112, 160),
         head_channels: int = 16,
     ) -> None:
         super().__init__()
-        self.latent_channels, self.septated = latent_channels, septated
-        inputs = 2 * latent_channels + DEPTH_CHANNELS + FIELD_CHANNELS + concepts
+        self.latent_channels, self.hinted = latent_channels, list(hinted)
+        inputs = 2 * latent_channels + DEPTH_CHANNELS + FIELD_CHANNELS + HINT_CHANNELS + concepts
+        # What a hint shows is drawn where it shows it; the network around it need only fit it in.
+        self.drawn = nn.Conv3d(HINT_CHANNELS, latent_channels, 3, padding=1, bias=False)
+        nn.init.zeros_(self.drawn.weight)
         self.unet = UNet(inputs, latent_channels, channels, CONDITION, head_channels)
         self.time = nn.Sequential(nn.Linear(WAVES, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
         self.words = nn.Sequential(nn.Linear(concepts, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
@@ -100,13 +108,18 @@ class Denoiser(nn.Module):
         self.latent_scale: Tensor
         self.register_buffer("latent_scale", torch.ones(1, latent_channels, 1, 1, 1))
 
+    @classmethod
+    def told_by(cls, reader: Reader, **network: Any) -> Denoiser:
+        """A denoiser for what a reader says; the rest is the constructor's."""
+        return cls(reader.size, [reader.index(*hint) for hint in HINTS], **network)
+
     def forward(self, noisy: Tensor, time: Tensor, place: Tensor, concepts: Tensor) -> Tensor:
         """One look at the noisy latent.
 
         Args:
             noisy: [B, C, x, y, z].
             time: [B] steps, 0 (clean) to T - 1 (noise).
-            place: [B, C + 4 + 64, x, y, z]: the filled scan's latent, the depth channels and the field channels.
+            place: [B, C + 4 + 96, x, y, z]: the filled scan's latent, the depth channels and the field channels.
             concepts: [B, concepts]: the reader's probabilities; zero means "no text".
 
         Returns:
@@ -117,11 +130,10 @@ class Denoiser(nn.Module):
         condition = self.time(torch.cat([angle.cos(), angle.sin()], 1)) + self.words(2 * concepts)
         inside = place[:, self.latent_channels : self.latent_channels + 1]
         asked = inside * concepts[:, :, None, None, None]
-        # Thin sheets that only few texts ask for are learnt once they are there for those texts alone.
-        rest, septa = place.split([place.shape[1] - FINER**3, FINER**3], 1)
-        septa = septa * asked[:, self.septated : self.septated + 1]
-        clean: Tensor = self.unet(torch.cat([noisy, rest, septa, asked], 1), functional.silu(condition))
-        return clean
+        rest, hinted = place.split([place.shape[1] - HINT_CHANNELS, HINT_CHANNELS], 1)
+        hinted = hinted * asked[:, self.hinted].repeat_interleave(FINER**3, 1)
+        clean: Tensor = self.unet(torch.cat([noisy, rest, hinted, asked], 1), functional.silu(condition))
+        return clean + self.drawn(hinted)
 
     def hidden_weights(self) -> list[nn.Parameter]:
         """The weights between the first and the last layer, which Muon trains."""

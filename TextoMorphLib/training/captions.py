@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from TextoMorphLib import vocabulary
-from TextoMorphLib.lesions.kinds import KINDS, Description
+from TextoMorphLib.lesions.kinds import KINDS, QUALIFIES, Description
 from TextoMorphLib.paths import resources
 from TextoMorphLib.vocabulary import Term
 
@@ -97,7 +97,7 @@ def write(description: Description, rng: np.random.Generator, held_out: bool = F
 
     Args:
         description: Values of kinds; a kind left out is at its default. A degree is said together with its
-            density, so it needs a density that is not at its default.
+            density, so it needs a density that is not at its default; likewise what else qualifies another kind.
         rng: Source of randomness; the same state gives the same text.
         held_out: Use wordings and sentences that are never used otherwise, to measure how well a model
             generalises.
@@ -140,23 +140,26 @@ class _Writer:
     def choose(self, description: Description) -> _Said:
         said = _Said()
         stated = {kind: value for kind, value in description.items() if value not in UNSAID}
+        more = {other: {kind: stated.pop(kind)} for kind, other in QUALIFIES.items() if kind in stated}
         degree = stated.pop("degree", None)
         if stated.get("content") == "solid" and not self.chance(SOLID_SAID):
             del stated["content"]
         for kind in self.shuffled(list(stated)):
-            self.state(said, kind, stated[kind], degree if kind == "density" else None)
+            sets = {kind: stated[kind], **more.get(kind, {})}
+            self.state(said, sets, degree if kind == "density" else None)
         self.deny_defaults(said, description)
         return said
 
-    def state(self, said: _Said, kind: str, value: str, degree: str | None) -> None:
+    def state(self, said: _Said, sets: Description, degree: str | None) -> None:
+        kind, value = next(iter(sets.items()))
         if kind in OPPOSITES and self.chance(OPPOSITE_DENIED):
             first, second = OPPOSITES[kind]
             self.deny(said, kind, second if value == first else first)
             return
         parts = ["adjectives", "adjectives", "nouns", "nouns", "phrases"] + ["heads"] * (said.head is None)
-        part, wording = self.wording(kind, value, parts)
+        part, wording = self.wording(sets, parts)
         if degree is not None:
-            _, adverb = self.wording("degree", degree, [ADVERBS_FOR[part]])
+            _, adverb = self.wording({"degree": degree}, [ADVERBS_FOR[part]])
             wording = f"{adverb} {wording}"
         if part == "heads":
             said.head = wording
@@ -172,14 +175,14 @@ class _Writer:
     def deny(self, said: _Said, kind: str, value: str) -> None:
         parts = ["adjectives"] if kind in OPPOSITES else ["adjectives", "nouns"]
         while True:
-            part, wording = self.wording(kind, value, parts)
+            part, wording = self.wording({kind: value}, parts)
             if not QUALIFIED.search(wording):
                 break
         (said.denied_adjectives if part == "adjectives" else said.denied_nouns).append(_bare(wording))
 
-    def wording(self, kind: str, value: str, parts: Sequence[str]) -> tuple[str, str]:
-        """A wording of this split for a kind's value, with its part of speech."""
-        matching = [term for term in vocabulary.terms(self.organ) if term.kinds == {kind: value}]
+    def wording(self, sets: Description, parts: Sequence[str]) -> tuple[str, str]:
+        """A wording of this split for what sets all this and no more, with its part of speech."""
+        matching = [term for term in vocabulary.terms(self.organ) if term.kinds == sets]
         choices: list[str] = []
         while not choices:
             part = self.pick(parts)

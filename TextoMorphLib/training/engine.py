@@ -14,7 +14,7 @@ import torch
 
 from TextoMorphLib.composite import background
 from TextoMorphLib.lesions.fields import latent_noise
-from TextoMorphLib.lesions.kinds import KINDS, Description, draw
+from TextoMorphLib.lesions.kinds import KINDS, QUALIFIES, Description, draw
 from TextoMorphLib.lesions.render import render
 from TextoMorphLib.lesions.shapes import lesion_depth
 from TextoMorphLib.region import Region
@@ -33,6 +33,8 @@ FREQUENCY: dict[str, dict[str, float]] = {
     "wall": {"none": 0.7, "walled": 0.3},
     "septa": {"none": 0.8, "septated": 0.2},
     "calcification": {"none": 0.74, "present": 0.26},
+    "wall_thickness": {"plain": 0.5, "thin": 0.25, "thick": 0.25},
+    "calcium_grain": {"plain": 0.5, "punctate": 0.25, "coarse": 0.25},
 }
 
 
@@ -105,6 +107,9 @@ def consistent(description: Description) -> Description:
         fixed["texture"] = fixed["texture"] if fixed["texture"] == "homogeneous" else "default"
     if fixed["density"] not in ("hypo", "hyper"):
         fixed["degree"] = "plain"
+    for kind, other in QUALIFIES.items():
+        if fixed[other] == KINDS[other][0]:
+            fixed[kind] = KINDS[kind][0]
     return fixed
 
 

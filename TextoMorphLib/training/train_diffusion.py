@@ -78,7 +78,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     if start := settings["model"].get("start"):
         network = _started(start, reader.size, settings["network"])
     else:
-        network = Denoiser(reader.size, reader.index("septa", "septated"), **settings["network"])
+        network = Denoiser.told_by(reader, **settings["network"])
         network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
     schedule = Schedule(**settings["schedule"])
     batch = settings["batch"]
@@ -164,7 +164,7 @@ def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rn
     Pairs 2k and 2k + 1 of the batch have the same texts.
 
     Returns:
-        lesion [N, 2, C, x, y, z], noise [N, C, x, y, z], place [N, C + 4 + 64, x, y, z], weight [N, 1, x, y, z] and
+        lesion [N, 2, C, x, y, z], noise [N, C, x, y, z], place [N, C + 4 + 96, x, y, z], weight [N, 1, x, y, z] and
         said [N, 2, concepts].
     """
     odds = np.array([batch["odds"][str(size)] for size in sizes], float)
@@ -173,7 +173,7 @@ def draw_pairs(sizes: dict[int, Pairs], batch: dict[str, Any], scale: Tensor, rn
     index = (2 * rng.integers(len(pairs.said) // 2, size=(count // 2, 1)) + [[0, 1]]).ravel()
     depth = pairs.tensors["depth"][index].float()
     noise = pairs.tensors["noise"][index].float()
-    fields = field_channels(noise, pairs.tensors["deepest"][index])
+    fields = field_channels(noise, depth, pairs.tensors["deepest"][index])
     near = (depth[:, 1:2] > -0.5).float()  # within 4 mm of the mask
     said = pairs.said[index]
     unsure = torch.from_numpy(rng.uniform(0, MOST_UNSURE, (count, 1, 1)).astype(np.float32))

@@ -10,7 +10,7 @@ from accelerate import PartialState
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from TextoMorphLib.lesions.kinds import KINDS, Description
+from TextoMorphLib.lesions.kinds import KINDS, QUALIFIES, Description
 from TextoMorphLib.networks.reader import Reader
 from TextoMorphLib.text import encoder as text_encoder
 from TextoMorphLib.training import captions
@@ -55,7 +55,8 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
 def sparse_description(rng: np.random.Generator) -> Description:
     """A description with one to three kinds that are not at their default."""
     full = {k: v for k, v in random_description(rng).items() if k != "degree" or rng.random() < 0.5}
-    kept = set(rng.permutation(list(KINDS))[: rng.integers(1, 4)])
+    kept = set(rng.permutation([kind for kind in KINDS if kind not in QUALIFIES])[: rng.integers(1, 4)])
+    kept |= {kind for kind, other in QUALIFIES.items() if other in kept}
     return consistent({kind: full[kind] if kind in kept and kind in full else KINDS[kind][0] for kind in KINDS})
 
 
