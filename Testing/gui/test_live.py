@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -137,4 +139,44 @@ def test_closing_the_scene_ends_it(host: Any, live: Any, wait_until: Any) -> Non
     wait_until(lambda: not live.logic.results())
     assert not live.logic.busy
     assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
+    assert host.messages == []
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "the scene is closed"])
+def test_its_histogram_follows_beside_events(
+    host: Any, live: Any, wait_until: Any, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    from PySide6 import QtCore
+    from scipy import ndimage
+
+    result, measured, gate = live.parameters.result, ndimage.distance_transform_edt, Event()
+    series = live.logic.histogram(result).GetNthPlotSeriesNode(0)
+
+    def mean_hu() -> float:
+        hu, lesion = (slicer.util.arrayFromTableColumn(series.GetTableNode(), name) for name in ("HU", "Lesion"))
+        return float(np.average(hu, weights=lesion))
+
+    def counting(*given: Any, **more: Any) -> Any:
+        if threading.current_thread().name.startswith("TextoMorph") and given[0].size > 50_000:
+            gate.wait(60)
+        return measured(*given, **more)
+
+    def go_on() -> None:
+        if live.logic.results() and text_of(live) == "hyperattenuating":
+            timer.stop()
+            if meanwhile != "nothing":
+                slicer.mrmlScene.Clear(0)
+            gate.set()
+
+    before = mean_hu()
+    monkeypatch.setattr(ndimage, "distance_transform_edt", counting)
+    timer = QtCore.QTimer()
+    timer.timeout.connect(go_on)
+    timer.start(5)
+    live.parameters.text = "hyperattenuating"
+    wait_until(lambda: gate.is_set() and not live.logic.busy)
+    if meanwhile == "nothing":
+        assert mean_hu() > before + 20
+    else:
+        assert slicer.util.getNodesByClass("vtkMRMLTableNode") == []
     assert host.messages == []

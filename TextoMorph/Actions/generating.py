@@ -95,7 +95,10 @@ class Generating:
                     return []
                 keptMask = keptMask or _keepMask(*cut, ctNode, text)
                 old = into if number == 0 and nodes.inScene(into) else None
-                results.append(self._place(*made, ctNode, keptMask, old))
+                node = self._place(*made, ctNode, keptMask, old)
+                self._updateHistogram(node)  # type: ignore[attr-defined]
+                if nodes.inScene(node):
+                    results.append(node)
         return results
 
     def live(
@@ -187,7 +190,6 @@ class Generating:
         node.SetAndObserveImageData(image)
         if old:
             self._updateDifference(old)  # type: ignore[attr-defined]
-            self._updateHistogram(old)  # type: ignore[attr-defined]
             self._forgetMask(before)
         return node
 

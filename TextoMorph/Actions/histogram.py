@@ -67,10 +67,13 @@ class Histogram:
         return chart
 
     def _updateHistogram(self, result: Any) -> None:
-        """Fills a result's histogram anew, where it has one."""
+        """Fills a result's histogram anew, where it has one. Slicer stays alive meanwhile."""
+        if not result.GetNodeReference(nodes.CHART):
+            return
+        columns = background.run(background.inOneGo(partial(_columns, *self._given(result))))
         table, chart = result.GetNodeReference(nodes.TABLE), result.GetNodeReference(nodes.CHART)
-        if table and chart:
-            slicer.util.updateTableFromArray(table, _columns(*self._given(result)), COLUMNS)
+        if nodes.inScene(result) and table and chart:  # still
+            slicer.util.updateTableFromArray(table, columns, COLUMNS)
             chart.SetTitle(result.GetName())
 
     def _given(self, result: Any) -> tuple[Any, Any, Any]:

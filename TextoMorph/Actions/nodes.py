@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 import vtk
 
-from TextoMorph.Actions import resampling
+from TextoMorph.Actions import resampling, surfaces
 from TextoMorph.Actions.background import Progress
 
 REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
@@ -56,20 +56,20 @@ def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progres
 
     if segmentationNode is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
         raise InputError("no mask is chosen; paint one or place a lesion")
-    image = _painted(segmentationNode, segmentId)
-    if image is None:
-        raise InputError("the mask is empty; paint where the tumour goes")
     between = vtk.vtkGeneralTransform()
     transforms = segmentationNode.GetParentTransformNode(), ctNode.GetParentTransformNode()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*transforms, between)
-    affine = affineOf(ctNode)
-    around = resampling.boxOf(image, between, affine, ctNode.GetImageData().GetDimensions())
-    if any(part.stop <= part.start for part in around):
-        raise InputError("the mask lies outside the CT; paint it on this CT")
+    toCt = between, affineOf(ctNode), ctNode.GetImageData().GetDimensions()
+    surface = _onlySurface(segmentationNode, segmentId)
+    image = surface or _painted(segmentationNode, segmentId)
+    if image is None:
+        raise InputError("the mask is empty; paint where the tumour goes")
     try:
-        painted = resampling.sampled(image, between, affine, around, progress) > 0
+        around, painted = (surfaces.filled if surface else resampling.sampled)(image, *toCt, progress)
     except RuntimeError as error:
         raise InputError("the mask cannot be brought onto the CT's grid; paint it on this CT") from error
+    if not painted.size:
+        raise InputError("the mask lies outside the CT; paint it on this CT")
     if not painted.any():
         raise InputError("the mask holds no voxel of the CT; paint where the tumour goes")
     tight = tight_box(painted)
@@ -103,6 +103,14 @@ def affineOf(node: Any) -> Any:
     return slicer.util.arrayFromVTKMatrix(toRas)
 
 
+def _onlySurface(segmentationNode: Any, segmentId: str) -> Any:
+    """A segment's closed surface, where there is one and nothing is painted; else None."""
+    if segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId) is not None:
+        return None
+    surface = segmentationNode.GetClosedSurfaceInternalRepresentation(segmentId)
+    return surface if surface is not None and surface.GetNumberOfPoints() else None
+
+
 def _painted(segmentationNode: Any, segmentId: str) -> Any:
     """What is painted in a segment, as an oriented image of its own that is no larger; None if nothing is."""
     import numpy as np
@@ -110,7 +118,7 @@ def _painted(segmentationNode: Any, segmentId: str) -> Any:
     from TextoMorphLib.region import tight_box
 
     layer = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId)
-    if layer is None and segmentationNode.CreateBinaryLabelmapRepresentation():  # of a surface, for example
+    if layer is None and segmentationNode.CreateBinaryLabelmapRepresentation():  # of contours, for example
         layer = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId)
     if layer is None or layer.GetPointData().GetScalars() is None:
         return None

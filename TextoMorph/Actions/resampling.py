@@ -20,45 +20,19 @@ FEW = 2**12  # voxels: quickly looked up even where a warp's inverse is searched
 SAME = 1e-4  # of a voxel a voxel
 
 
-def boxOf(image: Any, transform: Any, affine: Any, size: Any) -> Any:
-    """The box of a grid that holds an image; empty where the image lies beside the grid.
-
-    Between the places that are looked at, the transform is taken to be nowhere steeper than from one to the next.
-
-    Args:
-        image: A vtkOrientedImageData.
-        transform: From the image's RAS mm to the grid's.
-        affine: The grid's voxel index to its RAS mm.
-        size: Of the grid, voxels.
-
-    Returns:
-        Three slices of (i, j, k).
-    """
-    import numpy as np
-
-    ends = np.reshape(image.GetExtent(), (3, 2)) + np.array([-0.5, 0.5])
-    index = np.meshgrid(*np.linspace(*ends.T, SAMPLES).T, indexing="ij")
-    places = _moved(np.stack(index, -1), affineOf(image)).reshape(-1, 3)
-    bent = np.array([transform.TransformPoint(place) for place in places]).reshape([SAMPLES] * 3 + [3])
-    at = _moved(bent, np.linalg.inv(affine))
-    # What lies between is at most half a step away from the nearest place, along each side.
-    margin = sum(np.abs(np.diff(at, axis=side)).max((0, 1, 2)) for side in range(3)) / 2
-    low, high = np.floor(at.min((0, 1, 2)) - margin), np.ceil(at.max((0, 1, 2)) + margin) + 1
-    return _slices(np.clip(low, 0, size), np.clip(high, 0, size))
-
-
-def sampled(image: Any, transform: Any, affine: Any, box: Any, progress: Progress | None = None) -> Any:
-    """What an image holds at a grid's voxels, the nearest of its own; 0 outside it.
+def sampled(image: Any, transform: Any, affine: Any, size: Any, progress: Progress | None = None) -> tuple[Any, Any]:
+    """What an image holds at a grid's voxels, the nearest of its own.
 
     Args:
         image: A vtkOrientedImageData of bytes.
         transform: From the image's RAS mm to the grid's.
         affine: The grid's voxel index to its RAS mm.
-        box: Of the grid: three slices of (i, j, k).
+        size: Of the grid, voxels.
         progress: As for `background.inParts`.
 
     Returns:
-        An array of the box's size.
+        The box of the grid that holds the image (three slices of (i, j, k); empty where it lies beside the grid), and
+        a boolean array of its size.
 
     Raises:
         RuntimeError: The transform has no inverse.
@@ -66,15 +40,16 @@ def sampled(image: Any, transform: Any, affine: Any, box: Any, progress: Progres
     """
     import numpy as np
 
+    box = _boxOf(image, transform, affine, size)
     toGrid = np.linalg.inv(affine) @ affineOf(image)
     shift = np.rint(toGrid[:3, 3])
     toGrid[:3, 3] -= shift
     if not transform.GetNumberOfConcatenatedTransforms() and np.abs(toGrid - np.eye(4)).max() < SAME:
-        return _copied(image, shift.astype(int), box)  # painted on the grid itself, as most masks are
-    found = np.zeros([part.stop - part.start for part in box], np.uint8, order="F")
+        return box, _copied(image, shift.astype(int), box)  # painted on the grid itself, as most masks are
+    found = np.zeros([part.stop - part.start for part in box], bool, order="F")
 
     def sample() -> Iterator[None]:
-        left, most = [box], FEW
+        left, most = [box] * bool(found.size), FEW
         while left:
             part = left.pop()
             if math.prod(each.stop - each.start for each in part) > most:
@@ -89,12 +64,12 @@ def sampled(image: Any, transform: Any, affine: Any, box: Any, progress: Progres
             ):
                 raise RuntimeError("the image cannot be resampled")
             inBox = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, box, strict=True))
-            found[inBox] = voxelsOf(onGrid)
+            found[inBox] = voxelsOf(onGrid) > 0
             most = most * 2 if time.monotonic() < began + background.PUMP_S / 2 else max(most // 2, 1)
             yield
 
     background.inParts(sample(), progress)
-    return found
+    return box, found
 
 
 def affineOf(image: Any) -> Any:
@@ -111,6 +86,24 @@ def voxelsOf(image: Any) -> Any:
     return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(image.GetDimensions()[::-1]).transpose()
 
 
+def _boxOf(image: Any, transform: Any, affine: Any, size: Any) -> Any:
+    """The box of a grid that holds an image; empty where the image lies beside the grid.
+
+    Between the places that are looked at, the transform is taken to be nowhere steeper than from one to the next.
+    """
+    import numpy as np
+
+    ends = np.reshape(image.GetExtent(), (3, 2)) + np.array([-0.5, 0.5])
+    index = np.meshgrid(*np.linspace(*ends.T, SAMPLES).T, indexing="ij")
+    places = _moved(np.stack(index, -1), affineOf(image)).reshape(-1, 3)
+    bent = np.array([transform.TransformPoint(place) for place in places]).reshape([SAMPLES] * 3 + [3])
+    at = _moved(bent, np.linalg.inv(affine))
+    # What lies between is at most half a step away from the nearest place, along each side.
+    margin = sum(np.abs(np.diff(at, axis=side)).max((0, 1, 2)) for side in range(3)) / 2
+    low, high = np.floor(at.min((0, 1, 2)) - margin), np.ceil(at.max((0, 1, 2)) + margin) + 1
+    return _slices(np.clip(low, 0, size), np.clip(high, 0, size))
+
+
 def _copied(image: Any, shift: Any, box: Any) -> Any:
     """What an image holds at a grid's voxels which are the image's own, counted from elsewhere."""
     import numpy as np
@@ -118,8 +111,8 @@ def _copied(image: Any, shift: Any, box: Any) -> Any:
     start, stop = np.array([(part.start, part.stop) for part in box]).T
     first = shift + image.GetExtent()[::2]
     low, high = (np.clip(end, start, stop) for end in (first, first + image.GetDimensions()))
-    found = np.zeros(stop - start, np.uint8, order="F")
-    found[_slices(low - start, high - start)] = voxelsOf(image)[_slices(low - first, high - first)]
+    found = np.zeros(stop - start, bool, order="F")
+    found[_slices(low - start, high - start)] = voxelsOf(image)[_slices(low - first, high - first)] > 0
     return found
 
 
