@@ -13,7 +13,7 @@ GROUPS = {
     "Density": ("density", "degree"),
     "Texture": ("texture",),
     "Margin": ("margin",),
-    "Content": ("content", "wall", "septa", "calcification"),
+    "Content": ("content", "wall", "wall_thickness", "septa", "calcification", "calcium_grain"),
     "Vessels": ("vessels",),
 }
 OTHER = "Diagnosis, organ"
