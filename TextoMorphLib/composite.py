@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from TextoMorphLib import noise
 from TextoMorphLib.region import Region, distances, grow, placed, resample, shifted, tight_box
-from TextoMorphLib.tissue import NEIGHBOURHOOD_MM, SOFT_TISSUE_HU, parenchyma_hu
+from TextoMorphLib.tissue import NEIGHBOURHOOD_MM, SOFT_TISSUE_HU, lifted, parenchyma_hu
 from TextoMorphLib.volume import Volume
 
 FEATHER_MM = 0.5  # either side of the mask's border, over which the filled-in parenchyma gives way to the scan
@@ -22,7 +22,7 @@ WINDOW_MM = (2.5, 3.9)
 SHARP_WINDOW_MM = (0.0, 1.2)
 BLUR_MM = 1.5  # sigma of what decoding from 4 mm voxels blurs,
 RESTORED = 2.0  # and how much of the detail finer than that is given back, twice
-DARKEST_HU, DARKEST_SOFTLY_HU = -5.0, 5.0  # fluid; nothing in a lesion is darker, noise aside
+DARKEST_HU = (-5.0, 5.0)  # fluid, and how softly: nothing in a lesion is darker, noise aside
 DARKEST_FADE_MM = 1.0  # inside the mask, from where on that holds
 THICK_MM = 1.5  # voxels longer than this average what they cover
 VESSEL_SIGMA_MM = 1.2  # smoothing before vessels are told from noise
@@ -75,9 +75,8 @@ def no_darker_than_fluid(delta: np.ndarray, filled: np.ndarray, depth: np.ndarra
         The lesion minus its background; what was darker than fluid inside the mask has become fluid.
     """
     box = tight_box(depth > 0)
-    under = (DARKEST_HU - filled[box] - delta[box]) / DARKEST_SOFTLY_HU
     raised = delta.copy()
-    raised[box] += smoothstep(depth[box] / DARKEST_FADE_MM) * DARKEST_SOFTLY_HU * np.logaddexp(np.float32(0), under)
+    raised[box] += smoothstep(depth[box] / DARKEST_FADE_MM) * lifted(filled[box] + delta[box], *DARKEST_HU)
     return raised
 
 

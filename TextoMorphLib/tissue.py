@@ -16,6 +16,11 @@ SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
 INSIDE_COUNTS = 3.0  # how much more what lies in the mask counts than what lies around it
 
 
+def lifted(hu: np.ndarray, lowest_hu: float, softly_hu: float) -> np.ndarray:
+    """How much HU have to rise for none to stay under a floor; softly, so that what was darker stays so near it."""
+    return np.asarray(softly_hu * np.logaddexp(0, (lowest_hu - hu) / softly_hu))
+
+
 def parenchyma_hu(ct: np.ndarray, depth: np.ndarray) -> float:
     """HU of the healthy parenchyma that a lesion replaces: the commonest soft tissue in the mask and 6 mm around it.
 

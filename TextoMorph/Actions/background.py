@@ -97,6 +97,11 @@ def inParts(parts: Iterable[Any], progress: Progress | None = None) -> None:
             handled = time.monotonic()
 
 
+def fitting(size: int, began: float) -> int:
+    """How large the next part should be, after one of a size that began at `time.monotonic()`: events wait for it."""
+    return size * 2 if time.monotonic() < began + PUMP_S / 2 else max(size // 2, 1)
+
+
 def importTorch() -> None:
     """Imports torch; call it in a thread. On Linux its largest library is loaded first, with Python's lock let go of.
 

@@ -65,7 +65,7 @@ def sampled(image: Any, transform: Any, affine: Any, size: Any, progress: Progre
                 raise RuntimeError("the image cannot be resampled")
             inBox = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, box, strict=True))
             found[inBox] = voxelsOf(onGrid) > 0
-            most = most * 2 if time.monotonic() < began + background.PUMP_S / 2 else max(most // 2, 1)
+            most = background.fitting(most, began)
             yield
 
     background.inParts(sample(), progress)
@@ -95,13 +95,13 @@ def _boxOf(image: Any, transform: Any, affine: Any, size: Any) -> Any:
 
     ends = np.reshape(image.GetExtent(), (3, 2)) + np.array([-0.5, 0.5])
     index = np.meshgrid(*np.linspace(*ends.T, SAMPLES).T, indexing="ij")
-    places = _moved(np.stack(index, -1), affineOf(image)).reshape(-1, 3)
+    places = moved(np.stack(index, -1), affineOf(image)).reshape(-1, 3)
     bent = np.array([transform.TransformPoint(place) for place in places]).reshape([SAMPLES] * 3 + [3])
-    at = _moved(bent, np.linalg.inv(affine))
+    at = moved(bent, np.linalg.inv(affine))
     # What lies between is at most half a step away from the nearest place, along each side.
     margin = sum(np.abs(np.diff(at, axis=side)).max((0, 1, 2)) for side in range(3)) / 2
     low, high = np.floor(at.min((0, 1, 2)) - margin), np.ceil(at.max((0, 1, 2)) + margin) + 1
-    return _slices(np.clip(low, 0, size), np.clip(high, 0, size))
+    return slices(np.clip(low, 0, size), np.clip(high, 0, size))
 
 
 def _copied(image: Any, shift: Any, box: Any) -> Any:
@@ -112,15 +112,17 @@ def _copied(image: Any, shift: Any, box: Any) -> Any:
     first = shift + image.GetExtent()[::2]
     low, high = (np.clip(end, start, stop) for end in (first, first + image.GetDimensions()))
     found = np.zeros(stop - start, bool, order="F")
-    found[_slices(low - start, high - start)] = voxelsOf(image)[_slices(low - first, high - first)] > 0
+    found[slices(low - start, high - start)] = voxelsOf(image)[slices(low - first, high - first)] > 0
     return found
 
 
-def _moved(points: Any, affine: Any) -> Any:
+def moved(points: Any, affine: Any) -> Any:
+    """Points [..., 3] taken through a 4x4 matrix."""
     return points @ affine[:3, :3].T + affine[:3, 3]
 
 
-def _slices(low: Any, high: Any) -> Any:
+def slices(low: Any, high: Any) -> Any:
+    """The box from one corner (i, j, k) up to another."""
     return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 

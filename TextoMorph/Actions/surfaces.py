@@ -6,7 +6,7 @@ from typing import Any
 
 import vtk
 
-from TextoMorph.Actions import background
+from TextoMorph.Actions import background, resampling
 from TextoMorph.Actions.background import Progress
 
 FEW_POINTS = 2**12  # quickly moved even where a warp's inverse is searched for
@@ -45,11 +45,10 @@ def filled(surface: Any, transform: Any, affine: Any, size: Any, progress: Progr
             yield
 
     background.inParts(move(), progress)
-    toVoxel = np.linalg.inv(affine)
-    points = points @ toVoxel[:3, :3].T + toVoxel[:3, 3]
+    points = resampling.moved(points, np.linalg.inv(affine))
     low = np.clip(np.floor(points.min(0)), 0, size).astype(int)
     high = np.clip(np.ceil(points.max(0)) + 1, low, size).astype(int)
-    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    box = resampling.slices(low, high)
     inside = np.zeros(high - low, bool, order="F")
     onGrid, corners = vtk.vtkPolyData(), vtk.vtkPoints()
     onGrid.ShallowCopy(surface)
@@ -63,7 +62,7 @@ def filled(surface: Any, transform: Any, affine: Any, size: Any, progress: Progr
             began = time.monotonic()
             extent = [end for part in (*box[:2], slice(start, stop)) for end in (part.start, part.stop - 1)]
             inside[..., start - box[2].start : stop - box[2].start] = _stencil(onGrid, extent)
-            layers = layers * 2 if time.monotonic() < began + background.PUMP_S / 2 else max(layers // 2, 1)
+            layers = background.fitting(layers, began)
             start = stop
             yield
 

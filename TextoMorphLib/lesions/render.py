@@ -23,6 +23,7 @@ from TextoMorphLib.lesions.fields import (
     wall_mm,
 )
 from TextoMorphLib.lesions.kinds import Lesion
+from TextoMorphLib.tissue import lifted
 
 REACH_MM = (2.5, 4.0)  # outside the mask: where what is drawn begins to fade, and where it is gone
 BLUR_MM = 0.45  # sigma of the scanner's
@@ -100,9 +101,7 @@ class _Drawing:
             wall = 1 - _step(border - thickness * np.exp(0.2 * self.fields["waver"]), min(INNER_EDGE_MM, thickness))
             # It is of one tissue, whatever the body's texture.
             hu += (strength * (1 + 0.15 * self.fields["shade"]) - (hu - lesion.density_hu)) * wall
-        lowest, softness = FLOOR_HU
-        over = (hu + self.parenchyma - lowest) / softness
-        hu += softness * np.logaddexp(0, -over)
+        hu += lifted(hu + self.parenchyma, *FLOOR_HU)
 
         blurs = np.hypot(UNEVEN * margin, BLUR_MM) * RISE
         delta = _step(border, np.sqrt(max(margin**2 - blurs**2, 0.4**2))) * hu
