@@ -14,7 +14,7 @@ from TextoMorphLib.tissue import SOFT_TISSUE_HU
 
 NEAR_MM = 10.0  # how far around the mask noise is looked at
 DETAIL_MM = 1.5  # vessels and edges are sought in the scan smoothed by this
-TREND_MM = 5.0  # what varies slower than this is anatomy
+TREND_MM = 6.0  # what varies slower than this is anatomy
 MOST_CONTRAST_HU = 40.0  # homogeneous tissue, smoothed, is within this of its median
 MOST_DETAIL_HU = 20.0  # and within this of its trend
 LAG_MM = 8.0  # noise farther apart than this is unrelated
@@ -40,7 +40,7 @@ def autocovariance(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.
     part = _middle(mask)
     ct, mask = ct[part], mask[part]
     near = ndimage.distance_transform_edt(~mask, sampling=spacing) < NEAR_MM
-    tissue, residual = _homogeneous(ct, near, spacing)
+    tissue, residual = homogeneous(ct, near, spacing)
     count = np.count_nonzero(tissue)
     if count < LEAST_VOXELS:
         axis = int(np.argmax(ct.shape))
@@ -57,6 +57,31 @@ def autocovariance(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.
     window = np.cos(np.pi * np.clip(distance - 0.5, 0, 0.5)) ** 2
     known = np.where(pairs > LEAST_VOXELS / 4, products / np.maximum(pairs, 1) * window, 0)
     return np.asarray(known, np.float32)
+
+
+def homogeneous(ct: np.ndarray, near: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where all there is to see is noise: tissue without edges, vessels and outliers.
+
+    Args:
+        ct: HU.
+        near: Boolean, of the same shape: where it is looked for.
+        spacing: Voxel size in mm.
+
+    Returns:
+        Where tissue is homogeneous, and the scan minus its trend, HU.
+    """
+    smooth = ndimage.gaussian_filter(ct, DETAIL_MM / spacing)
+    soft = near & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
+    tissue = soft if soft.any() else near.copy()
+    tissue &= _usual(smooth, tissue, 3, MOST_CONTRAST_HU)
+    weight = ndimage.gaussian_filter(tissue.astype(np.float32), TREND_MM / spacing, truncate=3)
+    trend = ndimage.gaussian_filter(np.where(tissue, ct, np.float32(0)), TREND_MM / spacing, truncate=3)
+    trend /= np.maximum(weight, 1e-3)
+    detail, residual = smooth - trend, ct - trend
+    # Twice, since what is dropped first can hide what is left.
+    for _ in range(2):
+        tissue &= _usual(detail, tissue, 3, MOST_DETAIL_HU)
+    return tissue & _usual(residual, tissue, 4, np.inf), residual
 
 
 def draw(covariance: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -78,22 +103,6 @@ def draw(covariance: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarra
     padded = [size + reach - 1 for size, reach in zip(shape, kernel.shape, strict=True)]
     white = np.random.Generator(np.random.PCG64(seed)).standard_normal(padded, dtype=np.float32)
     return np.asarray(signal.fftconvolve(white, kernel, mode="valid"))
-
-
-def _homogeneous(ct: np.ndarray, near: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where tissue is homogeneous, and the scan minus its trend."""
-    smooth = ndimage.gaussian_filter(ct, DETAIL_MM / spacing)
-    soft = near & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
-    tissue = soft if soft.any() else near.copy()
-    tissue &= _usual(smooth, tissue, 3, MOST_CONTRAST_HU)
-    weight = ndimage.gaussian_filter(tissue.astype(np.float32), TREND_MM / spacing, truncate=3)
-    trend = ndimage.gaussian_filter(np.where(tissue, ct, np.float32(0)), TREND_MM / spacing, truncate=3)
-    trend /= np.maximum(weight, 1e-3)
-    detail, residual = smooth - trend, ct - trend
-    # Twice, since what is dropped first can hide what is left.
-    for _ in range(2):
-        tissue &= _usual(detail, tissue, 3, MOST_DETAIL_HU)
-    return tissue & _usual(residual, tissue, 4, np.inf), residual
 
 
 def _usual(values: np.ndarray, tissue: np.ndarray, spread: float, most: float) -> np.ndarray:

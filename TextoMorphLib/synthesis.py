@@ -68,22 +68,30 @@ class _Request:
     """What is asked of every lesion.
 
     Attributes:
-        said: [1, concepts], the reader's probabilities.
-        sharp: How surely its border is sharp.
-        mentions: What is held against the measurements.
-        vessels: Whether the scan's own go on through it.
+        said: [1, concepts], probabilities of what the text says.
+        understood: The likely ones of these.
+        mentions: The vocabulary's terms, which are held against the measurements.
         steps: Sampling steps.
         guidance: Guidance scale.
         draws: How often it may be tried in a region of `DRAWS_MM`.
     """
 
     said: Tensor
-    sharp: float
+    understood: dict[str, dict[str, float]]
     mentions: list[vocabulary.Mention]
-    vessels: bool
     steps: int
     guidance: float
     draws: int
+
+    @property
+    def sharp(self) -> float:
+        """How surely the border is sharp."""
+        return sharpness(self.understood)
+
+    @property
+    def vessels(self) -> bool:
+        """Whether the scan's own vessels go on through the lesion."""
+        return vocabulary.vessels_pass(self.mentions)
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ class Synthesizer:
         where = resolve(device)
         model = bundle.load(name)
         wanted = model.config["text_encoder"]
-        text = encoder.load(wanted["name"])  # on the CPU: a text is read in no time, and the memory is for the rest
+        text = encoder.load(wanted["name"])
         if text.sha256 != wanted["sha256"]:
             raise InputError(f"model {model.name} was trained with another version of the text encoder '{text.name}'")
         return cls(model, text, where)
@@ -168,6 +176,7 @@ class Synthesizer:
         guidance: float | None = None,
         progress: Progress | None = None,
         preset: str = "final",
+        terms: bool = True,
     ) -> Synthesis:
         """Puts a tumour as the text describes it where the mask is.
 
@@ -182,6 +191,8 @@ class Synthesizer:
             progress: Called with (steps done, steps in all); may raise, or return False to cancel.
             preset: One of the model's: "preview" (fastest), or "final", which holds the lesion against the text and,
                 where something asked does not hold, tries other draws of the seed and keeps the best.
+            terms: Whether what the vocabulary's terms in the text say is taken as said, and the model's reader heard on
+                the rest alone. If not, all of the text is the reader's, to see what it makes of words by itself.
 
         Returns:
             The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
@@ -195,41 +206,15 @@ class Synthesizer:
         usual = self.model.preset(preset)
         steps = int(usual["steps"] if steps is None else steps)
         guidance = float(usual["guidance"] if guidance is None else guidance)
-        draws = int(usual.get("draws", 1))
-        return self.thrift.run(
-            lambda: self._synthesize(ct, mask, text, organ, seed, steps, guidance, draws, progress, _Clock())
-        )
-
-    def _synthesize(
-        self,
-        ct: Volume,
-        mask: np.ndarray,
-        text: str,
-        organ: str,
-        seed: int,
-        steps: int,
-        guidance: float,
-        draws: int,
-        progress: Progress | None,
-        clock: _Clock,
-    ) -> Synthesis:
-        places = self._places(ct, mask, clock)
+        clock = _Clock()
         with clock("text"):
             mentions = vocabulary.find(text, organ)
-            said = self._said(self.text.encode([vocabulary.of_the_lesion(text, mentions)]))
-        understood = self.reader.understood(said[0].cpu())
-        through = vocabulary.vessels_pass(mentions)
-        request = _Request(said, sharpness(understood), mentions, through, steps, guidance, draws)
-        volume, found = ct, []
-        for number, place in enumerate(places):
-
-            def on_step(done: int, before: int = number * steps) -> None:
-                if progress is not None and progress(before + done, steps * len(places)) is False:
-                    raise Cancelled("cancelled")
-
-            best = self._best(volume, place, request, seed + number * LESION_SEEDS, on_step, clock)
-            volume = best.volume
-            found.append(best)
+            said = self._said(vocabulary.in_terms(text, mentions) if terms else text)
+            if terms:
+                said = self.reader.told(said, vocabulary.agreed(mentions))
+            understood = self.reader.understood(said[0])
+        request = _Request(said, understood, mentions, steps, guidance, int(usual.get("draws", 1)))
+        volume, found = self.thrift.run(lambda: self._drawn(ct, mask, request, seed, progress, clock))
         report = {
             "synthetic": True,
             "text": text,
@@ -249,6 +234,23 @@ class Synthesizer:
             "asked": [best.asked for best in found],
         }
         return Synthesis(volume, report, tuple(best.lesion for best in found))
+
+    def _drawn(
+        self, ct: Volume, mask: np.ndarray, request: _Request, seed: int, progress: Progress | None, clock: _Clock
+    ) -> tuple[Volume, list[_Draw]]:
+        """The scan with all lesions, and each of them."""
+        places = self._places(ct, mask, clock)
+        volume, found = ct, []
+        for number, place in enumerate(places):
+
+            def on_step(done: int, before: int = number * request.steps) -> None:
+                if progress is not None and progress(before + done, request.steps * len(places)) is False:
+                    raise Cancelled("cancelled")
+
+            best = self._best(volume, place, request, seed + number * LESION_SEEDS, on_step, clock)
+            volume = best.volume
+            found.append(best)
+        return volume, found
 
     def _best(self, volume: Volume, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> _Draw:
         """The first of a seed's draws in which all that was asked holds, or the one in which most does."""
@@ -278,8 +280,8 @@ class Synthesizer:
         return _Draw(made, lesion, compare(request.mentions, asdict(lesion)), number)
 
     def _move(self, device: torch.device) -> None:
-        """Brings the networks to a device."""
-        for network in (self.autoencoder, self.reader, self.denoiser):
+        """Brings the networks that draw to a device."""
+        for network in (self.autoencoder, self.denoiser):
             network.to(device)
         if device != self.device:
             self.device, self._known = device, None
@@ -315,9 +317,10 @@ class Synthesizer:
         return torch.cat([latent, depth_channels(self._tensor(depth))], 1), decoded
 
     @torch.inference_mode()
-    def _said(self, tokens: encoder.Tokens) -> Tensor:
-        """[1, concepts]: the reader's probabilities."""
-        return self.reader(tokens.hidden.to(self.device), tokens.mask.to(self.device))  # type: ignore[no-any-return]
+    def _said(self, text: str) -> Tensor:
+        """[1, concepts]: the reader's probabilities; on the CPU, where a text is read in no time."""
+        tokens = self.text.encode([text])
+        return self.reader(tokens.hidden, tokens.mask)  # type: ignore[no-any-return]
 
     def _emphasised(self, said: Tensor, region: Region) -> Tensor:
         """[1, concepts]: with the model's emphasis, which small lesions have no room for."""
@@ -329,7 +332,7 @@ class Synthesizer:
     @torch.inference_mode()
     def _lesion(self, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
-        said, guidance = self._emphasised(request.said, place.region), request.guidance
+        said, guidance = self._emphasised(request.said, place.region).to(self.device), request.guidance
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]
         noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)

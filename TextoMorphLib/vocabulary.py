@@ -2,8 +2,8 @@
 
 The terms are data (`Resources/Vocabulary/terms.json`); a new descriptor is a new entry there. Negation
 follows the idea of NegEx (Chapman et al., 2001): a trigger such as "no" reaches over the terms after it up
-to a word or mark that ends its scope. This serves the report and the table of asked against measured; the
-model reads the text itself.
+to a word or mark that ends its scope. What the terms say is taken as said; the rest of a text is left to the
+model's reader.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _matcher(organ: str | None) -> tuple[re.Pattern[str], tuple[Term, ...]]:
     pairs = [(wording, term) for term in terms(organ) for wording in term.synonyms]
     pairs.sort(key=lambda pair: -len(pair[0]))
     groups = "|".join(f"({_pattern(wording)})" for wording, _ in pairs)
-    expression = re.compile(rf"(?<!\w)(non[\s-]?)??(?:{groups})(?!\w)", re.IGNORECASE)
+    expression = re.compile(rf"(?<!\w)({_PREFIX.pattern})??(?:{groups})(?!\w)", re.IGNORECASE)
     return expression, tuple(term for _, term in pairs)
 
 
@@ -196,6 +196,8 @@ def _pattern(wording: str) -> str:
 
 
 # --- Negation ---
+
+_PREFIX = re.compile(r"non[\s-]?", re.IGNORECASE)
 
 # Longer ones first: they take the place of the shorter ones that they hold.
 _NO_NEGATION = r"not only|not just|no doubt|without doubt|no change|cannot exclude|(?:not|cannot) be excluded"
@@ -290,6 +292,15 @@ def describe(mentions: Iterable[Mention]) -> Description:
     return description
 
 
+def agreed(mentions: Sequence[Mention]) -> Description:
+    """What the mentions ask of the lesion, as `describe` has it, without kinds of which they say different things.
+
+    "Necrotic mass with a hyperdense rim, in a hypodense liver" holds two densities: here a grammar would be needed.
+    """
+    doubtful = {kind for a, b in contradictions(mentions) for kind in a.term.kinds.keys() & b.term.kinds.keys()}
+    return {kind: value for kind, value in describe(mentions).items() if kind not in doubtful}
+
+
 def vessels_pass(mentions: Iterable[Mention]) -> bool:
     """Whether the scan's own vessels go on through the lesion; the last mention of them counts."""
     said = [
@@ -300,10 +311,17 @@ def vessels_pass(mentions: Iterable[Mention]) -> bool:
     return said[-1] if said else False
 
 
-def of_the_lesion(text: str, mentions: Iterable[Mention]) -> str:
-    """A text without what it says of the scan's vessels, for a reader that knows lesions alone."""
-    for mention in reversed([m for m in mentions if m.term.name in (VESSELS_PASS, VESSELS_END)]):
-        text = text[: mention.start] + text[mention.end :]
+def in_terms(text: str, mentions: Sequence[Mention]) -> str:
+    """A text with each term by its usual name, and without what it says of the scan's vessels.
+
+    For a reader of lesions, which knows names better than wordings: "non-homogeneous, with clumps of calcium" becomes
+    "non-homogeneous, with coarse calcification".
+    """
+    for mention in reversed(mentions):
+        said = text[mention.start : mention.end]
+        name = "" if mention.term.name in (VESSELS_PASS, VESSELS_END) else mention.term.name
+        prefix = _PREFIX.match(said) if mention.negated and name else None
+        text = text[: mention.start] + (prefix[0] if prefix else "") + name + text[mention.end :]
     return text if re.search(r"\w", text) else "lesion"
 
 

@@ -63,3 +63,9 @@ def test_probabilities_are_ranked_and_named() -> None:
     found = reader.understood(torch.tensor([0.2, 0.8, 1.0, 0.0]))
     assert found == {"density": {"hypo": 0.8, "default": 0.2}, "wall": {"none": 1.0}}
     assert reader.vectors([{"density": "hypo"}]).tolist() == [[0, 1, 1, 0]]
+
+
+def test_what_is_known_takes_the_place_of_what_was_read() -> None:
+    reader = Reader({"density": ("default", "hypo"), "wall": ("none", "walled")}, width=16, layers=1)
+    read = torch.tensor([[0.75, 0.25, 0.5, 0.5]])
+    assert reader.told(read, {"wall": "walled"}).tolist() == [[0.75, 0.25, 0, 1]]

@@ -31,6 +31,19 @@ def test_opposite_density_words_come_out_opposite(more: str, less: str) -> None:
     assert brighter > darker + 10
 
 
+def test_what_terms_say_is_drawn_wherever_in_a_report_they_stand() -> None:
+    model = Synthesizer.load("starter", "cpu")
+    ct, organs = phantom()
+    mask: np.ndarray = lesion_mask(ct, organs["liver"], 12.0, seed=2)
+    report = "58-year-old man with known colon cancer, restaging after six cycles of chemotherapy. " * 12
+    report += "A poorly enhancing nodule in segment VI, featureless, fading into the liver. Follow-up is recommended."
+    found = model.synthesize(ct, mask, report, preset="preview").report["understood"]
+    assert {found[kind].get(value) for kind, value in (("density", "hypo"), ("margin", "ill"))} == {1.0}
+    assert found["texture"] == {"homogeneous": 1.0}
+    by_itself = model.synthesize(ct, mask, report, preset="preview", terms=False).report["understood"]
+    assert by_itself["texture"].get("homogeneous", 0.0) < 1.0  # beyond what the reader sees of so long a text
+
+
 def test_final_keeps_the_draw_in_which_most_of_the_text_holds() -> None:
     model = Synthesizer.load("starter", "cpu")
     ct, organs = phantom()

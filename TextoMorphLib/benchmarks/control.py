@@ -116,10 +116,10 @@ class Trial:
     site: int
     seed: int
 
-    def made(self, text: str, seed: int | None = None) -> Synthesis:
-        """The lesion of a text."""
+    def made(self, text: str, seed: int | None = None, terms: bool = True) -> Synthesis:
+        """The lesion of a text, read with the vocabulary's help or by the reader alone."""
         return self.model.synthesize(
-            self.ct, self.mask, text, seed=self.seed if seed is None else seed, **self.settings
+            self.ct, self.mask, text, seed=self.seed if seed is None else seed, terms=terms, **self.settings
         )
 
     def row(self, part: str, name: str, right: bool, **more: Any) -> Row:
@@ -219,7 +219,10 @@ def places(
 
 
 def _opposites(trial: Trial, part: str) -> Iterator[Row]:
-    """Each pair in one way of saying it; in terms, the amounts too."""
+    """Each pair in one way of saying it; in terms, the amounts too.
+
+    Paraphrases are wordings that the reader was never trained on. The vocabulary has them, so it has to stay out.
+    """
     for number, pair in enumerate(PAIRS):
         texts = pair.terms
         if part == "paraphrases":
@@ -231,7 +234,7 @@ def _opposites(trial: Trial, part: str) -> Iterator[Row]:
             if pair.denied is None:
                 continue
             texts = pair.denied
-        found = [trial.made(text).lesions[0] for text in texts]
+        found = [trial.made(text, terms=part != "paraphrases").lesions[0] for text in texts]
         values = [getattr(lesion, pair.attribute) for lesion in found]
         name = " / ".join(pair.terms)
         # A value that cannot be measured (NaN) counts as wrong.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, optimize, stats
 
+from TextoMorphLib import noise
 from TextoMorphLib.benchmarks.control import places
 from TextoMorphLib.region import regions, resampled
 from TextoMorphLib.synthesis import Synthesizer
@@ -21,8 +22,8 @@ from TextoMorphLib.volume import Volume
 
 METASTASIS = "hypoattenuating, heterogeneous metastasis"
 PLAIN = "isoattenuating, homogeneous, well-defined"  # nothing but the composite's own traces
-# Nine real liver metastases in portal venous CT. They have no wall: their rim is how much brighter than the core the
-# outermost 3 mm are, which are blurred with the parenchyma.
+# Nine real liver metastases in portal venous CT. Their contrast is that of the whole lesion, blurred border included.
+# They have no wall: their rim is how much brighter than the core the outermost 3 mm are.
 RIM_MM = 3.0
 REAL = {
     "contrast_hu": (-55.0, -46.0),
@@ -58,12 +59,12 @@ def run(
         on_trial: Called with (trials done, trials in all).
 
     Returns:
-        `lesions`: medians beside the ranges of real ones; `noise`: power inside relative to before, in bands of
-        sigma; `border`: the classifier's AUC with its 95% interval, 0.5 being chance.
+        `lesions`: medians beside the ranges of real ones; `noise`: power inside relative to what the homogeneous
+        tissue had there before, in bands of sigma; `border`: the classifier's AUC with its 95% interval, where 0.5 is
+        chance.
     """
     lesions: list[dict[str, float]] = []
-    inside: list[np.ndarray] = []
-    before: list[np.ndarray] = []
+    inside, before = np.zeros(len(BANDS_MM)), np.zeros(len(BANDS_MM))
     rings: list[tuple[np.ndarray, np.ndarray]] = []
     trials = places(model, ct, organ, sizes_mm, range(sites), 1, settings)
     for done, trial in enumerate(trials, start=1):
@@ -77,14 +78,13 @@ def run(
         scan, made, own = ct.hu(around), plain.hu(around), mask[around]
         away = ndimage.distance_transform_edt(~own, sampling=ct.spacing)
         deep = ndimage.distance_transform_edt(own, sampling=ct.spacing) > min(2.0, 0.3 * trial.size_mm)
-        inside.append(_bands(made, deep, ct.spacing))
-        before.append(_bands(scan, deep, ct.spacing))
+        tissue = deep & noise.homogeneous(scan, away < noise.NEAR_MM, ct.spacing)[0]
+        inside += _bands(made, tissue, ct.spacing)
+        before += _bands(scan, tissue, ct.spacing)
         ring = (away > 0) & (away <= RING_MM)
         rings.append((traces(made, ring, ct.spacing), traces(scan, ring, ct.spacing)))
         on_trial(done, len(trials))
-    # Medians: in a few places a vessel or the organ's border was there before.
-    ratio = np.median(np.array(inside) / np.array(before), axis=0)
-    sd, *powers = (round(float(part), 3) for part in ratio)
+    sd, *powers = (round(float(part), 3) for part in inside / before)
     bands = [f"{low:g} to {high:g} mm" for low, high in pairwise(BANDS_MM)]
     return {
         "trials": len(trials),
@@ -99,7 +99,7 @@ def _numbers(made: np.ndarray, depth: np.ndarray, measured: Any) -> dict[str, fl
     core = depth > min(3.0, 0.4 * depth.max())
     rim, deep = (depth > 0) & (depth <= RIM_MM), depth > 0.5 * depth.max()
     return {
-        "contrast_hu": measured.contrast_hu,
+        "contrast_hu": float(made[depth > 0].mean()) - measured.parenchyma_hu,
         "inner_sd_hu": float(smooth[core].std()),
         "margin_mm": measured.margin_mm,
         "rim_over_core_hu": float(np.median(made[rim]) - np.median(made[deep])),
@@ -118,11 +118,19 @@ def _against_real(lesions: list[dict[str, float]]) -> dict[str, Any]:
     return found
 
 
-def _bands(image: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Variance of the noise, and of its parts between the sigmas of `BANDS_MM`, HU^2."""
-    levels = [image, *(ndimage.gaussian_filter(image, sigma / spacing) for sigma in BANDS_MM[1:])]
+def _bands(image: np.ndarray, tissue: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Energy of the noise in a tissue (variance times voxels), and of its parts between the sigmas of `BANDS_MM`.
+
+    Smoothing stays within the tissue (a normalised convolution), or a vessel beside it would count as coarse noise.
+    """
+    weight = tissue.astype(np.float32)
+    centred = np.where(tissue, image - image[tissue].mean(), np.float32(0))
+    levels = [centred[tissue]]
+    for sigma in BANDS_MM[1:]:
+        total = ndimage.gaussian_filter(weight, sigma / spacing)[tissue]
+        levels.append(ndimage.gaussian_filter(centred, sigma / spacing)[tissue] / total)
     parts = [levels[0] - levels[-1], *(fine - coarse for fine, coarse in pairwise(levels))]
-    return np.array([part[where].var() for part in parts]) + 1e-6
+    return np.array([part.var() * part.size for part in parts]) + 1e-6
 
 
 def traces(image: np.ndarray, ring: np.ndarray, spacing: np.ndarray) -> np.ndarray:

@@ -29,9 +29,9 @@ QUALIFIES = {"wall_thickness": "wall", "calcium_grain": "calcification"}
 # HU relative to the parenchyma.
 DENSITY_HU = {
     ("default", "plain"): (-48.0, -24.0),
-    ("hypo", "mild"): (-28.0, -15.0),
-    ("hypo", "plain"): (-65.0, -32.0),
-    ("hypo", "marked"): (-90.0, -66.0),
+    ("hypo", "mild"): (-32.0, -19.0),
+    ("hypo", "plain"): (-72.0, -40.0),
+    ("hypo", "marked"): (-95.0, -73.0),
     ("iso", "plain"): (-6.0, 6.0),
     ("hyper", "mild"): (18.0, 30.0),
     ("hyper", "plain"): (32.0, 65.0),
@@ -51,7 +51,7 @@ CLOT_HU = (72.0, 92.0)
 LEAST_CLOT_HU = 50.0  # clot minus body
 SEPTA_HU = (0.0, 25.0)  # relative to the parenchyma,
 LEAST_SEPTA_HU = (56.0, 76.0)  # and above the body
-WALL_HU = (15.0, 40.0)  # above the parenchyma
+WALL_HU = (20.0, 45.0)  # above the parenchyma
 LEAST_WALL_HU = (36.0, 56.0)  # and above the body
 WALL_MM = {"thin": (1.2, 1.8), "plain": (2.6, 4.0), "thick": (5.0, 7.0)}
 CALCIUM_SHARE = {"punctate": (0.008, 0.016), "plain": (0.006, 0.014), "coarse": (0.018, 0.036)}  # of a lesion's volume,

@@ -64,6 +64,20 @@ class Reader(nn.Module):
             ]
         )
 
+    def told(self, probabilities: Tensor, description: Mapping[str, str]) -> Tensor:
+        """Probabilities with what is known otherwise in place of what was read.
+
+        Args:
+            probabilities: [B, size].
+            description: Values of the kinds that are known.
+
+        Returns:
+            [B, size].
+        """
+        known = [kind in description for kind, values in self.kinds.items() for _ in values]
+        sure = self.vectors([description]).to(probabilities)
+        return torch.where(torch.tensor(known, device=probabilities.device), sure, probabilities)
+
     def emphasised(self, probabilities: Tensor, emphasis: Mapping[str, float]) -> Tensor:
         """What some kinds say, driven further from their default than the text does.
 

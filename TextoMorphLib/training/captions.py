@@ -37,6 +37,9 @@ DIAGNOSIS_SAID = 0.06  # how often a lesion is called a metastasis or a granulom
 BACKGROUND_SAID = 0.06  # how often cirrhosis and the like are mentioned
 # "Not partly calcified" and "no central necrosis" do not deny calcium and necrosis.
 QUALIFIED = re.compile(r"part|thick|coarse|punctate|scattered|speck|dotted|cent|core|middle|clear-cut|bright")
+ASIDES = (0.45, 0.3, 0.15, 0.1)  # shares of the reports with none, one, two and three of them
+ASIDE_FIRST = 0.4  # how often one comes before the lesion
+ASIDE_LISTED = 0.15  # how often one is an item of a list
 LATER_SAID = 0.25  # how often an attribute gets into a later sentence
 UNSAID = ("default", "none", "plain")
 ADVERBS_FOR = {"adjectives": "adverbs", "nouns": "adjectives", "heads": "adjectives", "phrases": "phrases"}
@@ -56,7 +59,7 @@ class Style:
         no_adjective: Denials of an adjective.
         no_sentence: Denials in a sentence of their own.
         separators: Between the items of a list.
-        asides: What says nothing of the lesion.
+        asides: What reports say besides, and that says nothing of the lesion.
         places: Places in each organ.
     """
 
@@ -205,6 +208,8 @@ class _Writer:
         items = [*said.adjectives, *(_bare(noun) for noun in said.nouns), *said.phrases]
         if said.head is not None or not items or self.chance(0.3):
             items.append(_bare(said.head or self.lesion()))
+        if self.chance(ASIDE_LISTED):
+            items.append(self.aside().rstrip("."))
         return self.pick(self.style.separators).join(self.shuffled(items + self.denials(said)))
 
     def as_report(self, said: _Said) -> str:
@@ -221,13 +226,14 @@ class _Writer:
             phrase += f", {', '.join(denials)}" + ("" if last else ",")
         place = self.pick(self.style.places[self.organ])
         sentence = sentence.format(np=phrase, bare=_bare(phrase), organ=self.organ, place=place)
-        if aside := self.aside():
-            rest.append(aside)
-        if rest and sentence[-1] != ".":
+        asides = [self.aside() for _ in range(self.rng.choice(len(ASIDES), p=ASIDES))]
+        first = [aside for aside in asides if self.chance(ASIDE_FIRST)]
+        rest += [aside for aside in asides if aside not in first]
+        if (first or rest) and sentence[-1] != ".":
             sentence += "."
         if sentence[-1] == ".":
             sentence = sentence[0].upper() + sentence[1:]
-        return " ".join([sentence, *self.shuffled(rest)])
+        return " ".join([*first, sentence, *self.shuffled(rest)])
 
     def sentences(self, forms: Sequence[str], items: Sequence[str]) -> list[str]:
         """A sentence that says all items, or none if there are none."""
@@ -254,9 +260,10 @@ class _Writer:
         return self.pick([head for term in named for head in self.of_split(term, "heads")])
 
     def aside(self) -> str:
-        """A sentence that says nothing of the lesion, or nothing at all."""
+        """A sentence that says nothing of the lesion."""
         if not self.chance(BACKGROUND_SAID):
-            return self.pick(self.style.asides)
+            aside = re.sub(r"\{n\}", lambda _: str(self.rng.integers(1, 90)), self.pick(self.style.asides))
+            return aside.format(organ=self.organ, place=self.pick(self.style.places[self.organ]))
         around = [t for t in vocabulary.terms(self.organ) if t.about == "background"]
         return f"Background: {self.pick([n for term in around for n in self.of_split(term, 'nouns')])}."
 
@@ -281,8 +288,9 @@ class _Writer:
         return form.replace("{item}", item).replace("{Item}", item[0].upper() + item[1:])
 
     def size(self) -> str:
-        millimetres = int(self.rng.integers(6, 90))
-        return self.pick((f"{millimetres} mm", f"{millimetres / 10:.1f} cm", f"{max(1, millimetres // 10)} cm"))
+        millimetres, other = (int(length) for length in self.rng.integers(6, 90, size=2))
+        whole = (f"{millimetres} mm", f"{millimetres / 10:.1f} cm", f"{max(1, millimetres // 10)} cm")
+        return self.pick((*whole, f"{millimetres} x {other} mm"))
 
     def in_some_case(self, text: str) -> str:
         draw = self.rng.random()

@@ -68,14 +68,16 @@ def written(count: int, seed: int, held_out: bool = False) -> tuple[list[str], l
 
 
 def encoded(texts: list[str], encoder: str) -> dict[str, Tensor]:
-    """Tokens of texts, half precision: hidden [N, L, W] and mask [N, L]."""
+    """Tokens of texts, half precision: hidden [N, L, W] and mask [N, L], L being the longest text's."""
     encode = text_encoder.load(encoder)
     hidden, mask = [], []
     for start in range(0, len(texts), 256):
         tokens = encode.encode(texts[start : start + 256])
         hidden.append(tokens.hidden.half())
         mask.append(tokens.mask)
-    return {"hidden": torch.cat(hidden), "mask": torch.cat(mask)}
+    longest = max(int(each.sum(1).max()) for each in mask)
+    parts = {"hidden": hidden, "mask": mask}
+    return {name: torch.cat([part[:, :longest] for part in each]) for name, each in parts.items()}
 
 
 def _texts(folder: Path, encoder: str, count: int, seed: int) -> Batch:
