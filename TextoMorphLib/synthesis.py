@@ -209,9 +209,7 @@ class Synthesizer:
         clock = _Clock()
         with clock("text"):
             mentions = vocabulary.find(text, organ)
-            said = self._said(vocabulary.in_terms(text, mentions) if terms else text)
-            if terms:
-                said = self.reader.told(said, vocabulary.agreed(mentions))
+            said = self.read(text, mentions if terms else [])
             understood = self.reader.understood(said[0])
         request = _Request(said, understood, mentions, steps, guidance, int(usual.get("draws", 1)))
         volume, found = self.thrift.run(lambda: self._drawn(ct, mask, request, seed, progress, clock))
@@ -317,10 +315,19 @@ class Synthesizer:
         return torch.cat([latent, depth_channels(self._tensor(depth))], 1), decoded
 
     @torch.inference_mode()
-    def _said(self, text: str) -> Tensor:
-        """[1, concepts]: the reader's probabilities; on the CPU, where a text is read in no time."""
-        tokens = self.text.encode([text])
-        return self.reader(tokens.hidden, tokens.mask)  # type: ignore[no-any-return]
+    def read(self, text: str, mentions: list[vocabulary.Mention]) -> Tensor:
+        """What a text says; on the CPU, where that takes no time.
+
+        Args:
+            text: Terms or sentences.
+            mentions: The vocabulary's terms in it. The reader gets them by their usual names, and what they say is
+                taken as said where they agree; without any, all is left to the reader.
+
+        Returns:
+            [1, concepts] probabilities.
+        """
+        tokens = self.text.encode([vocabulary.in_terms(text, mentions)])
+        return self.reader.told(self.reader(tokens.hidden, tokens.mask), vocabulary.agreed(mentions))
 
     def _emphasised(self, said: Tensor, region: Region) -> Tensor:
         """[1, concepts]: with the model's emphasis, which small lesions have no room for."""

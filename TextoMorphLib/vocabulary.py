@@ -201,17 +201,20 @@ _PREFIX = re.compile(r"non[\s-]?", re.IGNORECASE)
 
 # Longer ones first: they take the place of the shorter ones that they hold.
 _NO_NEGATION = r"not only|not just|no doubt|without doubt|no change|cannot exclude|(?:not|cannot) be excluded"
+_SEEN = r"(?:seen|present|visible|identified|evident|detected|demonstrated|appreciated|found|noted|a feature)"
+_NOT = r"(?:(?:is|are|was|were|has|have|can|could|does|do)\s*)?(?:not|n['\u2019]t)\s+(?:be\s+|been\s+)?(?:clearly\s+)?"
 _AFTERWARDS = (
-    r"(?:is|are|was|were)?\s*not\s+(?:seen|present|visible|identified|evident|detected|found|noted)"
-    r"|(?:is|are|was|were)\s+(?:absent|lacking|missing)|absent(?!\s+\w)|ruled out"
+    rf"{_NOT}{_SEEN}|(?:is|are|was|were|been)\s+(?:absent|lacking|missing|excluded)|absent(?!\s+\w)|ruled out"
 )
 _BEFOREHAND = (
-    r"no|not|without|w/o|neither|nor|absence of|absent|free of|free from|lack of|lacks|lacking|devoid of"
-    r"|negative for|rather than|instead of|never|\w+n['\u2019]t|cannot"
+    r"(?:no|not|without|w/o|neither|nor|absence of|absent|free of|free from|lack of|lacks|lacking|devoid of"
+    r"|negative for|rather than|instead of|never|\w+n['\u2019]t|cannot|fail(?:s|ed|ing)? to)"
+    # "Does not have", "nor does it show": here these words do not end what is denied.
+    r"(?:\s+(?:do|does|did|it|they|to))*(?:\s+(?:have|having|shows?|showing|contains?|containing)(?!\w))?"
 )
 _TRIGGER = re.compile(
     rf"(?:(?<!\w)(?:(?P<no_negation>{_NO_NEGATION})|(?P<afterwards>{_AFTERWARDS})|(?P<beforehand>{_BEFOREHAND}))"
-    r"|(?P<none>[:=]\s*(?:none|no|absent|negative)))(?!\w)",
+    rf"|(?P<none>[:=]\s*(?:none|no|absent|negative|not {_SEEN})))(?!\w)",
     re.IGNORECASE,
 )
 _STOP = re.compile(

@@ -65,6 +65,13 @@ def test_terms_are_found_whatever_their_spelling(text: str, expected: list[str])
         ("not only cystic", ["cystic"]),
         ("it is not walled and is cystic", ["not walled", "cystic"]),
         ("cystic rather than solid", ["cystic", "not solid"]),
+        ("it does not have a capsule but has septa", ["not walled", "septated"]),
+        ("it doesn't contain calcium and is well-defined", ["not calcification", "well-defined"]),
+        ("Nor does it show septa.", ["not septated"]),
+        ("it fails to show arterial enhancement", ["not arterial enhancement"]),
+        ("A wall cannot be seen. Necrosis has not been found.", ["not walled", "not necrotic"]),
+        ("Wall: not visible", ["not walled"]),
+        ("it is not cystic and has a wall", ["not cystic", "walled"]),
         ("no wall - calcified", ["not walled", "calcification"]),
     ],
 )
