@@ -203,9 +203,7 @@ _PREFIX = re.compile(r"non[\s-]?", re.IGNORECASE)
 _NO_NEGATION = r"not only|not just|no doubt|without doubt|no change|cannot exclude|(?:not|cannot) be excluded"
 _SEEN = r"(?:seen|present|visible|identified|evident|detected|demonstrated|appreciated|found|noted|a feature)"
 _NOT = r"(?:(?:is|are|was|were|has|have|can|could|does|do)\s*)?(?:not|n['\u2019]t)\s+(?:be\s+|been\s+)?(?:clearly\s+)?"
-_AFTERWARDS = (
-    rf"{_NOT}{_SEEN}|(?:is|are|was|were|been)\s+(?:absent|lacking|missing|excluded)|absent(?!\s+\w)|ruled out"
-)
+_AFTERWARDS = rf"{_NOT}{_SEEN}|(?:is|are|was|were|been)\s+(?:absent|lacking|missing|excluded)|absent(?!\s+\w)|ruled out"
 _BEFOREHAND = (
     r"(?:no|not|without|w/o|neither|nor|absence of|absent|free of|free from|lack of|lacks|lacking|devoid of"
     r"|negative for|rather than|instead of|never|\w+n['\u2019]t|cannot|fail(?:s|ed|ing)? to)"
