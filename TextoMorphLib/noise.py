@@ -8,7 +8,7 @@ Fourier transform), and can be estimated on whatever shape the homogeneous tissu
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft, ndimage, signal
+from scipy import fft, ndimage
 
 from TextoMorphLib.tissue import SOFT_TISSUE_HU
 
@@ -102,7 +102,10 @@ def draw(covariance: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarra
     kernel *= np.float32(np.sqrt(variance) / strength if strength > 0 else 0)
     padded = [size + reach - 1 for size, reach in zip(shape, kernel.shape, strict=True)]
     white = np.random.Generator(np.random.PCG64(seed)).standard_normal(padded, dtype=np.float32)
-    return np.asarray(signal.fftconvolve(white, kernel, mode="valid"))
+    # By hand: importing scipy.signal for its convolution takes longer than loading the model.
+    size = [fft.next_fast_len(length, real=True) for length in padded]
+    filtered = fft.irfftn(fft.rfftn(white, size) * fft.rfftn(kernel, size), size)
+    return np.asarray(filtered[tuple(slice(reach - 1, end) for reach, end in zip(kernel.shape, padded, strict=True))])
 
 
 def _usual(values: np.ndarray, tissue: np.ndarray, spread: float, most: float) -> np.ndarray:
