@@ -296,7 +296,7 @@ def describe(mentions: Iterable[Mention]) -> Description:
 def agreed(mentions: Sequence[Mention]) -> Description:
     """What the mentions ask of the lesion, as `describe` has it, without kinds of which they say different things.
 
-    "Necrotic mass with a hyperdense rim, in a hypodense liver" holds two densities: here a grammar would be needed.
+    "Hypodense in the venous and hyperdense in the arterial phase" holds two densities: here a grammar would be needed.
     """
     doubtful = {kind for a, b in contradictions(mentions) for kind in a.term.kinds.keys() & b.term.kinds.keys()}
     return {kind: value for kind, value in describe(mentions).items() if kind not in doubtful}

@@ -172,7 +172,7 @@ class _Bert(nn.Module):
             layer_norm_eps=epsilon,
             batch_first=True,
         )
-        # Nested tensors would leave out positions that all texts of the batch pad.
+        # Nested tensors are a prototype in torch, and warn.
         self.layers = nn.TransformerEncoder(layer, config["num_hidden_layers"], enable_nested_tensor=False)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
