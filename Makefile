@@ -33,7 +33,7 @@ test: $(INSTALLED) lint
 
 turing-test: $(INSTALLED)
 	-$(BIN)/python -m pip install --quiet playwright
-	$(BIN)/python -m pytest -rs Testing/unit/whole_study.py Testing/unit/test_reading_browser.py
+	$(BIN)/python -m pytest -rs Testing/unit/reader_study/whole_study.py Testing/unit/reader_study/test_reading_browser.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

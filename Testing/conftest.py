@@ -18,21 +18,21 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with small random weights: everything works, the lesions mean nothing."""
     import torch
 
-    from TextoMorphLib.lesions.kinds import KINDS
-    from TextoMorphLib.networks import bundle
-    from TextoMorphLib.networks.autoencoder import Autoencoder
-    from TextoMorphLib.networks.denoiser import Denoiser
-    from TextoMorphLib.networks.reader import Reader
-    from TextoMorphLib.text import encoder
+    from TextoMorphLib.models import bundle
+    from TextoMorphLib.models.attribute_classifier import AttributeClassifier
+    from TextoMorphLib.models.autoencoder import Autoencoder
+    from TextoMorphLib.models.denoiser import Denoiser
+    from TextoMorphLib.text import encoders
+    from TextoMorphLib.text.concepts import KINDS
 
     torch.manual_seed(0)
-    text = encoder.load("minilm")
+    text = encoders.load("minilm")
     parts = {
         "autoencoder": {"latent_channels": 4, "channels": [8, 8], "residual_units": 1},
         "reader": {"kinds": KINDS, "text_width": text.width, "width": 16, "layers": 1},
         "denoiser": {"latent_channels": 4, "channels": [16, 16], "head_channels": 16},
     }
-    reader = Reader(**parts["reader"])  # type: ignore[arg-type]
+    reader = AttributeClassifier(**parts["reader"])  # type: ignore[arg-type]
     networks = {
         "autoencoder": Autoencoder(**parts["autoencoder"]),  # type: ignore[arg-type]
         "reader": reader,
@@ -56,7 +56,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def phantom_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digital phantom as a NIfTI file."""
-    from TextoMorphLib.phantom import phantom
+    from TextoMorphLib.simulation.phantom import phantom
 
     path = tmp_path_factory.mktemp("phantom") / "ct.nii.gz"
     phantom()[0].write(path)
@@ -66,9 +66,9 @@ def phantom_ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def phantom_mask(phantom_ct: Path) -> Path:
     """A 16 mm lesion mask in the phantom's liver."""
-    from TextoMorphLib.examples import lesion_mask
-    from TextoMorphLib.phantom import phantom
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.simulation.lesion_masks import lesion_mask
+    from TextoMorphLib.simulation.phantom import phantom
 
     ct, organs = phantom()
     mask = lesion_mask(ct, organs["liver"], 16.0, seed=1)
@@ -98,7 +98,7 @@ def real_ct(real_cts: list[Path]) -> Path:
 def browser() -> Iterator[Any]:
     """A browser without a window, driven by Playwright."""
     sync_api = pytest.importorskip("playwright.sync_api", reason=NO_BROWSER)
-    from TextoMorphLib.reading import pdf
+    from TextoMorphLib.reader_study import pdf
 
     with sync_api.sync_playwright() as playwright:
         own = playwright.chromium.executable_path

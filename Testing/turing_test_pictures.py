@@ -16,9 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from TextoMorphLib.reading import pdf
-from TextoMorphLib.reading.serve import Server
-from TextoMorphLib.reading.study import Study
+from TextoMorphLib.reader_study import pdf
+from TextoMorphLib.reader_study.serve import Server
+from TextoMorphLib.reader_study.study import Study
 
 
 def main(demo: Path, images: Path) -> None:

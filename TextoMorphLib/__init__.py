@@ -13,13 +13,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.synthesis import Synthesis, Synthesizer
-    from TextoMorphLib.volume import Volume
 
 __all__ = ["Synthesis", "Synthesizer", "Volume", "__version__"]
 __version__ = "0.1.0"
 
-_HOMES = {"Synthesis": "synthesis", "Synthesizer": "synthesis", "Volume": "volume"}
+_HOMES = {"Synthesis": "synthesis", "Synthesizer": "synthesis", "Volume": "io.volume"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from TextoMorphLib import output
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import outputs
 from TextoMorphLib.request import check_request
 
 JOBS = "jobs.jsonl"
@@ -84,7 +84,7 @@ def plan(
         if organ_masks:
             placed.mkdir(exist_ok=True)
             _place(lines, folder, rng, progress)
-        output.write_bytes(jobs, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+        outputs.write_bytes(jobs, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     except BaseException as error:
         if organ_masks and not had_masks:
             shutil.rmtree(placed, ignore_errors=True)
@@ -98,9 +98,9 @@ def _place(
     lines: list[dict[str, Any]], folder: Path, rng: np.random.Generator, progress: Callable[[int, int], Any] | None
 ) -> None:
     """Puts a lesion's mask in the place of each job's organ mask; each CT is read once."""
-    from TextoMorphLib.examples import lesion_mask
-    from TextoMorphLib.masks import read_mask
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.masks import read_mask
+    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.simulation.lesion_masks import lesion_mask
 
     diameters = rng.uniform(*DIAMETERS_MM, len(lines))
     numbers = sorted(range(len(lines)), key=lambda number: lines[number]["ct"])
@@ -147,13 +147,13 @@ def _images(folder: Path, series: bool = False) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; choose the folder with the images")
     inside = sorted(folder.iterdir())
-    found = [path for path in inside if path.is_file() and path.name.lower().endswith(output.IMAGE_SUFFIXES)]
+    found = [path for path in inside if path.is_file() and path.name.lower().endswith(outputs.IMAGE_SUFFIXES)]
     if series:
         found += [path for path in inside if _is_series(path)]
         found = found or ([folder] if _is_series(folder) else [])
     if not found:
         or_series = ", or are folders of DICOM series" if series else ""
-        raise InputError(f"{folder} holds no images; they end in {', '.join(output.IMAGE_SUFFIXES)}{or_series}")
+        raise InputError(f"{folder} holds no images; they end in {', '.join(outputs.IMAGE_SUFFIXES)}{or_series}")
     return found
 
 
@@ -169,7 +169,7 @@ def _base(scan: Path) -> str:
 
 
 def _stem(path: Path) -> str:
-    return path.name if path.is_dir() else path.name[: -len(output.suffix(path))]
+    return path.name if path.is_dir() else path.name[: -len(outputs.suffix(path))]
 
 
 def _belongs(mask: Path, scan: Path) -> bool:

@@ -12,13 +12,13 @@ import numpy as np
 from nibabel import orientations
 from scipy import ndimage
 
-from TextoMorphLib.region import Box, grow, tight_box
+from TextoMorphLib.spatial.geometry import Box, grow, tight_box
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.volume import Volume
 
 WINDOW_HU = (40.0, 400.0)  # level and width: the abdomen's usual window
 LEAST_DIFFERENCE_HU = 20.0  # the colours never stretch to less, or noise would look like a lesion

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from TextoMorphLib import pictures
-from TextoMorphLib.analysis.attributes import Attributes
-from TextoMorphLib.region import tight_box
+from TextoMorphLib.measurement.attributes import Attributes
+from TextoMorphLib.spatial.geometry import tight_box
 
 if TYPE_CHECKING:
+    from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.synthesis import Synthesizer
-    from TextoMorphLib.volume import Volume
 
 NEUTRAL = "lesion"  # what is left of a text of one word when that word is left out
 _WORD = re.compile(r"[^\W_]+(?:[-'\u2019][^\W_]+)*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.vocabulary import ORGANS
+from TextoMorphLib.text.vocabulary import ORGANS
 
 PRESETS = ("preview", "final")
 

@@ -20,24 +20,24 @@ import torch
 from torch import Tensor
 
 import TextoMorphLib
-from TextoMorphLib import vocabulary
-from TextoMorphLib.analysis.asked import compare
-from TextoMorphLib.analysis.attributes import Attributes, measure
-from TextoMorphLib.composite import background, deblurred, no_darker_than_fluid, noise_around, paste, vessels
-from TextoMorphLib.device import autocast, resolve
-from TextoMorphLib.diffusion.sampler import Progress, guided, sample
-from TextoMorphLib.diffusion.schedule import Schedule
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.lesions.fields import latent_noise
-from TextoMorphLib.lesions.kinds import sharpness, smallness
-from TextoMorphLib.masks import check_mask
-from TextoMorphLib.memory import Thrift
-from TextoMorphLib.networks import bundle
-from TextoMorphLib.networks.denoiser import depth_channels, field_channels
-from TextoMorphLib.region import Region, regions, resampled
+from TextoMorphLib.io.masks import check_mask
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.measurement.expectations import compare
+from TextoMorphLib.models import bundle
+from TextoMorphLib.models.denoiser import depth_channels, field_channels
+from TextoMorphLib.models.device import autocast, resolve
+from TextoMorphLib.models.memory_fallback import Thrift
+from TextoMorphLib.models.sampler import Progress, guided, sample
+from TextoMorphLib.models.schedule import Schedule
+from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.request import check_request
-from TextoMorphLib.text import encoder
-from TextoMorphLib.volume import Volume
+from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste, vessels
+from TextoMorphLib.spatial.geometry import smallness
+from TextoMorphLib.spatial.region import Region, regions, resampled
+from TextoMorphLib.text import encoders, vocabulary
+from TextoMorphLib.text.concepts import sharpness
 
 DRAWS_MM = 96.0  # the side of a region for which a preset's draws are given: smaller ones, where more fails, get more
 DRAWS = (2, 16)  # in which bounds
@@ -139,7 +139,7 @@ class Synthesizer:
     What it learns of a scan and a mask is kept for the next text: only the first tumour at a place pays for it.
     """
 
-    def __init__(self, model: bundle.Bundle, text: encoder.TextEncoder, device: torch.device) -> None:
+    def __init__(self, model: bundle.Bundle, text: encoders.TextEncoder, device: torch.device) -> None:
         self.model, self.text, self.device = model, text, device
         self.autoencoder, self.reader, self.denoiser = model.autoencoder, model.reader, model.denoiser
         self.thrift = Thrift(device, self._move)
@@ -160,7 +160,7 @@ class Synthesizer:
         where = resolve(device)
         model = bundle.load(name)
         wanted = model.config["text_encoder"]
-        text = encoder.load(wanted["name"])
+        text = encoders.load(wanted["name"])
         if text.sha256 != wanted["sha256"]:
             raise InputError(f"model {model.name} was trained with another version of the text encoder '{text.name}'")
         return cls(model, text, where)
@@ -344,7 +344,9 @@ class Synthesizer:
         latent = place.condition[:, : self.denoiser.latent_channels]
         noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)
         depth = place.condition[:, self.denoiser.latent_channels :]
-        fields = field_channels(noise, depth, torch.tensor([float(place.region.depth.max())]))
+        fields = field_channels(
+            noise, depth, torch.tensor([float(place.region.depth.max())]), self.denoiser.prior_numbers
+        )
         where = torch.cat([place.condition, fields], 1)
         both = where.expand(2, -1, -1, -1, -1)
         with autocast(self.device):

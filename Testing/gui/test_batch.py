@@ -13,8 +13,8 @@ import slicer
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A phantom CT and its liver."""
-    from TextoMorphLib.phantom import phantom
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.simulation.phantom import phantom
 
     ct, organs = phantom()
     for name in ("cts", "organs"):
@@ -62,8 +62,8 @@ def test_a_batch_is_planned_cancelled_and_resumed(
 
 
 def test_a_batch_takes_dicom_series(host: Any, panels: Any, data: Path, tiny_bundle: Path, wait_until: Any) -> None:
-    from TextoMorphLib.formats import dicom_export
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.formats import dicom_export
+    from TextoMorphLib.io.volume import Volume
 
     known = {"seed": 0, "text": "", "organ": "liver", "steps": 1, "guidance": 1.0, "versions": {"textomorph": "0"}}
     (file,) = (data / "cts").iterdir()

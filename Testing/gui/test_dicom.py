@@ -26,7 +26,7 @@ def test_a_result_becomes_a_dicom_series_with_its_mask(
     assert folder.name == "Synthetic cystic seed 0 DICOM"
     assert (folder / "mask-seg.dcm").is_file()
 
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.volume import Volume
 
     shown = slicer.util.arrayFromVolume(wanted.result)
     assert np.array_equal(np.sort(Volume.read(folder).data, None), np.sort(shown, None))

@@ -20,14 +20,14 @@ def run(name: str, monkeypatch: pytest.MonkeyPatch) -> unittest.TestResult:
 
 
 def test_its_own_tests(host: Any, real_cts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from TextoMorphLib import examples
+    from TextoMorphLib import example_ct
 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError("there is no network")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(examples.subprocess, "run", refuse)
-    cached = [path for path in real_cts if examples._sha256(path.read_bytes()) == examples.CT_SHA256]
+    monkeypatch.setattr(example_ct.subprocess, "run", refuse)
+    cached = [path for path in real_cts if example_ct._sha256(path.read_bytes()) == example_ct.CT_SHA256]
     if cached:
         (tmp_path / "textomorph").mkdir()
         shutil.copy(cached[0], tmp_path / "textomorph" / "totalsegmentator_example_ct.nii.gz")

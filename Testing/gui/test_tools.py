@@ -122,7 +122,7 @@ def test_short_memory_is_got_by_with_and_said(
 ) -> None:
     import torch
 
-    from TextoMorphLib.networks.autoencoder import Autoencoder
+    from TextoMorphLib.models.autoencoder import Autoencoder
 
     real, left = Autoencoder.decode, [1] * failures
 

@@ -15,15 +15,15 @@ import slicer
 from PySide6 import QtTest, QtWidgets
 from PySide6.QtCore import Qt
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "unit" / "reader_study"))
 
 from small_studies import FRAME, TEXT, small_study, write_table
 
-from TextoMorphLib.reading import pdf
-from TextoMorphLib.reading.answers import read_answers
-from TextoMorphLib.reading.session import TERM_KEYS, Session
-from TextoMorphLib.reading.study import Study
-from TextoMorphLib.volume import Volume
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.reader_study import pdf
+from TextoMorphLib.reader_study.answers import read_answers
+from TextoMorphLib.reader_study.session import TERM_KEYS, Session
+from TextoMorphLib.reader_study.study import Study
 
 READING = 7402  # the layout
 

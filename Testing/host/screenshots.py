@@ -96,7 +96,7 @@ def _batch(panel: Any, widget: Any, folder: Path) -> None:
 
 def _turing(panels: dict[str, Any], alone: dict[str, Any], folder: Path) -> None:
     """A study of stand-ins that simulated readers have read, then one of its cases in the reader's three planes."""
-    from TextoMorphLib.reading.demo import demo
+    from TextoMorphLib.reader_study.demo import demo
 
     with TemporaryDirectory() as work:
         study, _key = demo(Path(work) / "demo", 4, "starter", "cpu")

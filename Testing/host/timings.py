@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "unit")]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "unit" / "reader_study")]
 
 from host import application, mainpath, problems  # noqa: E402
 
@@ -153,7 +153,7 @@ def _until(so: Callable[[], bool]) -> None:
 
 
 def _phantom(folder: Path) -> Path:
-    from TextoMorphLib.phantom import phantom
+    from TextoMorphLib.simulation.phantom import phantom
 
     phantom()[0].write(folder / "phantom.nii.gz")
     return folder / "phantom.nii.gz"
@@ -161,8 +161,8 @@ def _phantom(folder: Path) -> Path:
 
 def _fill_batch(batch: Any, folder: Path) -> None:
     """Forty lesions in the phantom's liver."""
-    from TextoMorphLib.phantom import phantom
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.simulation.phantom import phantom
 
     ct, organs = phantom()
     for name, volume in (("ct", ct), ("liver", Volume.from_array(organs["liver"], ct.affine))):

@@ -94,7 +94,8 @@ class Comparing(Histogram):
         import numpy as np
 
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.region import REACH_MM, grow
+        from TextoMorphLib.spatial.geometry import grow
+        from TextoMorphLib.spatial.region import REACH_MM
 
         volume = nodes.volumeOf(result)
         try:
@@ -131,13 +132,13 @@ class Comparing(Histogram):
         Example:
             >>> logic.save(node, "/data/tumour.nii.gz")
         """
-        from TextoMorphLib import output
-        from TextoMorphLib.commands.job import provenance
+        from TextoMorphLib.io import outputs
+        from TextoMorphLib.io.provenance import provenance
 
         report = self.report(result)  # type: ignore[attr-defined]
-        output.check_image(Path(path), overwrite=overwrite)
+        outputs.check_image(Path(path), overwrite=overwrite)
         given = nodes.volumeOf(result), report, Path(path), provenance(report["seed"])
-        background.run(lambda onStep: output.write_image(*given, progress=onStep), progress)
+        background.run(lambda onStep: outputs.write_image(*given, progress=onStep), progress)
 
     def exportDicom(
         self, result: Any, folder: str | Path, segmentation: bool = True, progress: Progress | None = None
@@ -160,7 +161,7 @@ class Comparing(Histogram):
         Example:
             >>> logic.exportDicom(node, "/data/tumour-dicom")
         """
-        from TextoMorphLib.formats import dicom_export
+        from TextoMorphLib.io.formats import dicom_export
 
         mask = nodes.whole(*nodes.keptMaskOf(result, result), result) if segmentation else None
         known = result.GetNodeReference(nodes.CT)

@@ -51,7 +51,7 @@ class Describing:
             >>> [term.name for term in logic.termGroups("liver")["Margin"]]
             ['well-defined', 'ill-defined']
         """
-        from TextoMorphLib import vocabulary
+        from TextoMorphLib.text import vocabulary
 
         groups: dict[str, list[Any]] = {name: [] for name in (*GROUPS, OTHER)}
         for term in vocabulary.terms(organ):
@@ -66,7 +66,7 @@ class Describing:
             >>> logic.understand("spiculated, hypodense, no calcification", "liver").unknown
             ['spiculated']
         """
-        from TextoMorphLib import vocabulary
+        from TextoMorphLib.text import vocabulary
 
         mentions = vocabulary.find(text, organ)
         negations = re.compile(r"\b(no|not|non|without|absent|absence|evidence)\b", re.IGNORECASE)
@@ -96,7 +96,7 @@ class Describing:
             'ill-defined hypodense lesion.'
         """
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.text.report import lesion_description
+        from TextoMorphLib.text.reports import lesion_description
 
         found: str = lesion_description(report, organ)
         if not found:
@@ -112,7 +112,7 @@ class Describing:
             >>> logic.withTerm("hypoattenuating", "liver", "ill-defined")
             'hypoattenuating, ill-defined'
         """
-        from TextoMorphLib import vocabulary
+        from TextoMorphLib.text import vocabulary
 
         term = next(each for each in vocabulary.terms(organ) if each.name == name)
         if "degree" in term.kinds:
@@ -130,7 +130,7 @@ class Describing:
             >>> logic.withoutTerm("hypodense, ill-defined", "liver", "hypoattenuating")
             'ill-defined'
         """
-        from TextoMorphLib import vocabulary
+        from TextoMorphLib.text import vocabulary
 
         for mention in reversed(vocabulary.find(text, organ)):
             if mention.term.name == name and not mention.negated:

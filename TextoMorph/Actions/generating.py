@@ -245,8 +245,8 @@ def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progre
         InputError: What is wrong with them.
         Cancelled: `progress` returned False.
     """
-    from TextoMorphLib.masks import check_mask
-    from TextoMorphLib.volume import check_ct
+    from TextoMorphLib.io.masks import check_mask
+    from TextoMorphLib.io.volume import check_ct
 
     ct = nodes.volumeOf(ctNode)
     check_ct(ct)

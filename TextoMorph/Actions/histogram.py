@@ -80,7 +80,7 @@ class Histogram:
         """HU around the lesion, which of them are in it, and the voxels' size in mm."""
         import numpy as np
 
-        from TextoMorphLib.region import grow, placed
+        from TextoMorphLib.spatial.geometry import grow, placed
 
         ctNode = self._ctOf(result)  # type: ignore[attr-defined]
         volume, (tight, lesion) = nodes.volumeOf(result), nodes.keptMaskOf(result, ctNode)

@@ -140,7 +140,7 @@ class Installing:
             background.importTorch()
             import torch
 
-            from TextoMorphLib.device import resolve
+            from TextoMorphLib.models.device import resolve
 
             found = resolve(device)
             if found.type == "cuda":

@@ -20,7 +20,7 @@ class Masking:
             'the scan is not in HU: ...'
         """
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.volume import check_ct
+        from TextoMorphLib.io.volume import check_ct
 
         try:
             check_ct(nodes.volumeOf(ctNode))
@@ -145,7 +145,7 @@ class Masking:
         import numpy as np
 
         from TextoMorphLib.errors import Cancelled, InputError
-        from TextoMorphLib.examples import lesion_at, lesion_mask
+        from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
 
         progress = progress or (lambda _done, _total: True)
         ct, centre = nodes.volumeOf(ctNode), [0.0, 0.0, 0.0]
@@ -193,7 +193,7 @@ class Masking:
         import numpy as np
         from scipy import ndimage
 
-        from TextoMorphLib.masks import check_mask
+        from TextoMorphLib.io.masks import check_mask
 
         ct = nodes.volumeOf(ctNode)
         box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)

@@ -26,7 +26,7 @@ def volumeOf(node: Any) -> Any:
         InputError: The node holds no image.
     """
     from TextoMorphLib.errors import InputError
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.volume import Volume
 
     if node is None or node.GetImageData() is None:
         raise InputError("no CT is chosen; load one and choose it under CT")
@@ -52,7 +52,7 @@ def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progres
         Three slices of (i, j, k), and a boolean array of their size.
     """
     from TextoMorphLib.errors import InputError
-    from TextoMorphLib.region import tight_box
+    from TextoMorphLib.spatial.geometry import tight_box
 
     if segmentationNode is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
         raise InputError("no mask is chosen; paint one or place a lesion")
@@ -115,7 +115,7 @@ def _painted(segmentationNode: Any, segmentId: str) -> Any:
     """What is painted in a segment, as an oriented image of its own that is no larger; None if nothing is."""
     import numpy as np
 
-    from TextoMorphLib.region import tight_box
+    from TextoMorphLib.spatial.geometry import tight_box
 
     layer = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId)
     if layer is None and segmentationNode.CreateBinaryLabelmapRepresentation():  # of contours, for example
@@ -211,7 +211,7 @@ def imageOf(voxels: Any) -> Any:
 
 def paint(mask: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
     """Makes a segment what a mask [i, j, k] on the CT's grid is; something must be in it."""
-    from TextoMorphLib.region import tight_box
+    from TextoMorphLib.spatial.geometry import tight_box
 
     box = tight_box(mask)
     paintIn(box, mask[box], segmentationNode, segmentId, ctNode)

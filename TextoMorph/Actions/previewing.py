@@ -89,7 +89,7 @@ class Previewing:
         Example:
             >>> png = logic.previewPicture(made)
         """
-        from TextoMorphLib.commands.job import provenance
+        from TextoMorphLib.io.provenance import provenance
 
         note = provenance(previews.seed)
         png: bytes = background.run(background.inOneGo(partial(previews.picture, note, columns)), progress)
@@ -104,10 +104,10 @@ class Previewing:
         Example:
             >>> logic.savePreviewPicture(made, "/data/words.png")
         """
-        from TextoMorphLib import output
+        from TextoMorphLib.io import outputs
 
-        output.check_figure(Path(path))
-        output.write_bytes(Path(path), self.previewPicture(previews))
+        outputs.check_figure(Path(path))
+        outputs.write_bytes(Path(path), self.previewPicture(previews))
 
     def savePreviewTables(self, previews: Any, path: str | Path) -> list[Path]:
         """Writes the measurements as CSV, and the words' influence, where measured, to NAME-words.csv beside it.
@@ -121,13 +121,13 @@ class Previewing:
         Example:
             >>> logic.savePreviewTables(made, "/data/words.csv")
         """
-        from TextoMorphLib import output
+        from TextoMorphLib.io import outputs
 
         path = Path(path)
         tables = [(path, previews.table())]
         if any(row.words for row in previews.rows):
             tables.append((path.with_name(f"{path.stem}-words.csv"), previews.word_table()))
         for each, content in tables:
-            output.check_table(each)
-            output.write_bytes(each, content.encode())
+            outputs.check_table(each)
+            outputs.write_bytes(each, content.encode())
         return [each for each, _content in tables]

@@ -73,8 +73,8 @@ class Reading:
             >>> study = logic.createStudy("/data/tumours.csv", "/data/study", ["anna", "ben"])
             >>> short = logic.createStudy("/data/tumours.csv", "/data/short", ["anna"], questions=[], seed=7)
         """
-        from TextoMorphLib.reading.create import Plan, create
-        from TextoMorphLib.reading.package import Frame
+        from TextoMorphLib.reader_study.create import Plan, create
+        from TextoMorphLib.reader_study.package import Frame
 
         if self.reading:
             raise RuntimeError(_("Somebody reads; end the reading first."))
@@ -114,7 +114,7 @@ class Reading:
             ['anna', 'ben']
         """
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.reading.study import Study
+        from TextoMorphLib.reader_study.study import Study
 
         try:
             return list(Study.read(Path(folder)).readers)
@@ -173,7 +173,7 @@ class Reading:
             >>> logic.scoreTables(logic.scoreStudy("/data/study"))[0]
             (['error rate, %', ...], [['starter', ...]])
         """
-        from TextoMorphLib.reading.score import score
+        from TextoMorphLib.reader_study.score import score
 
         found: dict[str, Any] = background.run(lambda onStep: score(Path(folder), Path(key) if key else None))
         return found
@@ -184,7 +184,7 @@ class Reading:
         Example:
             >>> for headings, rows in logic.scoreTables(scores): print(headings, rows)
         """
-        from TextoMorphLib.reading.report import tables
+        from TextoMorphLib.reader_study.report import tables
 
         return list(tables(scores))
 
@@ -200,7 +200,7 @@ class Reading:
         Example:
             >>> files, why_no_pdf = logic.exportScores(logic.scoreStudy("/data/study"), "/data/report")
         """
-        from TextoMorphLib.reading.report import export
+        from TextoMorphLib.reader_study.report import export
 
         environment = slicer.util.startupEnvironment()  # Slicer's own libraries are none of the browser's
         found: tuple[list[Path], str] = background.run(lambda onStep: export(scores, Path(folder), environment))

@@ -25,7 +25,7 @@ class ReadingRoom:
     """
 
     def __init__(self, folder: str | Path, reader: str) -> None:
-        from TextoMorphLib.reading.session import Session
+        from TextoMorphLib.reader_study.session import Session
 
         self.session = Session(Path(folder), reader)
         self.view: Any = None
@@ -60,8 +60,8 @@ class ReadingRoom:
         Raises:
             InputError: A file of the study is missing or has changed.
         """
-        from TextoMorphLib.masks import read_mask
-        from TextoMorphLib.volume import Volume
+        from TextoMorphLib.io.masks import read_mask
+        from TextoMorphLib.io.volume import Volume
 
         self._empty()
         if self.done:

@@ -18,7 +18,7 @@ def download(source: Any) -> Any:
         OSError: It cannot be had.
     """
     from TextoMorph.Actions import background
-    from TextoMorphLib.examples import example_ct
+    from TextoMorphLib.example_ct import example_ct
 
     return slicer.util.loadVolume(str(background.run(lambda onStep: example_ct())), {"name": source.sampleName})
 
@@ -26,7 +26,7 @@ def download(source: Any) -> Any:
 def phantom() -> Any:
     """The digital phantom as a volume node; needs no network."""
     from TextoMorph.Actions import nodes
-    from TextoMorphLib.examples import phantom as make
+    from TextoMorphLib.simulation.phantom import phantom as make
 
     ct, _organs = make()
     return nodes.addVolume(ct.data, ct.affine, "Phantom CT")

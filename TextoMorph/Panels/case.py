@@ -158,7 +158,7 @@ class CasePanel(Panel):
         self.widget.setFocus()  # the keys are for the questions, not for the comment
 
     def _buildTerms(self, terms: tuple[str, ...]) -> None:
-        from TextoMorphLib.reading.session import TERM_KEYS
+        from TextoMorphLib.reader_study.session import TERM_KEYS
 
         grid = self.ui.termsWidget.layout()
         for old in self._termButtons.values():
@@ -198,7 +198,7 @@ class CasePanel(Panel):
             ui.messageLabel.text = _("Paused. The clock stands still.")
 
     def _connectKeys(self) -> None:
-        from TextoMorphLib.reading.session import TERM_KEYS
+        from TextoMorphLib.reader_study.session import TERM_KEYS
 
         ui = self.ui
         keys: dict[str, Callable[[], Any]] = {

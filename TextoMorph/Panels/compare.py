@@ -176,7 +176,7 @@ class ComparePanel(RunPanel):
         self.ui.fadeSlider.value = 0.0 if self.ui.fadeSlider.value > 0.5 else 1.0
 
     def _fillTable(self, rows: list[dict[str, Any]]) -> None:
-        from TextoMorphLib.analysis.asked import measured
+        from TextoMorphLib.measurement.expectations import measured
 
         table = self.ui.askedTable
         table.setRowCount(len(rows))

@@ -69,7 +69,7 @@ class TuringPanel(RunPanel):
         if self.cancels() or not self.logic.canRead():
             return
         from TextoMorphLib.errors import Cancelled
-        from TextoMorphLib.textfile import listed
+        from TextoMorphLib.io.textfile import listed
 
         ui, wanted, study = self.ui, self.parameters, None
         with self.run(_("Making the study…"), _("The study could not be made.")), suppress(Cancelled):

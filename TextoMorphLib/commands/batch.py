@@ -16,10 +16,10 @@ from typing import Annotated, Any
 
 import typer
 
-from TextoMorphLib import output
 from TextoMorphLib.commands import common
 from TextoMorphLib.commands.job import Job, make
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import outputs
 
 if typing.TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -47,8 +47,8 @@ def batch(
     is a terminal; its "notes" say what was done about short memory.
     """
     lines = common.read_lines(jobs)
-    from TextoMorphLib import device as devices
-    from TextoMorphLib.networks import bundle
+    from TextoMorphLib.models import bundle
+    from TextoMorphLib.models import device as devices
 
     devices.resolve(device)
     bundle.verify(bundle.find(model))
@@ -110,7 +110,7 @@ def parse(line: str, folder: Path) -> Job:
 
 def is_done(job: Job, model: str) -> bool:
     """Whether an earlier run made exactly this: the image is there, and its report has this request."""
-    report = output.report_path(job.output)
+    report = outputs.report_path(job.output)
     if not (job.output.is_file() and report.is_file()):
         return False
     try:
@@ -133,7 +133,7 @@ def _todo(
     for number, line in lines:
         try:
             job = parse(line, folder)
-            report = output.report_path(job.output).resolve()
+            report = outputs.report_path(job.output).resolve()
             if report in claimed:
                 raise InputError(f"writes {job.output} or its report, as line {claimed[report]} does")
             claimed[report] = number

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from TextoMorphLib import output
 from TextoMorphLib.commands import common
+from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
-    from TextoMorphLib.benchmarks.control import Trial
+    from TextoMorphLib.evaluation.control import Trial
 
 PARTS = ("terms", "paraphrases", "negations", "combined", "diversity")
 
@@ -54,7 +54,7 @@ def control(
     asked = _parts(parts)
     if workers > 1:
         common.read_scan(ct, organ_mask)  # what is wrong with it is said here, not in a worker
-    from TextoMorphLib.benchmarks import control as benchmark
+    from TextoMorphLib.evaluation import control as benchmark
 
     settings = {"steps": steps, "guidance": guidance, "preset": preset}
     places = range(first_site, first_site + sites)
@@ -63,7 +63,7 @@ def control(
         rows = benchmark.run(load, asked, on_trial, workers)
     typer.echo(benchmark.table(rows))
     if json:
-        output.write_bytes(json, output.to_json({"trials": rows}).encode())
+        outputs.write_bytes(json, outputs.to_json({"trials": rows}).encode())
 
 
 def _trials(
@@ -77,7 +77,7 @@ def _trials(
     settings: dict[str, Any],
 ) -> list[Trial]:
     """The trials of `control`, made anew in every process that shares them."""
-    from TextoMorphLib.benchmarks import control as benchmark
+    from TextoMorphLib.evaluation import control as benchmark
     from TextoMorphLib.synthesis import Synthesizer
 
     volume, organ = common.read_scan(ct, organ_mask)
@@ -105,14 +105,14 @@ def realism(
     sizes_mm = _sizes(sizes)
     check_preset(preset)
     volume, organ = common.read_scan(ct, organ_mask)
-    from TextoMorphLib.benchmarks import realism as benchmark
+    from TextoMorphLib.evaluation import realism as benchmark
     from TextoMorphLib.synthesis import Synthesizer
 
     synthesizer = Synthesizer.load(model, device)
     with common.progress("measuring realism") as on_trial:
         settings = {"steps": steps, "guidance": guidance, "preset": preset}
         found = benchmark.run(synthesizer, volume, organ, sizes_mm, sites, settings, on_trial)
-    typer.echo(output.to_json(found))
+    typer.echo(outputs.to_json(found))
 
 
 @app.command()
@@ -122,10 +122,10 @@ def autoencoder(
     device: common.Device = "auto",
 ) -> None:
     """Report what the latent keeps of a scan, and of small lesions by themselves. Prints JSON."""
-    from TextoMorphLib.benchmarks import reconstruction
-    from TextoMorphLib.training.backgrounds import load_scan
+    from TextoMorphLib.evaluation import reconstruction
+    from TextoMorphLib.simulation.backgrounds import load_scan
 
-    typer.echo(output.to_json(reconstruction.run(model, device, load_scan(ct))))
+    typer.echo(outputs.to_json(reconstruction.run(model, device, load_scan(ct))))
 
 
 @app.command()
@@ -137,12 +137,12 @@ def speed(
     preset: common.Preset = "final",
 ) -> None:
     """Time one tumour in a 96 mm region: warm, cold from the shell, and the memory it takes. Prints JSON."""
-    from TextoMorphLib.benchmarks import speed as benchmark
+    from TextoMorphLib.evaluation import speed as benchmark
     from TextoMorphLib.request import check_preset
 
     check_preset(preset)
 
-    typer.echo(output.to_json(benchmark.run(model, device, steps, guidance, preset)))
+    typer.echo(outputs.to_json(benchmark.run(model, device, steps, guidance, preset)))
 
 
 def _sizes(text: str) -> list[float]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.textfile import read_text
+from TextoMorphLib.io.textfile import read_text
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from TextoMorphLib.volume import Volume
+    from TextoMorphLib.io.volume import Volume
 
 Ct = Annotated[
     Path,
@@ -88,8 +88,8 @@ def read_scan(ct: Path, mask: Path, resample_mask: bool = False) -> tuple[Volume
     Raises:
         InputError: What is wrong with either.
     """
-    from TextoMorphLib.masks import check_mask, read_mask
-    from TextoMorphLib.volume import Volume, check_ct
+    from TextoMorphLib.io.masks import check_mask, read_mask
+    from TextoMorphLib.io.volume import Volume, check_ct
 
     volume = Volume.read(ct)
     check_ct(volume)

@@ -27,13 +27,13 @@ def demo(
 
     CT, mask, new scan, picture and report go to one folder; what an earlier demo left there is replaced.
     """
-    from TextoMorphLib import examples
+    from TextoMorphLib import example_ct
 
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {output_dir}: {error.strerror}") from error
-    ct, mask, what = examples.prepare(output_dir)
+    ct, mask, what = example_ct.prepare(output_dir)
     typer.echo(what)
     job = Job(ct, mask, TEXT, output_dir / "synthetic.nii.gz")
     run(job, model, device, picture=output_dir / "picture.png", overwrite=True)

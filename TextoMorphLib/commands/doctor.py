@@ -95,7 +95,7 @@ def _checked(what: str, look: Callable[[], str], remedy: str) -> Finding:
 def _compute() -> str:
     import torch
 
-    from TextoMorphLib import device
+    from TextoMorphLib.models import device
 
     best = device.resolve("auto")
     names = [f"CPU, {torch.get_num_threads()} threads"]
@@ -107,12 +107,12 @@ def _compute() -> str:
 
 
 def _model() -> str:
-    from TextoMorphLib.networks import bundle
+    from TextoMorphLib.models import bundle
 
     return f"verified, SHA-256 {bundle.verify(bundle.find(MODEL))[:16]}"
 
 
 def _encoder() -> str:
-    from TextoMorphLib.text import encoder
+    from TextoMorphLib.text import encoders
 
-    return f"verified, SHA-256 {encoder.load('minilm').sha256[:16]}"
+    return f"verified, SHA-256 {encoders.load('minilm').sha256[:16]}"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from TextoMorphLib import output
 from TextoMorphLib.commands import common
-from TextoMorphLib.commands.job import Job, make, provenance
+from TextoMorphLib.commands.job import Job, make
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.provenance import provenance
 
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesis
@@ -83,14 +84,14 @@ def run(
     """
     job.check(overwrite)
     if picture:
-        output.check_figure(picture, inputs=(job.ct, job.mask, job.output), overwrite=overwrite)
+        outputs.check_figure(picture, inputs=(job.ct, job.mask, job.output), overwrite=overwrite)
     if dicom:
-        from TextoMorphLib.formats import dicom_export
+        from TextoMorphLib.io.formats import dicom_export
 
         dicom_export.check(dicom, dicom_seg)
-    from TextoMorphLib import device as devices
-    from TextoMorphLib import vocabulary
-    from TextoMorphLib.analysis import asked
+    from TextoMorphLib.measurement import expectations
+    from TextoMorphLib.models import device as devices
+    from TextoMorphLib.text import vocabulary
 
     devices.resolve(device)
     ct, mask = common.read_scan(job.ct, job.mask, resample_mask)
@@ -106,18 +107,18 @@ def run(
         from TextoMorphLib import pictures
 
         figure = pictures.before_after(ct, synthesis.volume, mask, title=job.text, note=provenance(job.seed))
-        output.write_bytes(picture, figure)
+        outputs.write_bytes(picture, figure)
     if dicom:
         source = job.ct if job.ct.is_dir() else None
         dicom_export.write(synthesis.volume, synthesis.report, dicom, source, mask if dicom_seg else None)
 
     several = len(synthesis.report["asked"]) > 1
     for index, rows in enumerate(synthesis.report["asked"], start=1):
-        for line in asked.lines(rows):
+        for line in expectations.lines(rows):
             typer.echo((f"lesion {index}: " if several else "") + line)
     typer.echo(f"done in {sum(synthesis.report['seconds'].values()):.1f} s on {synthesis.report['device']}")
     for note in synthesis.report["notes"]:
         common.warn(note)
-    for path in (job.output, output.report_path(job.output), *filter(None, (picture, dicom))):
+    for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")
     return synthesis

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from TextoMorphLib import output
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.provenance import provenance
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.synthesis import Synthesis, Synthesizer
-    from TextoMorphLib.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Job:
         Raises:
             InputError: The first thing that is wrong.
         """
-        output.check_image(self.output, inputs=(self.ct, self.mask), overwrite=overwrite)
+        outputs.check_image(self.output, inputs=(self.ct, self.mask), overwrite=overwrite)
         from TextoMorphLib.request import check_request
 
         check_request(self.text, self.organ, self.seed, self.steps, self.guidance, self.preset)
@@ -77,12 +78,5 @@ def make(
         preset=job.preset,
     )
     report = {**synthesis.report, "request": job.request(model)}
-    output.write_image(synthesis.volume, report, job.output, note=provenance(job.seed))
+    outputs.write_image(synthesis.volume, report, job.output, note=provenance(job.seed))
     return synthesis
-
-
-def provenance(seed: int) -> str:
-    """The note that every synthetic image carries in its own header."""
-    from TextoMorphLib import __version__
-
-    return f"synthetic: TextoMorph {__version__} seed {seed}"

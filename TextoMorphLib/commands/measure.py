@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from TextoMorphLib import output
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
 
 UNITS = {"hu": "HU", "mm": "mm", "ml": "ml", "fraction": ""}
 MEANINGS = {
@@ -44,7 +44,7 @@ def measure(
     """
     lesions = measured(healthy, synthetic, mask, resample_mask)
     if as_json:
-        typer.echo(output.to_json({"lesions": lesions}))
+        typer.echo(outputs.to_json({"lesions": lesions}))
         return
     from rich import box
     from rich.console import Console
@@ -70,9 +70,9 @@ def measured(healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = F
     """
     import numpy as np
 
-    from TextoMorphLib.analysis import attributes
-    from TextoMorphLib.region import regions, resampled
-    from TextoMorphLib.volume import Volume, check_ct
+    from TextoMorphLib.io.volume import Volume, check_ct
+    from TextoMorphLib.measurement import attributes
+    from TextoMorphLib.spatial.region import regions, resampled
 
     before, where = common.read_scan(healthy, mask, resample_mask)
     after = Volume.read(synthetic)

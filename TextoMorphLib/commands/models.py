@@ -25,7 +25,7 @@ def list_models() -> None:
 @app.command()
 def info(name: Name) -> None:
     """Show a model's configuration and its model card."""
-    from TextoMorphLib.networks import bundle
+    from TextoMorphLib.models import bundle
 
     folder = bundle.find(name)
     sha256 = bundle.verify(folder)
@@ -39,7 +39,7 @@ def info(name: Name) -> None:
 @app.command()
 def verify(name: Name) -> None:
     """Check every file of a model against its manifest."""
-    from TextoMorphLib.networks import bundle
+    from TextoMorphLib.models import bundle
 
     folder = bundle.find(name)
     typer.echo(f"{folder}: every file is as it should be (SHA-256 {bundle.verify(folder)})")

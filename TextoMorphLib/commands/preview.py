@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from TextoMorphLib import output
 from TextoMorphLib.commands import common
-from TextoMorphLib.commands.job import provenance
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.provenance import provenance
 
 
 def preview(
@@ -41,18 +41,18 @@ def preview(
     The mask and the seed stay the same, so that what differs is the text alone. The influence of a word is the
     result with it minus the result without it, over the mask, in HU; it takes one more synthesis a word.
     """
-    output.check_figure(out, inputs=(ct, mask, texts), overwrite=overwrite)
+    outputs.check_figure(out, inputs=(ct, mask, texts), overwrite=overwrite)
     if table:
-        output.check_table(table, inputs=(ct, mask, texts), overwrite=overwrite)
+        outputs.check_table(table, inputs=(ct, mask, texts), overwrite=overwrite)
     if words:
-        output.check_table(words, inputs=(ct, mask, texts, *filter(None, (table,))), overwrite=overwrite)
+        outputs.check_table(words, inputs=(ct, mask, texts, *filter(None, (table,))), overwrite=overwrite)
     grey = _window(window)
     descriptions = [line.strip() for _, line in common.read_lines(texts)]
     from TextoMorphLib.request import check_request
 
     for text in descriptions:
         check_request(text, organ, seed, steps, guidance, preset)
-    from TextoMorphLib import device as devices
+    from TextoMorphLib.models import device as devices
 
     devices.resolve(device)
     volume, where = common.read_scan(ct, mask, resample_mask)
@@ -72,7 +72,7 @@ def preview(
     contents += [(table, made.table().encode())] if table else []
     contents += [(words, made.word_table().encode())] if words else []
     for path, content in contents:
-        output.write_bytes(path, content)
+        outputs.write_bytes(path, content)
         typer.echo(f"wrote {path}")
 
 

@@ -29,17 +29,17 @@ def autoencoder(config: Config, data: Data, output: Output, resume: Resume = Fal
 
 
 @app.command()
-def reader(config: Config, output: Output, resume: Resume = False) -> None:
-    """Train the reader of texts; it needs no CTs."""
+def texts(config: Config, output: Output, resume: Resume = False) -> None:
+    """Train the attribute classifier, which reads texts; it needs no CTs."""
     _check(config)
-    from TextoMorphLib.training import train_reader
+    from TextoMorphLib.training import train_texts
 
-    typer.echo(f"wrote {train_reader.main(config, output, resume)}")
+    typer.echo(f"wrote {train_texts.main(config, output, resume)}")
 
 
 @app.command()
 def diffusion(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
-    """Train the denoiser, which the text steers, on a trained autoencoder and a trained reader."""
+    """Train the denoiser, which the text steers, on a trained autoencoder and a trained attribute classifier."""
     _check(config, data)
     from TextoMorphLib.training import train_diffusion
 

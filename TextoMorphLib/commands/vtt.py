@@ -9,10 +9,10 @@ import typer
 
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.textfile import listed
+from TextoMorphLib.io.textfile import listed
 
 if TYPE_CHECKING:
-    from TextoMorphLib.reading.serve import Server
+    from TextoMorphLib.reader_study.serve import Server
 
 app = typer.Typer(help="Visual Turing Test: can readers tell synthetic tumours from real ones?", no_args_is_help=True)
 
@@ -65,9 +65,9 @@ def create(
     Stopped on the way, the same command goes on. Until it is done, the folder KEY.unfinished beside the key holds what
     is finished; delete it to start anew.
     """
-    from TextoMorphLib.reading.create import Plan
-    from TextoMorphLib.reading.create import create as make
-    from TextoMorphLib.reading.package import Frame
+    from TextoMorphLib.reader_study.create import Plan
+    from TextoMorphLib.reader_study.create import create as make
+    from TextoMorphLib.reader_study.package import Frame
 
     plan = Plan(
         readers=listed(readers),
@@ -85,7 +85,7 @@ def create(
     )
     with common.progress("making the study") as step:
         made = make(table, folder, key, plan, step)
-    from TextoMorphLib.reading.study import key_path
+    from TextoMorphLib.reader_study.study import key_path
 
     typer.echo(f"wrote {folder}: {len(made.cases)} cases for {len(made.readers)} readers")
     typer.echo(f"wrote {key or key_path(folder)}: the key; keep it from the readers (SHA-256 {made.key_sha256})")
@@ -95,8 +95,8 @@ def create(
 @app.command()
 def status(folder: Folder) -> None:
     """Check every file of a study, and show how far its readers are."""
-    from TextoMorphLib.reading.answers import read_answers
-    from TextoMorphLib.reading.study import Study
+    from TextoMorphLib.reader_study.answers import read_answers
+    from TextoMorphLib.reader_study.study import Study
 
     study = Study.read(folder)
     study.check_files()
@@ -120,7 +120,7 @@ def serve(
     Works without a network. Every answer is on the disk before the next case shows; stop with Ctrl-C at any time and
     start again, reading goes on where it was left.
     """
-    from TextoMorphLib.reading.serve import LOOPBACK, Server
+    from TextoMorphLib.reader_study.serve import LOOPBACK, Server
 
     with Server(folder, host, port) as server:
         for reader, link in server.links.items():
@@ -149,7 +149,7 @@ def read(
         return
     import webbrowser
 
-    from TextoMorphLib.reading.serve import Server
+    from TextoMorphLib.reader_study.serve import Server
 
     with Server(folder, readers=[reader], keep=False) as server:
         (link,) = server.links.values()
@@ -166,13 +166,13 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the results so far, as Markdown tables."""
-    from TextoMorphLib import output
-    from TextoMorphLib.reading import report
-    from TextoMorphLib.reading.score import score as scored
+    from TextoMorphLib.io import outputs
+    from TextoMorphLib.reader_study import report
+    from TextoMorphLib.reader_study.score import score as scored
 
     scores = scored(folder, key, beside)
     if as_json:
-        typer.echo(output.to_json(scores))
+        typer.echo(outputs.to_json(scores))
         return
     typer.echo("\n\n".join(report.text_table(table) for table in report.tables(scores)))
 
@@ -185,8 +185,8 @@ def export(
     beside: Beside = None,
 ) -> None:
     """Write readings.csv, scores.json, report.html (one file, with plots), and report.pdf if a browser can print it."""
-    from TextoMorphLib.reading import report
-    from TextoMorphLib.reading.score import score as scored
+    from TextoMorphLib.reader_study import report
+    from TextoMorphLib.reader_study.score import score as scored
 
     _say_written(report.export(scored(folder, key, beside), destination))
 
@@ -207,9 +207,9 @@ def demo(
     """
     if folder.exists():
         raise InputError(f"{folder} exists; choose another --output-dir")
-    from TextoMorphLib.reading import demo as demonstration
-    from TextoMorphLib.reading import report
-    from TextoMorphLib.reading.score import score as scored
+    from TextoMorphLib.reader_study import demo as demonstration
+    from TextoMorphLib.reader_study import report
+    from TextoMorphLib.reader_study.score import score as scored
 
     with common.progress("making the study") as step:
         made, _ = demonstration.demo(folder, pairs, model, device, step)
@@ -239,7 +239,7 @@ def _read_lines(folder: Path, reader: str) -> None:
     import json
     import sys
 
-    from TextoMorphLib.reading.session import Session
+    from TextoMorphLib.reader_study.session import Session
 
     with Session(folder, reader) as session:
         while not session.done:

@@ -21,12 +21,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from TextoMorphLib.device import autocast
-from TextoMorphLib.lesions.kinds import Description
-from TextoMorphLib.networks.autoencoder import Autoencoder
-from TextoMorphLib.networks.denoiser import depth_channels
-from TextoMorphLib.training.backgrounds import Scan, background_crop, load_scans
-from TextoMorphLib.training.engine import flipped, place, random_description
+from TextoMorphLib.models.autoencoder import Autoencoder
+from TextoMorphLib.models.denoiser import depth_channels
+from TextoMorphLib.models.device import autocast
+from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
+from TextoMorphLib.simulation.examples import flipped, place, random_description
+from TextoMorphLib.text.concepts import Description
 
 PAIRS = 40  # in a shard; even
 

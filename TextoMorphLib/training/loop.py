@@ -28,8 +28,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
-from TextoMorphLib.device import has_bf16
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.models.device import has_bf16
 from TextoMorphLib.training.muon import Muon
 
 if sys.version_info >= (3, 11):

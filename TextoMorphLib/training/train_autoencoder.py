@@ -12,9 +12,9 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from TextoMorphLib.fields import smooth_field
-from TextoMorphLib.networks.autoencoder import STRIDE, Autoencoder
-from TextoMorphLib.training.backgrounds import Scan, background_crop, load_scans
+from TextoMorphLib.models.autoencoder import STRIDE, Autoencoder
+from TextoMorphLib.simulation.anatomy_fields import smooth_field
+from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 
 

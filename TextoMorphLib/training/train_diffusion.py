@@ -12,14 +12,14 @@ from accelerate import PartialState
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from TextoMorphLib.diffusion.schedule import Schedule
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.lesions.kinds import KINDS
-from TextoMorphLib.networks import bundle
-from TextoMorphLib.networks.autoencoder import Autoencoder
-from TextoMorphLib.networks.denoiser import Denoiser, field_channels
-from TextoMorphLib.networks.reader import Reader
-from TextoMorphLib.text import encoder as text_encoder
+from TextoMorphLib.models import bundle
+from TextoMorphLib.models.attribute_classifier import AttributeClassifier
+from TextoMorphLib.models.autoencoder import Autoencoder
+from TextoMorphLib.models.denoiser import Denoiser, field_channels
+from TextoMorphLib.models.schedule import Schedule
+from TextoMorphLib.text import encoders as text_encoder
+from TextoMorphLib.text.concepts import KINDS
 from TextoMorphLib.training import cache
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 
@@ -59,7 +59,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         InputError: A scan or the weights that the configuration names are missing.
     """
     settings = read_config(config)
-    reader = Reader(KINDS, **settings["reader"]["network"])
+    reader = AttributeClassifier(KINDS, **settings["reader"]["network"])
     reader.load_state_dict(load_file(_trained(config, settings["reader"]["weights"])))
     examples = settings["examples"]
     counts = {int(size): pairs for size, pairs in examples["pairs"].items()}
@@ -260,7 +260,7 @@ def _unlike(estimate: Tensor, batch: Batch, kept: Tensor) -> Tensor:
     return (told * (one - other).square().mean(1) / (size + LEAST_EFFECT)).mean()
 
 
-def _read(shards: cache.Shards, size: int, pairs: int, reader: Reader) -> Pairs:
+def _read(shards: cache.Shards, size: int, pairs: int, reader: AttributeClassifier) -> Pairs:
     """All pairs of a size in memory; latents as they are on disk."""
     tensors, descriptions = cache.read(shards, size, pairs)
     return Pairs(tensors, torch.stack([reader.vectors(both) for both in descriptions]))

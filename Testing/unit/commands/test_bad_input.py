@@ -1,0 +1,408 @@
+"""Bad input: exit status 2, one clear line, and nothing written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from TextoMorphLib.cli import main
+
+Arguments = dict[str, str]
+Spoil = Callable[[Path, Arguments], None]
+CASES: dict[str, tuple[Spoil, str]] = {}
+
+
+def case(words: str) -> Callable[[Spoil], Spoil]:
+    """Register a case: what makes the input bad, and words that the error must hold."""
+
+    def register(spoil: Spoil) -> Spoil:
+        CASES[spoil.__name__] = (spoil, words)
+        return spoil
+
+    return register
+
+
+def rewrite(path: str, change: Callable[[np.ndarray], np.ndarray], affine: np.ndarray | None = None) -> None:
+    """Change the voxels, or the grid, of a NIfTI file."""
+    image = nib.Nifti1Image.from_filename(path)
+    data = change(np.asarray(image.dataobj))
+    nib.save(nib.Nifti1Image(data, image.affine if affine is None else affine), path)
+
+
+def patch_header(path: str, offset: int, value: bytes) -> None:
+    raw = bytearray(gzip.decompress(Path(path).read_bytes()))
+    raw[offset : offset + len(value)] = value
+    Path(path).write_bytes(gzip.compress(bytes(raw)))
+
+
+@case("does not exist")
+def missing_ct(folder: Path, given: Arguments) -> None:
+    given["ct"] = str(folder / "no such scan.nii.gz")
+
+
+@case("does not exist")
+def missing_mask(folder: Path, given: Arguments) -> None:
+    given["--mask"] = str(folder / "no such mask.nii.gz")
+
+
+@case("DICOM")
+def folder_without_dicom(folder: Path, given: Arguments) -> None:
+    (folder / "series").mkdir()
+    (folder / "series" / "notes.txt").write_text("no scan here")
+    given["ct"] = str(folder / "series")
+
+
+@case("cut short")
+def truncated_ct(folder: Path, given: Arguments) -> None:
+    content = Path(given["ct"]).read_bytes()
+    Path(given["ct"]).write_bytes(content[: len(content) // 2])
+
+
+@case("not gzip")
+def text_named_nifti(folder: Path, given: Arguments) -> None:
+    Path(given["ct"]).write_text("this is no image")
+
+
+@case("format")
+def unknown_input_format(folder: Path, given: Arguments) -> None:
+    shutil.copy(given["ct"], folder / "ct.jpg")
+    given["ct"] = str(folder / "ct.jpg")
+
+
+@case("3D")
+def flat_ct(folder: Path, given: Arguments) -> None:
+    rewrite(given["ct"], lambda hu: hu[:, :, 0])
+
+
+@case("3D")
+def ct_over_time(folder: Path, given: Arguments) -> None:
+    rewrite(given["ct"], lambda hu: np.stack([hu, hu], axis=-1))
+
+
+@case("empty")
+def empty_mask(folder: Path, given: Arguments) -> None:
+    rewrite(given["--mask"], np.zeros_like)
+
+
+@case("--resample-mask")
+def mask_on_another_grid(folder: Path, given: Arguments) -> None:
+    rewrite(given["--mask"], lambda mask: mask[:-3])
+
+
+@case("outside")
+def mask_outside(folder: Path, given: Arguments) -> None:
+    affine = nib.Nifti1Image.from_filename(given["--mask"]).affine.copy()
+    affine[0, 3] += 5000
+    rewrite(given["--mask"], np.asarray, affine)
+    given["--resample-mask"] = ""
+
+
+@case("covers")
+def mask_over_most_of_the_scan(folder: Path, given: Arguments) -> None:
+    rewrite(given["--mask"], np.ones_like)
+
+
+def with_voxel(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    def change(hu: np.ndarray) -> np.ndarray:
+        hu = hu.astype(np.float32)
+        hu[1, 2, 3] = value
+        return hu
+
+    return change
+
+
+@case("NaN")
+def nan_voxel(folder: Path, given: Arguments) -> None:
+    rewrite(given["ct"], with_voxel(np.nan))
+
+
+@case("infinite")
+def infinite_voxel(folder: Path, given: Arguments) -> None:
+    rewrite(given["ct"], with_voxel(np.inf))
+
+
+@case("not in HU")
+def mr_like(folder: Path, given: Arguments) -> None:
+    rewrite(given["ct"], lambda hu: np.clip(hu + 1000, 0, None).astype(np.int16))
+
+
+@case("not in HU")
+def eight_bits(folder: Path, given: Arguments) -> None:
+    rewrite(given["ct"], lambda hu: np.clip((hu + 160) / 400 * 255, 0, 255).astype(np.uint8))
+
+
+@case("spacing")
+def zero_spacing(folder: Path, given: Arguments) -> None:
+    patch_header(given["ct"], 76 + 4, np.float32(0).tobytes())
+
+
+@case("spacing")
+def negative_spacing(folder: Path, given: Arguments) -> None:
+    patch_header(given["ct"], 76 + 8, np.float32(-1).tobytes())
+
+
+@case("text is empty")
+def empty_text(folder: Path, given: Arguments) -> None:
+    given["--text"] = "  \n"
+
+
+@case("unknown organ 'brain'")
+def unknown_organ(folder: Path, given: Arguments) -> None:
+    given["--organ"] = "brain"
+
+
+@case("unknown model 'nonsuch'")
+def unknown_model(folder: Path, given: Arguments) -> None:
+    given["--model"] = "nonsuch"
+
+
+@case("unknown device 'tpu'")
+def unknown_device(folder: Path, given: Arguments) -> None:
+    given["--device"] = "tpu"
+
+
+@case("device 'cuda:63' is not there")
+def absent_cuda_device(folder: Path, given: Arguments) -> None:
+    given["--device"] = "cuda:63"
+
+
+@case("steps 0")
+def no_steps(folder: Path, given: Arguments) -> None:
+    given["--steps"] = "0"
+
+
+@case("seed -1")
+def negative_seed(folder: Path, given: Arguments) -> None:
+    given["--seed"] = "-1"
+
+
+@case("nan")
+def guidance_is_no_number(folder: Path, given: Arguments) -> None:
+    given["--guidance"] = "nan"
+
+
+@case("Invalid value for '--steps'")
+def steps_in_words(folder: Path, given: Arguments) -> None:
+    given["--steps"] = "many"
+
+
+@case("SHA-256")
+def damaged_model(folder: Path, given: Arguments) -> None:
+    weights = Path(given["--model"]) / "denoiser.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+
+
+@case("denoiser.safetensors")
+def pickle_for_weights(folder: Path, given: Arguments) -> None:
+    from TextoMorphLib.models import bundle
+
+    (Path(given["--model"]) / "denoiser.safetensors").write_bytes(pickle.dumps({"weight": [1.0]}))
+    bundle.seal(Path(given["--model"]))
+
+
+@case("a pickle")
+def pickle_beside_weights(folder: Path, given: Arguments) -> None:
+    (Path(given["--model"]) / "denoiser.pt").write_bytes(pickle.dumps({"weight": [1.0]}))
+
+
+@case("exists")
+def output_exists(folder: Path, given: Arguments) -> None:
+    Path(given["--output"]).write_text("earlier work")
+
+
+@case("out.json exists")
+def report_exists(folder: Path, given: Arguments) -> None:
+    (folder / "out.json").write_text("{}")
+
+
+@case("is a folder")
+def output_is_a_folder(folder: Path, given: Arguments) -> None:
+    Path(given["--output"]).mkdir()
+
+
+@case("does not exist; make it first")
+def output_in_no_folder(folder: Path, given: Arguments) -> None:
+    given["--output"] = str(folder / "nowhere" / "out.nii.gz")
+
+
+@case("does not exist; make it first")
+def output_below_a_file(folder: Path, given: Arguments) -> None:
+    given["--output"] = str(Path(given["ct"]) / "out.nii.gz")
+
+
+@case("permission")
+def output_in_a_locked_folder(folder: Path, given: Arguments) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    (folder / "locked").mkdir(mode=0o500)
+    given["--output"] = str(folder / "locked" / "out.nii.gz")
+
+
+@case("the name must end in")
+def unknown_output_format(folder: Path, given: Arguments) -> None:
+    given["--output"] = str(folder / "out.dcm")
+
+
+@case("one of the inputs")
+def output_is_the_ct(folder: Path, given: Arguments) -> None:
+    given["--output"] = given["ct"]
+    given["--overwrite"] = ""
+
+
+@case(".png")
+def picture_is_no_png(folder: Path, given: Arguments) -> None:
+    given["--picture"] = str(folder / "picture.jpg")
+
+
+@pytest.fixture
+def good(tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path) -> Arguments:
+    """The arguments of a good `generate`, each input a copy that a case may spoil."""
+    shutil.copy(phantom_ct, tmp_path / "ct.nii.gz")
+    shutil.copy(phantom_mask, tmp_path / "mask.nii.gz")
+    shutil.copytree(tiny_bundle, tmp_path / "model")
+    return {
+        "ct": str(tmp_path / "ct.nii.gz"),
+        "--mask": str(tmp_path / "mask.nii.gz"),
+        "--text": "hypoattenuating lesion",
+        "--output": str(tmp_path / "out.nii.gz"),
+        "--model": str(tmp_path / "model"),
+        "--steps": "1",
+        "--device": "cpu",
+    }
+
+
+def command(given: Arguments) -> list[str]:
+    options = [part for name, value in given.items() if name != "ct" for part in (name, value) if part]
+    return ["generate", given["ct"], *options]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_generate_refuses(name: str, good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    spoil, words = CASES[name]
+    spoil(tmp_path, good)
+    before = contents(tmp_path)
+    assert main(command(good)) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert words in err
+    assert contents(tmp_path) == before
+
+
+def test_both_grids_are_named_and_resampling_accepts(good: Arguments, capfd: pytest.CaptureFixture[str]) -> None:
+    mask_on_another_grid(Path(), good)
+    assert main(command(good)) == 2
+    err = capfd.readouterr().err
+    for path in (good["ct"], good["--mask"]):
+        assert " x ".join(map(str, nib.Nifti1Image.from_filename(path).shape)) in err
+    assert main(command({**good, "--resample-mask": ""})) == 0
+
+
+def test_the_process_ends_with_the_status(good: Arguments, tmp_path: Path) -> None:
+    empty_text(tmp_path, good)
+    done = subprocess.run(
+        [sys.executable, "-m", "TextoMorphLib", *command(good)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: the text is empty")
+
+
+def test_measure_refuses_scans_on_different_grids(
+    good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.nii.gz"
+    shutil.copy(good["ct"], other)
+    rewrite(str(other), lambda hu: hu[:-1])
+    assert main(["measure", good["ct"], str(other), "--mask", good["--mask"]]) == 2
+    assert "not on the grid" in capfd.readouterr().err
+
+
+def test_demo_refuses_a_file_for_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo").touch()
+    assert main(["demo", "--output-dir", str(tmp_path / "demo")]) == 2
+    assert capfd.readouterr().err.startswith("error: cannot make the folder")
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\xff\xfe\x00cyst", None])
+def test_preview_refuses_bad_texts(
+    content: bytes | None, good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts.txt"
+    if content is not None:
+        texts.write_bytes(content)
+    scan = [good["ct"], "--mask", good["--mask"]]
+    assert main(["preview", *scan, "--texts", str(texts), "--output", str(tmp_path / "grid.png")]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("error: ")
+    assert str(texts) in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "words"),
+    [
+        ("missing.toml", ".", "no such file"),
+        (".", ".", "no such file"),
+        ("config.toml", "missing", "no such folder"),
+    ],
+)
+@pytest.mark.parametrize("network", ["autoencoder", "diffusion"])
+def test_train_refuses(
+    network: str, config: str, data: str, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.toml").touch()
+    folders = ["--data", str(tmp_path / data), "--output", str(tmp_path / "run")]
+    assert main(["train", network, str(tmp_path / config), *folders]) == 2
+    assert capfd.readouterr().err.startswith(f"error: {words}")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{not json", "not JSON"),
+        ("[1]", "not a JSON object"),
+        ('{"ct": "ct.nii.gz", "mask": "mask.nii.gz"}', "text, output left out"),
+        ({"sede": 1}, "unknown sede"),
+        ({"seed": "one"}, 'seed must be a number, not "one"'),
+        ({"text": None}, "text must be a string, not null"),
+        ({"text": " "}, "text is empty"),
+        ({"organ": "brain"}, "unknown organ"),
+        ({"ct": "nowhere.nii.gz"}, "does not exist"),
+        ({"output": "ct.nii.gz"}, "one of the inputs"),
+    ],
+)
+def test_batch_names_the_bad_line(
+    line: str | dict[str, object],
+    words: str,
+    good: Arguments,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    job = {"ct": "ct.nii.gz", "mask": "mask.nii.gz", "text": "cyst", "output": "out.nii.gz"}
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text("\n" + (line if isinstance(line, str) else json.dumps({**job, **line})) + "\n")
+    before = contents(tmp_path)
+    assert main(["batch", str(jobs), "--model", good["--model"]]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("error: jobs.jsonl line 2: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert contents(tmp_path) == before

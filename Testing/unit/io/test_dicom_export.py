@@ -1,0 +1,167 @@
+"""A synthetic scan as a DICOM series: the same HU at the same places, and marked for what it is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK
+from scipy.spatial.transform import Rotation
+
+from TextoMorphLib.cli import main
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.formats import dicom_export
+from TextoMorphLib.io.volume import Volume
+
+REPORT: dict[str, Any] = {
+    "synthetic": True,
+    "text": "hypodense, schlecht begrenzt, größer",
+    "organ": "liver",
+    "seed": 7,
+    "steps": 4,
+    "guidance": 1.5,
+    "model": {"name": "starter", "sha256": "0123456789abcdef" * 4},
+    "versions": {"textomorph": "0.1.0"},
+}
+SINCE_2023 = "(0008,001c)"  # Synthetic Data, which is newer than the validator
+OBLIQUE = np.eye(4)  # columns and rows swapped, turned by 0.3 and 0.2 rad
+OBLIQUE[:3, :3] = Rotation.from_euler("xz", [0.3, 0.2]).as_matrix() @ np.array([[0, -0.7, 0], [0.8, 0, 0], [0, 0, 2.5]])
+TILTED = np.array([[-0.7, 0, 0, 90.0], [0, -0.7, 0.9, 80.0], [0, 0, 2.5, -40.0], [0, 0, 0, 1.0]])
+RAS = np.array([[0.8, 0, 0, -12.0], [0, 0.7, 0, 7.0], [0, 0, 2.5, 3.0], [0, 0, 0, 1.0]])
+
+
+def scan(affine: np.ndarray) -> Volume:
+    stored = np.random.default_rng(0).integers(0, 2500, (9, 7, 6)).astype(np.uint16)
+    return Volume(stored, affine, 1.0, -1024.0)
+
+
+def hu_at(volume: Volume, ras: np.ndarray) -> float:
+    index = np.rint(np.linalg.inv(volume.affine) @ [*ras, 1]).astype(int)[:3]
+    return float(volume.hu()[tuple(index)])
+
+
+@pytest.mark.parametrize("affine", [RAS, OBLIQUE, TILTED], ids=["RAS", "oblique", "tilted"])
+def test_the_same_hu_at_the_same_places(tmp_path: Path, affine: np.ndarray) -> None:
+    volume = scan(affine)
+    dicom_export.write(volume, REPORT, tmp_path / "série")
+    again = Volume.read(tmp_path / "série")
+    assert again.data.dtype == np.int16
+    assert sorted(again.shape) == sorted(volume.shape)
+    for index in np.ndindex(*volume.shape):
+        ras = (volume.affine @ [*index, 1])[:3]
+        back = np.linalg.inv(again.affine) @ [*ras, 1]
+        np.testing.assert_allclose(back, np.rint(back), atol=1e-3)
+        assert hu_at(again, ras) == volume.hu()[index]
+
+
+def test_simpleitk_reads_the_same(tmp_path: Path) -> None:
+    dicom_export.write(scan(RAS), REPORT, tmp_path / "series")
+    reader = SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tmp_path / "series")))
+    image = reader.Execute()
+    assert image.GetSize() == (9, 7, 6)
+    np.testing.assert_allclose(image.GetSpacing(), (0.8, 0.7, 2.5))
+    for index in ((0, 0, 0), (8, 3, 5), (2, 6, 1)):
+        lps = image.TransformIndexToPhysicalPoint(index)
+        assert image.GetPixel(index) == hu_at(scan(RAS), np.array(lps) * [-1, -1, 1])
+
+
+def test_every_slice_says_that_it_is_synthetic(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        dicom_export.write(scan(RAS), REPORT, tmp_path / name)
+    one, two = (pydicom.dcmread(tmp_path / name / "0003.dcm") for name in ("one", "two"))
+    assert one[0x0008, 0x001C].value == "YES"
+    assert list(one.ImageType) == ["DERIVED", "SECONDARY", "AXIAL"]
+    assert one.SeriesDescription.startswith("SYNTHETIC: hypodense")
+    for part in ("starter", "seed 7", REPORT["text"]):
+        assert part in one.DerivationDescription
+    (equipment,) = one.ContributingEquipmentSequence
+    assert (equipment.Manufacturer, equipment.PurposeOfReferenceCodeSequence[0].CodeValue) == ("TextoMorph", "109102")
+    assert one.PatientID == "TEXTOMORPH"
+    for uid in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"):
+        assert one[uid].value != two[uid].value
+    assert (tmp_path / "one" / "report.json").is_file()
+
+
+def test_patient_and_study_come_from_the_source(tmp_path: Path) -> None:
+    dicom_export.write(scan(RAS), REPORT, tmp_path / "source")
+    for path in (tmp_path / "source").glob("*.dcm"):
+        header = pydicom.dcmread(path)
+        header.PatientName, header.PatientID, header.PatientPosition = "Müller^Änne", "4711", "FFS"
+        header.save_as(path)
+    dicom_export.write(scan(RAS), REPORT, tmp_path / "made", source=tmp_path / "source")
+    source, made = (pydicom.dcmread(tmp_path / name / "0001.dcm") for name in ("source", "made"))
+    for name in ("PatientName", "PatientID", "PatientPosition", "StudyInstanceUID", "FrameOfReferenceUID"):
+        assert made[name].value == source[name].value
+    assert made.SeriesInstanceUID != source.SeriesInstanceUID
+
+
+def test_the_mask_becomes_a_segmentation(tmp_path: Path) -> None:
+    highdicom = pytest.importorskip("highdicom")
+    volume = scan(OBLIQUE)
+    mask = np.zeros(volume.shape, bool)
+    mask[2:5, 3:6, 1:4] = True
+    dicom_export.write(volume, REPORT, tmp_path / "series", mask=mask)
+    assert len(list((tmp_path / "series").glob("*.dcm"))) == 1 + 6
+    seg = highdicom.seg.segread(tmp_path / "series" / dicom_export.SEGMENTATION)
+    assert seg.SyntheticData == "YES"
+    found = seg.get_volume(combine_segments=True)
+    again = Volume.from_array(np.asarray(found.array), np.diag([-1.0, -1, 1, 1]) @ found.affine)
+    inside = np.argwhere(again.data)
+    assert len(inside) == mask.sum()
+    for index in inside:
+        back = np.linalg.inv(volume.affine) @ again.affine @ [*index, 1]
+        assert mask[tuple(np.rint(back[:3]).astype(int))]
+    assert Volume.read(tmp_path / "series").shape  # the segmentation beside it does not disturb
+
+
+@pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy is not there: apt install dicom3tools")
+def test_a_validator_finds_nothing_wrong(tmp_path: Path) -> None:
+    pytest.importorskip("highdicom")
+    mask = np.ones((9, 7, 6), bool)
+    for number, affine in enumerate((RAS, OBLIQUE)):
+        dicom_export.write(scan(affine), REPORT, tmp_path / str(number), mask=mask)
+    for file in sorted(tmp_path.rglob("*.dcm")):
+        told = subprocess.run(["dciodvfy", "-new", str(file)], capture_output=True, text=True).stderr
+        errors = [line for line in told.splitlines() if line.startswith("Error") and SINCE_2023 not in line]
+        assert errors == [], file
+    for folder in tmp_path.iterdir():  # that all say the same of patient, study and series
+        told = subprocess.run(["dcentvfy", *map(str, sorted(folder.glob("*.dcm")))], capture_output=True, text=True)
+        assert told.stderr == ""
+
+
+def test_bad_requests_write_nothing(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    skewed = RAS.copy()
+    skewed[0, 1] = 0.3
+    bright = Volume.from_array(np.full((3, 3, 3), 1e6), RAS)
+    attempts = [
+        (scan(RAS), tmp_path / "full", None, "not empty"),
+        (scan(RAS), tmp_path / "nowhere" / "series", None, "does not exist"),
+        (scan(skewed), tmp_path / "new", None, "right angles"),
+        (bright, tmp_path / "new", None, "-32768 to 32767"),
+        (scan(RAS), tmp_path / "new", tmp_path / "full", "no DICOM"),
+    ]
+    for volume, folder, source, reason in attempts:
+        with pytest.raises(InputError, match=reason):
+            dicom_export.write(volume, REPORT, folder, source)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["full", "notes.txt"]
+
+
+def test_generate_exports_beside_its_output(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["generate", str(phantom_ct), "--mask", str(phantom_mask), "--text", "cyst", "--model", str(tiny_bundle)]
+    command += ["--output", str(tmp_path / "new.nii.gz"), "--dicom", str(tmp_path / "dicom"), "--device", "cpu"]
+    assert main(command) == 0
+    assert f"wrote {tmp_path / 'dicom'}" in capfd.readouterr().out
+    nifti, dicom = Volume.read(tmp_path / "new.nii.gz"), Volume.read(tmp_path / "dicom")
+    np.testing.assert_array_equal(np.sort(nifti.hu(), axis=None), np.sort(dicom.hu(), axis=None))
+    assert main([*command, "--overwrite"]) == 2
+    assert "not empty" in capfd.readouterr().err

@@ -1,0 +1,349 @@
+"""Volumes: what is read is what the file says, what is written back differs in the changed voxels alone."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK
+from nibabel.nifti1 import Nifti1Extension
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.volume import Volume, check_ct
+
+SHAPE = (14, 12, 10)
+TYPES = (np.int16, np.uint16, np.int32, np.uint8, np.float32, np.float64)
+
+
+def turn(*degrees: float) -> np.ndarray:
+    """Rotation about x, y, z."""
+    matrix = np.eye(3)
+    for axis, angle in enumerate(np.deg2rad(degrees)):
+        i, j = [other for other in range(3) if other != axis]
+        one = np.eye(3)
+        one[i, i] = one[j, j] = np.cos(angle)
+        one[i, j], one[j, i] = -np.sin(angle), np.sin(angle)
+        matrix = matrix @ one
+    return matrix
+
+
+def grid(rotation: np.ndarray, spacing: tuple[float, ...] = (0.7, 0.9, 5.0)) -> np.ndarray:
+    affine = np.eye(4)
+    affine[:3, :3] = rotation * spacing
+    affine[:3, 3] = (-80.5, 40.25, 1000.0)
+    return affine
+
+
+OBLIQUE = grid(turn(12, -20, 33))
+SHEARED = grid(turn(0, 0, 0) + np.array([[0, 0, 0], [0, 0, 0.3], [0, 0, 0]]))
+
+
+def body(dtype: type = np.int16) -> np.ndarray:
+    """HU of a body in air, with noise."""
+    hu = np.full(SHAPE, -1000.0)
+    hu[2:-2, 2:-2] = -100
+    hu[4:-4, 4:-4] = 60
+    return (hu + np.random.default_rng(0).normal(0, 12, SHAPE)).astype(dtype)
+
+
+def nifti(path: Path, data: np.ndarray, affine: np.ndarray = OBLIQUE, kind: type = nib.Nifti1Image) -> Path:
+    image = kind(data, affine, dtype=data.dtype)
+    image.to_filename(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_nifti_goes_back_byte_for_byte(tmp_path: Path, dtype: type, kind: type) -> None:
+    image = kind(np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(dtype), OBLIQUE, dtype=dtype)
+    image.header["descrip"] = b"a kernel"
+    image.header.set_xyzt_units("mm", "sec")
+    image.header.set_slope_inter(0.5, -1024)
+    image.set_qform(OBLIQUE @ np.diag([1, 1, 2, 1]), code=1)  # unlike the sform, as some files have it
+    image.set_sform(OBLIQUE, code=2)
+    image.header.extensions.append(Nifti1Extension("comment", b"kept"))
+    image.to_filename(tmp_path / "in.nii")
+
+    volume = Volume.read(tmp_path / "in.nii")
+    volume.write(tmp_path / "out.nii")
+    volume.write(tmp_path / "out.nii.gz")
+
+    assert volume.data.dtype == dtype
+    np.testing.assert_allclose(volume.affine, OBLIQUE, atol=1e-4)
+    np.testing.assert_allclose(volume.spacing, (0.7, 0.9, 5.0), atol=1e-5)
+    np.testing.assert_allclose(volume.hu(), image.dataobj * 0.5 - 1024)
+    assert (tmp_path / "out.nii").read_bytes() == (tmp_path / "in.nii").read_bytes()
+    assert gzip.decompress((tmp_path / "out.nii.gz").read_bytes()) == (tmp_path / "in.nii").read_bytes()
+
+
+def test_big_endian_single_frame_nifti(tmp_path: Path) -> None:
+    header = nib.Nifti1Header(endianness=">")
+    header.set_data_dtype(">i2")
+    nib.Nifti1Image(body()[..., None], OBLIQUE, header).to_filename(tmp_path / "in.nii")
+
+    volume = Volume.read(tmp_path / "in.nii")
+    volume.write(tmp_path / "out.nii")
+    volume.write(tmp_path / "out.nrrd")
+
+    np.testing.assert_array_equal(volume.hu(), body())
+    assert (tmp_path / "out.nii").read_bytes() == (tmp_path / "in.nii").read_bytes()
+    np.testing.assert_array_equal(Volume.read(tmp_path / "out.nrrd").data, body())
+
+
+def test_header_units_are_heeded_and_kept(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(body(), np.diag([900, 900, 2000, 1.0]))
+    image.header.set_xyzt_units("micron")
+    image.to_filename(tmp_path / "in.nii")
+
+    volume = Volume.read(tmp_path / "in.nii")
+    volume.write(tmp_path / "out.nii")
+
+    np.testing.assert_allclose(volume.spacing, (0.9, 0.9, 2.0))
+    assert (tmp_path / "out.nii").read_bytes() == (tmp_path / "in.nii").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_hu_change_only_where_told(tmp_path: Path, dtype: type) -> None:
+    data = np.random.default_rng(1).integers(0, 200, SHAPE).astype(dtype)
+    volume = Volume(data, OBLIQUE, slope=2.0, intercept=-100.0)
+    before = data.copy()
+    box = (slice(2, 8), slice(3, 9), slice(1, 7))
+    changed = np.zeros((6, 6, 6), bool)
+    changed[1:3, 2:5, 3] = True
+
+    edited = volume.with_hu(box, np.full((6, 6, 6), 57.3, np.float32), changed)
+
+    expected = np.zeros(SHAPE, bool)
+    expected[3:5, 5:8, 4] = True
+    np.testing.assert_array_equal(volume.data, before)
+    np.testing.assert_array_equal(edited.data[~expected], before[~expected])
+    tolerance = 1e-4 if np.dtype(dtype).kind == "f" else 1.0  # half of a slope of 2
+    np.testing.assert_allclose(edited.hu()[expected], 57.3, atol=tolerance)
+    np.testing.assert_array_equal(edited.hu(box), edited.hu()[box])
+    assert edited.data.dtype == dtype
+
+
+def test_integers_are_rounded_and_clipped() -> None:
+    volume = Volume.from_array(np.zeros((2, 2, 2), np.int16), np.eye(4))
+    hu = np.array([1e6, -1e6, 1.6, -1.6, 0, 0, 0, 0]).reshape(2, 2, 2)
+    edited = volume.with_hu((slice(None),) * 3, hu, np.ones((2, 2, 2), bool))
+    assert edited.data.ravel()[:4].tolist() == [32767, -32768, 2, -2]
+    with pytest.raises(ValueError, match="finite"):
+        volume.with_hu((slice(None),) * 3, hu * np.nan, np.ones((2, 2, 2), bool))
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_same_volume_same_bytes(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = Volume.from_array(body(), OBLIQUE)
+    volume.write(tmp_path / f"one{suffix}")
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    volume.write(tmp_path / f"zwei ü{suffix}")
+    assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"zwei ü{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("rotation", [turn(12, -20, 33), np.diag([-1, 1, 1]), turn(90, 0, 0), turn(0, 0, 180)])
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_every_format_keeps_voxels_in_their_place(tmp_path: Path, suffix: str, rotation: np.ndarray) -> None:
+    """Two other readers, nibabel and ITK, agree on where the voxels of the written file lie."""
+    affine = grid(rotation)
+    Volume.from_array(body(), affine).write(tmp_path / f"out{suffix}")
+
+    again = Volume.read(tmp_path / f"out{suffix}")
+    np.testing.assert_array_equal(again.data, body())
+    np.testing.assert_allclose(again.affine, affine, atol=1e-4)
+
+    corner = (13, 5, 9)
+    expected = nib.affines.apply_affine(affine, corner)
+    by_itk = SimpleITK.ReadImage(str(tmp_path / f"out{suffix}")).TransformIndexToPhysicalPoint(corner)
+    np.testing.assert_allclose(by_itk * np.array([-1, -1, 1]), expected, atol=1e-3)
+    if suffix == ".nii.gz":
+        header = nib.load(tmp_path / f"out{suffix}").header
+        for matrix, code in (header.get_qform(coded=True), header.get_sform(coded=True)):
+            np.testing.assert_allclose(nib.affines.apply_affine(matrix, corner), expected, atol=1e-3)
+            assert code == 1
+
+
+def test_nrrd_in_ras_space(tmp_path: Path) -> None:
+    header = (
+        "NRRD0004\ntype: short\ndimension: 3\nspace: right-anterior-superior\nsizes: 2 3 4\n"
+        "space directions: (1,0,0) (0,2,0) (0,0,3)\nkinds: domain domain domain\nendian: little\n"
+        "encoding: raw\nspace origin: (10,20,30)\n\n"
+    )
+    (tmp_path / "in.nrrd").write_bytes(header.encode() + np.arange(24, dtype="<i2").tobytes())
+    volume = Volume.read(tmp_path / "in.nrrd")
+    np.testing.assert_allclose(volume.affine, [[1, 0, 0, 10], [0, 2, 0, 20], [0, 0, 3, 30], [0, 0, 0, 1]])
+    assert volume.data[1, 0, 0] == 1
+    assert volume.data[0, 0, 3] == 18
+
+
+@pytest.mark.parametrize(
+    ("dtype", "slope", "intercept", "written"),
+    [(np.uint16, 1, -1024, np.int16), (np.int32, 40, 0, np.int32), (np.int16, 0.5, 0, np.float32)],
+)
+def test_rescale_is_worked_in_where_a_format_has_none(
+    tmp_path: Path, dtype: type, slope: float, intercept: float, written: type
+) -> None:
+    data = np.linspace(0, 1000, np.prod(SHAPE)).reshape(SHAPE).astype(dtype)
+    volume = Volume(data, OBLIQUE, slope, intercept)
+    volume.write(tmp_path / "out.nrrd")
+    again = Volume.read(tmp_path / "out.nrrd")
+    np.testing.assert_array_equal(again.hu(), volume.hu())
+    assert again.data.dtype == written
+
+
+def test_sheared_axes_stay_in_nifti_and_are_refused_elsewhere(tmp_path: Path) -> None:
+    volume = Volume.from_array(body(), SHEARED)
+    volume.write(tmp_path / "out.nii.gz")
+    np.testing.assert_allclose(Volume.read(tmp_path / "out.nii.gz").affine, SHEARED, atol=1e-4)
+    with pytest.raises(InputError, match="sheared"):
+        volume.write(tmp_path / "out.nrrd")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.nii.gz"]
+
+
+def test_a_note_is_kept_with_the_image(tmp_path: Path) -> None:
+    nifti(tmp_path / "in.nii.gz", body())
+    volume = Volume.read(tmp_path / "in.nii.gz")
+    for name in ("out.nii.gz", "out.nrrd", "out.mha"):
+        volume.write(tmp_path / name, note="synthetic")
+        np.testing.assert_array_equal(Volume.read(tmp_path / name).data, body())
+    assert nib.load(tmp_path / "out.nii.gz").header.extensions[0].get_content() == b"synthetic"
+    assert SimpleITK.ReadImage(str(tmp_path / "out.nrrd")).GetMetaData("TextoMorph") == "synthetic"
+    assert b"synthetic" in (tmp_path / "out.mha").read_bytes()
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    volume = Volume.from_array(body(), OBLIQUE)
+    (tmp_path / "folder.nii.gz").mkdir()
+    for name in ("folder.nii.gz", "missing/out.nii.gz", "missing/out.nrrd", "out.jpg", "out.mhd"):
+        with pytest.raises(InputError):
+            volume.write(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.nii.gz"]
+
+
+def _truncated(path: Path) -> None:
+    nifti(path, body())
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _with_pixdim(value: float) -> bytes:
+    header = bytearray(nib.Nifti1Image(body(), OBLIQUE).to_bytes())
+    header[84:88] = np.float32(value).tobytes()
+    return bytes(header)
+
+
+def _with_flat_sform() -> bytes:
+    header = bytearray(nib.Nifti1Image(body(), np.eye(4)).to_bytes())
+    header[312:328] = bytes(16)  # srow_z
+    return bytes(header)
+
+
+def _metaimage(spacing: str) -> bytes:
+    return (
+        f"ObjectType = Image\nNDims = 3\nBinaryData = True\nElementSpacing = {spacing}\nDimSize = 2 2 2\n"
+        "ElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+    ).encode() + bytes(16)
+
+
+BAD_FILES = {
+    "missing.nii.gz": (lambda path: None, "does not exist"),
+    "truncated.nii.gz": (_truncated, "cut short"),
+    "truncated.nii": (_truncated, "cut short"),
+    "empty.nii.gz": (lambda path: path.write_bytes(b""), "not a NIfTI file"),
+    "text.nii.gz": (lambda path: path.write_text("hello"), "not gzip-compressed"),
+    "text.nii": (lambda path: path.write_text("hello " * 200), "not a NIfTI file"),
+    "text.nrrd": (lambda path: path.write_text("hello"), "damaged"),
+    "scan.jpg": (lambda path: path.write_text("hello"), "use .nii"),
+    "slice.dcm": (lambda path: path.write_text("hello"), "folder of the DICOM series"),
+    "flat.nii.gz": (lambda path: nifti(path, body()[:, :, 0]), "2D"),
+    "phases.nii.gz": (lambda path: nifti(path, np.stack([body()] * 3, -1)), "4D"),
+    "zero.nii": (lambda path: path.write_bytes(_with_pixdim(0)), "zero or negative"),
+    "negative.nii": (lambda path: path.write_bytes(_with_pixdim(-1)), "zero or negative"),
+    "singular.nii": (lambda path: path.write_bytes(_with_flat_sform()), "spacing"),
+    "zero.mha": (lambda path: path.write_bytes(_metaimage("1 0 1")), "spacing"),
+    "colour.nii.gz": (
+        lambda path: nifti(path, np.zeros(SHAPE, np.dtype([(c, "u1") for c in "RGB"]))),
+        "one number a voxel",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    make, reason = BAD_FILES[name]
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=reason) as refused:
+        Volume.read(tmp_path / name)
+    assert name in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("ndim", "size"), [(2, (20, 20)), (4, (2, 4, 4, 4))])
+def test_itk_images_that_are_not_3d(tmp_path: Path, ndim: int, size: tuple[int, ...]) -> None:
+    image = SimpleITK.GetImageFromArray(np.zeros(size, np.int16), isVector=False)
+    SimpleITK.WriteImage(image, str(tmp_path / "in.nrrd"))
+    with pytest.raises(InputError, match=f"{ndim}D"):
+        Volume.read(tmp_path / "in.nrrd")
+
+
+def _padded(value: float) -> np.ndarray:
+    hu = body().astype(np.float32)
+    hu[:2] = value
+    return hu
+
+
+HU = {
+    "body": body(),
+    "padding of -2000": _padded(-2000),
+    "padding of -3024": _padded(-3024),
+    "padding of -32768": _padded(-32768),
+    "metal": np.where(np.arange(SHAPE[2]) == 5, 12_000, body()) * (np.arange(SHAPE[0]) == 6)[:, None, None]
+    + body() * (np.arange(SHAPE[0]) != 6)[:, None, None],
+    "liver window": np.clip(body(), -175, 250),
+}
+NOT_HU = {
+    "8 bit": np.random.default_rng(2).integers(0, 256, SHAPE),
+    "MR": np.random.default_rng(3).gamma(2, 200, SHAPE),
+    "offset": body() + 1024,
+    "offset and padding": np.where(np.arange(SHAPE[2]) < 2, -2000, body() + 1024),
+    "normalised": np.clip(body() / 1000.0, -1, 1),
+    "constant": np.full(SHAPE, -1000.0) * 0,
+    "far too wide": body() * 100.0,
+}
+
+
+@pytest.mark.parametrize("name", HU)
+def test_ct_in_hu_passes(name: str) -> None:
+    check_ct(Volume.from_array(HU[name], OBLIQUE))
+
+
+@pytest.mark.parametrize("name", NOT_HU)
+def test_what_is_not_in_hu_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="not in HU: values run from"):
+        check_ct(Volume.from_array(NOT_HU[name], OBLIQUE))
+
+
+def test_rescale_counts_for_hu() -> None:
+    stored = np.clip(body() + 1024, 0, None).astype(np.uint16)
+    check_ct(Volume(stored, OBLIQUE, 1.0, -1024.0))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinite_voxels_are_refused(value: float) -> None:
+    hu = body(np.float32)
+    hu[3, 4, 5] = value
+    with pytest.raises(InputError, match="1 NaN or infinite"):
+        check_ct(Volume.from_array(hu, OBLIQUE))
+
+
+def test_impossible_geometry_is_refused() -> None:
+    with pytest.raises(InputError, match="units"):
+        check_ct(Volume.from_array(body(), np.diag([0.001, 0.001, 0.005, 1])))
+    with pytest.raises(InputError, match="single slice"):
+        check_ct(Volume.from_array(body()[:, :, :1], OBLIQUE))
+    with pytest.raises(InputError, match="spacing"):
+        Volume.from_array(body(), np.full((4, 4), np.nan))

@@ -1,0 +1,128 @@
+"""Measurements of balls whose attributes are known by construction."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.special import ndtr
+
+from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.simulation.anatomy_fields import smooth_field
+from TextoMorphLib.spatial.tissue import parenchyma_hu
+
+PARENCHYMA_HU = 110.0
+RADIUS_MM = 12.0
+SIDE = 52
+DEPTH = RADIUS_MM - np.sqrt(sum(np.square(axis - SIDE / 2) for axis in np.ogrid[:SIDE, :SIDE, :SIDE])).astype(
+    np.float32
+)
+NOISE = 12 * smooth_field(DEPTH.shape, 0.6, np.random.default_rng(0))
+
+
+def ball(contrast_hu: float, margin_mm: float = 2.5) -> np.ndarray:
+    return contrast_hu * ndtr(DEPTH * 2.563 / margin_mm)
+
+
+def measured(delta: np.ndarray, noise: np.ndarray = NOISE) -> Attributes:
+    healthy = (PARENCHYMA_HU + noise).astype(np.float32)
+    return measure(healthy, healthy + delta.astype(np.float32), DEPTH)
+
+
+@pytest.mark.parametrize("contrast_hu", [-60.0, -20.0, 0.0, 45.0])
+def test_contrast(contrast_hu: float) -> None:
+    found = measured(ball(contrast_hu))
+    assert found.parenchyma_hu == pytest.approx(PARENCHYMA_HU, abs=4)
+    assert found.contrast_hu == pytest.approx(contrast_hu, abs=5)
+    assert found.mean_hu == pytest.approx(PARENCHYMA_HU + contrast_hu, abs=3)
+
+
+@pytest.mark.parametrize("margin_mm", [2.0, 4.0, 7.0])
+def test_margin(margin_mm: float) -> None:
+    assert measured(ball(-40, margin_mm)).margin_mm == pytest.approx(margin_mm, rel=0.15, abs=0.4)
+
+
+def test_a_border_without_contrast_has_no_width() -> None:
+    assert math.isnan(measured(ball(4)).margin_mm)
+
+
+def test_texture_is_told_from_noise() -> None:
+    texture = 20 * smooth_field(DEPTH.shape, 2.5, np.random.default_rng(1))
+    inside = ndtr(DEPTH)
+    noisy = NOISE * 25 / 12
+    assert measured(ball(-40)).texture_hu < 4
+    assert measured(ball(-40), noisy).texture_hu < 8
+    assert 10 < measured(ball(-40) + inside * texture).texture_hu < 22
+    assert 10 < measured(ball(-40) + inside * texture, noisy).texture_hu < 24
+
+
+@pytest.mark.parametrize("margin_mm", [1.8, 6.0])
+def test_a_wall_is_told_from_a_border(margin_mm: float) -> None:
+    wall = 60 * ndtr(DEPTH * 2.563 / margin_mm) * (1 - ndtr((DEPTH - 2.5) / 0.7))
+    plain = ball(-40, margin_mm)
+    assert abs(measured(plain).rim_hu) < 8
+    assert measured(plain + wall).rim_hu > 30
+    assert measured(plain + wall).contrast_hu == pytest.approx(-40, abs=8)
+
+
+@pytest.mark.parametrize("thickness_mm", [2.0, 3.5, 6.0])
+def test_a_walls_thickness(thickness_mm: float) -> None:
+    wall = 90 * ndtr(DEPTH * 2.563 / 1.8) * (1 - ndtr((DEPTH - thickness_mm) / 0.6))
+    found = measured(ball(-50, 1.8) + wall)
+    assert found.wall_mm == pytest.approx(thickness_mm, abs=0.6)
+    if thickness_mm != 3.5:  # thin ones lie outside the interior, thick ones are left out of it
+        assert found.contrast_hu == pytest.approx(-50, abs=8)
+    assert np.isnan(measured(ball(-50, 1.8)).wall_mm)
+
+
+def test_a_necrotic_core() -> None:
+    core = -35 * ndtr((DEPTH - 6) / 1.0)
+    assert abs(measured(ball(-20)).core_hu) < 5
+    assert measured(ball(-20) + core).core_hu == pytest.approx(-35, abs=8)
+
+
+def test_calcium() -> None:
+    calcium = 450.0 * ((DEPTH > 4) & (DEPTH < 5.5) & (np.indices(DEPTH.shape)[0] > SIDE / 2 + 5))
+    share = np.count_nonzero(calcium) / np.count_nonzero(DEPTH > 0)
+    found = measured(ball(-40) + calcium)
+    assert found.bright_fraction == pytest.approx(share, rel=0.4)
+    assert found.calcium_mm == pytest.approx(np.cbrt(6 / np.pi * np.count_nonzero(calcium)), rel=0.2)
+    assert np.isnan(measured(ball(-40)).calcium_mm)
+    assert found.contrast_hu == pytest.approx(-40, abs=6)
+
+
+def test_strong_enhancement_is_no_calcium() -> None:
+    texture = 20 * smooth_field(DEPTH.shape, 2.0, np.random.default_rng(2))
+    assert measured(ball(95) + ndtr(DEPTH) * texture).bright_fraction < 1e-3
+
+
+def test_size_and_noise() -> None:
+    found = measured(ball(-40))
+    assert found.diameter_mm == pytest.approx(2 * RADIUS_MM, rel=0.02)
+    assert found.volume_ml == pytest.approx(4 / 3 * np.pi * RADIUS_MM**3 / 1000, rel=0.05)
+    assert found.noise_inside_hu == pytest.approx(found.noise_outside_hu, rel=0.1)
+    assert measured(np.where(DEPTH > 0, 2 * NOISE, 0)).noise_inside_hu > 2 * found.noise_inside_hu
+
+
+@pytest.mark.parametrize("radius_mm", [0.6, 1.5, 2.5])
+def test_the_smallest_lesions_can_be_measured(radius_mm: float) -> None:
+    depth = DEPTH - RADIUS_MM + radius_mm
+    healthy = (PARENCHYMA_HU + NOISE).astype(np.float32)
+    found = measure(healthy, healthy - 40 * ndtr(depth), depth)
+    assert found.volume_ml > 0
+    assert all(
+        math.isfinite(value)
+        for name, value in vars(found).items()
+        if name not in ("margin_mm", "wall_mm", "calcium_mm")
+    )
+
+
+def test_fat_around_a_small_organ_does_not_count_as_its_parenchyma() -> None:
+    at = np.indices((48, 48, 48)) - 23.5
+    organ = np.hypot(at[1], at[2]) < 9  # a strand, such as the pancreas
+    scan = ndimage.gaussian_filter(np.where(organ, 90.0, -100.0), (0, 2, 2))
+    scan += np.random.default_rng(0).normal(0, 20, scan.shape)
+    depth = 8 - np.sqrt(np.square(at).sum(0))
+    assert parenchyma_hu(scan, depth) == pytest.approx(90, abs=10)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from TextoMorphLib.measurement.expectations import compare, lines
+from TextoMorphLib.text.vocabulary import find
+
+MEASURED = {
+    "contrast_hu": -48.2,
+    "mean_hu": 62.0,
+    "margin_mm": 5.1,
+    "texture_hu": 9.0,
+    "rim_hu": 1.0,
+    "core_hu": -2.0,
+    "bright_fraction": 0.02,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hypodense", ["asked: hypoattenuating; measured: -48 HU, yes"]),
+        ("not hypodense", ["asked: not hypoattenuating; measured: -48 HU, no"]),
+        ("markedly hypodense", ["asked: markedly hypoattenuating; measured: -48 HU, yes"]),
+        ("cystic", ["asked: cystic; measured: 62 HU, no"]),
+        ("fuzzy edges", ["asked: ill-defined; measured: 5.1 mm, yes"]),
+        ("no wall", ["asked: not walled; measured: 1 HU, yes"]),
+        ("no calcium", ["asked: no calcification; measured: 2.0%, no"]),
+        ("calcified", ["asked: calcification; measured: 2.0%, yes"]),
+        ("cirrhosis", ["asked: cirrhosis; speaks of the background"]),
+        ("metastasis", ["asked: metastases; has no measure of its own"]),
+        ("a dark, hypodense mass", ["asked: hypoattenuating; measured: -48 HU, yes"]),
+    ],
+)
+def test_a_text_is_held_against_what_was_measured(text: str, expected: list[str]) -> None:
+    assert lines(compare(find(text), MEASURED)) == expected
+
+
+def test_what_could_not_be_measured_is_neither_right_nor_wrong() -> None:
+    (row,) = compare(find("well-defined"), {**MEASURED, "margin_mm": math.nan})
+    assert row == {
+        "asked": "well-defined",
+        "attribute": "margin_mm",
+        "measured": None,
+        "unit": "",
+        "ok": None,
+        "note": "could not be measured",
+    }

@@ -1,0 +1,46 @@
+"""The sampler reaches the distribution that its denoiser describes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from TextoMorphLib.models.sampler import guided, sample
+from TextoMorphLib.models.schedule import Schedule
+
+MEAN, SPREAD = 1.5, 0.5
+
+
+def _perfect_denoiser(schedule: Schedule):
+    """For data drawn from N(1.5, 0.5^2) the best estimate is known in closed form."""
+
+    def denoise(noisy: Tensor, time: Tensor) -> Tensor:
+        alpha, sigma = schedule.levels(time)
+        gain = alpha * SPREAD**2 / (alpha**2 * SPREAD**2 + sigma**2)
+        return MEAN + gain * (noisy - alpha * MEAN)
+
+    return denoise
+
+
+@pytest.mark.parametrize(("steps", "tolerance"), [(200, 0.02), (20, 0.04), (8, 0.1)])
+def test_sampling_reaches_the_data(steps: int, tolerance: float) -> None:
+    schedule = Schedule()
+    noise = torch.randn(1, 1, 24, 24, 24, generator=torch.Generator().manual_seed(0))
+    done: list[int] = []
+    result = sample(_perfect_denoiser(schedule), noise, schedule, steps, done.append)
+    assert done == list(range(1, steps + 1))
+    assert result.mean().item() == pytest.approx(MEAN, abs=tolerance)
+    assert result.std().item() == pytest.approx(SPREAD, abs=tolerance)
+
+
+def test_schedule_ends_in_noise_and_starts_clean() -> None:
+    schedule = Schedule()
+    assert schedule.timesteps == 200
+    assert schedule.alpha[0] > 0.999
+    assert schedule.alpha[-1] < 1e-3
+
+
+def test_guidance_extrapolates_from_no_text_through_text() -> None:
+    denoise = guided(lambda noisy, time: torch.cat([noisy[:1] * 0 + 3.0, noisy[1:] * 0 + 1.0]), guidance=2.0)
+    assert torch.all(denoise(torch.zeros(1, 1, 2, 2, 2), torch.zeros(1)) == 5.0)

@@ -1,0 +1,145 @@
+"""The reader in a real browser without a window, driven by keys, mouse and finger; skipped where none is at hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_studies import serving, small_study
+
+from TextoMorphLib.reader_study.answers import read_answers
+from TextoMorphLib.reader_study.package import Frame
+from TextoMorphLib.reader_study.serve import Server
+from TextoMorphLib.reader_study.study import Study
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return small_study(tmp_path, readers=("anna", "ben"), frame=Frame((100.0, 100.0, 100.0), (1.0, 1.0, 1.0)))
+
+
+@pytest.fixture
+def server(study: Study) -> Iterator[Server]:
+    with serving(study) as server:
+        yield server
+
+
+def until(holds: Callable[[], bool], seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def opened(page: Any, link: str, troubles: list[str]) -> None:
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: troubles.append(request.url) if not request.url.startswith(link) else None)
+    page.goto(link)
+    until(lambda: page.inner_text("#level") == "window 400, level 40")
+
+
+def pixels(page: Any, plane: str) -> str:
+    return str(page.evaluate(f"document.getElementById('{plane}').toDataURL()"))
+
+
+def test_a_whole_study_by_keyboard(study: Study, server: Server, browser: Any) -> None:
+    troubles: list[str] = []
+    page = browser.new_page()
+    opened(page, server.links["anna"], troubles)
+    until(lambda: page.get_attribute("#views", "data-shown") == "1")
+    assert page.inner_text("#asked-call") == study.questions["call"]
+    page.keyboard.press("Enter")
+    assert "First say R (real) or S (synthetic)" in page.inner_text("#message")
+    for number in range(1, 9):
+        until(lambda number=number: page.get_attribute("#views", "data-shown") == str(number))
+        for key in ("s", "4", "a", "c"):
+            page.keyboard.press(key)
+        page.keyboard.type("R S 5")
+        page.keyboard.press("Enter")  # out of the comment
+        until(lambda: page.is_enabled("#save"))
+        page.keyboard.press("Enter")
+        if number == 1:
+            until(lambda: page.is_enabled("#back"))
+            page.keyboard.press("b")
+            until(lambda: page.get_attribute("#views", "data-shown") == "1" and page.is_enabled("#save"))
+            assert page.get_attribute("[data-call=synthetic]", "aria-pressed") == "true"
+            assert page.input_value("#comment") == "R S 5"
+            page.keyboard.press("r")
+            page.keyboard.press("Enter")
+        if number == 2:
+            until(lambda: page.get_attribute("#views", "data-shown") == "3" and not page.is_visible("#paused"))
+            for key in ("z", "r", "1", "Enter"):  # the last three do nothing
+                page.keyboard.press(key)
+                until(lambda: page.is_visible("#paused"))
+            page.click("#resume")
+            until(lambda: not page.is_visible("#paused"))
+            assert page.get_attribute("[data-call=real]", "aria-pressed") == "false"
+        if number == 3:
+            until(lambda: page.inner_text("#count") == "Case 4 of 8")
+            page.reload()  # nothing is lost
+    until(lambda: page.is_visible("#end"))
+    answers = read_answers(study, "anna").answers
+    assert [answer.call for answer in answers] == ["real"] + 7 * ["synthetic"]
+    assert all(answer.seconds > 0 for answer in answers), "the page starts the clock"
+    assert {(answer.confidence, answer.terms) for answer in answers} == {(4, ("hypoattenuating",))}
+    assert troubles == []
+
+
+def test_what_a_study_does_not_ask_is_not_there(tmp_path: Path, browser: Any) -> None:
+    troubles: list[str] = []
+    page = browser.new_page()
+    with serving(small_study(tmp_path, pairs=2, apart=1, questions=())) as server:
+        opened(page, server.links["anna"], troubles)
+        for key in ("c", "a", "r", "2", "Enter"):
+            page.keyboard.press(key)
+        until(lambda: page.inner_text("#count") == "Case 2 of 4")
+        until(lambda: page.get_attribute("#views", "data-shown") == "2")  # or its images are still on their way
+    assert not page.is_visible("#commentbox")
+    assert not page.is_visible("#termbox")
+    assert troubles == []
+
+
+def test_the_viewer_by_mouse_and_finger(server: Server, browser: Any) -> None:
+    troubles: list[str] = []
+    page = browser.new_page()
+    opened(page, server.links["anna"], troubles)
+    page.hover("#axial")
+    first = pixels(page, "axial")
+    seen = {first}
+    for _ in range(99):  # through a hundred slices
+        page.mouse.wheel(0, -100)
+    until(lambda: pixels(page, "axial") not in seen)
+    page.keyboard.press("0")
+    until(lambda: pixels(page, "axial") == first)
+    page.keyboard.press("o")
+    until(lambda: pixels(page, "axial") != first)  # without the outline
+    page.keyboard.press("o")
+    box = page.locator("#axial").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 50, y - 10, steps=5)
+    page.mouse.up()
+    assert page.inner_text("#level") == "window 500, level 20"
+    coronal = pixels(page, "coronal")
+    page.mouse.click(x, y + 60)  # that point in all planes
+    until(lambda: pixels(page, "coronal") != coronal)
+
+    tablet = browser.new_context(viewport={"width": 800, "height": 900}, has_touch=True).new_page()
+    opened(tablet, server.links["ben"], troubles)
+    tablet.tap("[data-tool=window]")
+    touch = tablet.context.new_cdp_session(tablet)
+    for kind, points in (
+        ("touchStart", [(200, 300)]),
+        ("touchMove", [(220, 310)]),
+        ("touchMove", [(240, 330)]),
+        ("touchEnd", []),
+    ):
+        where = [{"x": x, "y": y} for x, y in points]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
+    until(lambda: tablet.inner_text("#level") == "window 480, level 100")
+    assert troubles == []

@@ -1,0 +1,80 @@
+"""Noise: as strong and as grainy as around the mask, whatever else is there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from TextoMorphLib.spatial import noise
+
+SHAPE, SPACING = (72, 72, 30), np.array([0.8, 0.8, 2.0])
+BANDS = ((0.1, 0.2), (0.2, 0.3), (0.3, 0.45), (0.45, 0.62))  # cycles a mm, in plane
+
+
+def frequency() -> np.ndarray:
+    i, j = (np.fft.fftfreq(size, mm) for size, mm in zip(SHAPE[:2], SPACING[:2], strict=True))
+    return np.asarray(np.hypot(i[:, None], j))
+
+
+def ct_noise(sd: float, seed: int) -> np.ndarray:
+    """Noise as filtered back-projection leaves it: more of it at high frequencies, and independent slices."""
+    ramp = np.sqrt(frequency() * np.exp(-((frequency() / 0.35) ** 2)))
+    white = np.random.default_rng(seed).standard_normal(SHAPE)
+    image = np.fft.ifft2(np.fft.fft2(white, axes=(0, 1)) * ramp[..., None], axes=(0, 1)).real
+    return np.asarray(image * sd / image.std(), np.float32)
+
+
+def ball(radius_mm: float) -> np.ndarray:
+    grid = np.ogrid[tuple(slice(size) for size in SHAPE)]
+    way = [(at - size // 2) * mm for at, size, mm in zip(grid, SHAPE, SPACING, strict=True)]
+    return np.asarray(sum(np.square(part) for part in way) < radius_mm**2)
+
+
+def power(image: np.ndarray) -> list[float]:
+    spectrum = np.square(np.abs(np.fft.fft2(image, axes=(0, 1)))).mean(axis=2)
+    return [float(spectrum[(frequency() >= low) & (frequency() < high)].mean()) for low, high in BANDS]
+
+
+@pytest.mark.parametrize("radius_mm", [6, 18])
+def test_strength_and_spectrum_are_those_of_the_tissue(radius_mm: float) -> None:
+    healthy = 100 + ct_noise(20, seed=1)
+    drawn = noise.draw(noise.autocovariance(healthy, ball(radius_mm), SPACING), SHAPE, seed=0)
+    assert drawn.std() == pytest.approx(20, rel=0.1)
+    assert abs(drawn.mean()) < 1
+    np.testing.assert_allclose(power(drawn), power(ct_noise(20, seed=2)), rtol=0.2)
+    slices = np.corrcoef(drawn[:, :, 10].ravel(), drawn[:, :, 11].ravel())[0, 1]
+    assert abs(slices) < 0.1
+
+
+def test_vessels_and_a_neighbouring_organ_do_not_count_as_noise() -> None:
+    anatomy = np.full(SHAPE, 100, np.float32)
+    anatomy[30:34, :, 14:16] = 220
+    anatomy[:, 50:54, 10:12] = 180
+    anatomy[:24] = -90
+    healthy = ndimage.gaussian_filter(anatomy, 0.6 / SPACING) + ct_noise(15, seed=1)
+    drawn = noise.draw(noise.autocovariance(healthy, ball(15), SPACING), SHAPE, seed=0)
+    assert drawn.std() == pytest.approx(15, rel=0.1)
+
+
+def test_a_scan_without_noise_gives_none() -> None:
+    healthy = np.full(SHAPE, 60, np.float32)
+    drawn = noise.draw(noise.autocovariance(healthy, ball(10), SPACING), SHAPE, seed=0)
+    assert np.abs(drawn).max() < 0.01
+
+
+def test_too_little_tissue_gives_white_noise_of_the_right_strength() -> None:
+    tiny = (6, 6, 3)
+    healthy = np.random.default_rng(0).normal(-850, 30, tiny).astype(np.float32)
+    mask = np.zeros(tiny, bool)
+    mask[3, 3, 1] = True
+    drawn = noise.draw(noise.autocovariance(healthy, mask, SPACING), SHAPE, seed=0)
+    assert drawn.std() == pytest.approx(30, rel=0.35)
+
+
+def test_the_seed_decides() -> None:
+    covariance = noise.autocovariance(ct_noise(20, seed=1), ball(10), SPACING)
+    first, again, other = (noise.draw(covariance, (9, 8, 7), seed) for seed in (3, 3, 4))
+    assert first.shape == (9, 8, 7)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1

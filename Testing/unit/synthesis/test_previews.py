@@ -1,0 +1,87 @@
+"""One lesion under many texts: the tables, and what single words change."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from TextoMorphLib import previews
+from TextoMorphLib.cli import main
+from TextoMorphLib.errors import Cancelled
+from TextoMorphLib.io.masks import read_mask
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.synthesis import Synthesizer
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("hypodense, ill-defined", ["ill-defined", "hypodense"]),
+        ("no calcification.", ["calcification.", "no."]),
+        ("a, b; c", ["b; c", "a, c", "a, b"]),
+        ("cyst", ["lesion"]),
+        ("cyst.", ["lesion"]),
+    ],
+)
+def test_a_word_is_left_out_cleanly(text: str, left: list[str]) -> None:
+    assert [previews.without(text, word) for word in re.finditer(r"[\w-]+", text)] == left
+
+
+def test_tables_and_influence(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("bright, cystic\ncyst\n")
+    files = {name: tmp_path / name for name in ("grid.png", "table.csv", "words.csv")}
+    command = ["preview", str(phantom_ct), "--mask", str(phantom_mask), "--texts", str(texts), "--seed", "3"]
+    command += ["--model", str(tiny_bundle), "--device", "cpu", "--output", str(files["grid.png"])]
+    command += ["--csv", str(files["table.csv"]), "--words", str(files["words.csv"])]
+    assert main(command) == 0
+    table, words = (list(csv.DictReader(files[name].open())) for name in ("table.csv", "words.csv"))
+    assert [row["text"] for row in table] == ["bright, cystic", "cyst"]
+    assert float(table[0]["diameter_mm"]) == pytest.approx(16, abs=2)
+    assert [row["word"] for row in words] == ["bright", "cystic", "cyst"]
+
+    # What a word changes is what the two texts' results differ by.
+    ct = Volume.read(phantom_ct)
+    mask = read_mask(phantom_mask, ct)
+    synthesizer = Synthesizer.load(str(tiny_bundle), "cpu")
+    both, one = (
+        synthesizer.synthesize(ct, mask, text, seed=3, preset="preview").volume.hu()[mask]
+        for text in ("bright, cystic", "cystic")
+    )
+    assert float(words[0]["change_hu"]) == pytest.approx(np.sqrt(np.mean((both - one) ** 2)), abs=0.01)
+    assert float(words[0]["shift_hu"]) == pytest.approx(np.mean(both - one), abs=0.01)
+
+    capfd.readouterr()
+    assert main([*command, "--overwrite", "--words", str(files["table.csv"])]) == 2
+    assert "one of the inputs" in capfd.readouterr().err
+
+    with pytest.raises(Cancelled):
+        previews.preview(synthesizer, ct, mask, ["cyst"], progress=lambda done, total: False)
+
+
+def test_the_picture_is_drawn_in_the_window_that_was_asked_for(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("cyst\n")
+    command = ["preview", str(phantom_ct), "--mask", str(phantom_mask), "--texts", str(texts), "--device", "cpu"]
+    command += ["--model", str(tiny_bundle)]
+    pictures = []
+    for window in ("40,400", "60,150"):
+        path = tmp_path / f"{window}.png"
+        assert main([*command, "--output", str(path), "--window", window]) == 0
+        pictures.append(imread(path)[..., 0])
+    usual, narrow = (np.isin(picture, (0, 1)).mean() for picture in pictures)
+    assert narrow > usual + 0.05  # more is black or white
+
+    for window in ("40", "40,0", "nan,100", "40,inf", "liver"):
+        assert main([*command, "--output", str(tmp_path / "no.png"), "--window", window]) == 2
+        assert "for example 40,400" in capfd.readouterr().err
+    assert not (tmp_path / "no.png").exists()

@@ -1,0 +1,80 @@
+"""The renderer alone, in pairs: one attribute flipped, everything else equal, must be measured so.
+
+If the renderer were not measured right, no model trained on it could be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
+from TextoMorphLib.simulation.examples import Example, place
+from TextoMorphLib.spatial.compositing import noise_around, paste
+from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.text.concepts import Description
+
+# more of it, less of it, the attribute that tells, at least this large
+FLIPS: list[tuple[Description, Description, str, float]] = [
+    ({"density": "hyper"}, {"density": "hypo"}, "contrast_hu", 8),
+    ({"density": "arterial"}, {"density": "hypo"}, "contrast_hu", 8),
+    ({"density": "iso"}, {"density": "hypo"}, "contrast_hu", 8),
+    ({"density": "hyper", "degree": "marked"}, {"density": "hyper", "degree": "mild"}, "contrast_hu", 8),
+    ({"density": "hypo", "degree": "mild"}, {"density": "hypo", "degree": "marked"}, "contrast_hu", 8),
+    ({"content": "solid"}, {"content": "cystic"}, "mean_hu", 8),
+    ({"texture": "heterogeneous"}, {"texture": "homogeneous"}, "texture_hu", 8),
+    ({"margin": "ill", "density": "hypo"}, {"margin": "well", "density": "hypo"}, "margin_mm", 8),
+    ({"wall": "walled"}, {"wall": "none"}, "rim_hu", 8),
+    ({"wall": "walled", "wall_thickness": "thick"}, {"wall": "walled", "wall_thickness": "thin"}, "wall_mm", 10),
+    ({"content": "solid"}, {"content": "necrotic"}, "core_hu", 12),
+    ({"calcification": "present"}, {"calcification": "none"}, "bright_fraction", 8),
+    (
+        {"calcification": "present", "calcium_grain": "coarse"},
+        {"calcification": "present", "calcium_grain": "punctate"},
+        "calcium_mm",
+        20,
+    ),
+]
+
+
+def _examples(scans: list[Scan], least_mm: float, count: int) -> Iterator[tuple[np.ndarray, Example]]:
+    """Healthy crops with a place for a lesion."""
+    rng = np.random.default_rng(11)
+    while count:
+        crop = background_crop(scans, int(rng.choice([48, 64])), rng)
+        example = place(crop, rng)
+        # Words such as "hypoattenuating" have no meaning in tissue that is itself as dark as fluid.
+        if example.diameter_mm >= least_mm and 40 < example.parenchyma < 160:
+            count -= 1
+            yield crop, example
+
+
+def _measured(crop: np.ndarray, example: Example, description: Description) -> Attributes:
+    """As the product does it: composited with noise like that around it, then measured against the healthy crop."""
+    everywhere = tuple(slice(0, size) for size in crop.shape)
+    region = Region(crop, example.depth, np.eye(4), everywhere, example.depth > 0)
+    scan = Volume.from_array(crop, np.eye(4))
+    covariance = noise_around(scan, region)
+    made = paste(scan, region, example.background, example.render(description), example.seed, covariance)
+    return measure(crop, made.hu(), example.depth)
+
+
+@pytest.fixture(scope="module")
+def scans(phantom_ct: Path) -> list[Scan]:
+    return load_scans(phantom_ct.parent, [phantom_ct.name])
+
+
+@pytest.mark.parametrize(("more", "less", "attribute", "least_mm"), FLIPS, ids=lambda value: str(value))
+def test_flipped_attribute_is_measured(
+    scans: list[Scan], more: Description, less: Description, attribute: str, least_mm: float
+) -> None:
+    right = [
+        getattr(_measured(crop, example, more), attribute) > getattr(_measured(crop, example, less), attribute)
+        for crop, example in _examples(scans, least_mm, count=30)
+    ]
+    assert np.mean(right) >= 0.95

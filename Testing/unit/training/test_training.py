@@ -1,0 +1,215 @@
+"""Training: from a folder of CTs to weights that a bundle can hold, and an exact resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.models import bundle
+from TextoMorphLib.simulation.examples import flipped, place, random_description
+from TextoMorphLib.text.vocabulary import describe, find
+from TextoMorphLib.training import train_autoencoder, train_diffusion, train_texts
+from TextoMorphLib.training.loop import LoopConfig, fit
+from TextoMorphLib.training.muon import orthogonal
+
+AUTOENCODER = """
+[data]
+train = ["ct.nii.gz"]
+[network]
+latent_channels = 4
+channels = [8, 8]
+residual_units = 1
+[batch]
+count = 2
+size_mm = 32
+details = 0.5
+latent_noise = 0.05
+[training]
+steps = 4
+learning_rate = 1e-3
+seed = 1
+"""
+READER = """
+[network]
+width = 16
+layers = 1
+[text]
+encoder = "minilm"
+count = 20
+[batch]
+count = 8
+[training]
+steps = 4
+learning_rate = 1e-3
+seed = 1
+"""
+DIFFUSION = """
+[model]
+name = "tried"
+presets = { final = { steps = 2, guidance = 1.0 } }
+[data]
+train = ["ct.nii.gz"]
+[autoencoder]
+weights = "autoencoder/autoencoder.safetensors"
+[autoencoder.network]
+latent_channels = 4
+channels = [8, 8]
+residual_units = 1
+[reader]
+weights = "reader/reader.safetensors"
+[reader.network]
+width = 16
+layers = 1
+[network]
+latent_channels = 4
+channels = [16, 16]
+head_channels = 16
+[schedule]
+timesteps = 200
+[text]
+encoder = "minilm"
+[examples]
+pairs = { 48 = 4 }
+workers = 1
+[batch]
+odds = { 48 = 1.0 }
+count = { 48 = 2 }
+text_dropout = 0.1
+push = 0.5
+pull = 0.1
+[training]
+steps = 3
+learning_rate = 1e-3
+seed = 1
+"""
+
+
+def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("TextoMorphLib.training.cache.PAIRS", 4)
+    configs = {"autoencoder": AUTOENCODER, "reader": READER, "diffusion": DIFFUSION}
+    for name, text in configs.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    first = train_autoencoder.main(tmp_path / "autoencoder.toml", phantom_ct.parent, tmp_path / "autoencoder")
+    train_texts.main(tmp_path / "reader.toml", tmp_path / "reader")
+    second = train_diffusion.main(tmp_path / "diffusion.toml", phantom_ct.parent, tmp_path / "diffusion")
+    assert load_file(first)["linear_in.weight"].shape == (4, 1, 4, 4, 4)
+    weights = load_file(second / "denoiser.safetensors")
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    assert (weights["latent_scale"] != 1).all()
+    assert bundle.load(str(second)).name == "tried"
+
+
+def _line(folder: Path, resume: bool = False, stop_at: int | None = None) -> torch.Tensor:
+    """Fits a line; `stop_at` presses Ctrl-C there."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(1, 4), nn.Linear(4, 1))
+    seen = 0
+
+    def draw(rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        return {"x": torch.from_numpy(rng.standard_normal((8, 1), dtype=np.float32))}
+
+    def losses(network: nn.Module, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        nonlocal seen
+        seen += 1
+        if stop_at is not None and seen > stop_at:
+            raise KeyboardInterrupt
+        noise = torch.randn_like(batch["x"])
+        return {"loss": (network(batch["x"]) - 3 * batch["x"] + 0.1 * noise).square().mean()}
+
+    config = LoopConfig(steps=30, learning_rate=0.1, muon_rate=0.05, warmup=5, seed=7)
+    average = fit(model, draw, losses, config, folder, resume, [model[1].weight])
+    return torch.cat([p.detach().flatten() for p in [*model.parameters(), *average.parameters()]])
+
+
+def test_resume_goes_on_exactly(tmp_path: Path) -> None:
+    whole = _line(tmp_path / "whole")
+    with pytest.raises(Cancelled, match="stopped at step 13"):
+        _line(tmp_path / "parts", stop_at=13)
+    torch.testing.assert_close(_line(tmp_path / "parts", resume=True), whole, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6)])
+def test_muon_moves_every_direction_alike(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    left, _, right = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    even = torch.linalg.svdvals(orthogonal(left @ torch.logspace(0, -1.3, 6).diag() @ right))
+    assert 0.5 < even.min() < even.max() < 1.4
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
+    _line(tmp_path / "run")
+    with pytest.raises(InputError, match="--resume"):
+        _line(tmp_path / "run")
+    with pytest.raises(InputError, match="does not exist"):
+        _line(tmp_path / "none", resume=True)
+
+
+def test_missing_weights_are_named(phantom_ct: Path, tmp_path: Path) -> None:
+    (tmp_path / "diffusion.toml").write_text(DIFFUSION)
+    with pytest.raises(InputError, match=r"reader\.safetensors.*train it first"):
+        train_diffusion.main(tmp_path / "diffusion.toml", phantom_ct.parent, tmp_path / "run")
+
+
+def test_missing_scan_is_named(tmp_path: Path) -> None:
+    (tmp_path / "autoencoder.toml").write_text(AUTOENCODER)
+    with pytest.raises(InputError, match=r"ct\.nii\.gz"):
+        train_autoencoder.main(tmp_path / "autoencoder.toml", tmp_path, tmp_path / "run")
+
+
+def test_pairs_differ_in_what_was_flipped_alone() -> None:
+    rng = np.random.default_rng(0)
+    example = place(np.full((48, 48, 48), 110, np.float32) + rng.normal(0, 12, (48, 48, 48)).astype(np.float32), rng)
+    one = {
+        **random_description(rng),
+        "content": "solid",
+        "density": "hypo",
+        "degree": "plain",
+        "calcification": "none",
+    }
+    np.testing.assert_array_equal(example.render(one), example.render(dict(one)))
+    with_calcium = example.render({**one, "calcification": "present"}) - example.render(one)
+    assert with_calcium.max() > 100
+    assert (np.abs(with_calcium) > 1).mean() < 0.1 * (example.depth > 0).mean() + 0.02
+
+
+def test_flipping_changes_something_and_stays_consistent() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        one = random_description(rng)
+        other = flipped(one, rng)
+        assert other != one
+        assert not (other["content"] == "cystic" and other["texture"] == "heterogeneous")
+
+
+def test_texts_say_what_was_rendered() -> None:
+    from TextoMorphLib.simulation.captions import write
+
+    rng = np.random.default_rng(2)
+    description = {"density": "hyper", "wall": "walled"}
+    said = describe(find(write(description, rng)))
+    assert said.get("density") == "hyper"
+    assert said.get("wall") == "walled"
+
+
+def test_the_pull_asks_that_the_same_words_do_the_same_on_other_scans() -> None:
+    torch.manual_seed(0)
+    count, latents = 4, 4
+    place = torch.zeros(count, latents + 4 + 64, 8, 8, 8)
+    place[:, latents, 2:6, 2:6, 2:6] = 1  # inside
+    place[:, latents + 2, 3:5, 3:5, 3:5] = 1  # deep inside
+    scans = torch.randn(count, latents, 8, 8, 8)
+    words = torch.tensor([1.0, 1.0, -2.0, -2.0]).view(-1, 1, 1, 1, 1)
+
+    def pull(effect: torch.Tensor) -> float:
+        kept = torch.ones(count)
+        return float(train_diffusion._unlike(torch.stack([scans + effect, scans]), {"place": place}, kept))
+
+    other_way = words * torch.tensor([1.0, -1.0, 1.0, -1.0]).view(-1, 1, 1, 1, 1)
+    assert pull(words) < 1e-6
+    assert pull(other_way) > 1

@@ -1,1 +1,0 @@
-"""The noise schedule and the sampler."""

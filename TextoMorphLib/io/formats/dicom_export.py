@@ -1,0 +1,284 @@
+"""A synthetic scan as a DICOM series that says what it is: derived, synthetic, by which text, seed and model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from nibabel import orientations
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.formats.itk import LPS_TO_RAS
+from TextoMorphLib.io.volume import Array, Volume
+
+REPORT = "report.json"
+SEGMENTATION = "mask-seg.dcm"
+PATIENT = {"PatientName": "Synthetic^TextoMorph", "PatientID": "TEXTOMORPH", "PatientBirthDate": "", "PatientSex": ""}
+# What a source series gives: who, which study, and where the patient lay.
+FROM_SOURCE = (
+    *PATIENT,
+    "PatientAge",
+    "StudyInstanceUID",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "StudyDescription",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+    "PatientPosition",
+    "BodyPartExamined",
+    "Laterality",
+    "KVP",
+)
+LONGEST = {"SeriesDescription": 64, "DerivationDescription": 1024}  # characters, of VR LO and ST
+
+
+def check(folder: Path, segmentation: bool = False) -> None:
+    """Makes sure that a series can be written, before any work is done.
+
+    Args:
+        folder: The series' folder; must be new or empty, for nothing is ever mixed or replaced.
+        segmentation: Whether the mask is to be written too.
+
+    Raises:
+        InputError: What is in the way.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"cannot write a DICOM series to {folder}: it exists and is not empty; name a new folder")
+    if not folder.resolve().parent.is_dir():
+        raise InputError(f"cannot write {folder}: the folder {folder.parent} does not exist; make it first")
+    if segmentation:
+        _highdicom()
+
+
+def write(
+    volume: Volume,
+    report: Mapping[str, Any],
+    folder: Path,
+    source: Path | None = None,
+    mask: Array | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> None:
+    """Writes a synthetic scan as a series of CT images with its report; the whole folder or nothing.
+
+    The slices are axial, or as near to it as the grid allows: rows run to the patient's left, columns to the back. HU
+    are stored as whole numbers. Every run makes new UIDs, so that no two exports are taken for one.
+
+    Args:
+        volume: The scan.
+        report: The `Synthesis.report` of it.
+        folder: New or empty; gets one file a slice, and the report as JSON.
+        source: A DICOM file, or the folder of the series, that the scan was made from: patient and study are taken
+            from it. A made-up patient if None.
+        mask: Boolean, of the scan's shape: written too, as a DICOM segmentation.
+        progress: Called with (slices written, slices in all); may return False to cancel.
+
+    Raises:
+        InputError: The folder is not empty, the grid's rows and columns are not at right angles, the HU do not fit
+            16 bits, the source is no DICOM, `mask` without highdicom installed, the disk refuses.
+        Cancelled: `progress` returned False.
+    """
+    check(folder, mask is not None)
+    to_lps = orientations.ornt_transform(
+        orientations.io_orientation(volume.affine), orientations.axcodes2ornt(("L", "P", "S"))
+    )
+    hu = orientations.apply_orientation(_whole_hu(volume), to_lps)
+    affine = LPS_TO_RAS @ volume.affine @ orientations.inv_ornt_aff(to_lps, volume.shape)
+    shared = _shared(report, _header(source))
+    images = _images(hu, affine, shared)
+    beside = folder.with_name(f".{os.getpid()}-{folder.name}")
+    try:
+        beside.mkdir()
+        for number, image in enumerate(images, 1):
+            image.save_as(beside / f"{number:04d}.dcm", enforce_file_format=True)
+            if progress is not None and progress(number, len(images)) is False:
+                raise Cancelled("cancelled")
+        if mask is not None:
+            painted = orientations.apply_orientation(mask.astype(np.uint8), to_lps)
+            _segmentation(images, painted, report).save_as(beside / SEGMENTATION)
+        (beside / REPORT).write_text(outputs.to_json(report) + "\n", encoding="utf-8")
+        with suppress(FileNotFoundError):
+            folder.rmdir()
+        os.replace(beside, folder)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _whole_hu(volume: Volume) -> Array:
+    hu = np.rint(volume.hu())
+    limits = np.iinfo(np.int16)
+    if not np.isfinite(hu).all() or hu.min() < limits.min or hu.max() > limits.max:
+        raise InputError(f"a DICOM CT holds HU from {limits.min} to {limits.max}; the scan has others, or NaN")
+    return np.asarray(hu.astype(np.int16))
+
+
+def _header(source: Path | None) -> Dataset:
+    """What the source series says of patient and study; empty where there is none."""
+    if source is None:
+        return Dataset()
+    files = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
+    for path in files:
+        with suppress(pydicom.errors.InvalidDicomError, OSError):
+            found = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(FROM_SOURCE))
+            if found.get("StudyInstanceUID"):
+                return found
+    raise InputError(f"{source} is no DICOM image or series; patient and study cannot be taken from it")
+
+
+def _shared(report: Mapping[str, Any], source: Dataset) -> Dataset:
+    """What all slices say alike."""
+    now = datetime.now()
+    made = Dataset()
+    made.SpecificCharacterSet = "ISO_IR 192"
+    for name, value in PATIENT.items():
+        setattr(made, name, value)
+    made.StudyInstanceUID, made.FrameOfReferenceUID = generate_uid(), generate_uid()
+    made.StudyDate, made.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    made.StudyID = made.AccessionNumber = made.ReferringPhysicianName = made.PositionReferenceIndicator = ""
+    made.PatientPosition, made.KVP, made.BodyPartExamined = "HFS", None, "ABDOMEN"
+    for name in FROM_SOURCE:
+        if source.get(name) not in (None, ""):
+            value = source[name].value
+            setattr(made, name, str(value) if source[name].VR == "PN" else value)
+
+    made.SOPClassUID, made.Modality = CTImageStorage, "CT"
+    made.SyntheticData = "YES"
+    made.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
+    made.SeriesInstanceUID, made.SeriesNumber = generate_uid(), 9000
+    made.SeriesDescription = _cut("SeriesDescription", f"SYNTHETIC: {report['text']}")
+    made.DerivationDescription = _cut("DerivationDescription", _derivation(report))
+    made.ContributingEquipmentSequence = [_equipment(report, now)]
+    made.Manufacturer, made.ManufacturerModelName = "TextoMorph", report["model"]["name"]
+    made.SoftwareVersions = report["versions"]["textomorph"]
+    made.SeriesDate = made.ContentDate = now.strftime("%Y%m%d")
+    made.SeriesTime = made.ContentTime = now.strftime("%H%M%S")
+    made.AcquisitionNumber = None
+    made.BurnedInAnnotation = "NO"
+    made.LossyImageCompression = "00"
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 1
+    made.RescaleIntercept, made.RescaleSlope, made.RescaleType = 0, 1, "HU"
+    made.WindowCenter, made.WindowWidth = 40, 400
+    return made
+
+
+def _derivation(report: Mapping[str, Any]) -> str:
+    model = report["model"]
+    settings = f"seed {report['seed']}, {report['steps']} steps, guidance {report['guidance']:g}, {report['organ']}"
+    return f"Synthetic tumour; not a patient's finding. Model {model['name']} {model['sha256'][:16]}, {settings}. " + (
+        f"Text: {report['text']}"
+    )
+
+
+def _equipment(report: Mapping[str, Any], now: datetime) -> Dataset:
+    """TextoMorph as a contributor to the image, as the standard wants it of what changes pixels."""
+    purpose = Dataset()
+    code = codes.DCM.ProcessingEquipment
+    purpose.CodeValue, purpose.CodingSchemeDesignator, purpose.CodeMeaning = code.value, "DCM", code.meaning
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [purpose]
+    item.Manufacturer, item.ManufacturerModelName = "TextoMorph", report["model"]["name"]
+    item.SoftwareVersions = report["versions"]["textomorph"]
+    item.ContributionDateTime = now.strftime("%Y%m%d%H%M%S")
+    item.ContributionDescription = "Put a synthetic tumour into the image"
+    return item
+
+
+def _cut(name: str, text: str) -> str:
+    """A text as an attribute can hold it: one line, no backslash (which parts values), not too long."""
+    plain = " ".join(text.replace("\\", "/").split())
+    return plain if len(plain) <= LONGEST[name] else plain[: LONGEST[name] - 1] + "\u2026"
+
+
+def _images(hu: Array, affine: Array, shared: Dataset) -> list[Dataset]:
+    """One CT image a slice.
+
+    Args:
+        hu: int16, axes towards Left, Posterior, Superior.
+        affine: Its index to LPS mm.
+        shared: What all of them say.
+    """
+    along_row, along_column, _ = (affine[:3, axis] / np.linalg.norm(affine[:3, axis]) for axis in range(3))
+    column_mm, row_mm = (float(np.linalg.norm(affine[:3, axis])) for axis in range(2))
+    normal = np.cross(along_row, along_column)
+    if abs(along_row @ along_column) > 1e-4:
+        raise InputError("the grid's rows and columns are not at right angles; DICOM cannot hold such slices")
+    images = []
+    for k in range(hu.shape[2]):
+        image = Dataset()
+        image.update(shared)
+        image.SOPInstanceUID, image.InstanceNumber = generate_uid(), k + 1
+        image.ImageOrientationPatient = [_decimal(number) for number in (*along_row, *along_column)]
+        image.ImagePositionPatient = [_decimal(number) for number in affine[:3, 3] + k * affine[:3, 2]]
+        image.PixelSpacing = [_decimal(row_mm), _decimal(column_mm)]
+        image.SliceThickness = _decimal(abs(normal @ affine[:3, 2]))
+        image.Columns, image.Rows = hu.shape[:2]
+        image.PixelData = np.ascontiguousarray(hu[:, :, k].T, "<i2").tobytes()
+        image.file_meta = FileMetaDataset()
+        image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        images.append(image)
+    return images
+
+
+def _decimal(number: Any) -> pydicom.valuerep.DSfloat:
+    return pydicom.valuerep.DSfloat(float(number), auto_format=True)  # at most 16 characters
+
+
+def _highdicom() -> Any:
+    try:
+        import highdicom
+    except ImportError as error:
+        raise InputError("a DICOM segmentation needs highdicom; pip install 'highdicom>=0.25'") from error
+    return highdicom
+
+
+def _segmentation(images: list[Dataset], mask: Array, report: Mapping[str, Any]) -> Dataset:
+    """The mask as a DICOM segmentation that refers to the series.
+
+    Args:
+        images: The slices.
+        mask: 0 and 1, the axes of the slices' stack.
+        report: For the software's version.
+    """
+    seg = _highdicom().seg
+    version = report["versions"]["textomorph"]
+    segment = seg.SegmentDescription(
+        segment_number=1,
+        segment_label="Synthetic tumour",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Neoplasm,
+        algorithm_type=seg.SegmentAlgorithmTypeValues.MANUAL,
+    )
+    made: Dataset = seg.Segmentation(
+        source_images=images,
+        pixel_array=np.ascontiguousarray(mask.transpose(2, 1, 0)),
+        segmentation_type=seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[segment],
+        series_instance_uid=generate_uid(),
+        series_number=9001,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="TextoMorph",
+        manufacturer_model_name=report["model"]["name"],
+        software_versions=version,
+        device_serial_number="none",
+        series_description="SYNTHETIC: mask",
+        content_description="Where the synthetic tumour is",
+    )
+    made.SyntheticData = "YES"
+    return made

@@ -1,0 +1,161 @@
+"""Writing results: an image with its JSON report beside it, both or none, and a figure the same way."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from TextoMorphLib.errors import Cancelled, InputError
+
+if TYPE_CHECKING:
+    from TextoMorphLib.io.volume import Volume
+
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+FIGURE_SUFFIXES = (".png",)
+TABLE_SUFFIXES = (".csv",)
+
+
+def suffix(path: Path, allowed: Iterable[str] = IMAGE_SUFFIXES) -> str:
+    """The part of the file's name that tells its format, `.nii.gz` taken as one.
+
+    Raises:
+        InputError: The name ends in none of `allowed`.
+    """
+    for end in allowed:
+        if path.name.lower().endswith(end) and len(path.name) > len(end):
+            return path.name[-len(end) :]
+    raise InputError(f"cannot tell the format of {path}: the name must end in {' or '.join(allowed)}")
+
+
+def report_path(image: Path) -> Path:
+    """Where the report of an image lies: `scan.nii.gz` has `scan.json` beside it."""
+    return image.with_name(image.name[: -len(suffix(image))] + ".json")
+
+
+def check_image(path: Path, inputs: Iterable[Path] = (), overwrite: bool = False) -> None:
+    """Make sure that an image and its report can be written, before any work is done.
+
+    Args:
+        path: The image to write.
+        inputs: Files that are read; never written over, whatever `overwrite` says.
+        overwrite: Whether files from before may be replaced.
+
+    Raises:
+        InputError: What is in the way.
+    """
+    suffix(path)
+    for target in (path, report_path(path)):
+        _check(target, inputs, overwrite)
+
+
+def check_figure(path: Path, inputs: Iterable[Path] = (), overwrite: bool = True) -> None:
+    """The same as `check_image` for a PNG figure, which has no report."""
+    suffix(path, FIGURE_SUFFIXES)
+    _check(path, inputs, overwrite)
+
+
+def check_table(path: Path, inputs: Iterable[Path] = (), overwrite: bool = True) -> None:
+    """The same as `check_image` for a CSV table."""
+    suffix(path, TABLE_SUFFIXES)
+    _check(path, inputs, overwrite)
+
+
+def _check(path: Path, inputs: Iterable[Path], overwrite: bool) -> None:
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give a file name in it")
+    if any(path.resolve() == given.resolve() for given in inputs):
+        raise InputError(f"cannot write {path}: it is one of the inputs; choose another name")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists; choose another name or add --overwrite")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: no permission to write in {path.parent}")
+
+
+def write_image(
+    volume: Volume,
+    report: Mapping[str, Any],
+    path: Path,
+    note: str,
+    progress: Callable[[int, int], Any] | None = None,
+) -> None:
+    """Write an image and its report, both or none.
+
+    Both are written beside their places and moved there when complete; the image goes last, so that an
+    image always has its report.
+
+    Args:
+        volume: The image.
+        report: What goes into the JSON; NaN becomes null.
+        path: The image's place; its report goes to `report_path(path)`.
+        note: Provenance kept in the image's own header.
+        progress: Called with (1, 1) once both are written, before they are moved; may return False to cancel.
+
+    Raises:
+        InputError: The disk refuses (full, read-only).
+        Cancelled: `progress` returned False.
+    """
+
+    def write(image: Path, text: Path) -> None:
+        volume.write(image, note=note)
+        text.write_text(to_json(report) + "\n", encoding="utf-8")
+        if progress is not None and progress(1, 1) is False:
+            raise Cancelled("cancelled")
+
+    _replace_together(write, path, report_path(path))
+
+
+def write_bytes(path: Path, content: bytes, private: bool = False) -> None:
+    """Write a whole file or nothing.
+
+    Args:
+        path: The file.
+        content: All of it.
+        private: Nobody but its owner may read it, where the system knows of owners.
+
+    Raises:
+        InputError: The disk refuses.
+    """
+
+    def write(beside: Path) -> None:
+        beside.touch(0o600 if private else 0o666)
+        beside.write_bytes(content)
+
+    _replace_together(write, path)
+
+
+def to_json(value: Any) -> str:
+    """JSON that every reader takes: NumPy numbers as numbers, NaN and infinity as null."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy arrays and numbers
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _replace_together(write: Callable[..., None], *places: Path) -> None:
+    beside = [place.with_name(f".{os.getpid()}-{place.name}") for place in places]
+    try:
+        write(*beside)
+        for temporary, place in reversed(list(zip(beside, places, strict=True))):
+            os.replace(temporary, place)
+    except OSError as error:
+        raise InputError(f"cannot write {places[0]}: {error.strerror or error}") from error
+    finally:
+        for temporary in beside:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)

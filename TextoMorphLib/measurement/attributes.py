@@ -1,0 +1,223 @@
+"""What a lesion is like, measured: contrast, texture, margin, rim, core, calcium, size and noise, in HU and mm.
+
+Everything is taken from the two scans and the mask alone, on a 1 mm grid; `docs/measurements.md` explains each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import ndtr
+
+from TextoMorphLib.spatial.tissue import parenchyma_hu
+
+RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
+LEAST_CONTRAST_HU = 10.0  # below this a border has no width that could be measured
+WALL_MM = (2.0, 3.0, 5.5)  # thicknesses that the fit of a wall tries
+LEAST_WALL_HU = 14.0  # from which it is one,
+THICK_WALL_MM = 4.0  # from which it is no part of the interior,
+MOST_WALL_MM = 8.0  # and how thick it may be
+WALL_EDGE_MM = 0.8  # sigma of a wall's inner edge
+SEAM_MM = 1.5  # inside the mask, how far what was there before may reach
+WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to the residuals
+TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
+SMALL_MM = 7.0  # deepest point of lesions that have few layers
+CALCIUM_HU = 200.0
+CALCIUM_ABOVE_LESION_HU = 100.0
+LEAST_SHARE = 0.3  # of a lesion that has to be left where calcium is kept away from
+MAD = 1.4826  # standard deviation of a Gaussian from its median absolute deviation
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """A lesion's attributes.
+
+    Attributes:
+        parenchyma_hu: The healthy tissue it replaces.
+        mean_hu: Mean of its interior, without calcium and wall.
+        contrast_hu: `mean_hu` minus `parenchyma_hu`.
+        texture_hu: Standard deviation of its inner texture at 1 mm and coarser, scan noise removed.
+        margin_mm: 10-90% width of the border's rise; NaN where the contrast is under 10 HU.
+        rim_hu: How far a wall at the border rises above the core, beyond what the border itself explains.
+        wall_mm: From the border to where that wall has fallen half-way to what is inside it; NaN without a wall.
+        core_hu: Centre minus the zone between centre and border.
+        bright_fraction: Share of it that is calcium: over 200 HU and 100 HU above its own median.
+        calcium_mm: Diameter of the ball with the volume of the largest grain of calcium; NaN without.
+        diameter_mm: Of the ball with its volume.
+        volume_ml: Its volume.
+        noise_inside_hu: Standard deviation of the fine noise in the lesion.
+        noise_outside_hu: The same in the parenchyma before.
+    """
+
+    parenchyma_hu: float
+    mean_hu: float
+    contrast_hu: float
+    texture_hu: float
+    margin_mm: float
+    rim_hu: float
+    wall_mm: float
+    core_hu: float
+    bright_fraction: float
+    calcium_mm: float
+    diameter_mm: float
+    volume_ml: float
+    noise_inside_hu: float
+    noise_outside_hu: float
+
+
+def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> Attributes:
+    """Measures one lesion.
+
+    Args:
+        healthy: The scan before, HU, on a 1 mm grid.
+        synthetic: The scan with the lesion, HU, on the same grid.
+        depth: Signed distance to the mask's border in mm, positive inside.
+    """
+    inside = depth > 0
+    deepest = float(depth.max())
+    parenchyma = parenchyma_hu(healthy, depth)
+    tissue = _parenchyma(healthy, depth, parenchyma)
+
+    lightly = ndimage.gaussian_filter(synthetic, 0.5)
+    calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
+    soft = _away(calcium, inside)
+    whole = inside & soft
+    within = _or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
+
+    # Outside, what was there before says what has changed; inside it has gone (vessels, fat), but for what reaches into
+    # the mask's first millimetre. There, only what was plain parenchyma is looked at.
+    seam = min(SEAM_MM, 0.5 * deepest)
+    before = np.float32(parenchyma) + np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
+    change = synthetic - before
+    margin, rim = _border(change, depth, soft & (tissue | (depth > seam)), deepest)
+    wall = _wall(change, depth, whole) if rim >= LEAST_WALL_HU else float("nan")
+    interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
+    if wall > THICK_WALL_MM:
+        interior = _or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
+    mean = float(synthetic[interior].mean())
+    volume = float(inside.sum())
+    return Attributes(
+        parenchyma_hu=parenchyma,
+        mean_hu=mean,
+        contrast_hu=mean - parenchyma,
+        texture_hu=_texture(healthy, synthetic, depth, within, tissue),
+        margin_mm=margin,
+        rim_hu=rim,
+        wall_mm=wall,
+        core_hu=_core(synthetic, depth, whole, deepest),
+        bright_fraction=float(calcium.sum()) / volume,
+        calcium_mm=_largest(calcium),
+        diameter_mm=(6 / np.pi * volume) ** (1 / 3),
+        volume_ml=volume / 1000,
+        noise_inside_hu=_noise(synthetic, interior),
+        noise_outside_hu=_noise(healthy, tissue),
+    )
+
+
+def _away(calcium: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Voxels that calcium does not brighten: 3 mm from it where the lesion has enough of them, else nearer."""
+    if calcium.any():
+        for voxels in (3, 2, 1):
+            away = ~ndimage.binary_dilation(calcium, iterations=voxels)
+            if np.count_nonzero(inside & away) >= LEAST_SHARE * np.count_nonzero(inside):
+                return away
+    return ~calcium
+
+
+def _parenchyma(healthy: np.ndarray, depth: np.ndarray, level: float) -> np.ndarray:
+    """Voxels in and around the mask that were plain parenchyma before."""
+    smooth = ndimage.gaussian_filter(healthy, 1.5)
+    near = depth > -12
+    spread = float(np.median(np.abs(smooth[near] - level)))
+    return _or_all(near & (np.abs(smooth - level) < np.clip(3 * spread, 8, 30)), near)
+
+
+def _texture(
+    healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray, interior: np.ndarray, tissue: np.ndarray
+) -> float:
+    """SD of the smoothed interior about its mean at each depth, less what scan noise leaves after smoothing."""
+    smooth = ndimage.gaussian_filter(synthetic, TEXTURE_MM)
+    layer = np.minimum(depth[interior] // (1 if depth.max() < SMALL_MM else 2), 12).astype(int)
+    values = smooth[interior]
+    count = np.bincount(layer)
+    level = np.bincount(layer, values) / np.maximum(count, 1)
+    variance = float(np.square(values - level[layer]).sum()) / max(len(values) - np.count_nonzero(count), 1)
+    noise = ndimage.gaussian_filter(healthy, TEXTURE_MM) - ndimage.gaussian_filter(healthy, 4.0)
+    # Where noise outweighs texture its estimate may exceed the whole; a remainder keeps lesions in order even so.
+    return max(variance - _robust_sd(noise[tissue]) ** 2, 0.05 * variance) ** 0.5
+
+
+def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: float) -> tuple[float, float]:
+    """Fits the change's mean at each depth: a blurred step of the border, and a wall just inside it.
+
+    Returns:
+        The step's 10-90% width in mm (NaN without contrast), and the wall's HU above the core.
+    """
+    end = min(deepest, 8.0)
+    near = usable & (depth > -5) & (depth <= end)
+    layer = np.floor(depth[near] + 5).astype(int)
+    count = np.bincount(layer)
+    filled = count > 0
+    at = np.bincount(layer, depth[near])[filled] / count[filled]
+    profile = np.bincount(layer, change[near])[filled] / count[filled]
+    weight = np.sqrt(count[filled])
+    target = np.append(profile * weight, 0)
+    # A border wider than the lesion, or one far from the mask's, would be taken for a lesion of another height.
+    sigmas = np.geomspace(0.5, np.clip(0.9 * deepest, 2.0, 3.6), 20)
+    tried = np.meshgrid(sigmas, np.arange(-1.2, 1.3, 0.4), np.minimum(WALL_MM, 0.5 * deepest))
+    sigma, shift, wall = (values.reshape(-1, 1) for values in tried)
+    step = ndtr((at - shift) / sigma)
+    bump = step - ndtr((at - shift - wall) / WALL_EDGE_MM)
+    basis = np.stack([step, bump], axis=-1) * weight[:, None]
+    basis = np.concatenate([basis, np.broadcast_to([0, WALL_DOUBT], (len(basis), 1, 2))], axis=1)
+    turned = basis.swapaxes(1, 2)
+    heights = np.linalg.solve(turned @ basis, turned @ target[:, None])
+    best = int(np.square(basis @ heights - target[:, None]).sum(axis=(1, 2)).argmin())
+    core, rim = heights[best, :, 0]
+    clear = max(abs(core), abs(core + rim)) >= LEAST_CONTRAST_HU
+    return (RISE * float(sigma[best, 0]) if clear else float("nan")), float(rim)
+
+
+def _wall(change: np.ndarray, depth: np.ndarray, inside: np.ndarray) -> float:
+    """From the border to where the change's mean at each depth has fallen half-way from its peak, mm."""
+    layer = np.floor(depth[inside]).astype(int)
+    count = np.bincount(layer)
+    filled = np.flatnonzero(count)
+    at, profile = filled + 0.5, np.bincount(layer, change[inside])[filled] / count[filled]
+    peak = int(profile[at < MOST_WALL_MM].argmax())
+    after = profile[peak : peak + int(MOST_WALL_MM) + 2]
+    half = (after[0] + after.min()) / 2
+    below = int(np.argmax(after <= half))
+    if not below:
+        return float("nan")
+    share = (after[below - 1] - half) / (after[below - 1] - after[below])
+    return float(at[peak + below - 1] + share)
+
+
+def _largest(calcium: np.ndarray) -> float:
+    """Diameter of the ball with the volume of the largest connected part, mm; NaN if there is none."""
+    grains, count = ndimage.label(calcium)
+    return float(np.cbrt(6 / np.pi * np.bincount(grains.ravel())[1:].max())) if count else float("nan")
+
+
+def _core(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float) -> float:
+    """Median of the centre minus median of the zone around it, HU."""
+    # What is next to the border is blurred with the parenchyma, or is a wall.
+    start = max(0.15 * deepest, min(3.0, 0.3 * deepest))
+    centre = _or_all(inside & (depth > 0.65 * deepest), inside)
+    around = _or_all(inside & (depth > start) & (depth < start + 0.2 * deepest), inside)
+    return float(np.median(synthetic[centre]) - np.median(synthetic[around]))
+
+
+def _noise(scan: np.ndarray, where: np.ndarray) -> float:
+    return _robust_sd((scan - ndimage.gaussian_filter(scan, 1.5))[where])
+
+
+def _robust_sd(values: np.ndarray) -> float:
+    return float(MAD * np.median(np.abs(values - np.median(values))))
+
+
+def _or_all(some: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    return some if some.any() else fallback

@@ -1,0 +1,84 @@
+"""What a text asked for, held against what was measured of the lesion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from TextoMorphLib.text.vocabulary import Check, Mention
+
+Row = dict[str, Any]
+
+
+def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> list[Row]:
+    """One row for each thing that was asked and can be measured.
+
+    A negated term is checked the other way round: "no calcification" holds when the bright fraction is out of
+    calcification's range.
+
+    Args:
+        mentions: What `vocabulary.find` found in the text.
+        attributes: A lesion's measured attributes by name; HU, mm, ml or fractions.
+
+    Returns:
+        Rows with `asked` (words), `attribute` and `measured` (None where nothing can be measured), `unit`,
+        `ok` (True, False, or None where that cannot be said) and `note` (why it cannot be said, or empty).
+    """
+    rows: list[Row] = []
+    degree = ""
+    for mention in mentions:
+        if "degree" in mention.term.kinds:  # said of the density that follows
+            degree = f"{mention.term.name} "
+            continue
+        denial = "not " if mention.term.name in mention.term.wordings["adjectives"] else "no "
+        asked = denial * mention.negated + degree + mention.term.name
+        degree = ""
+        if all(row["asked"] != asked for row in rows):
+            rows += _rows(asked, mention, attributes)
+    return rows
+
+
+def lines(rows: Iterable[Row]) -> list[str]:
+    """The rows as short lines: "asked: hypoattenuating; measured: -48 HU, yes"."""
+    return [f"asked: {row['asked']}; {_outcome(row)}" for row in rows]
+
+
+def measured(row: Row) -> str:
+    """A row's measurement in words, "-48 HU", "3.1 mm" or "12.3%"; why there is none where there is none."""
+    value, unit = row["measured"], row["unit"]
+    if value is None:
+        return str(row["note"])
+    return f"{value:.{0 if unit == 'HU' else 1}f} {unit}" if unit else f"{100 * value:.1f}%"
+
+
+def _rows(asked: str, mention: Mention, attributes: Mapping[str, float]) -> list[Row]:
+    if mention.term.about == "background":
+        return [_unmeasured(asked, "speaks of the background")]
+    if not mention.term.measured:
+        return [_unmeasured(asked, "has no measure of its own")]
+    return [_checked(asked, mention.negated, check, attributes) for check in mention.term.measured]
+
+
+def _unmeasured(asked: str, note: str) -> Row:
+    return {"asked": asked, "attribute": None, "measured": None, "unit": "", "ok": None, "note": note}
+
+
+def _checked(asked: str, negated: bool, check: Check, attributes: Mapping[str, float]) -> Row:
+    value = float(attributes.get(check.attribute, math.nan))
+    if math.isnan(value):
+        return {**_unmeasured(asked, "could not be measured"), "attribute": check.attribute}
+    holds = check.low <= value <= check.high
+    unit = {"hu": "HU", "mm": "mm", "ml": "ml"}.get(check.attribute.rsplit("_", 1)[-1], "")
+    return {
+        "asked": asked,
+        "attribute": check.attribute,
+        "measured": value,
+        "unit": unit,
+        "ok": holds != negated,
+        "note": "",
+    }
+
+
+def _outcome(row: Row) -> str:
+    return f"measured: {measured(row)}, {'yes' if row['ok'] else 'no'}" if row["ok"] is not None else measured(row)

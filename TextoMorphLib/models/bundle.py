@@ -1,0 +1,175 @@
+"""The model bundle: a folder that holds all a model is, verified before any of it is used.
+
+config.json            architecture, intensity window, schedule, text encoder, steps and guidance of each preset
+*.safetensors          the weights, half precision
+manifest.json          SHA-256 of each other file
+MODEL_CARD.md          data, training, measured results, limits
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from TextoMorphLib import paths
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.models.attribute_classifier import AttributeClassifier
+from TextoMorphLib.models.autoencoder import Autoencoder
+from TextoMorphLib.models.denoiser import Denoiser
+
+WEIGHTS = ("autoencoder", "reader", "denoiser")
+LOST_BITS = 5  # of half precision's ten, in the matrices of reader and denoiser: a weight is off by 1.6% at the most
+LARGE = 4096  # values from which a tensor counts as a matrix
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded model.
+
+    Attributes:
+        folder: Where it lies.
+        config: What `config.json` says.
+        sha256: SHA-256 of `manifest.json`, which covers every other file: the model's fingerprint.
+        autoencoder: Frozen, float32.
+        reader: Frozen, float32.
+        denoiser: Frozen, float32.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    sha256: str
+    autoencoder: Autoencoder
+    reader: AttributeClassifier
+    denoiser: Denoiser
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.config["name"])
+
+    def preset(self, name: str) -> dict[str, float]:
+        """Steps, guidance and draws (1 where not given) of a preset, "preview" or "final"."""
+        return dict(self.config["presets"][name])
+
+
+def find(name: str) -> Path:
+    """The folder of a bundle: a path, or the name of one that comes with TextoMorph.
+
+    Raises:
+        InputError: There is none.
+    """
+    for folder in (paths.models() / name, Path(name)):
+        if (folder / "config.json").is_file():
+            return folder
+    known = ", ".join(sorted(p.parent.name for p in paths.models().glob("*/config.json"))) or "none"
+    raise InputError(f"unknown model '{name}'; give a bundle's folder or one of: {known}")
+
+
+def verify(folder: Path) -> str:
+    """Checks every file of a bundle against its manifest.
+
+    Returns:
+        The manifest's SHA-256.
+
+    Raises:
+        InputError: A file is missing, changed, or of a kind that could run code when loaded.
+    """
+    manifest = folder / "manifest.json"
+    try:
+        sums = dict(json.loads(manifest.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        raise InputError(f"model {folder} has no readable manifest.json; install it again") from None
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"):
+            raise InputError(
+                f"model {folder} holds {path.name}, a pickle, which can run code; only safetensors are loaded"
+            )
+    for name in ("config.json", *(f"{part}.safetensors" for part in WEIGHTS)):
+        if name not in sums:
+            raise InputError(f"model {folder}: manifest.json does not list {name}; install the model again")
+    for name, wanted in sums.items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"model {folder} lacks {name}; install the model again")
+        if sha256(path) != wanted:
+            raise InputError(f"model {folder}: {name} is damaged (wrong SHA-256); install the model again")
+    return sha256(manifest)
+
+
+def load(name: str) -> Bundle:
+    """Loads a bundle after verifying it.
+
+    Args:
+        name: A bundle's folder, or the name of one that comes with TextoMorph.
+
+    Raises:
+        InputError: No such model, or it is damaged.
+    """
+    folder = find(name)
+    fingerprint = verify(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    autoencoder, reader = Autoencoder(**config["autoencoder"]), AttributeClassifier(**config["reader"])
+    try:
+        denoiser = Denoiser.told_by(reader, **config["denoiser"])
+    except ValueError:
+        raise InputError(f"model {folder} is of an earlier version, which knew fewer words; train it anew") from None
+    for part, network in zip(WEIGHTS, (autoencoder, reader, denoiser), strict=True):
+        try:
+            weights = load_file(folder / f"{part}.safetensors")
+            network.load_state_dict({key: value.float() for key, value in weights.items()})
+        except (SafetensorError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"model {folder}: {part}.safetensors cannot be used ({reason}); install it again"
+            ) from None
+        network.eval().requires_grad_(False)
+    return Bundle(folder, config, fingerprint, autoencoder, reader, denoiser)
+
+
+def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], card: str) -> None:
+    """Writes a bundle.
+
+    Args:
+        folder: Made if it is not there.
+        config: Goes to `config.json`.
+        networks: "autoencoder", "reader" and "denoiser".
+        card: Text of `MODEL_CARD.md`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, network in networks.items():
+        half = {
+            key: value.detach().to("cpu", torch.float16).contiguous() for key, value in network.state_dict().items()
+        }
+        if part != "autoencoder":  # what reaches every voxel stays as it is
+            half = {key: _rounded(value) if value.numel() >= LARGE else value for key, value in half.items()}
+        save_file(half, folder / f"{part}.safetensors")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    seal(folder)
+
+
+def _rounded(half: Tensor) -> Tensor:
+    """With `LOST_BITS` fewer bits, so that a bundle packs to two thirds in repositories and installers."""
+    step = 1 << LOST_BITS
+    bits = half.view(torch.int16).to(torch.int32) + step // 2
+    return (bits // step * step).to(torch.int16).view(torch.float16)
+
+
+def seal(folder: Path) -> None:
+    """Writes the manifest anew: the SHA-256 of each of the bundle's files."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name != "manifest.json")
+    sums = {path.name: sha256(path) for path in files}
+    (folder / "manifest.json").write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

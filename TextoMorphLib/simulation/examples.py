@@ -1,0 +1,119 @@
+"""The data engine: (healthy crop, mask, text, lesion) examples that are true by construction.
+
+No annotated tumours can be shipped, so lesions whose attributes are known are rendered into healthy crops, and the
+text is written from those attributes. One example can be rendered under several descriptions with everything else
+equal: the pairs that teach the model what one word changes (paper, section 3.3, the "push").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from TextoMorphLib.models.seed_fields import latent_noise
+from TextoMorphLib.simulation.lesion_parameters import draw
+from TextoMorphLib.simulation.renderer import render
+from TextoMorphLib.simulation.shapes import lesion_depth
+from TextoMorphLib.spatial.compositing import background
+from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.spatial.tissue import parenchyma_hu
+from TextoMorphLib.text.concepts import KINDS, QUALIFIES, Description
+
+CONTEXT_MM = 12.0
+LEAST_MM = 4.5  # however small the crop
+
+# How often a kind takes each of its values; the rare ones are shown more often than a clinic would.
+FREQUENCY: dict[str, dict[str, float]] = {
+    "density": {"default": 0.34, "hypo": 0.24, "iso": 0.08, "hyper": 0.2, "arterial": 0.14},
+    "degree": {"plain": 0.6, "mild": 0.2, "marked": 0.2},
+    "content": {"solid": 0.52, "cystic": 0.18, "necrotic": 0.17, "haemorrhagic": 0.13},
+    "texture": {"default": 0.56, "homogeneous": 0.18, "heterogeneous": 0.26},
+    "margin": {"default": 0.48, "well": 0.26, "ill": 0.26},
+    "wall": {"none": 0.7, "walled": 0.3},
+    "septa": {"none": 0.8, "septated": 0.2},
+    "calcification": {"none": 0.74, "present": 0.26},
+    "wall_thickness": {"plain": 0.5, "thin": 0.25, "thick": 0.25},
+    "calcium_grain": {"plain": 0.5, "punctate": 0.25, "coarse": 0.25},
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A place for a lesion, and what one would look like under a description.
+
+    Attributes:
+        background: Healthy crop with the mask's inside filled by smooth parenchyma, HU.
+        depth: Signed distance to the mask's border, mm.
+        diameter_mm: The mask's.
+        parenchyma: HU.
+        seed: Decides the lesion's numbers within their kinds' ranges.
+        noise: [1, C, X/4, Y/4, Z/4] standard normal: the latent noise that the diffusion starts from, and that the
+            lesion's random fields are made of.
+    """
+
+    background: np.ndarray
+    depth: np.ndarray
+    diameter_mm: float
+    parenchyma: float
+    seed: int
+    noise: torch.Tensor
+
+    def render(self, description: Description) -> np.ndarray:
+        """The lesion minus the background in HU, noise free; descriptions that agree in a kind share its numbers."""
+        lesion = draw(description, self.parenchyma, self.diameter_mm, self.seed)
+        return render(self.depth, lesion, self.parenchyma, self.noise)
+
+
+def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8) -> Example:
+    """Chooses a mask in a crop; its centre lies near the crop's, its size leaves room for the surroundings.
+
+    Args:
+        crop: HU on a 1 mm grid, a cube.
+        rng: Source of randomness.
+        latent_channels: Of the noise.
+    """
+    largest = len(crop) - 2 * CONTEXT_MM
+    diameter = float(np.exp(rng.uniform(np.log(max(LEAST_MM, largest / 5)), np.log(largest))))
+    depth = lesion_depth(crop.shape, diameter, float(rng.uniform(0, 1)), rng)
+    whole = tuple(slice(0, n) for n in crop.shape)
+    region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]
+    seed = int(rng.integers(2**31))
+    noise = latent_noise(crop.shape, int(rng.integers(2**31)), latent_channels)
+    return Example(background(region), depth, diameter, parenchyma_hu(crop, depth), seed, noise)
+
+
+def random_description(rng: np.random.Generator) -> Description:
+    """Attributes drawn independently of each other, as far as they can go together."""
+    drawn = {kind: _pick(kind, rng) for kind in KINDS}
+    return consistent(drawn)
+
+
+def flipped(description: Description, rng: np.random.Generator) -> Description:
+    """The description with one kind changed."""
+    while True:
+        kind = str(rng.choice([k for k in KINDS if k != "degree" or description["density"] in ("hypo", "hyper")]))
+        changed = consistent({**description, kind: _pick(kind, rng)})
+        if changed != description:
+            return changed
+
+
+def consistent(description: Description) -> Description:
+    """Removes what cannot go together: a cyst's density and texture are a fluid's; degrees need a density."""
+    fixed = dict(description)
+    if fixed["content"] == "cystic":
+        fixed["density"] = fixed["density"] if fixed["density"] == "hypo" else "default"
+        fixed["degree"] = "plain"
+        fixed["texture"] = fixed["texture"] if fixed["texture"] == "homogeneous" else "default"
+    if fixed["density"] not in ("hypo", "hyper"):
+        fixed["degree"] = "plain"
+    for kind, other in QUALIFIES.items():
+        if fixed[other] == KINDS[other][0]:
+            fixed[kind] = KINDS[kind][0]
+    return fixed
+
+
+def _pick(kind: str, rng: np.random.Generator) -> str:
+    values, odds = zip(*FREQUENCY[kind].items(), strict=True)
+    return str(rng.choice(values, p=odds))

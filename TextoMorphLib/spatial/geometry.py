@@ -1,0 +1,91 @@
+"""Boxes of a grid, distances to a mask's border, and sampling an image through an affine."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+Box = tuple[slice, slice, slice]
+
+SMALL_MM = (8.0, 16.0)  # diameters up to and from which a CT's voxels blur what is in a lesion a lot, and little
+
+
+def signed_depth(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Distance from voxel centres to the border of a mask (3D, not empty) in mm: positive inside, float32.
+
+    The border runs along voxel faces, and along the array's own faces where the mask reaches them: a lesion
+    that the scan's edge cuts is, to the models, a whole one that ends there.
+    """
+    tight = tight_box(mask)
+    depth = -distances(~mask, spacing)[1]
+    depth[tight] += distances(np.pad(mask[tight], 1), spacing)[1][1:-1, 1:-1, 1:-1]
+    return depth
+
+
+def distances(away: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far the voxels of `away` are from those that are not: to the centre and to the face of the nearest.
+
+    Returns:
+        Two float32 arrays in mm, 0 where `away` is False.
+    """
+    nearest = ndimage.distance_transform_edt(away, sampling=spacing, return_distances=False, return_indices=True)
+    squares = np.zeros(away.shape, np.float32)
+    steps = np.ones(away.shape, np.float32)  # the longest axis of the way there, in voxels
+    for axis, (size, mm) in enumerate(zip(away.shape, spacing, strict=True)):
+        here = np.arange(size, dtype=np.int32).reshape([-1 if other == axis else 1 for other in range(3)])
+        way = np.abs(nearest[axis] - here).astype(np.float32)
+        np.maximum(steps, way, out=steps)
+        way *= np.float32(mm)
+        squares += np.square(way, out=way)
+    centre = np.sqrt(squares, out=squares)
+    # The way enters the nearest voxel through the face across its longest axis, half a voxel from the centre.
+    return centre, centre * (1 - np.float32(0.5) / steps)
+
+
+def resample(image: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sample an image linearly where `matrix` (4x4, output index -> image index) points.
+
+    Beyond its edges the image goes on as it is there.
+    """
+    linear, offset = matrix[:3, :3], matrix[:3, 3]
+    if np.array_equal(linear, np.diag(np.diag(linear))):
+        linear = np.diag(linear)  # a faster way for scans along the patient's axes
+    out = np.empty(shape, np.float32)
+    ndimage.affine_transform(image, linear, offset, output_shape=shape, output=out, order=1, mode="nearest")
+    return out
+
+
+def tight_box(mask: np.ndarray) -> Box:
+    """The smallest box that holds a mask (3D, not empty)."""
+    planes = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    i, j, k = (slice(int(found[0]), int(found[-1]) + 1) for found in planes)
+    return i, j, k
+
+
+def grow(box: Box, margin: np.ndarray, shape: tuple[int, ...]) -> Box:
+    """A box with `margin` voxels more on each side of each axis, where the array has them."""
+    i, j, k = (
+        slice(max(part.start - int(more), 0), min(part.stop + int(more), size))
+        for part, more, size in zip(box, margin, shape, strict=True)
+    )
+    return i, j, k
+
+
+def shifted(box: Box) -> np.ndarray:
+    """4x4 that takes an index inside a box to the index in the whole array."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = [part.start for part in box]
+    return matrix
+
+
+def placed(lesion: np.ndarray, tight: Box, box: Box) -> np.ndarray:
+    """The lesion on a larger box of the scan's grid."""
+    mask = np.zeros([part.stop - part.start for part in box], bool)
+    mask[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(tight, box, strict=True))] = lesion
+    return mask
+
+
+def smallness(diameter_mm: float) -> float:
+    """How much a CT's voxels blur what is in a lesion of this diameter, 0 (little) to 1."""
+    least, most = SMALL_MM
+    return float(np.clip((most - diameter_mm) / (most - least), 0, 1))

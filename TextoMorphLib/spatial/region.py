@@ -1,0 +1,146 @@
+"""From a scan to the neighbourhood of each lesion: 1 mm isotropic, axes along R, A and S, sized to it.
+
+The models see only such regions, so whatever grid a scan comes on (oblique, flipped, thick slices) is dealt
+with here and in `composite.paste`, which goes the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.spatial.geometry import Box, grow, placed, resample, shifted, signed_depth, tight_box
+
+REACH_MM = 4.0  # nothing farther outside the mask than this may change
+JOIN_MM = 10.0  # components nearer than this are one lesion to the model
+JOIN_GRID_MM = 2.0  # how coarsely that is decided
+FINE_MM = 0.8  # grids finer than this are low-pass filtered before they are sampled at 1 mm
+LEAST_SIDE_MM = 48.0  # the models have learned from nothing smaller
+LEAST_DEPTH_MM = 0.5  # however small a lesion, it is this deep somewhere
+
+
+@dataclass(frozen=True)
+class Region:
+    """The neighbourhood of one lesion (or of several close to each other).
+
+    Attributes:
+        ct: HU, float32, 1 mm isotropic; indices grow towards Right, Anterior and Superior.
+        depth: Signed distance to the mask's border in mm on the same grid, float32; positive inside.
+        affine: Region index -> RAS mm, 4x4.
+        box: The part of the scan's own grid that may change: the mask and 4 mm around it.
+        mask: The lesion on `box`, bool.
+    """
+
+    ct: np.ndarray
+    depth: np.ndarray
+    affine: np.ndarray
+    box: Box
+    mask: np.ndarray
+
+
+def regions(volume: Volume, mask: np.ndarray, stride: int = 16, context_mm: float = 12.0) -> list[Region]:
+    """Cut the neighbourhood of each lesion in a mask out of a scan.
+
+    Work and memory follow the lesions' extent, not the scan's.
+
+    Args:
+        volume: The scan.
+        mask: Boolean, of the scan's shape. Components nearer than about 10 mm share one region.
+        stride: Each side of a region is a multiple of this many mm.
+        context_mm: What a region shows around its lesion on each side, at least.
+
+    Returns:
+        One region a lesion, in the order in which the scan's grid meets them; none for an empty mask.
+    """
+    return [_region(volume, box, lesion, stride, context_mm) for box, lesion in _lesions(mask, volume.spacing)]
+
+
+def resampled(volume: Volume, region: Region) -> np.ndarray:
+    """HU, float32, on a region's grid: of the scan it was cut from with a lesion put in, for example."""
+    return _ct(volume, region.affine, region.ct.shape)
+
+
+def _lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
+    """The tight box of each lesion, and the lesion in it. Who is near whom is decided on a coarse grid."""
+    if not mask.any():
+        return
+    whole = tight_box(mask)
+    block = np.maximum(np.floor(JOIN_GRID_MM / spacing), 1).astype(int)
+    coarse = mask[whole]
+    for axis, step in enumerate(block):
+        coarse = np.logical_or.reduceat(coarse, np.arange(0, coarse.shape[axis], step), axis=axis)
+    near = ndimage.distance_transform_edt(~coarse, sampling=spacing * block) < JOIN_MM / 2
+    groups, _ = ndimage.label(near, np.ones((3, 3, 3)))
+    for number, found in enumerate(ndimage.find_objects(groups), start=1):
+        fine = tuple(slice(part.start * step, part.stop * step) for part, step in zip(found, block, strict=True))
+        own = groups[found] == number
+        for axis, step in enumerate(block):
+            own = own.repeat(step, axis=axis)
+        lesion = mask[whole][fine]
+        lesion = lesion & own[tuple(slice(size) for size in lesion.shape)]
+        tight = tight_box(lesion)
+        i, j, k = (
+            slice(a.start + b.start + c.start, a.start + b.start + c.stop)
+            for a, b, c in zip(whole, fine, tight, strict=True)
+        )
+        yield (i, j, k), lesion[tight]
+
+
+def _region(volume: Volume, tight: Box, lesion: np.ndarray, stride: int, context_mm: float) -> Region:
+    affine, shape = _grid(volume.affine, tight, lesion, stride, context_mm)
+    around, matrix = _cover(volume, affine, shape)
+    depth = resample(signed_depth(placed(lesion, tight, around), volume.spacing), matrix, shape)
+    # A lesion thinner than the grid can fall between its points.
+    depth += max(LEAST_DEPTH_MM - float(depth.max()), 0.0)
+    box = grow(tight, np.ceil(REACH_MM / volume.spacing), volume.shape)
+    return Region(_ct(volume, affine, shape), depth, affine, box, placed(lesion, tight, box))
+
+
+def _ct(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The scan's HU on a region's grid."""
+    around, matrix = _cover(volume, affine, shape)
+    within = grow(around, np.zeros(3), volume.shape)
+    hu = volume.hu(within)
+    fineness = np.maximum(FINE_MM / volume.spacing, 1)
+    if (fineness > 1).any():
+        hu = ndimage.gaussian_filter(hu, 0.5 * np.sqrt(fineness**2 - 1))
+    return resample(hu, np.linalg.inv(shifted(within)) @ shifted(around) @ matrix, shape)
+
+
+def _cover(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+    """The box of the scan's grid (beyond its edge, too) that holds a region; region index -> index in it."""
+    to_scan = np.linalg.inv(volume.affine) @ affine
+    corners = np.indices((2, 2, 2)).reshape(3, -1) * (np.array(shape)[:, None] - 1)
+    ends = to_scan[:3, :3] @ corners + to_scan[:3, 3:]
+    starts, stops = np.floor(ends.min(axis=1)).astype(int) - 2, np.ceil(ends.max(axis=1)).astype(int) + 3
+    i, j, k = (slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
+    return (i, j, k), np.linalg.inv(shifted((i, j, k))) @ to_scan
+
+
+def _grid(
+    scan: np.ndarray, tight: Box, lesion: np.ndarray, stride: int, context_mm: float
+) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """The affine and the shape of the region around a lesion."""
+    to_ras = scan @ shifted(tight)
+    # The ends of the lesion's columns hold all of its extreme points, on an oblique grid too.
+    columns = lesion.any(axis=2)
+    first = lesion.argmax(axis=2)[columns]
+    last = lesion.shape[2] - 1 - lesion[:, :, ::-1].argmax(axis=2)[columns]
+    ij = np.argwhere(columns).T
+    points = np.hstack([np.vstack([ij, first]), np.vstack([ij, last])])
+    ras = to_ras[:3, :3] @ points + to_ras[:3, 3:]
+    half_voxel = np.abs(to_ras[:3, :3]).sum(axis=1) / 2
+    low, high = ras.min(axis=1) - half_voxel, ras.max(axis=1) + half_voxel
+    size = np.maximum(high - low + 2 * context_mm, LEAST_SIDE_MM)
+    size = (np.ceil(size / stride) * stride).astype(int)
+    origin = (low + high - size + 1) / 2
+    # Up to half a millimetre's shift puts the points on a 1 mm scan's own: no blur then.
+    voxel = np.rint(np.linalg.solve(to_ras[:3, :3], origin - to_ras[:3, 3]))
+    offset = to_ras[:3, :3] @ voxel + to_ras[:3, 3] - origin
+    affine = np.eye(4)
+    affine[:3, 3] = origin + offset - np.rint(offset)
+    return affine, (int(size[0]), int(size[1]), int(size[2]))

@@ -1,0 +1,90 @@
+"""`textomorph train texts`: learns what texts say, from texts alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from TextoMorphLib.models.attribute_classifier import AttributeClassifier
+from TextoMorphLib.simulation import captions
+from TextoMorphLib.simulation.examples import consistent, random_description
+from TextoMorphLib.text import encoders as text_encoder
+from TextoMorphLib.text.concepts import KINDS, QUALIFIES, Description
+from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+
+SPARSE = 0.5  # share of the texts that say one to three things, as users do
+
+
+def main(config: Path, output: Path, resume: bool = False) -> Path:
+    """Trains a reader.
+
+    Args:
+        config: TOML; `Resources/Training/starter-texts.toml` shows all that it holds.
+        output: Folder for the run; `reader.safetensors` appears in it at the end, `texts.safetensors` at the start.
+        resume: Go on from the run's checkpoint.
+
+    Returns:
+        The weights' path.
+    """
+    settings = read_config(config)
+    network = AttributeClassifier(KINDS, **settings["network"])
+    with PartialState().main_process_first():
+        texts = _texts(output, settings["text"]["encoder"], settings["text"]["count"], settings["training"]["seed"])
+
+    def draw(rng: np.random.Generator) -> Batch:
+        rows = rng.integers(len(texts["said"]), size=settings["batch"]["count"])
+        return {name: values[rows] for name, values in texts.items()}
+
+    def losses(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        longest = int(batch["mask"].sum(1).max())
+        predicted = model(batch["hidden"][:, :longest].float(), batch["mask"][:, :longest]).clamp_min(1e-6).log()
+        return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(KINDS)}
+
+    average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
+    path = output / "reader.safetensors"
+    if PartialState().is_main_process:
+        save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)
+    return path
+
+
+def sparse_description(rng: np.random.Generator) -> Description:
+    """A description with one to three kinds that are not at their default."""
+    full = {k: v for k, v in random_description(rng).items() if k != "degree" or rng.random() < 0.5}
+    kept = set(rng.permutation([kind for kind in KINDS if kind not in QUALIFIES])[: rng.integers(1, 4)])
+    kept |= {kind for kind, other in QUALIFIES.items() if other in kept}
+    return consistent({kind: full[kind] if kind in kept and kind in full else KINDS[kind][0] for kind in KINDS})
+
+
+def written(count: int, seed: int, held_out: bool = False) -> tuple[list[str], list[Description]]:
+    """Texts and what they say."""
+    rng = np.random.default_rng([seed, held_out])
+    descriptions = [sparse_description(rng) if rng.random() < SPARSE else random_description(rng) for _ in range(count)]
+    return [captions.write(d, rng, held_out) for d in descriptions], descriptions
+
+
+def encoded(texts: list[str], encoder: str) -> dict[str, Tensor]:
+    """Tokens of texts, half precision: hidden [N, L, W] and mask [N, L], L being the longest text's."""
+    encode = text_encoder.load(encoder)
+    hidden, mask = [], []
+    for start in range(0, len(texts), 256):
+        tokens = encode.encode(texts[start : start + 256])
+        hidden.append(tokens.hidden.half())
+        mask.append(tokens.mask)
+    longest = max(int(each.sum(1).max()) for each in mask)
+    parts = {"hidden": hidden, "mask": mask}
+    return {name: torch.cat([part[:, :longest] for part in each]) for name, each in parts.items()}
+
+
+def _texts(folder: Path, encoder: str, count: int, seed: int) -> Batch:
+    """The training texts, encoded once and kept on disk."""
+    path = folder / "texts.safetensors"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        texts, descriptions = written(count, seed)
+        save_file({**encoded(texts, encoder), "said": AttributeClassifier(KINDS).vectors(descriptions)}, path)
+    return load_file(path)
