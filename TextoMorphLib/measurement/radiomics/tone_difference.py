@@ -1,0 +1,49 @@
+"""Features of the neighbouring grey tone difference matrix (NGTDM): how voxels differ from those around them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from TextoMorphLib.measurement.radiomics.levels import GreyLevels
+
+COARSEST = 1e6  # coarseness where no voxel differs from its neighbours
+
+
+def features(levels: GreyLevels) -> dict[str, float]:
+    """The 5 NGTDM features; NaN where no voxel has a neighbour."""
+    level, count, difference = _matrix(levels)
+    names = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
+    if not level.size:
+        return {f"ngtdm_{name}": float("nan") for name in names}
+    total, kinds = float(count.sum()), level.size
+    share = count / total
+    coarse, differing = float((share * difference).sum()), float(difference.sum())
+    apart = np.abs(np.subtract.outer(level, level))
+    weighted = float(np.abs(np.subtract.outer(level * share, level * share)).sum())
+    both = np.add.outer(share, share)
+    spread = float((np.multiply.outer(share, share) * apart**2).sum())
+    found = {
+        "Busyness": coarse / weighted if weighted else 0.0,
+        "Coarseness": 1 / coarse if coarse else COARSEST,
+        "Complexity": float((apart * np.add.outer(share * difference, share * difference) / both).sum()) / total,
+        "Contrast": spread * differing / total / (kinds * (kinds - 1)) if kinds > 1 else 0.0,
+        "Strength": float((both * apart**2).sum()) / differing if differing else 0.0,
+    }
+    return {f"ngtdm_{name}": found[name] for name in names}
+
+
+def _matrix(levels: GreyLevels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Levels; how many voxels with neighbours have each; how far these differ, in all, from their neighbours' mean."""
+    grid = levels.grid
+    near, total = np.zeros(grid.size, np.int64), np.zeros(grid.size, np.int64)
+    for a, b in levels.pairs():
+        near[a] += 1
+        near[b] += 1
+        total[a] += grid[b]
+        total[b] += grid[a]
+    some = near > 0
+    level = grid[some]
+    apart = np.abs(level - total[some] / near[some])
+    count, difference = np.bincount(level), np.bincount(level, apart)
+    kept = np.flatnonzero(count)
+    return kept.astype(float), count[kept].astype(float), difference[kept]
