@@ -39,7 +39,9 @@ class GreyLevels:
         inside, values = mask[box], np.floor(hu[box].astype(np.float64) / bin_width)
         grid = np.pad(np.where(inside, values - values[inside].min() + 1, 0).astype(np.int64), 1)
         _, rows, columns = grid.shape
-        strides = tuple(x * rows * columns + y * columns + z for x, y, z in DIRECTIONS)
+        thin = np.array(inside.shape) == 1  # no direction leads out of a lesion of a single slice
+        steps = [step for step in DIRECTIONS if not np.any(thin & (np.array(step) != 0))]
+        strides = tuple(x * rows * columns + y * columns + z for x, y, z in steps)
         flat = grid.ravel()
         present, count = np.unique(flat[flat > 0], return_counts=True)
         return cls(flat, strides, present, count)

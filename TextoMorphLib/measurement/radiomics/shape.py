@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from itertools import product
 
@@ -47,15 +48,15 @@ def features(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
 def _surface(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, float]:
     """Area (mm2) of the surface half-way between inside and outside, and the volume (mm3) it encloses."""
     solid = np.pad(mask, 1).astype(np.int64)
-    ends = [(slice(None, -1), slice(1, None))] * 3
-    case = sum(solid[tuple(end[k] for end, k in zip(ends, corner, strict=True))] << n for n, corner in enumerate(CORNERS))
+    ends = (slice(None, -1), slice(1, None))
+    case = np.zeros(np.array(solid.shape) - 1, np.int64)
+    for number, (x, y, z) in enumerate(CORNERS):
+        case |= solid[ends[x], ends[y], ends[z]] << number
     at = np.argwhere((case > 0) & (case < 255))
     case = case[tuple(at.T)]
     area = volume = 0.0
-    for number, count in enumerate(np.bincount(case, minlength=256)):
-        triangles = _triangles(number) * spacing if count else np.empty((0, 3, 3))
-        if not len(triangles):
-            continue
+    for number, count in zip(*np.unique(case, return_counts=True), strict=True):
+        triangles = _triangles(int(number)) * spacing
         a, b, c = triangles.swapaxes(0, 1)
         facing = np.cross(b - a, c - a)
         area += count * float(np.linalg.norm(facing, axis=1).sum()) / 2
@@ -97,8 +98,23 @@ def _triangles(case: int) -> np.ndarray:
         loop = [start]
         while (point := follows.pop(loop[-1])) != start:
             loop.append(point)
-        triangles += [(loop[0], loop[k], loop[k + 1]) for k in range(1, len(loop) - 1)]
-    return np.array(triangles, float).reshape(-1, 3, 3)
+        triangles.append(_fan(np.array(loop)))
+    return np.concatenate(triangles) if triangles else np.empty((0, 3, 3))
+
+
+def _fan(loop: np.ndarray) -> np.ndarray:
+    """[triangles, 3, 3]: a loop cut from the one of its points that gives the largest area, as the usual tables do."""
+    fans = []
+    for start in range(len(loop)):
+        points = np.roll(loop, -start, axis=0)
+        first = np.broadcast_to(points[0], points[2:].shape)
+        fans.append(np.stack([first, points[1:-1], points[2:]], axis=1))
+    return max(fans, key=_area)
+
+
+def _area(triangles: np.ndarray) -> float:
+    a, b, c = triangles.swapaxes(0, 1)
+    return round(float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2, 9)
 
 
 def _middle(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[float, ...]:
@@ -125,8 +141,6 @@ def _diameters(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, list[float
 def _widest(points: np.ndarray) -> float:
     if len(points) < 2:
         return 0.0
-    try:
+    with suppress(QhullError, ValueError):  # too few points, or all on a line or plane: they are few
         points = points[ConvexHull(points).vertices]
-    except (QhullError, ValueError):
-        pass  # too few points, or all on a line or plane: they are few
     return float(pdist(points).max())

@@ -10,11 +10,8 @@ COARSEST = 1e6  # coarseness where no voxel differs from its neighbours
 
 
 def features(levels: GreyLevels) -> dict[str, float]:
-    """The 5 NGTDM features; NaN where no voxel has a neighbour."""
+    """The 5 NGTDM features."""
     level, count, difference = _matrix(levels)
-    names = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
-    if not level.size:
-        return {f"ngtdm_{name}": float("nan") for name in names}
     total, kinds = float(count.sum()), level.size
     share = count / total
     coarse, differing = float((share * difference).sum()), float(difference.sum())
@@ -29,11 +26,11 @@ def features(levels: GreyLevels) -> dict[str, float]:
         "Contrast": spread * differing / total / (kinds * (kinds - 1)) if kinds > 1 else 0.0,
         "Strength": float((both * apart**2).sum()) / differing if differing else 0.0,
     }
-    return {f"ngtdm_{name}": found[name] for name in names}
+    return {f"ngtdm_{name}": value for name, value in found.items()}
 
 
 def _matrix(levels: GreyLevels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levels; how many voxels with neighbours have each; how far these differ, in all, from their neighbours' mean."""
+    """Levels; how many voxels have each; how far these differ, in all, from their neighbours' mean."""
     grid = levels.grid
     near, total = np.zeros(grid.size, np.int64), np.zeros(grid.size, np.int64)
     for a, b in levels.pairs():
@@ -41,9 +38,10 @@ def _matrix(levels: GreyLevels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         near[b] += 1
         total[a] += grid[b]
         total[b] += grid[a]
-    some = near > 0
-    level = grid[some]
-    apart = np.abs(level - total[some] / near[some])
+    inside = grid > 0
+    level = grid[inside]
+    # A voxel without neighbours counts as one that does not differ, as in PyRadiomics.
+    apart = np.where(near[inside] > 0, np.abs(level - total[inside] / np.maximum(near[inside], 1)), 0.0)
     count, difference = np.bincount(level), np.bincount(level, apart)
     kept = np.flatnonzero(count)
     return kept.astype(float), count[kept].astype(float), difference[kept]

@@ -43,7 +43,7 @@ DEPENDENCES = {
 def features(levels: GreyLevels) -> dict[str, float]:
     """The 16 GLRLM, 16 GLSZM and 14 GLDM features; those of runs are the mean over 13 directions."""
     runs = [_family(*_runs(levels.grid, stride)) for stride in levels.strides]
-    mean = {name: float(np.mean([each[name] for each in runs])) for name in RUNS}
+    mean = {name: float(np.mean([each[name] for each in runs])) if runs else float("nan") for name in RUNS}
     zones, dependences = _family(*_zones(levels)), _family(*_dependences(levels))
     return (
         {f"glrlm_{name}": mean[key] for key, name in RUNS.items()}
@@ -67,8 +67,8 @@ def _zones(levels: GreyLevels) -> tuple[np.ndarray, np.ndarray]:
     inside = np.flatnonzero(grid)
     number = np.zeros(grid.size, np.int64)
     number[inside] = np.arange(inside.size)
-    alike = [(a[grid[a] == grid[b]], b[grid[a] == grid[b]]) for a, b in levels.pairs()]
-    first, second = (number[np.concatenate([pair[end] for pair in alike])] for end in (0, 1))
+    alike = [np.stack([a, b])[:, grid[a] == grid[b]] for a, b in levels.pairs()]
+    first, second = number[np.concatenate([np.empty((2, 0), np.int64), *alike], axis=1)]
     graph = coo_array((np.ones(first.size, bool), (first, second)), shape=(inside.size, inside.size))
     _, zone = connected_components(graph, directed=False)
     _, one, size = np.unique(zone, return_index=True, return_counts=True)
