@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.text.vocabulary import ORGANS
+from TextoMorphLib.text.organs import ORGANS
 
 PRESETS = ("preview", "final")
 

@@ -9,14 +9,6 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-GROUPS = {
-    "Density": ("density", "degree"),
-    "Texture": ("texture",),
-    "Margin": ("margin",),
-    "Content": ("content", "wall", "wall_thickness", "septa", "calcification", "calcium_grain"),
-    "Vessels": ("vessels",),
-}
-OTHER = "Diagnosis, organ"
 FILLERS = (
     "a an and are as at by for from has have in into is it its of on or seen shows that the there this to with which "
     "appears centimetre cm diameter large located measuring mm small size"
@@ -53,11 +45,7 @@ class Describing:
         """
         from TextoMorphLib.text import vocabulary
 
-        groups: dict[str, list[Any]] = {name: [] for name in (*GROUPS, OTHER)}
-        for term in vocabulary.terms(organ):
-            fits = (name for name, kinds in GROUPS.items() if term.claims and set(term.claims) <= set(kinds))
-            groups[next(fits, OTHER)].append(term)
-        return groups
+        return vocabulary.groups(organ)
 
     def understand(self, text: str, organ: str) -> Understanding:
         """What is understood of a description.

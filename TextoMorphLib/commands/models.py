@@ -15,11 +15,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME|DIR", help="A model's name, o
 
 @app.command("list")
 def list_models() -> None:
-    """List the models that come with TextoMorph."""
-    from TextoMorphLib import paths
+    """List the models that come with TextoMorph, and those in your own folder."""
+    from TextoMorphLib.models import bundle
 
-    for config in sorted(paths.models().glob("*/config.json")):
-        typer.echo(f"{config.parent.name}  {megabytes(config.parent):.1f} MB  {config.parent}")
+    for folder in map(bundle.find, bundle.names()):
+        typer.echo(f"{folder.name}  {megabytes(folder):.1f} MB  {folder}")
 
 
 @app.command()

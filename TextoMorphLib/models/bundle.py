@@ -61,16 +61,21 @@ class Bundle:
 
 
 def find(name: str) -> Path:
-    """The folder of a bundle: a path, or the name of one that comes with TextoMorph.
+    """The folder of a bundle: a path, or the name of one that comes with TextoMorph or lies in the user's folder.
 
     Raises:
         InputError: There is none.
     """
-    for folder in (paths.models() / name, Path(name)):
+    for folder in (*(models / name for models in paths.folders("Models")), Path(name)):
         if (folder / "config.json").is_file():
             return folder
-    known = ", ".join(sorted(p.parent.name for p in paths.models().glob("*/config.json"))) or "none"
+    known = ", ".join(names()) or "none"
     raise InputError(f"unknown model '{name}'; give a bundle's folder or one of: {known}")
+
+
+def names() -> list[str]:
+    """The names of the bundles that come with TextoMorph and of those in the user's own folder."""
+    return sorted({path.parent.name for models in paths.folders("Models") for path in models.glob("*/config.json")})
 
 
 def verify(folder: Path) -> str:

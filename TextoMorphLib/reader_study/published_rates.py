@@ -9,7 +9,7 @@ from typing import Any
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.reader_study.study import SIZES
-from TextoMorphLib.text.vocabulary import ORGANS
+from TextoMorphLib.text.organs import ORGANS
 
 COLUMNS = ("method", "organ", "size", "error_rate")
 

@@ -17,7 +17,7 @@ from TextoMorphLib.reader_study.published_rates import read_beside
 from TextoMorphLib.reader_study.statistics import Interval
 from TextoMorphLib.reader_study.study import SIZES, Study, size_class
 from TextoMorphLib.reader_study.table import REAL
-from TextoMorphLib.text.vocabulary import ORGANS
+from TextoMorphLib.text.organs import ORGANS
 
 ALL = "all"
 DIFFERENCES = (0.05, 0.1, 0.15, 0.2)  # for which the pairs needed are told

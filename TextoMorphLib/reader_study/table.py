@@ -9,7 +9,7 @@ from pathlib import Path
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
-from TextoMorphLib.text.vocabulary import ORGANS
+from TextoMorphLib.text.organs import ORGANS
 
 REAL = "real"
 REQUIRED = ("ct", "mask", "organ", "text")

@@ -18,19 +18,11 @@ import numpy as np
 
 from TextoMorphLib.paths import resources
 from TextoMorphLib.text import vocabulary
-from TextoMorphLib.text.concepts import KINDS, QUALIFIES, Description
+from TextoMorphLib.text.concepts import ATTRIBUTES, QUALIFIES, Description
+from TextoMorphLib.text.organs import ORGANS, organs
 from TextoMorphLib.text.vocabulary import Term
 
 TYPING_ERRORS = 0.05  # share of texts with one
-# How often a default is said by what it is not, "no calcification", and which values are denied then.
-DENIALS = {
-    "wall": (0.07, ("walled",)),
-    "calcification": (0.08, ("present",)),
-    "content": (0.06, ("cystic", "necrotic", "haemorrhagic")),
-    "septa": (0.05, ("septated",)),
-    "density": (0.08, ("hyper", "arterial")),
-}
-OPPOSITES = {"margin": ("well", "ill"), "texture": ("homogeneous", "heterogeneous")}
 OPPOSITE_DENIED = 0.06  # how often "well-defined" becomes "not ill-defined"
 SOLID_SAID = 0.08  # how often the default content is named
 DIAGNOSIS_SAID = 0.06  # how often a lesion is called a metastasis or a granuloma, which sets nothing
@@ -60,7 +52,6 @@ class Style:
         no_sentence: Denials in a sentence of their own.
         separators: Between the items of a list.
         asides: What reports say besides, and that says nothing of the lesion.
-        places: Places in each organ.
     """
 
     heads: list[str]
@@ -73,14 +64,13 @@ class Style:
     no_sentence: list[str]
     separators: list[str]
     asides: list[str]
-    places: dict[str, list[str]]
 
 
 @lru_cache(maxsize=2)
 def style(held_out: bool) -> Style:
     """The sentences of the training texts, or those held out."""
     data = json.loads((resources() / "Vocabulary" / "sentences.json").read_text(encoding="utf-8"))
-    return Style(**data["held_out" if held_out else "trained"], places=data["places"])
+    return Style(**data["held_out" if held_out else "trained"])
 
 
 @dataclass
@@ -127,7 +117,7 @@ class _Writer:
         self.rng = rng
         self.held_out = held_out
         self.style = style(held_out)
-        self.organ = self.pick(vocabulary.ORGANS)
+        self.organ = self.pick(ORGANS)
 
     def pick(self, choices: Sequence[str]) -> str:
         return choices[int(self.rng.integers(len(choices)))]
@@ -155,9 +145,8 @@ class _Writer:
 
     def state(self, said: _Said, sets: Description, degree: str | None) -> None:
         kind, value = next(iter(sets.items()))
-        if kind in OPPOSITES and self.chance(OPPOSITE_DENIED):
-            first, second = OPPOSITES[kind]
-            self.deny(said, kind, second if value == first else first)
+        if _has_opposites(kind) and self.chance(OPPOSITE_DENIED):
+            self.deny(said, kind, ATTRIBUTES[kind].opposites[value])
             return
         parts = ["adjectives", "adjectives", "nouns", "nouns", "phrases"] + ["heads"] * (said.head is None)
         part, wording = self.wording(sets, parts)
@@ -170,13 +159,13 @@ class _Writer:
             getattr(said, part).append(wording)
 
     def deny_defaults(self, said: _Said, description: Description) -> None:
-        for kind, (odds, others) in DENIALS.items():
-            default = KINDS[kind][0]
-            if description.get(kind, default) == default and self.chance(odds):
-                self.deny(said, kind, self.pick(others))
+        for kind, attribute in ATTRIBUTES.items():
+            denied = attribute.denied and description.get(kind, attribute.default) == attribute.default
+            if denied and self.chance(attribute.denied_odds):
+                self.deny(said, kind, self.pick(attribute.denied))
 
     def deny(self, said: _Said, kind: str, value: str) -> None:
-        parts = ["adjectives"] if kind in OPPOSITES else ["adjectives", "nouns"]
+        parts = ["adjectives"] if _has_opposites(kind) else ["adjectives", "nouns"]
         while True:
             part, wording = self.wording({kind: value}, parts)
             if not QUALIFIED.search(wording):
@@ -224,7 +213,7 @@ class _Writer:
         elif denials := self.denials(said):
             last = sentence.endswith(("{np}", "{np}.", "{bare}"))
             phrase += f", {', '.join(denials)}" + ("" if last else ",")
-        place = self.pick(self.style.places[self.organ])
+        place = self.pick(organs[self.organ].places)
         sentence = sentence.format(np=phrase, bare=_bare(phrase), organ=self.organ, place=place)
         asides = [self.aside() for _ in range(self.rng.choice(len(ASIDES), p=ASIDES))]
         first = [aside for aside in asides if self.chance(ASIDE_FIRST)]
@@ -263,7 +252,7 @@ class _Writer:
         """A sentence that says nothing of the lesion."""
         if not self.chance(BACKGROUND_SAID):
             aside = re.sub(r"\{n\}", lambda _: str(self.rng.integers(1, 90)), self.pick(self.style.asides))
-            return aside.format(organ=self.organ, place=self.pick(self.style.places[self.organ]))
+            return aside.format(organ=self.organ, place=self.pick(organs[self.organ].places))
         around = [t for t in vocabulary.terms(self.organ) if t.about == "background"]
         return f"Background: {self.pick([n for term in around for n in self.of_split(term, 'nouns')])}."
 
@@ -299,6 +288,12 @@ class _Writer:
         if draw < 0.18:
             return text.upper()
         return text[0].upper() + text[1:] if draw < 0.4 else text
+
+
+def _has_opposites(kind: str) -> bool:
+    """Whether a value of this kind is said by denying its opposite: not ill-defined, but never not solid."""
+    attribute = ATTRIBUTES[kind]
+    return bool(attribute.opposites) and not attribute.denied
 
 
 def _bare(wording: str) -> str:

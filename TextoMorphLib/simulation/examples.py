@@ -19,24 +19,10 @@ from TextoMorphLib.simulation.shapes import lesion_depth
 from TextoMorphLib.spatial.compositing import background
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import parenchyma_hu
-from TextoMorphLib.text.concepts import KINDS, QUALIFIES, Description
+from TextoMorphLib.text.concepts import ATTRIBUTES, KINDS, QUALIFIES, Description
 
 CONTEXT_MM = 12.0
 LEAST_MM = 4.5  # however small the crop
-
-# How often a kind takes each of its values; the rare ones are shown more often than a clinic would.
-FREQUENCY: dict[str, dict[str, float]] = {
-    "density": {"default": 0.34, "hypo": 0.24, "iso": 0.08, "hyper": 0.2, "arterial": 0.14},
-    "degree": {"plain": 0.6, "mild": 0.2, "marked": 0.2},
-    "content": {"solid": 0.52, "cystic": 0.18, "necrotic": 0.17, "haemorrhagic": 0.13},
-    "texture": {"default": 0.56, "homogeneous": 0.18, "heterogeneous": 0.26},
-    "margin": {"default": 0.48, "well": 0.26, "ill": 0.26},
-    "wall": {"none": 0.7, "walled": 0.3},
-    "septa": {"none": 0.8, "septated": 0.2},
-    "calcification": {"none": 0.74, "present": 0.26},
-    "wall_thickness": {"plain": 0.5, "thin": 0.25, "thick": 0.25},
-    "calcium_grain": {"plain": 0.5, "punctate": 0.25, "coarse": 0.25},
-}
 
 
 @dataclass(frozen=True)
@@ -115,5 +101,4 @@ def consistent(description: Description) -> Description:
 
 
 def _pick(kind: str, rng: np.random.Generator) -> str:
-    values, odds = zip(*FREQUENCY[kind].items(), strict=True)
-    return str(rng.choice(values, p=odds))
+    return str(rng.choice(ATTRIBUTES[kind].values, p=ATTRIBUTES[kind].odds))

@@ -8,22 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from TextoMorphLib.spatial.geometry import smallness
-from TextoMorphLib.text.concepts import KINDS, Description, sharpness
+from TextoMorphLib.text.concepts import ATTRIBUTES, KINDS, Description, sharpness
 
-# HU relative to the parenchyma.
-DENSITY_HU = {
-    ("default", "plain"): (-48.0, -24.0),
-    ("hypo", "mild"): (-32.0, -19.0),
-    ("hypo", "plain"): (-72.0, -40.0),
-    ("hypo", "marked"): (-95.0, -73.0),
-    ("iso", "plain"): (-6.0, 6.0),
-    ("hyper", "mild"): (18.0, 30.0),
-    ("hyper", "plain"): (32.0, 65.0),
-    ("hyper", "marked"): (66.0, 95.0),
-    ("arterial", "plain"): (50.0, 95.0),
-}
-TEXTURE_HU = {"default": (4.0, 7.0), "homogeneous": (1.0, 2.5), "heterogeneous": (16.0, 28.0)}
-MARGIN_MM = {"default": (3.0, 4.2), "well": (1.0, 1.4), "ill": (6.0, 8.5)}
+DENSITY_HU = ATTRIBUTES["density"].rendered["hu"]  # relative to the parenchyma, by density and degree
+TEXTURE_HU = ATTRIBUTES["texture"].rendered["hu"]
+MARGIN_MM = ATTRIBUTES["margin"].rendered["mm"]
+WALL_MM = ATTRIBUTES["wall_thickness"].rendered["mm"]
+CALCIUM_SHARE = ATTRIBUTES["calcium_grain"].rendered["share"]  # of a lesion's volume,
+LEAST_CALCIUM_ML = 0.006  # or as much of it as can be seen,
+MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
 
 SOLID_HU = 22.0  # solid tissue is hardly darker than this,
 DARK_SOLID_HU = {"plain": 14.0, "marked": 7.0}  # unless it is called hypoattenuating
@@ -37,10 +30,6 @@ SEPTA_HU = (0.0, 25.0)  # relative to the parenchyma,
 LEAST_SEPTA_HU = (56.0, 76.0)  # and above the body
 WALL_HU = (20.0, 45.0)  # above the parenchyma
 LEAST_WALL_HU = (36.0, 56.0)  # and above the body
-WALL_MM = {"thin": (1.2, 1.8), "plain": (2.6, 4.0), "thick": (5.0, 7.0)}
-CALCIUM_SHARE = {"punctate": (0.005, 0.010), "plain": (0.006, 0.014), "coarse": (0.018, 0.036)}  # of a lesion's volume,
-LEAST_CALCIUM_ML = 0.006  # or as much of it as can be seen,
-MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
 SMALL_TEXTURE = 1.5  # how much stronger a small lesion's texture is drawn, to be seen
 
 
@@ -100,7 +89,7 @@ def draw(description: Description, parenchyma_hu: float, diameter_mm: float, see
         return float(np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(low, high))
 
     call, degree = _density(kind)
-    density = number("density", *DENSITY_HU[call, degree])
+    density = number("density", *DENSITY_HU[f"{call} {degree}"])
     darkest = DARK_SOLID_HU.get(degree, SOLID_HU) if call == "hypo" else SOLID_HU
     density = max(density, min(darkest - parenchyma_hu, LEAST_HYPO_HU))
     texture = number("texture", *TEXTURE_HU[kind["texture"]])

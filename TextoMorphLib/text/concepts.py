@@ -1,25 +1,84 @@
-"""The schema of a lesion's attributes: what a text can say of each of them."""
+"""The schema of a lesion's attributes: what a text can say of each of them (`Resources/Vocabulary/attributes.json`)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-Description = dict[str, str]  # kind -> value; a kind left out has its default
-# The first value of each kind is its default: what a text that does not speak of it means.
-KINDS: dict[str, tuple[str, ...]] = {
-    "density": ("default", "hypo", "iso", "hyper", "arterial"),
-    "degree": ("plain", "mild", "marked"),
-    "content": ("solid", "cystic", "necrotic", "haemorrhagic"),
-    "texture": ("default", "homogeneous", "heterogeneous"),
-    "margin": ("default", "well", "ill"),
-    "wall": ("none", "walled"),
-    "septa": ("none", "septated"),
-    "calcification": ("none", "present"),
-    "wall_thickness": ("plain", "thin", "thick"),
-    "calcium_grain": ("plain", "punctate", "coarse"),
-}
-# Kinds that say more of another one, and mean nothing without it.
-QUALIFIES = {"wall_thickness": "wall", "calcium_grain": "calcification"}
+from TextoMorphLib.paths import resources
+
+Description = dict[str, str]  # attribute ("kind") -> value; one that is left out has its default
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute.
+
+    Attributes:
+        name: Its name, the "kind" of a description.
+        group: Where its terms stand in the panel.
+        help: What it is, in a line.
+        values: The first is its default: what a text that does not speak of it means.
+        odds: How often training texts and rendered lesions take each value.
+        opposites: What a denied value becomes, where that is not the default.
+        denied_odds: How often training texts say the default by what it is not,
+        denied: and the values that are denied then.
+        qualifies: The attribute that it says more of, and without which it means nothing.
+        rendered: The ranges of the numbers that values stand for in a rendered lesion, by what they are: hu (against
+            the healthy tissue), mm, or share (of the volume).
+    """
+
+    name: str
+    group: str
+    help: str
+    values: tuple[str, ...]
+    odds: tuple[float, ...]
+    opposites: Mapping[str, str]
+    denied_odds: float
+    denied: tuple[str, ...]
+    qualifies: str | None
+    rendered: Mapping[str, Mapping[str, tuple[float, float]]]
+
+    @property
+    def default(self) -> str:
+        """What a text that does not speak of it means."""
+        return self.values[0]
+
+    def denied_value(self, value: str) -> str:
+        """What is meant by a text that denies a value."""
+        return self.opposites.get(value, self.default)
+
+
+def _attribute(name: str, entry: Mapping[str, Any]) -> Attribute:
+    denied = entry.get("denied", {"odds": 0.0, "values": ()})
+    rendered = {
+        what: {value: tuple(ends) for value, ends in ranges.items()}
+        for what, ranges in entry.get("rendered", {}).items()
+    }
+    return Attribute(
+        name=name,
+        group=entry["group"],
+        help=entry["help"],
+        values=tuple(entry["values"]),
+        odds=tuple(entry["values"].values()),
+        opposites=entry.get("opposites", {}),
+        denied_odds=denied["odds"],
+        denied=tuple(denied["values"]),
+        qualifies=entry.get("qualifies"),
+        rendered=rendered,
+    )
+
+
+def _read() -> dict[str, Attribute]:
+    table = json.loads((resources() / "Vocabulary" / "attributes.json").read_text(encoding="utf-8"))
+    return {name: _attribute(name, entry) for name, entry in table["attributes"].items()}
+
+
+ATTRIBUTES = _read()
+KINDS = {name: attribute.values for name, attribute in ATTRIBUTES.items()}
+QUALIFIES = {name: attribute.qualifies for name, attribute in ATTRIBUTES.items() if attribute.qualifies}
 
 
 def sharpness(said: Mapping[str, Mapping[str, float]]) -> float:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text.organs import organs
 
 _ORGANS = {
-    "liver": r"liver|hepat\w+|segments? (?:\d\b|[IV]+\b)",
-    "pancreas": r"pancrea\w+|uncinate",
-    "kidney": r"kidneys?|renal|nephr\w+",
+    **{organ.name: organ.in_reports for organ in organs.values()},
     "other": (
         r"spleen|splenic|lungs?|pulmonary|pleura\w*|gallbladder|adrenals?|aort\w+|bowel|colon\w*|stomach|gastric"
         r"|duoden\w+|bladder|prostat\w+|uter\w+|ovar\w+|bones?|osseous|vertebra\w*|lymph|nodes?|nodal|thyroid|breasts?"

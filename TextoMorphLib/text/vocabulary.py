@@ -1,6 +1,6 @@
 """The descriptor terms of radiology reports: finding them in free text, and what they ask for.
 
-The terms are data (`Resources/Vocabulary/terms.json`); a new descriptor is a new entry there. Negation
+The terms are data (`Resources/Vocabulary/terms`); a new descriptor is a new entry or file there. Negation
 follows the idea of NegEx (Chapman et al., 2001): a trigger such as "no" reaches over the terms after it up
 to a word or mark that ends its scope. What the terms say is taken as said; the rest of a text is left to the
 model's reader.
@@ -17,23 +17,14 @@ from itertools import pairwise, zip_longest
 from typing import Any
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.paths import resources
-from TextoMorphLib.text.concepts import KINDS, Description
+from TextoMorphLib.paths import listed
+from TextoMorphLib.text.concepts import ATTRIBUTES, Description
+from TextoMorphLib.text.organs import ORGANS, organs
 
-ORGANS = ("liver", "pancreas", "kidney")
 PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also")  # of speech
 
 # Terms of the scan's own vessels: composited, not drawn by the model.
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
-
-# What a denied value becomes; any other falls back to its kind's default.
-_OPPOSITES = {
-    "well": "ill",
-    "ill": "well",
-    "homogeneous": "heterogeneous",
-    "heterogeneous": "homogeneous",
-    "solid": "cystic",
-}
 
 
 @dataclass(frozen=True)
@@ -98,8 +89,10 @@ class Mention:
 
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((resources() / "Vocabulary" / "terms.json").read_text(encoding="utf-8"))
-    return data
+    """What the files of terms hold together; a file of the user's adds to those that come with TextoMorph."""
+    files = [json.loads(path.read_text(encoding="utf-8")) for path in listed("Vocabulary/terms")]
+    words = {slot: choices for file in files for slot, choices in file.get("words", {}).items()}
+    return {"terms": [term for file in files for term in file["terms"]], "words": words}
 
 
 @lru_cache(maxsize=8)
@@ -111,7 +104,8 @@ def terms(organ: str | None = None) -> tuple[Term, ...]:
     """
     if organ is not None and organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}': choose {', '.join(ORGANS[:-1])} or {ORGANS[-1]}")
-    return tuple(_term(entry) for entry in _data()["terms"] if organ is None or organ in entry["organs"])
+    named = organ and organs[organ].terms_of
+    return tuple(_term(entry) for entry in _data()["terms"] if named is None or named in entry["organs"])
 
 
 def _term(entry: dict[str, Any]) -> Term:
@@ -127,13 +121,28 @@ def _term(entry: dict[str, Any]) -> Term:
     )
 
 
+def groups(organ: str | None = None) -> dict[str, list[Term]]:
+    """The terms of an organ, or of all, by the group in which a panel shows them."""
+    found: dict[str, list[Term]] = {attribute.group: [] for attribute in ATTRIBUTES.values()}
+    for term in terms(organ):
+        if term.about == "background":
+            group = "Organ around it"
+        elif not term.claims:
+            group = "Diagnosis"
+        else:
+            first = next(iter(term.claims))
+            group = ATTRIBUTES[first].group if first in ATTRIBUTES else first.capitalize()
+        found.setdefault(group, []).append(term)
+    return found
+
+
 def words(slot: str, organ: str | None = None) -> tuple[str, ...]:
     """The words that may stand for a slot of a wording, such as `{edge}` in "fuzzy {edge}"."""
     choices = _data()["words"][slot]
     if slot != "organ":
         return tuple(choices)
-    own = [choices[organ]] if organ else [choices[name] for name in ORGANS]
-    return tuple(word for group in [*own, choices["any"]] for word in group)
+    own = [organs[name].words for name in ([organ] if organ else ORGANS)]
+    return tuple(word for group in [*own, choices] for word in group)
 
 
 # --- Finding terms ---
@@ -289,7 +298,7 @@ def describe(mentions: Iterable[Mention]) -> Description:
         if not mention.negated:
             description.update(sets)
         elif before in ({}, sets):  # "a wall, but no thick wall" leaves the wall
-            description.update({kind: _OPPOSITES.get(value, KINDS[kind][0]) for kind, value in sets.items()})
+            description.update({kind: ATTRIBUTES[kind].denied_value(value) for kind, value in sets.items()})
     return description
 
 

@@ -172,10 +172,10 @@ def test_models(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.fixture
 def only_model(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make the tiny bundle the `starter` that comes with TextoMorph."""
-    (tmp_path / "models").mkdir()
-    starter = tmp_path / "models" / "starter"
+    (tmp_path / "Models").mkdir()
+    starter = tmp_path / "Models" / "starter"
     starter.symlink_to(tiny_bundle, target_is_directory=True)
-    monkeypatch.setattr(paths, "models", lambda: tmp_path / "models")
+    monkeypatch.setattr(paths, "resources", lambda: tmp_path)
     return starter
 
 

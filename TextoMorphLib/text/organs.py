@@ -1,0 +1,45 @@
+"""The organs: one JSON file each in `Resources/Organs`, or in the user's folder of that name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from TextoMorphLib import paths
+
+
+@dataclass(frozen=True)
+class Organ:
+    """An organ that lesions can be put in.
+
+    Attributes:
+        name: As it is chosen by.
+        words: What texts call its healthy tissue.
+        places: Places in it, as texts say them.
+        in_reports: Regular expression of what a report means it by.
+        terms_of: The organ whose terms its reports use; itself where terms name it.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    places: tuple[str, ...]
+    in_reports: str
+    terms_of: str
+
+
+def _read() -> dict[str, Organ]:
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths.listed("Organs")]
+    return {
+        each["name"]: Organ(
+            each["name"],
+            tuple(each["words"]),
+            tuple(each["places"]),
+            each["in_reports"],
+            each.get("terms_of", each["name"]),
+        )
+        for each in sorted(found, key=lambda each: each.get("order", len(found)))
+    }
+
+
+organs = _read()
+ORGANS = tuple(organs)
