@@ -56,7 +56,7 @@ def regions(volume: Volume, mask: np.ndarray, stride: int = 16, context_mm: floa
     Returns:
         One region a lesion, in the order in which the scan's grid meets them; none for an empty mask.
     """
-    return [_region(volume, box, lesion, stride, context_mm) for box, lesion in _lesions(mask, volume.spacing)]
+    return [_region(volume, box, lesion, stride, context_mm) for box, lesion in lesions(mask, volume.spacing)]
 
 
 def resampled(volume: Volume, region: Region) -> np.ndarray:
@@ -64,7 +64,7 @@ def resampled(volume: Volume, region: Region) -> np.ndarray:
     return _ct(volume, region.affine, region.ct.shape)
 
 
-def _lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
+def lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
     """The tight box of each lesion, and the lesion in it. Who is near whom is decided on a coarse grid."""
     if not mask.any():
         return

@@ -1,0 +1,135 @@
+"""What a mask lies on: how much of it is air, lung, fat, bone or soft tissue, and what of that its user should know.
+
+Told by HU alone, before any work is done: a tumour in air or on a rib is drawn as readily as one in the liver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import ndimage
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.spatial.geometry import Box, grow, tight_box
+from TextoMorphLib.spatial.region import lesions
+
+UNKNOWN_HU = -1200.0  # what is darker than air is no voxel of the scan: padding, or the outside of a crop
+# Tissues by the lower end of their HU, smoothed; what a mask over each is called.
+LOWER_HU = {"air": UNKNOWN_HU, "lung": -930.0, "fat": -250.0, "soft": -30.0, "bone": 300.0}
+WORDS = {
+    "unknown": "where the scan has no image (padding)",
+    "outside": "outside the body",
+    "air": "in air",
+    "lung": "in lung",
+    "fat": "in fat",
+    "bone": "in bone or dense contrast",
+    "organ": "outside the organ",
+}
+SMOOTHING_MM = 0.7  # less than a voxel of most scans: noise must not make fat of soft tissue
+LEAST_SHARE = {"fat": 0.1, "organ": 0.1, "bone": 0.02}  # from which share on it is said; of the others:
+LEAST_OTHER_SHARE = 0.05
+COARSE_MM = 4.0  # the grid on which the body is told from what is around it
+BODY_HU = -400.0
+BONE_MM = 25.0  # how far around a mask bone is looked for: what it encloses is marrow, as dense as soft tissue,
+GAP_MM = 3.0  # and how wide gaps in it may be
+
+
+def shares(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None) -> dict[str, float]:
+    """How much of a mask lies on what.
+
+    Args:
+        ct: The scan.
+        mask: Boolean, of the scan's shape, not empty.
+        organ_mask: Boolean, of the scan's shape: the organ that the lesion should lie in.
+
+    Returns:
+        Shares of the mask, 0 to 1, that add up to 1: "unknown", "outside" (the body), "air", "lung", "fat", "soft"
+        and "bone"; besides, with an organ mask, the share that is not in it: "organ".
+    """
+    tight = tight_box(mask)
+    box = grow(tight, np.ceil(BONE_MM / ct.spacing), ct.shape)
+    inside = mask[box]
+    hu = ct.hu(box)
+    unknown = hu <= UNKNOWN_HU
+    # Padding is no neighbour that counts.
+    known = (~unknown).astype(np.float32)
+    sigma = SMOOTHING_MM / ct.spacing
+    weight = ndimage.gaussian_filter(known, sigma)
+    smooth = ndimage.gaussian_filter(np.where(unknown, np.float32(0), hu), sigma) / np.maximum(weight, 1e-3)
+    kinds = np.digitize(smooth[inside], list(LOWER_HU.values())[1:])
+    named = np.array(list(LOWER_HU))[kinds].astype("<U8")
+    named[(named == "soft") & _bone(smooth, ct)[inside]] = "bone"
+    named[_outside(ct, box)[inside]] = "outside"
+    named[unknown[inside]] = "unknown"
+    found = {name: float(np.mean(named == name)) for name in ("unknown", "outside", *LOWER_HU)}
+    if organ_mask is not None:
+        found["organ"] = float(np.mean(~organ_mask[box][inside]))
+    return found
+
+
+def warnings(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None) -> list[str]:
+    """What is doubtful about where a mask lies, in words; nothing where it lies in soft tissue.
+
+    Args:
+        ct: The scan.
+        mask: Boolean, of the scan's shape; each lesion of several is looked at by itself.
+        organ_mask: Boolean, of the scan's shape: the organ that the lesion should lie in.
+
+    Returns:
+        Sentences without a full stop, such as "72% of the mask lies in air".
+    """
+    found = list(lesions(mask, ct.spacing))
+    said = []
+    for number, (tight, lesion) in enumerate(found, start=1):
+        own = np.zeros(mask.shape, bool)
+        own[tight] = lesion
+        said += in_words(shares(ct, own, organ_mask), f"lesion {number}" if len(found) > 1 else "the mask")
+    return said
+
+
+def in_words(shares: Mapping[str, float], of: str = "the mask") -> list[str]:
+    """The shares that should make one stop, largest first: "72% of the mask lies in air"."""
+    doubtful = [
+        (share, name)
+        for name, share in shares.items()
+        if name in WORDS and share >= LEAST_SHARE.get(name, LEAST_OTHER_SHARE)
+    ]
+    return [
+        f"{of} lies {WORDS[name]}" if share > 0.995 else f"{share:.0%} of {of} lies {WORDS[name]}"
+        for share, name in sorted(doubtful, key=lambda pair: -pair[0])
+    ]
+
+
+def _bone(smooth: np.ndarray, ct: Volume) -> np.ndarray:
+    """Bone with its marrow: what is dense, and what that encloses across the patient."""
+    dense = smooth > LOWER_HU["bone"]
+    if not dense.any():
+        return dense
+    reach = [int(each) for each in np.maximum(np.rint(GAP_MM / ct.spacing), 1)]
+    wide = np.pad(dense, [(each, each) for each in reach])
+    closed = ndimage.binary_closing(wide, np.ones([2 * each + 1 for each in reach], bool))
+    return _filled(closed[tuple(slice(each, -each) for each in reach)], ct)
+
+
+def _outside(ct: Volume, box: Box) -> np.ndarray:
+    """Where a box of the scan lies outside the body: beyond the largest piece of what is no air, holes filled."""
+    step = np.maximum(np.floor(COARSE_MM / ct.spacing), 1).astype(int)
+    i, j, k = (slice(None, None, int(each)) for each in step)
+    hu = ct.hu((i, j, k))
+    pieces, count = ndimage.label(ndimage.gaussian_filter(hu, 0.7) > BODY_HU)
+    if not count:
+        return np.ones([part.stop - part.start for part in box], bool)
+    body = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    body = _filled(body, ct)
+    # Half a coarse voxel of skin is not told from air.
+    body = ndimage.binary_dilation(body)
+    at = np.ix_(*(np.arange(part.start, part.stop) // each for part, each in zip(box, step, strict=True)))
+    return ~body[tuple(np.minimum(index, size - 1) for index, size in zip(at, body.shape, strict=True))]
+
+
+def _filled(image: np.ndarray, ct: Volume) -> np.ndarray:
+    """With the holes of each slice across the patient's long axis."""
+    axis = int(np.argmax(np.abs(ct.affine[2, :3]) / ct.spacing))
+    slices = [ndimage.binary_fill_holes(each) for each in np.moveaxis(image, axis, 0)]
+    return np.moveaxis(np.stack(slices), 0, axis)
