@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from TextoMorphLib.commands import batch, benchmark, demo, doctor, generate, measure, models, preview, train, vtt
+from TextoMorphLib.commands import batch, benchmark, cases, demo, doctor, generate, measure, models, preview, train, vtt
 from TextoMorphLib.errors import Cancelled, InputError
 
 # The base of all usage errors; typer has it from click, or from a copy of its own.
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
-MAKE, LOOK, MODELS = "Make tumours", "Measure", "Models and setup"
+MAKE, LOOK, SEGMENT, MODELS = "Make tumours", "Measure", "Segment", "Models and setup"
 
 
 def _examples(*commands: str) -> str:
@@ -74,6 +74,7 @@ _add(
 _add(demo.demo, MAKE)
 _add(measure.measure, LOOK, "textomorph measure ct.nii.gz new.nii.gz --mask mask.nii.gz --json")
 app.add_typer(vtt.app, name="vtt", rich_help_panel=LOOK)
+app.add_typer(cases.app, name="cases", rich_help_panel=SEGMENT)
 app.add_typer(models.app, name="models", rich_help_panel=MODELS)
 app.add_typer(train.app, name="train", rich_help_panel=MODELS)
 app.add_typer(benchmark.app, name="benchmark", rich_help_panel=MODELS)

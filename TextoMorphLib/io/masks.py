@@ -11,6 +11,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Array, Volume
 
 MOST_OF_SCAN = 0.5
+MOST_LABELS = 65_535
 _SAME_VOXEL = 0.01  # of a voxel: what float32 headers lose, and no more
 
 
@@ -42,6 +43,34 @@ def read_mask(path: str | os.PathLike[str], ct: Volume, resample: bool = False) 
             "draw it on this scan, or add --resample-mask"
         )
     return _resampled(mask, affine, ct) if mask.any() else np.zeros(ct.shape, bool)
+
+
+def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
+    """Read a label map onto the scan's grid, its numbers as they are.
+
+    Args:
+        path: A label map in any format that `Volume.read` takes, on the scan's voxels (in any axis order).
+        ct: The scan.
+
+    Returns:
+        Whole numbers of 0 and above, of the scan's shape.
+
+    Raises:
+        InputError: The file cannot be read, lies on another grid, or holds other numbers.
+    """
+    volume = Volume.read(path)
+    stored = volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()
+    labels, affine = _reordered(stored, volume.affine, ct.affine)
+    if not _same_grid(labels.shape, affine, ct):
+        raise InputError(f"the labels {path} are on another grid ({_grid(volume)}) than the scan ({_grid(ct)})")
+    if labels.dtype.kind == "f":
+        whole = np.rint(labels)
+        if not (np.isfinite(labels).all() and np.abs(labels - whole).max() < 1e-3):
+            raise InputError(f"{path} holds fractions or NaN; labels are whole numbers (0 background, 1, 2, ...)")
+        labels = whole
+    if labels.min() < 0 or labels.max() > MOST_LABELS:
+        raise InputError(f"{path} holds labels from {labels.min():g} to {labels.max():g}; 0 to {MOST_LABELS} are known")
+    return labels.astype(np.uint8 if labels.max() < 256 else np.int32)
 
 
 def check_mask(mask: Array, ct: Volume) -> None:

@@ -59,6 +59,11 @@ def check_figure(path: Path, inputs: Iterable[Path] = (), overwrite: bool = True
     _check(path, inputs, overwrite)
 
 
+def check_file(path: Path, inputs: Iterable[Path] = (), overwrite: bool = False) -> None:
+    """The same as `check_image` for a file of any kind."""
+    _check(path, inputs, overwrite)
+
+
 def check_table(path: Path, inputs: Iterable[Path] = (), overwrite: bool = True) -> None:
     """The same as `check_image` for a CSV table."""
     suffix(path, TABLE_SUFFIXES)

@@ -1,0 +1,210 @@
+"""cases.jsonl: made from what others keep, checked to the end, split by patient."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from TextoMorphLib.cases import Case, read_cases
+from TextoMorphLib.cases.folds import parted
+from TextoMorphLib.cli import main
+from TextoMorphLib.io.volume import Volume
+
+
+def image(path: Path, values: dict[int, tuple[slice, ...]] | None = None, ct: bool = False, seed: int = 0) -> Path:
+    """A small CT (air, fat, liver) or a label map with boxes."""
+    data = np.zeros((12, 12, 12), np.int16 if ct else np.uint8)
+    if ct:
+        data += np.random.default_rng(seed).integers(-5, 5, data.shape).astype(np.int16)
+        data[:3] -= 1000
+        data[3:5] -= 100
+    for value, box in (values or {}).items():
+        data[box] = value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Volume.from_array(data, np.diag([1.0, 1.0, 2.0, 1.0])).write(path)
+    return path
+
+
+BOX = (slice(6, 10),) * 3
+INNER = (slice(7, 9),) * 3
+
+
+def write(path: Path, *lines: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_msd_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        image(tmp_path / f"imagesTr/liver_{number}.nii.gz", ct=True, seed=number)
+        image(tmp_path / f"labelsTr/liver_{number}.nii.gz", {1: BOX, 2: INNER})
+    training = [{"image": f"./imagesTr/liver_{n}.nii.gz", "label": f"./labelsTr/liver_{n}.nii.gz"} for n in (1, 2)]
+    told = {"name": "LIVER", "labels": {"0": "background", "1": "liver", "2": "cancer"}, "training": training}
+    (tmp_path / "dataset.json").write_text(json.dumps(told))
+    (tmp_path / "out").mkdir()
+    out = tmp_path / "out/cases.jsonl"
+    assert main(["cases", "import", str(tmp_path), "--output", str(out)]) == 0
+    first = json.loads(out.read_text().splitlines()[0])
+    assert first == {
+        "id": "liver_1",
+        "ct": "../imagesTr/liver_1.nii.gz",
+        "organ": "liver",
+        "patient": "liver_1",
+        "label": "../labelsTr/liver_1.nii.gz",
+        "values": {"organ": [1], "tumour": [2]},
+    }
+    assert main(["cases", "check", str(out)]) == 0
+    assert "2 cases: 2 with tumours" in capsys.readouterr().out
+
+
+def test_nnunet_dataset_with_regions(tmp_path: Path) -> None:
+    image(tmp_path / "imagesTr/case_00001_0000.nii.gz", ct=True)
+    image(tmp_path / "labelsTr/case_00001.nii.gz", {1: BOX, 3: INNER})
+    labels = {"background": 0, "kidney": [1, 2, 3], "masses": [2, 3], "tumor": 2}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels, "file_ending": ".nii.gz"}))
+    out = tmp_path / "cases.jsonl"
+    assert main(["cases", "import", str(tmp_path / "dataset.json"), "--output", str(out)]) == 0
+    (case,) = read_cases(out)
+    assert case.organ == "kidney"
+    assert case.values == {"organ": (1,), "tumor": (2,), "masses": (3,)}
+    assert np.unique(case.targets(Volume.read(case.ct))).tolist() == [0, 1, 3]
+
+
+def test_published_lists_give_folds_texts_and_two_kidneys(tmp_path: Path) -> None:
+    lists = tmp_path / "kidney_aug_data_fold"
+    lists.mkdir()
+    real = ["img/a.nii.gz img/a_label.nii.gz", "img/b.nii.gz img/b_label.nii.gz"]
+    left_right = "BDMAP_7/segmentations/kidney_left.nii.gz BDMAP_7/segmentations/kidney_right.nii.gz"
+    healthy = f"BDMAP_7/ct.nii.gz {left_right} A distinct washout.          Another one."
+    (lists / "real_tumor_train_0.txt").write_text(f"{real[0]}\n{healthy}\n")
+    (lists / "real_tumor_val_0.txt").write_text(real[1] + "\n")
+    (lists / "real_tumor_train_1.txt").write_text(real[1] + "\n")
+    (lists / "real_tumor_val_1.txt").write_text(real[0] + "\n")
+    out = tmp_path / "cases.jsonl"
+    assert main(["cases", "import", str(lists), "--data", str(tmp_path), "--output", str(out)]) == 0
+    healthy_case, a, b = read_cases(out)
+    assert (healthy_case.id, healthy_case.healthy, healthy_case.fold) == ("BDMAP_7", True, None)
+    assert healthy_case.texts == ("A distinct washout.", "Another one.")
+    assert [mask.name for mask in healthy_case.organ_mask] == ["kidney_left.nii.gz", "kidney_right.nii.gz"]
+    assert (a.id, a.fold, b.id, b.fold) == ("a", 1, "b", 0)
+    assert a.label == tmp_path / "img/a_label.nii.gz"
+
+
+def test_kits_and_plain_folders(tmp_path: Path) -> None:
+    image(tmp_path / "kits/case_00000/imaging.nii.gz", ct=True)
+    image(tmp_path / "kits/case_00000/segmentation.nii.gz", {1: BOX})
+    image(tmp_path / "plain/p1_ct.nii.gz", ct=True)
+    image(tmp_path / "plain/p1_label.nii.gz", {1: BOX})
+    for source, more, expected in (
+        ("kits", [], ("case_00000", ("tumour", "cyst"))),
+        ("plain", ["--labels", str(tmp_path / "plain"), "--organ", "pancreas"], ("p1", ("tumour",))),
+    ):
+        out = tmp_path / f"{source}.jsonl"
+        assert main(["cases", "import", str(tmp_path / source), *more, "--output", str(out)]) == 0
+        (case,) = read_cases(out)
+        assert (case.id, case.classes) == expected
+
+
+def test_check_names_every_fault_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ct = image(tmp_path / "ct.nii.gz", ct=True)
+    others = [image(tmp_path / f"other{n}.nii.gz", ct=True, seed=1 + n).name for n in range(5)]
+    label = image(tmp_path / "label.nii.gz", {1: BOX, 2: INNER})
+    image(tmp_path / "none.nii.gz", {1: BOX})
+    image(tmp_path / "seven.nii.gz", {7: BOX})
+    Volume.from_array(np.ones((12, 12, 11), np.uint8), np.eye(4)).write(tmp_path / "grid.nii.gz")
+    image(tmp_path / "mr.nii.gz")
+    values = {"organ": [1], "tumour": [2]}
+    usual = {"ct": ct.name, "organ": "liver", "label": label.name, "values": values}
+    cases = write(
+        tmp_path / "cases.jsonl",
+        {**usual, "id": "good", "patient": "p", "fold": 0},
+        {**usual, "id": "missing", "ct": "nowhere.nii.gz"},
+        {**usual, "id": "grid", "ct": others[0], "label": "grid.nii.gz"},
+        {**usual, "id": "unknown", "ct": others[1], "label": "seven.nii.gz"},
+        {**usual, "id": "empty", "ct": others[2], "label": "none.nii.gz"},
+        {**usual, "id": "no_hu", "ct": "mr.nii.gz"},
+        {**usual, "id": "both_folds", "ct": others[3], "patient": "p", "fold": 1},
+        {**usual, "id": "twin", "fold": 2},
+        {**usual, "id": "ill", "ct": others[4], "healthy": True},
+    )
+    assert main(["cases", "check", str(cases)]) == 2
+    told = capsys.readouterr()
+    faults = {line.split(": ")[0]: line for line in told.out.splitlines()}
+    for name, words in {
+        "missing": "does not exist",
+        "grid": "another grid",
+        "unknown": "holds the value 7",
+        "empty": "holds no tumour",
+        "no_hu": "not in HU",
+        "both_folds": "patient p is in fold 0",
+        "twin": "that of good",
+        "ill": "called healthy",
+    }.items():
+        assert words in faults[name], name
+    assert "good" not in faults
+    assert told.err.splitlines() == ["error: something is wrong with 8 of 9 cases, listed above"]
+
+
+def test_split_keeps_patients_together_and_is_done_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [{"id": f"s{n}", "ct": "x", "organ": "liver", "patient": f"p{n // 2}"} for n in range(20)]
+    lines += [{"id": f"h{n}", "ct": "x", "organ": "liver", "healthy": True} for n in range(5)]
+    cases = write(tmp_path / "cases.jsonl", *lines)
+    (tmp_path / "sub").mkdir()
+    out = tmp_path / "sub/folds.jsonl"
+    assert main(["cases", "split", str(cases), "--output", str(out)]) == 0
+    placed = read_cases(out)
+    folds_of = {case.patient: {other.fold for other in placed if other.patient == case.patient} for case in placed}
+    assert all(len(folds) == 1 for folds in folds_of.values())
+    assert sorted(case.fold for case in placed if case.healthy) == [0, 1, 2, 3, 4]  # type: ignore[type-var]
+    assert [sum(case.fold == fold for case in placed) for fold in range(5)] == [5] * 5
+    assert placed[0].ct.resolve() == tmp_path / "x"
+    trained, tested = parted(placed, 3)
+    assert len(tested) == 5
+    assert not {case.patient for case in trained} & {case.patient for case in tested}
+
+    assert main(["cases", "split", str(out), "--output", str(tmp_path / "again.jsonl")]) == 2
+    assert "have folds already" in capsys.readouterr().err
+    assert main(["cases", "split", str(cases), "--output", str(cases)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"id": ""}, "id left out"),
+        ({"healty": True}, "unknown healty"),
+        ({"values": {"tumour": [0]}}, "above 0"),
+        ({"values": {"organ": [1], "tumour": [1]}}, "twice"),
+        ({"values": {}}, 'label without "values"'),
+        ({"fold": "0"}, "fold must be a whole number"),
+        ({"id": "a/b"}, "slash"),
+        ({"ct": 3}, "ct must be a string"),
+    ],
+)
+def test_a_bad_line_is_named(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    usual = {"id": "a", "ct": "a.nii.gz", "organ": "liver", "label": "l.nii.gz", "values": {"tumour": [1]}}
+    cases = write(tmp_path / "cases.jsonl", {**usual, "id": "fine"}, {**usual, **change})
+    with pytest.raises(ValueError, match="line 2: ") as caught:
+        read_cases(cases)
+    assert words in str(caught.value)
+
+
+def test_a_line_comes_back_as_it_was(tmp_path: Path) -> None:
+    line = {
+        "id": "a",
+        "ct": "ct/a.nii.gz",
+        "organ": "pancreas",
+        "patient": "12",
+        "label": "l/a.nii.gz",
+        "values": {"organ": [1], "pdac": [2, 4], "cyst": [3]},
+        "texts": ["solid"],
+        "lesion_texts": {"2": ["cyst"]},
+        "report": "r.txt",
+        "fold": 0,
+        "age": 61,
+        "sex": "F",
+    }
+    assert Case.parse(line, tmp_path).line(tmp_path) == line

@@ -1,0 +1,249 @@
+"""Cases from what others keep: MSD and nnU-Net's dataset.json, the published lists, KiTS folders, plain folders.
+
+Each layout is a function that returns the cases of a source, or None if the source is not of its kind; `LAYOUTS` has
+them in the order in which they are tried.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from TextoMorphLib.cases.case import ORGAN, TUMOUR, Case
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.textfile import read_text
+
+DATASET, KITS_CT, KITS_LABEL = "dataset.json", "imaging.nii.gz", "segmentation.nii.gz"
+USUAL: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,)}
+KITS: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,), "cyst": (3,)}
+ORGANS = ("liver", "pancreas", "kidney")
+_LESION = re.compile(r"tumou?r|cancer|lesion|mass|cyst|pdac|pnet|metasta|carcinoma|malignan|benign", re.IGNORECASE)
+_LIST = re.compile(r"(train|val)_(\d+)\.txt$")
+_TEXTS_APART = re.compile(r"\s{4,}")  # the published lists part the texts of one scan by ten spaces
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be imported.
+
+    Attributes:
+        path: A file or folder.
+        organ: As given by the user; else told from the source.
+        data: Where relative paths of lists start; the source's folder if None.
+        labels: Folder of the label maps of a plain folder of scans.
+        values: What the label maps' numbers mean, as given by the user.
+    """
+
+    path: Path
+    organ: str | None = None
+    data: Path | None = None
+    labels: Path | None = None
+    values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where the source lies."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+    def organ_of(self, *hints: str) -> str:
+        """The organ: what the user said, or the one that a name tells.
+
+        Raises:
+            InputError: None or several.
+        """
+        if self.organ:
+            return self.organ
+        told = [organ for organ in ORGANS if any(organ in hint.lower() for hint in hints)]
+        if len(told) != 1:
+            raise InputError(f"cannot tell the organ of {self.path}; add --organ, such as --organ liver")
+        return told[0]
+
+
+def import_cases(source: Source) -> list[Case]:
+    """The cases of a source in any layout known here.
+
+    Raises:
+        InputError: It is of no known layout, or something in it cannot be understood.
+    """
+    if not source.path.exists():
+        raise InputError(f"no such file or folder: {source.path}")
+    for layout in LAYOUTS:
+        cases = layout(source)
+        if cases is not None:
+            if not cases:
+                raise InputError(f"{source.path} names no case")
+            return sorted(cases, key=lambda case: case.id)
+    raise InputError(
+        f"{source.path} is in no layout known here: dataset.json (MSD, nnU-Net), lists *_train_0.txt and *_val_0.txt, "
+        "case folders with imaging.nii.gz (KiTS), or a folder of scans with --labels DIR"
+    )
+
+
+def dataset_json(source: Source) -> list[Case] | None:
+    """The Medical Segmentation Decathlon's and nnU-Net's dataset.json."""
+    path = source.path / DATASET if source.path.is_dir() else source.path
+    if path.name != DATASET or not path.is_file():
+        return None
+    try:
+        told = json.loads(read_text(path))
+        labels = dict(told["labels"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no dataset.json: {error}") from error
+    organ = source.organ_of(str(told.get("name", "")), *map(str, labels), *map(str, labels.values()))
+    values = dict(source.values) or _meaning(_numbers(labels), organ, path)
+    folder = path.parent
+    if isinstance(told.get("training"), list):
+        pairs = [(folder / item["image"], folder / item["label"]) for item in told["training"]]
+    else:  # nnU-Net 2 names files by rule
+        ending = str(told.get("file_ending", ".nii.gz"))
+        pairs = [
+            (folder / "imagesTr" / f"{label.name[: -len(ending)]}_0000{ending}", label)
+            for label in sorted((folder / "labelsTr").glob(f"*{ending}"))
+        ]
+    return [_case(label, ct, organ, values) for ct, label in pairs if not label.name.startswith("._")]
+
+
+def published_lists(source: Source) -> list[Case] | None:
+    """The published folds: `*_train_K.txt` and `*_val_K.txt`; "CT LABEL", or "CT ORGAN [ORGAN] TEXT" if healthy."""
+    files = [source.path] if source.path.is_file() else sorted(source.path.glob("*.txt"))
+    files = [path for path in files if _LIST.search(path.name)]
+    if not files:
+        return None
+    data = source.data or source.folder
+    organ = source.organ_of(source.folder.resolve().name, source.path.name)
+    found: dict[str, Case] = {}
+    for path in files:
+        part, fold = _LIST.search(path.name).groups()  # type: ignore[union-attr]
+        for number, line in enumerate(read_text(path).split("\n"), start=1):
+            if not line.strip():
+                continue
+            try:
+                case = _listed(line.strip(), data, organ, dict(source.values) or USUAL)
+            except InputError as error:
+                raise InputError(f"{path} line {number}: {error}") from error
+            before = found.get(case.id)
+            if before is None or part == "val":
+                if part == "val" and before and before.fold not in (None, int(fold)):
+                    raise InputError(f"{path} line {number}: {case.id} is tested in fold {before.fold}, too")
+                found[case.id] = case.with_fold(int(fold)) if part == "val" else case
+    return list(found.values())
+
+
+def _listed(line: str, data: Path, organ: str, values: Mapping[str, tuple[int, ...]]) -> Case:
+    words = re.match(r"(\S+)\s+((?:\S+\.nii(?:\.gz)?\s*)+)(.*)$", line, re.DOTALL)
+    if not words:
+        raise InputError("not 'CT LABEL' or 'CT ORGAN_MASK TEXT'")
+    ct, masks = words[1], words[2].split()
+    texts = tuple(text.strip() for text in _TEXTS_APART.split(words[3]) if text.strip())
+    if "BDMAP" in ct or f"{organ}_label" in masks[0] or len(masks) > 1:
+        name = ct.split("/")[-2] if ct.endswith("/ct.nii.gz") else _stem(Path(ct))
+        return Case(name, data / ct, organ, name, organ_mask=tuple(data / m for m in masks), healthy=True, texts=texts)
+    name = _name(data / masks[0], data / ct)
+    return Case(name, data / ct, organ, name, data / masks[0], values, texts=texts)
+
+
+def kits_folders(source: Source) -> list[Case] | None:
+    """KiTS: a folder a case, with imaging.nii.gz and segmentation.nii.gz (1 kidney, 2 tumour, 3 cyst)."""
+    folders = sorted({path.parent for path in source.folder.glob(f"*/{KITS_CT}")}) if source.path.is_dir() else []
+    if not folders:
+        return None
+    values, organ = dict(source.values) or KITS, source.organ or "kidney"
+    labelled = [folder for folder in folders if (folder / KITS_LABEL).is_file()]  # the test cases come without
+    return [Case(folder.name, folder / KITS_CT, organ, folder.name, folder / KITS_LABEL, values) for folder in labelled]
+
+
+def plain_folders(source: Source) -> list[Case] | None:
+    """A folder of scans, and one of label maps of the same names (`case1_label.nii.gz` for `case1_ct.nii.gz`)."""
+    if not source.path.is_dir() or source.labels is None:
+        return None
+    organ = source.organ_of(source.path.resolve().name)
+    together = source.labels.resolve() == source.path.resolve()
+    scans = {_stem(path): path for path in _images(source.path) if not (together and _is_label(path))}
+    labels = {_stem(path): path for path in _images(source.labels) if _is_label(path) or not together}
+    if without := sorted(set(scans) - set(labels)):
+        more = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        raise InputError(f"no label map for {scans[without[0]].name}{more} in {source.labels}")
+    values = dict(source.values) or USUAL
+    return [Case(name, scans[name], organ, name, labels[name], values) for name in scans]
+
+
+LAYOUTS: tuple[Callable[[Source], list[Case] | None], ...] = (
+    dataset_json,
+    published_lists,
+    kits_folders,
+    plain_folders,
+)
+
+
+def parse_values(text: str) -> dict[str, tuple[int, ...]]:
+    """What the numbers of a label map mean, from "organ=1,tumour=2" or "organ=1,pdac=2+4".
+
+    Raises:
+        InputError: It is not written so.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, numbers = part.partition("=")
+        if not name.strip() or not all(number.strip().isdigit() and int(number) for number in numbers.split("+")):
+            raise InputError(f"'{part}' says no value; write it as organ=1,tumour=2")
+        found[name.strip()] = tuple(int(number) for number in numbers.split("+"))
+    return found
+
+
+def _numbers(labels: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
+    """Names to numbers, from {"1": "liver"} (MSD), {"liver": 1} or {"kidney": [1, 2, 3]} (nnU-Net's regions)."""
+    found: dict[str, tuple[int, ...]] = {}
+    for key, value in labels.items():
+        name, numbers = (value, [int(key)]) if isinstance(value, str) else (key, value)
+        found[str(name)] = tuple(numbers) if isinstance(numbers, list) else (int(numbers),)
+    return {name: numbers for name, numbers in found.items() if numbers != (0,) and name.lower() != "ignore"}
+
+
+def _meaning(named: Mapping[str, tuple[int, ...]], organ: str, path: Path) -> dict[str, tuple[int, ...]]:
+    """Which of a data set's labels are the organ, and which are tumours; a region less what lies in it."""
+    lesions = {name: numbers for name, numbers in named.items() if _LESION.search(name)}
+    organs = {name: numbers for name, numbers in named.items() if name not in lesions and organ in name.lower()}
+    if unknown := sorted(set(named) - set(lesions) - set(organs)):
+        raise InputError(f"{path}: what is '{unknown[0]}'? Say which numbers count, such as --values organ=1,tumour=2")
+    taken: set[int] = set()
+    classes: dict[str, tuple[int, ...]] = {}
+    for name, numbers in sorted(lesions.items(), key=lambda item: len(item[1])):  # what is inside another comes first
+        own = tuple(number for number in numbers if number not in taken)
+        taken |= set(own)
+        if own:
+            classes[name.lower() if len(lesions) > 1 else TUMOUR] = own
+    rest = tuple(number for numbers in organs.values() for number in numbers if number not in taken)
+    return {**({ORGAN: tuple(dict.fromkeys(rest))} if rest else {}), **classes}
+
+
+def _case(label: Path, ct: Path, organ: str, values: Mapping[str, tuple[int, ...]]) -> Case:
+    name = _name(label, ct)
+    return Case(name, ct, organ, name, label, values)
+
+
+def _name(label: Path, ct: Path) -> str:
+    """What a case is called: by its CT, or by its folder where every CT is called alike."""
+    stem = _stem(ct)
+    return ct.parent.name if stem in ("imaging", "ct", "image") else stem or _stem(label)
+
+
+def _stem(path: Path) -> str:
+    stem = path.name
+    for suffix in outputs.IMAGE_SUFFIXES:
+        stem = stem.removesuffix(suffix)
+    return re.sub(r"(_0000|[_-](ct|label|labels|seg|mask|segmentation))$", "", stem, flags=re.IGNORECASE)
+
+
+def _is_label(path: Path) -> bool:
+    return bool(re.search(r"[_-](label|labels|seg|mask|segmentation)\.", path.name, re.IGNORECASE))
+
+
+def _images(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder")
+    return sorted(path for path in folder.iterdir() if path.name.lower().endswith(outputs.IMAGE_SUFFIXES))

@@ -1,0 +1,110 @@
+"""`textomorph cases`: the file of cases that training and evaluation read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from TextoMorphLib.commands import common
+from TextoMorphLib.errors import InputError
+
+if TYPE_CHECKING:
+    from TextoMorphLib.cases import Case
+
+app = typer.Typer(help="Make, check and split cases.jsonl, which training and evaluation read.")
+
+Cases = Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="A line a case.")]
+Output = Annotated[Path, typer.Option("--output", metavar="FILE.jsonl", help="The new file.")]
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="dataset.json of MSD or nnU-Net, a folder with the published lists, KiTS' folder, or scans.",
+        ),
+    ],
+    output: Output,
+    organ: Annotated[str | None, typer.Option("--organ", help="liver, pancreas, kidney or another.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Where the paths of the published lists start.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="DIR", help="Label maps of a folder of scans.")
+    ] = None,
+    values: Annotated[
+        str, typer.Option("--values", help="What the label maps' numbers mean: organ=1,tumour=2 or organ=1,cyst=2,...")
+    ] = "",
+    overwrite: common.Overwrite = False,
+) -> None:
+    """Make cases.jsonl from a data set as it lies on disk."""
+    _check_output(output, (source,), overwrite)
+    from TextoMorphLib.cases import write_cases
+    from TextoMorphLib.cases.importers import Source, import_cases, parse_values
+
+    cases = import_cases(Source(source, organ, data, labels, parse_values(values)))
+    write_cases(cases, output)
+    healthy = sum(case.healthy for case in cases)
+    meaning = ", ".join(f"{name} {numbers}" for name, numbers in _meanings(cases))
+    typer.echo(f"{len(cases)} cases, {healthy} of them healthy; labels: {meaning or 'none'}")
+    typer.echo(f"wrote {output}; go on with: textomorph cases check {output}")
+
+
+@app.command()
+def check(cases: Cases) -> None:
+    """Read every file of every case and say what is wrong, to the end of the list.
+
+    Missing or damaged files, other grids, values without a meaning, tumours that are not there, scans that are not in
+    HU, patients in two folds. The status is 2 if anything is wrong.
+    """
+    from TextoMorphLib.cases import read_cases
+    from TextoMorphLib.cases.checks import check as checked
+
+    listed = read_cases(cases)
+    wrong, lesions = 0, 0
+    with common.progress("checking") as step:
+        for case, problems, counts in checked(listed, step):
+            wrong += bool(problems)
+            lesions += any(count for name, count in counts.items() if name != "organ")
+            for problem in problems:
+                typer.echo(f"{case.id}: {problem}")
+    typer.echo(f"{len(listed)} cases: {lesions} with tumours, {sum(case.healthy for case in listed)} healthy")
+    if wrong:
+        typer.echo(f"error: something is wrong with {wrong} of {len(listed)} cases, listed above", err=True)
+        raise typer.Exit(2)
+
+
+@app.command()
+def split(
+    cases: Cases,
+    output: Output,
+    folds: Annotated[int, typer.Option("--folds", help="How many.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Decides who goes where.")] = 0,
+    overwrite: common.Overwrite = False,
+) -> None:
+    """Give every case a fold, by patient, tumours and healthy scans spread evenly; once, in a new file."""
+    _check_output(output, (cases,), overwrite)
+    from TextoMorphLib.cases import read_cases, write_cases
+    from TextoMorphLib.cases.folds import split as parted
+
+    placed = parted(read_cases(cases), folds, seed)
+    write_cases(placed, output)
+    sizes = [sum(case.fold == fold for case in placed) for fold in range(folds)]
+    typer.echo(f"cases a fold: {', '.join(map(str, sizes))}\nwrote {output}")
+
+
+def _check_output(output: Path, inputs: tuple[Path, ...], overwrite: bool) -> None:
+    from TextoMorphLib.io import outputs
+
+    if output.suffix != ".jsonl":
+        raise InputError(f"cannot write {output}: the name must end in .jsonl")
+    outputs.check_file(output, inputs, overwrite)
+
+
+def _meanings(cases: list[Case]) -> list[tuple[str, str]]:
+    found = {(name, "+".join(map(str, numbers))) for case in cases for name, numbers in case.values.items()}
+    return sorted(found, key=lambda item: item[1])
