@@ -25,11 +25,11 @@ from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, measure
 from TextoMorphLib.measurement.expectations import compare
-from TextoMorphLib.models import bundle
+from TextoMorphLib.models import bundle, samplers
 from TextoMorphLib.models.denoiser import depth_channels, field_channels
 from TextoMorphLib.models.device import autocast, resolve
 from TextoMorphLib.models.memory_fallback import Thrift
-from TextoMorphLib.models.sampler import Progress, guided, sample
+from TextoMorphLib.models.samplers import Progress, guided
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.request import check_request
@@ -71,6 +71,7 @@ class _Request:
         said: [1, concepts], probabilities of what the text says.
         understood: The likely ones of these.
         mentions: The vocabulary's terms, which are held against the measurements.
+        sampler: Takes the steps.
         steps: Sampling steps.
         guidance: Guidance scale.
         draws: How often it may be tried in a region of `DRAWS_MM`.
@@ -79,6 +80,7 @@ class _Request:
     said: Tensor
     understood: dict[str, dict[str, float]]
     mentions: list[vocabulary.Mention]
+    sampler: samplers.Sampler
     steps: int
     guidance: float
     draws: int
@@ -211,7 +213,8 @@ class Synthesizer:
             mentions = vocabulary.find(text, organ)
             said = self.read(text, mentions if terms else [])
             understood = self.reader.understood(said[0])
-        request = _Request(said, understood, mentions, steps, guidance, int(usual.get("draws", 1)))
+        sampler = samplers.load(str(usual.get("sampler", "dpm_solver")))
+        request = _Request(said, understood, mentions, sampler, steps, guidance, int(usual.get("draws", 1)))
         volume, found = self.thrift.run(lambda: self._drawn(ct, mask, request, seed, progress, clock))
         report = {
             "synthetic": True,
@@ -225,7 +228,7 @@ class Synthesizer:
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": _versions(),
             "device": _device_name(self.device),
-            "notes": [self.thrift.note] if self.thrift.note else [],
+            "notes": [*self._unknown(mentions), *([self.thrift.note] if self.thrift.note else [])],
             "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
             "draws": [best.number for best in found],
             "lesions": [_plain(best.lesion) for best in found],
@@ -329,6 +332,11 @@ class Synthesizer:
         tokens = self.text.encode([vocabulary.in_terms(text, mentions)])
         return self.reader.told(self.reader(tokens.hidden, tokens.mask), vocabulary.agreed(mentions))
 
+    def _unknown(self, mentions: list[vocabulary.Mention]) -> list[str]:
+        """What the text says and the model knows no value for, in words."""
+        missing = self.reader.unknown(vocabulary.agreed(mentions))
+        return [f"the model {self.model.name} does not know {kind} '{value}'; drawn without" for kind, value in missing]
+
     def _emphasised(self, said: Tensor, region: Region) -> Tensor:
         """[1, concepts]: with the model's emphasis, which small lesions have no room for."""
         diameter = (6 / np.pi * np.count_nonzero(region.depth > 0)) ** (1 / 3)
@@ -359,7 +367,8 @@ class Synthesizer:
 
             denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
             with clock("diffusion"):
-                lesion = sample(denoise, noise, self.schedule, request.steps, on_step) * self.denoiser.latent_scale
+                lesion = request.sampler(denoise, noise, self.schedule, request.steps, on_step)
+                lesion = lesion * self.denoiser.latent_scale
             with clock("decode"):
                 # Subtracting what the decoder makes of the place cancels what it does not get right of the scan itself.
                 change = self.thrift.decode(self.autoencoder, latent + lesion).float() - place.decoded

@@ -64,6 +64,10 @@ class AttributeClassifier(nn.Module):
             ]
         )
 
+    def unknown(self, description: Mapping[str, str]) -> list[tuple[str, str]]:
+        """What of a description this classifier, and so its model, knows no value for; it is drawn without."""
+        return [(kind, value) for kind, value in description.items() if value not in self.kinds.get(kind, ())]
+
     def told(self, probabilities: Tensor, description: Mapping[str, str]) -> Tensor:
         """Probabilities with what is known otherwise in place of what was read.
 
@@ -74,7 +78,7 @@ class AttributeClassifier(nn.Module):
         Returns:
             [B, size].
         """
-        known = [kind in description for kind, values in self.kinds.items() for _ in values]
+        known = [description.get(kind) in values for kind, values in self.kinds.items() for _ in values]
         sure = self.vectors([description]).to(probabilities)
         return torch.where(torch.tensor(known, device=probabilities.device), sure, probabilities)
 

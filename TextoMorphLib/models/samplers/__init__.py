@@ -1,0 +1,75 @@
+"""Samplers by name: from noise to a clean latent in a few looks. A new one is a file here with a `sample` of its own.
+
+`dpm_solver` (DPM-Solver++ 2M) is the default, `ddim` is there to compare with; a preset of a bundle may name another.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol
+
+from torch import Tensor
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.models.schedule import Schedule
+
+Denoise = Callable[[Tensor, Tensor], Tensor]  # (noisy, time [B]) -> clean
+Progress = Callable[[int, int], object]  # (step, total); returning False cancels
+
+
+class Sampler(Protocol):
+    """Solves the diffusion's ordinary differential equation."""
+
+    def __call__(
+        self, denoise: Denoise, noise: Tensor, schedule: Schedule, steps: int, on_step: Callable[[int], None]
+    ) -> Tensor:
+        """From noise to a clean latent.
+
+        Args:
+            denoise: Estimates the clean latent from a noisy one and its time.
+            noise: [B, C, x, y, z] standard normal noise; it alone decides the result.
+            schedule: The noise schedule.
+            steps: Number of looks, 1 to T.
+            on_step: Called with the number of steps done, after each; may raise to stop.
+
+        Returns:
+            The clean latent, shaped as `noise`.
+        """
+        ...
+
+
+def names() -> list[str]:
+    """The samplers that there are."""
+    return sorted(each.name for each in pkgutil.iter_modules(__path__))
+
+
+def load(name: str = "dpm_solver") -> Sampler:
+    """A sampler by its name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name not in names():
+        raise InputError(f"unknown sampler '{name}': choose {' or '.join(names())}")
+    sampler: Sampler = import_module(f"{__name__}.{name}").sample
+    return sampler
+
+
+def guided(denoise_batch: Callable[[Tensor, Tensor], Tensor], guidance: float) -> Denoise:
+    """Classifier-free guidance: moves the prediction away from the one without text.
+
+    Args:
+        denoise_batch: Estimates the clean latents of a batch of two: with text, then without.
+        guidance: 1 follows the text as trained; above 1 exaggerates it.
+
+    Returns:
+        A denoiser for a batch of one.
+    """
+
+    def denoise(noisy: Tensor, time: Tensor) -> Tensor:
+        with_text, without = denoise_batch(noisy.expand(2, -1, -1, -1, -1), time.expand(2)).chunk(2)
+        return without + guidance * (with_text - without)
+
+    return denoise
