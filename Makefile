@@ -1,5 +1,6 @@
 # make demo   sets everything up and puts a tumour into a real CT: see demo-output/
 # make test   sets everything up, then checks style, types and behaviour
+# make coverage   the tests again, with what they reach: coverage's report
 # make turing-test   reads a whole Visual Turing Test: 60 cases, 3 simulated readers, from the shell, and in the browser where one is
 #
 # Needs Python 3.10 or newer and nothing else; PYTHON=python3.12 chooses one. Everything goes to .venv.
@@ -18,10 +19,10 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test turing-test lint format clean
+.PHONY: help setup demo test coverage turing-test lint format clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3
+	@sed -n 's/^# //p' Makefile | head -4
 
 setup: $(INSTALLED)
 
@@ -30,6 +31,10 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest
+
+coverage: $(INSTALLED)
+	$(BIN)/coverage run --source TextoMorphLib -m pytest
+	$(BIN)/coverage report --skip-covered
 
 turing-test: $(INSTALLED)
 	-$(BIN)/python -m pip install --quiet playwright

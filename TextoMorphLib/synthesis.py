@@ -417,7 +417,7 @@ def _device_name(device: torch.device) -> str:
 
 def _versions() -> dict[str, str]:
     found = {"textomorph": TextoMorphLib.__version__, "python": platform.python_version()}
-    for package in ("torch", "monai", "numpy", "transformers"):
+    for package in ("torch", "numpy", "scipy"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

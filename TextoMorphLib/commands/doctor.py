@@ -20,11 +20,15 @@ NEEDED = (
     "SimpleITK",
     "pydicom",
     "torch",
-    "monai",
-    "transformers",
     "safetensors",
 )
-OPTIONAL = {"matplotlib": "for pictures", "tensorboard": "for training", "accelerate": "for several GPUs"}
+OPTIONAL = {
+    "matplotlib": "for pictures",
+    "monai": "for segmentation",
+    "transformers": "for CLIP as text encoder",
+    "tensorboard": "for training",
+    "accelerate": "for several GPUs",
+}
 MODEL = "starter"
 
 
