@@ -124,80 +124,104 @@ def fit(
         InputError: There is a checkpoint and `resume` is off, or the other way round.
         Cancelled: Ctrl-C; a checkpoint was written first.
     """
-    cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
-    native = has_bf16(torch.device("cpu" if cpu else "cuda" if torch.cuda.is_available() else "mps"))
-    accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if native else "no")
-    optimisers = _optimisers(model, hidden, config)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema)).to(accelerator.device)
     path = folder / "checkpoint.pt"
     if path.exists() != resume:
         hint = (
             "add --resume to go on from it, or choose another --output" if path.exists() else "start without --resume"
         )
         raise InputError(f"{path} {'exists already' if path.exists() else 'does not exist'}; {hint}")
-    step = 0
+    run = _Run(model, losses, config, path, hidden)
     if resume:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(saved["model"])
-        average.load_state_dict(saved["average"])
-        for optimiser, state in zip(optimisers, saved["optimisers"], strict=True):
-            optimiser.load_state_dict(state)
-        step = int(saved["step"])
-    trained, *optimisers = accelerator.prepare(model, *optimisers)
-
-    def save() -> None:
-        if accelerator.is_main_process:
-            state = {"step": step, "model": model.state_dict(), "average": average.state_dict()}
-            partial = path.with_suffix(".partial")
-            torch.save({**state, "optimisers": [part.state_dict() for part in optimisers]}, partial)
-            os.replace(partial, path)
-
-    batches = Batches(draw, config, step, accelerator.process_index)
-    loader = DataLoader(batches, batch_size=None, num_workers=config.workers)
+        run.restore()
+    batches = Batches(draw, config, run.step, run.accelerator.process_index)
     folder.mkdir(parents=True, exist_ok=True)
-    log = SummaryWriter(str(folder / "logs")) if accelerator.is_main_process else None
+    log = _Log(folder / "logs", config.steps, run.accelerator.is_main_process)
     saved_at = time.monotonic()
-    columns = (
-        TextColumn("step"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    shown = Progress(*columns, TextColumn("{task.fields[loss]}"), disable=not (log and sys.stderr.isatty()))
     try:
-        with shown:
-            task = shown.add_task("train", total=config.steps, completed=step, loss="")
-            for batch in loader:
-                torch.manual_seed(config.seed * 2**40 + step * 2**10 + accelerator.process_index)
-                batch = {name: value.to(accelerator.device) for name, value in batch.items()}
-                for group in (group for part in optimisers for group in part.param_groups):
-                    group["lr"] = group["peak"] * _share_of_peak(config, step)
-                with accelerator.autocast():
-                    values = losses(trained, batch)
-                accelerator.backward(values["loss"])
-                accelerator.clip_grad_norm_(trained.parameters(), 1.0)
-                for optimiser in optimisers:
-                    optimiser.step()
-                    optimiser.zero_grad()
-                average.update_parameters(model)
-                step += 1
-                if log and step % 20 == 0:
-                    numbers = {name: round(float(value.detach()), 5) for name, value in values.items()}
-                    for name, value in numbers.items():
-                        log.add_scalar(name, value, step)
-                    if shown.disable:  # no terminal: a line of JSON for whoever reads along
-                        print(json.dumps({"step": step, "of": config.steps, **numbers}), flush=True)
-                    shown.update(task, loss=f"loss {numbers['loss']:.4f}")
-                shown.update(task, completed=step)
+        with log.shown:
+            for batch in DataLoader(batches, batch_size=None, num_workers=config.workers):
+                log.write(run.step + 1, run.take(batch))
                 if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
-                    save()
+                    run.save()
                     saved_at = time.monotonic()
     except KeyboardInterrupt:
-        save()
-        raise Cancelled(f"stopped at step {step}; go on with --resume") from None
-    save()
-    return average.module.cpu()
+        run.save()
+        raise Cancelled(f"stopped at step {run.step}; go on with --resume") from None
+    run.save()
+    return run.average.module.cpu()
+
+
+class _Run:
+    """A training under way: the model, its moving average, the optimisers, and how far it has come."""
+
+    def __init__(
+        self, model: nn.Module, losses: LossFunction, config: LoopConfig, path: Path, hidden: Sequence[nn.Parameter]
+    ) -> None:
+        cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        native = has_bf16(torch.device("cpu" if cpu else "cuda" if torch.cuda.is_available() else "mps"))
+        self.accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if native else "no")
+        self.losses, self.config, self.path, self.step = losses, config, path, 0
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+        self.model, self.average = model, average.to(self.accelerator.device)
+        optimisers = _optimisers(model, hidden, config)
+        self.trained, *self.optimisers = self.accelerator.prepare(model, *optimisers)
+
+    def restore(self) -> None:
+        """Goes back to the checkpoint."""
+        saved = torch.load(self.path, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        self.average.load_state_dict(saved["average"])
+        for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        self.step = int(saved["step"])
+
+    def save(self) -> None:
+        """Writes the checkpoint, whole or not at all."""
+        if self.accelerator.is_main_process:
+            state = {"step": self.step, "model": self.model.state_dict(), "average": self.average.state_dict()}
+            partial = self.path.with_suffix(".partial")
+            torch.save({**state, "optimisers": [part.state_dict() for part in self.optimisers]}, partial)
+            os.replace(partial, self.path)
+
+    def take(self, batch: Batch) -> dict[str, Tensor]:
+        """One optimiser step; returns the losses."""
+        torch.manual_seed(self.config.seed * 2**40 + self.step * 2**10 + self.accelerator.process_index)
+        batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
+        for group in (group for part in self.optimisers for group in part.param_groups):
+            group["lr"] = group["peak"] * _share_of_peak(self.config, self.step)
+        with self.accelerator.autocast():
+            values = self.losses(self.trained, batch)
+        self.accelerator.backward(values["loss"])
+        self.accelerator.clip_grad_norm_(self.trained.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        self.average.update_parameters(self.model)
+        self.step += 1
+        return values
+
+
+class _Log:
+    """What is seen of a training: TensorBoard's files, and a bar on a terminal or lines of JSON elsewhere."""
+
+    def __init__(self, folder: Path, steps: int, main: bool) -> None:
+        self.steps = steps
+        self.curves = SummaryWriter(str(folder)) if main else None
+        columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        quiet = not (main and sys.stderr.isatty())
+        self.shown = Progress(*columns, TextColumn("{task.fields[loss]}"), disable=quiet)
+        self.task = self.shown.add_task("train", total=steps, loss="")
+
+    def write(self, step: int, values: dict[str, Tensor]) -> None:
+        """The losses of every twentieth step."""
+        if self.curves and step % 20 == 0:
+            numbers = {name: round(float(value.detach()), 5) for name, value in values.items()}
+            for name, value in numbers.items():
+                self.curves.add_scalar(name, value, step)
+            if self.shown.disable:  # no terminal: a line of JSON for whoever reads along
+                print(json.dumps({"step": step, "of": self.steps, **numbers}), flush=True)
+            self.shown.update(self.task, loss=f"loss {numbers['loss']:.4f}")
+        self.shown.update(self.task, completed=step)
 
 
 def _optimisers(model: nn.Module, hidden: Sequence[nn.Parameter], config: LoopConfig) -> list[torch.optim.Optimizer]:
