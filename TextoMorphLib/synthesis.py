@@ -6,20 +6,17 @@ volume -> region -> filled -> latent -> denoised under the text -> decoded -> co
 from __future__ import annotations
 
 import hashlib
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-import TextoMorphLib
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
@@ -32,7 +29,9 @@ from TextoMorphLib.models.memory_fallback import Thrift
 from TextoMorphLib.models.samplers import Progress, guided
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
+from TextoMorphLib.published_synthesis import PublishedSynthesizer
 from TextoMorphLib.request import check_request
+from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, plain, versions
 from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste, vessels
 from TextoMorphLib.spatial.geometry import smallness
 from TextoMorphLib.spatial.region import Region, regions, resampled
@@ -43,24 +42,7 @@ DRAWS_MM = 96.0  # the side of a region for which a preset's draws are given: sm
 DRAWS = (2, 16)  # in which bounds
 # Guidance of the draws in turn, relative to the first's: of what is asked there may be too little or too much.
 LEANING = (1.0, 1.5, 0.8)
-LESION_SEEDS, DRAW_SEEDS = 1_000_003, 7_919_000_003  # from a lesion's seed to the next one's, and to its next draw's
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """A synthetic scan and what is known of it.
-
-    Attributes:
-        volume: The scan with the tumour, on the input's own grid.
-        report: Text, terms, organ, seed, steps, guidance, model, versions, device, notes (what was done about
-            short memory), seconds per stage, which draw each lesion is (1 is the seed's first), its measured
-            attributes, what was asked against what was measured, and `"synthetic": true`.
-        lesions: What was measured of each lesion; the report has it rounded, for JSON.
-    """
-
-    volume: Volume
-    report: dict[str, Any]
-    lesions: tuple[Attributes, ...]
+DRAW_SEEDS = 7_919_000_003  # from a lesion's seed to its next draw's
 
 
 @dataclass(frozen=True)
@@ -160,6 +142,9 @@ class Synthesizer:
             InputError: The model, its text encoder or the device is not there, or the model is damaged.
         """
         where = resolve(device)
+        folder = bundle.find(name)
+        if bundle.read_config(folder)["kind"] == "published":
+            return PublishedSynthesizer.load(str(folder), device)  # type: ignore[return-value]  # it is used alike
         model = bundle.load(name)
         wanted = model.config["text_encoder"]
         text = encoders.load(wanted["name"])
@@ -226,12 +211,12 @@ class Synthesizer:
             "steps": steps,
             "guidance": guidance,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
-            "versions": _versions(),
-            "device": _device_name(self.device),
+            "versions": versions(),
+            "device": device_name(self.device),
             "notes": [*self._unknown(mentions), *([self.thrift.note] if self.thrift.note else [])],
             "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
             "draws": [best.number for best in found],
-            "lesions": [_plain(best.lesion) for best in found],
+            "lesions": [plain(best.lesion) for best in found],
             "asked": [best.asked for best in found],
         }
         return Synthesis(volume, report, tuple(best.lesion for best in found))
@@ -404,22 +389,3 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-
-
-def _plain(lesion: Attributes) -> dict[str, float | None]:
-    """Attributes for JSON, which knows no NaN."""
-    return {name: round(value, 3) if np.isfinite(value) else None for name, value in asdict(lesion).items()}
-
-
-def _device_name(device: torch.device) -> str:
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
-
-
-def _versions() -> dict[str, str]:
-    found = {"textomorph": TextoMorphLib.__version__, "python": platform.python_version()}
-    for package in ("torch", "numpy", "scipy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found

@@ -45,6 +45,27 @@ def verify(name: Name) -> None:
     typer.echo(f"{folder}: every file is as it should be (SHA-256 {bundle.verify(folder)})")
 
 
+@app.command("import")
+def import_model(
+    denoiser: Annotated[Path, typer.Argument(metavar="DENOISER.pt", help="A published denoiser, such as liver.pt.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="A new folder; its name is the model's.")],
+    autoencoder: Annotated[
+        Path | None,
+        typer.Option("--autoencoder", metavar="CKPT", help="AutoencoderModel.ckpt, if DENOISER.pt lacks it."),
+    ] = None,
+) -> None:
+    """Convert a checkpoint that the authors of TextoMorph or DiffTumor published.
+
+    Nothing in the files is run. Then: `textomorph generate CT ... --model DIR`.
+    """
+    from TextoMorphLib.models import published
+
+    notes = published.convert(denoiser, autoencoder, output, output.name)
+    for note in notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"wrote {output}; its licence is its authors'")
+
+
 def megabytes(folder: Path) -> float:
     """The size of a folder's files, in MB."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6

@@ -25,7 +25,10 @@ from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import Denoiser
 
-WEIGHTS = ("autoencoder", "reader", "denoiser")
+WEIGHTS = {  # of each kind of model
+    "synthesis": ("autoencoder", "reader", "denoiser"),
+    "published": ("autoencoder", "denoiser"),
+}
 LOST_BITS = 5  # of half precision's ten, in the matrices of reader and denoiser: a weight is off by 1.6% at the most
 LARGE = 4096  # values from which a tensor counts as a matrix
 
@@ -78,6 +81,22 @@ def names() -> list[str]:
     return sorted({path.parent.name for models in paths.folders("Models") for path in models.glob("*/config.json")})
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """What a bundle's `config.json` says; bundles that name no kind draw tumours ("synthesis").
+
+    Raises:
+        InputError: It is no JSON object, or of a kind that this version does not know.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"model {folder} has no readable config.json; install it again") from None
+    if not isinstance(config, dict) or config.setdefault("kind", "synthesis") not in WEIGHTS:
+        known = ", ".join(WEIGHTS)
+        raise InputError(f"model {folder} is of a kind that this version does not know; it knows {known}")
+    return config
+
+
 def verify(folder: Path) -> str:
     """Checks every file of a bundle against its manifest.
 
@@ -97,15 +116,16 @@ def verify(folder: Path) -> str:
             raise InputError(
                 f"model {folder} holds {path.name}, a pickle, which can run code; only safetensors are loaded"
             )
-    for name in ("config.json", *(f"{part}.safetensors" for part in WEIGHTS)):
-        if name not in sums:
-            raise InputError(f"model {folder}: manifest.json does not list {name}; install the model again")
     for name, wanted in sums.items():
         path = folder / name
         if not path.is_file():
             raise InputError(f"model {folder} lacks {name}; install the model again")
         if sha256(path) != wanted:
             raise InputError(f"model {folder}: {name} is damaged (wrong SHA-256); install the model again")
+    parts = WEIGHTS[read_config(folder)["kind"]]
+    for name in ("config.json", *(f"{part}.safetensors" for part in parts)):
+        if name not in sums:
+            raise InputError(f"model {folder}: manifest.json does not list {name}; install the model again")
     return sha256(manifest)
 
 
@@ -120,13 +140,15 @@ def load(name: str) -> Bundle:
     """
     folder = find(name)
     fingerprint = verify(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_config(folder)
+    if config["kind"] != "synthesis":
+        raise InputError(f"model {folder} is of kind {config['kind']}; one that draws by words is wanted here")
     autoencoder, reader = Autoencoder(**config["autoencoder"]), AttributeClassifier(**config["reader"])
     try:
         denoiser = Denoiser.told_by(reader, **config["denoiser"])
     except ValueError:
         raise InputError(f"model {folder} is of an earlier version, which knew fewer words; train it anew") from None
-    for part, network in zip(WEIGHTS, (autoencoder, reader, denoiser), strict=True):
+    for part, network in zip(WEIGHTS["synthesis"], (autoencoder, reader, denoiser), strict=True):
         try:
             weights = load_file(folder / f"{part}.safetensors")
             network.load_state_dict({key: value.float() for key, value in weights.items()})

@@ -1,0 +1,115 @@
+"""A published checkpoint at work: called as `Synthesizer` is, with the same report and what has to be said of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io.masks import check_mask
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.measurement.expectations import compare
+from TextoMorphLib.models import bundle, published
+from TextoMorphLib.models.device import resolve
+from TextoMorphLib.request import check_request
+from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, plain, versions
+from TextoMorphLib.spatial.compositing import background, paste, smoothstep
+from TextoMorphLib.spatial.region import Region, regions, resampled
+from TextoMorphLib.text import vocabulary
+
+STRIDE = 32  # mm: the networks halve latents of 4 mm three times
+BLURRED_MM = 1.0  # the mask's border, over which the tumour is blended in
+NO_NOISE = np.zeros((1, 1, 1), np.float32)  # what is decoded has the noise that it has; the published code adds none
+
+
+class PublishedSynthesizer:
+    """Puts tumours into scans with an imported checkpoint."""
+
+    def __init__(self, model: published.Published, device: torch.device) -> None:
+        self.published, self.device = model, device
+        model.autoencoder.to(device)
+        model.denoiser.to(device)
+
+    @classmethod
+    def load(cls, name: str, device: str = "auto") -> PublishedSynthesizer:
+        """Loads an imported checkpoint; arguments and errors as `Synthesizer.load`'s."""
+        folder = bundle.find(name)
+        return cls(published.load(folder, bundle.verify(folder)), resolve(device))
+
+    def synthesize(
+        self,
+        ct: Volume,
+        mask: np.ndarray,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        preset: str = "final",
+        **ignored: Any,
+    ) -> Synthesis:
+        """As `Synthesizer.synthesize`; the text is held against what came out, and has no effect on it.
+
+        Raises:
+            InputError: As there.
+            Cancelled: `progress` returned False.
+        """
+        config = self.published.config
+        check_request(text, organ, seed, steps, guidance, preset, int(config["schedule"]["timesteps"]))
+        steps = int(config["presets"][preset]["steps"] if steps is None else steps)
+        start = time.perf_counter()
+        check_mask(mask, ct)
+        mentions = vocabulary.find(text, organ)
+        found = regions(ct, mask, STRIDE, (float(config["side_mm"]) - STRIDE) / 2)
+        if not all(np.isfinite(region.ct).all() for region in found):
+            raise InputError(
+                "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
+            )
+        volume, lesions = ct, []
+        for number, region in enumerate(found):
+
+            def on_step(done: int, before: int = number * steps) -> None:
+                if progress is not None and progress(before + done, steps * len(found)) is False:
+                    raise Cancelled("cancelled")
+
+            own_seed = seed + number * LESION_SEEDS
+            volume, lesion = self._put(volume, region, own_seed, steps, on_step)
+            lesions.append(lesion)
+        report = {
+            "synthetic": True,
+            "text": text,
+            "terms": [mention.name for mention in mentions],
+            "understood": {},
+            "organ": organ,
+            "seed": seed,
+            "steps": steps,
+            "guidance": 1.0 if guidance is None else float(guidance),
+            "model": {"name": str(config["name"]), "sha256": self.published.sha256},
+            "versions": versions(),
+            "device": device_name(self.device),
+            "notes": [self.published.note],
+            "seconds": {"all": round(time.perf_counter() - start, 3)},
+            "draws": [1] * len(lesions),
+            "lesions": [plain(lesion) for lesion in lesions],
+            "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
+        }
+        return Synthesis(volume, report, tuple(lesions))
+
+    @torch.inference_mode()
+    def _put(self, volume: Volume, region: Region, seed: int, steps: int, on_step: Any) -> tuple[Volume, Attributes]:
+        """One tumour, in the scan and measured."""
+        image = torch.from_numpy(np.ascontiguousarray(region.ct))[None, None].to(self.device)
+        inside = torch.from_numpy((region.depth > 0).astype(np.float32))[None, None].to(self.device)
+        shown = published.condition(self.published, image, inside, seed)
+        made = published.sample(self.published, shown, seed, steps, on_step)[0, 0].cpu().numpy()
+        filled = background(region)
+        delta = smoothstep(0.5 + region.depth / (2 * BLURRED_MM)) * (made - filled)
+        out = paste(volume, region, filled, np.asarray(delta, np.float32), seed, NO_NOISE)
+        return out, measure(region.ct, resampled(out, region), region.depth)

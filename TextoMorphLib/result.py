@@ -1,0 +1,55 @@
+"""What a synthesis gives back: the scan, its report, and what was measured."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import torch
+
+import TextoMorphLib
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import Attributes
+
+LESION_SEEDS = 1_000_003  # from a lesion's seed to the next one's
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A synthetic scan and what is known of it.
+
+    Attributes:
+        volume: The scan with the tumour, on the input's own grid.
+        report: Text, terms, organ, seed, steps, guidance, model, versions, device, notes (what was done about
+            short memory), seconds per stage, which draw each lesion is (1 is the seed's first), its measured
+            attributes, what was asked against what was measured, and `"synthetic": true`.
+        lesions: What was measured of each lesion; the report has it rounded, for JSON.
+    """
+
+    volume: Volume
+    report: dict[str, Any]
+    lesions: tuple[Attributes, ...]
+
+
+def plain(lesion: Attributes) -> dict[str, float | None]:
+    """Attributes for JSON, which knows no NaN."""
+    return {name: round(value, 3) if np.isfinite(value) else None for name, value in asdict(lesion).items()}
+
+
+def device_name(device: torch.device) -> str:
+    """The device in words."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def versions() -> dict[str, str]:
+    """Of what decides a result."""
+    found = {"textomorph": TextoMorphLib.__version__, "python": platform.python_version()}
+    for package in ("torch", "numpy", "scipy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
