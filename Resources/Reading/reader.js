@@ -1,12 +1,36 @@
-// The questions of one case after the other. The server keeps every answer; this page keeps none.
+// The questions of one case after the other. The server keeps every answer; this page keeps what is half said.
 import { Viewer } from "./viewer.js";
 
 const find = (id) => document.getElementById(id);
 const viewer = new Viewer(
   { axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") },
-  (width, level) => { find("level").textContent = `window ${width}, level ${level}`; },
+  () => refresh(),
 );
 let state = {}, seat = "", answer = {}, busy = false, paused = false;
+
+// The half-given answer outlives a reload and a restart of the server: in this tab alone, until the case is answered.
+let kept = { getItem() {}, setItem() {}, removeItem() {} };
+try { kept = sessionStorage; } catch { /* a browser that keeps nothing for pages */ }
+const draft = {
+  at: ({ position, earlier }) => `${location.pathname} case ${position}${earlier ? " again" : ""}`,
+  read: (of) => JSON.parse(kept.getItem(draft.at(of)) || "null"),
+  keep() {
+    if (state.done || state.position === undefined) return;
+    const { call, confidence, terms } = answer;
+    kept.setItem(draft.at(state), JSON.stringify({ call, confidence, terms: [...terms], comment: find("comment").value, spent: clock.spent() }));
+  },
+  drop: (of) => kept.removeItem(draft.at(of)),
+};
+
+// Seconds for which the case has been looked at. The server counts, too; it asks for these when it was started anew.
+const clock = {
+  before: 0,
+  since: null,
+  set(seconds) { clock.before = seconds; clock.since = null; },
+  start() { clock.since ??= performance.now(); },
+  stop() { clock.set(clock.spent()); },
+  spent: () => clock.before + (clock.since === null ? 0 : (performance.now() - clock.since) / 1000),
+};
 
 async function send(action, content = {}) {
   const reply = await fetch(action, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ seat, ...content }) });
@@ -26,7 +50,7 @@ async function alone(work) {
   if (busy) return;
   busy = true;
   try { await work(); } catch (error) {
-    say(error instanceof TypeError ? "The server cannot be reached. Your answers so far are safe; reload this page when it runs again." : `${error.message}.`);
+    say(error instanceof TypeError ? "The server cannot be reached. Your answers are safe, and what you said of this case is kept; try again when it runs." : `${error.message}.`);
   } finally { busy = false; refresh(); }
 }
 
@@ -46,8 +70,9 @@ async function show(next) {
     find("endback").hidden = !state.can_go_back;
     return viewer.clear();
   }
-  const before = state.earlier;
+  const before = draft.read(state) || state.earlier;
   answer = { call: before?.call, confidence: before?.confidence, terms: new Set(before?.terms) };
+  clock.set(before?.spent || 0);
   find("comment").value = before?.comment || "";
   find("organ").textContent = state.organ;
   find("text").textContent = `“${state.text}”`;
@@ -66,8 +91,21 @@ async function show(next) {
   refresh();
   const [ct, mask] = await Promise.all([voxels("ct", Int16Array), voxels("mask", Uint8Array)]);
   viewer.show(ct, mask, state.shape, state.spacing, state.window);
-  if (!document.hidden) await send("resume"); // loading is not reading: the clock starts here
+  if (!document.hidden) await look(true); // loading is not reading: the clock starts here
   find("views").dataset.shown = state.position + 1;
+}
+
+async function look(on) {
+  if (!on) clock.stop();
+  await send(on ? "resume" : "pause", { spent: clock.spent() });
+  if (on) clock.start();
+}
+
+// After every change of what was said.
+function said() {
+  say("");
+  draft.keep();
+  refresh();
 }
 
 function refresh() {
@@ -76,42 +114,55 @@ function refresh() {
   press("[data-confidence]", (b) => +b.dataset.confidence === answer.confidence);
   press("[data-term]", (b) => answer.terms.has(b.dataset.term));
   press("[data-tool]", (b) => b.dataset.tool === viewer.tool);
-  find("outline").setAttribute("aria-pressed", viewer.outline);
+  press("[data-window]", (b) => b.dataset.window === `${viewer.width},${viewer.level}`);
+  for (const name of ["outline", "crosslines"]) find(name).setAttribute("aria-pressed", viewer[name]);
+  find("enlarge").setAttribute("aria-pressed", viewer.large !== null);
+  find("views").dataset.large = viewer.large?.name || "";
+  if (viewer.ct) find("level").textContent = `window ${Math.round(viewer.width)}, level ${Math.round(viewer.level)}`;
   find("save").disabled = busy || !viewer.ct || !answer.call || !answer.confidence;
   find("back").disabled = busy || !state.can_go_back;
 }
 
 function toggle(term) {
   if (!answer.terms.delete(term)) answer.terms.add(term);
-  refresh();
+  said();
 }
 
 const save = () => alone(async () => {
   if (state.done || !viewer.ct) return;
   if (!answer.call) return say("First say R (real) or S (synthetic).");
   if (!answer.confidence) return say("Say how sure you are: 1 (a guess) to 5 (certain).");
-  const given = { position: state.position, call: answer.call, confidence: answer.confidence, terms: [...answer.terms], comment: find("comment").value };
-  await show(await send("answer", given));
+  draft.keep();
+  const { position } = state, { call, confidence, terms } = answer;
+  const next = await send("answer", { position, call, confidence, terms: [...terms], comment: find("comment").value, spent: clock.spent() });
+  draft.drop(state);
+  await show(next);
 });
 const back = () => alone(async () => {
   if (state.can_go_back) await show(await send("back", { position: state.done ? state.total : state.position }));
 });
 const pause = () => alone(async () => {
   if (state.done || !viewer.ct) return;
-  await send(paused ? "resume" : "pause");
+  await look(paused);
   paused = !paused;
   find("paused").hidden = !paused;
 });
-const call = (value) => { answer.call = value; say(""); refresh(); };
-const confidence = (value) => { answer.confidence = value; say(""); refresh(); };
-const all = () => { answer.terms = new Set(answer.terms.size === state.terms.length ? [] : state.terms); refresh(); };
-const outline = () => { viewer.outline = !viewer.outline; viewer.draw(); refresh(); };
+const call = (value) => { answer.call = value; said(); };
+const confidence = (value) => { answer.confidence = value; said(); };
+const all = () => { answer.terms = new Set(answer.terms.size === state.terms.length ? [] : state.terms); said(); };
+const flip = (name) => { viewer[name] = !viewer[name]; viewer.changed(); };
+const use = (tool) => { viewer.tool = viewer.tool === tool ? null : tool; refresh(); };
+const preset = (button) => viewer.setWindow(...button.dataset.window.split(",").map(Number));
+const enlarge = () => viewer.enlarge(viewer.large || viewer.active);
+const presets = [...document.querySelectorAll("[data-window]")];
 
 for (const b of document.querySelectorAll("[data-call]")) b.onclick = () => call(b.dataset.call);
 for (const b of document.querySelectorAll("[data-confidence]")) b.onclick = () => confidence(+b.dataset.confidence);
-for (const b of document.querySelectorAll("[data-tool]")) b.onclick = () => { viewer.tool = viewer.tool === b.dataset.tool ? null : b.dataset.tool; refresh(); };
-for (const b of document.querySelectorAll("[data-window]")) b.onclick = () => viewer.ct && viewer.setWindow(...b.dataset.window.split(",").map(Number));
-find("outline").onclick = outline;
+for (const b of document.querySelectorAll("[data-tool]")) b.onclick = () => use(b.dataset.tool);
+for (const b of presets) b.onclick = () => viewer.ct && preset(b);
+for (const name of ["outline", "crosslines"]) find(name).onclick = () => flip(name);
+find("enlarge").onclick = () => viewer.ct && enlarge();
+find("comment").oninput = draft.keep;
 find("reset").onclick = () => viewer.ct && viewer.reset();
 find("save").onclick = save;
 find("back").onclick = find("endback").onclick = back;
@@ -136,7 +187,11 @@ document.addEventListener("keydown", (event) => {
   else if (key === "S") call("synthetic");
   else if (key >= "1" && key <= "5" && key.length === 1) confidence(+key);
   else if (key === "Enter") save();
-  else if (key === "O") outline();
+  else if (key >= "6" && key <= "9" && key.length === 1) preset(presets[key - 6]);
+  else if (key === "O") flip("outline");
+  else if (key === "N") flip("crosslines");
+  else if (key === "M") use("ruler");
+  else if (key === "E" || (key === "Escape" && viewer.large)) enlarge();
   else if (key === "X") all();
   else if (key === "C") find("comment").focus();
   else if (key === "0") viewer.reset();
@@ -147,7 +202,11 @@ document.addEventListener("keydown", (event) => {
 
 // The clock stops while nobody looks.
 document.addEventListener("visibilitychange", () => {
-  if (seat && viewer.ct && !state.done && !paused) navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat }));
+  if (!seat || !viewer.ct || state.done || paused) return;
+  if (document.hidden) clock.stop();
+  navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat, spent: clock.spent() }));
+  if (document.hidden) draft.keep();
+  else clock.start();
 });
 
 alone(async () => show(await send("open")));

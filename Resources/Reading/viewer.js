@@ -1,24 +1,30 @@
 // Three planes of a CT on plain canvases. No WebGL: remote desktops in hospitals often have none.
 // Voxels run to the patient's left (i), back (j) and head (k), i fastest.
+import { paint } from "./paint.js";
+import { Wheel } from "./wheel.js";
 
-const LOWEST = -1024, VALUES = 4096;
-// Of each plane: the axes across and down the screen, the axis of its slices, and whether "down" runs against its axis.
+const LOWEST = -1024, VALUES = 4096, CLICK_PX = 4, DOUBLE_MS = 350, DOUBLE_PX = 12;
+// Of each plane: the axes across and down the screen, the axis of its slices, whether "down" runs against its axis, what
+// lies at the screen's left, right, top and bottom, and the colour of its name and of its line in the other planes.
 const PLANES = {
-  axial: { x: 0, y: 1, z: 2, flip: false },
-  coronal: { x: 0, y: 2, z: 1, flip: true },
-  sagittal: { x: 1, y: 2, z: 0, flip: true },
+  axial: { x: 0, y: 1, z: 2, flip: false, directions: ["R", "L", "A", "P"], colour: "#ff8f80" },
+  coronal: { x: 0, y: 2, z: 1, flip: true, directions: ["R", "L", "H", "F"], colour: "#8fd18a" },
+  sagittal: { x: 1, y: 2, z: 0, flip: true, directions: ["A", "P", "H", "F"], colour: "#8fbcff" },
 };
 
 export class Viewer {
-  constructor(canvases, onWindow) {
-    this.onWindow = onWindow;
+  constructor(canvases, onChange) {
+    this.onChange = onChange; // called when the window or the enlarged plane changes
+    this.lowest = LOWEST;
     this.tool = null; // null: window for the mouse, scroll for a finger
-    this.outline = true;
+    this.outline = this.crosslines = true;
+    this.large = null; // the plane that has all the room
     this.views = Object.entries(canvases).map(([name, canvas]) => ({ name, canvas, ...PLANES[name], slice: document.createElement("canvas"), pan: [0, 0] }));
+    for (const view of this.views) view.views = this.views;
     this.active = this.views[0];
     this.lut = new Uint8Array(VALUES);
-    for (const view of this.views) this.listen(view);
-    new ResizeObserver(() => this.draw()).observe(canvases.axial);
+    const resized = new ResizeObserver(() => this.draw());
+    for (const view of this.views) { this.listen(view); resized.observe(view.canvas); }
   }
 
   show(ct, mask, shape, spacing, window) {
@@ -33,7 +39,8 @@ export class Viewer {
   reset() {
     this.at = this.shape.map((n) => Math.floor(n / 2));
     this.zoom = 1;
-    for (const view of this.views) view.pan = [0, 0];
+    this.large = null;
+    for (const view of this.views) Object.assign(view, { pan: [0, 0], ruler: null });
     this.setWindow(this.opened[1], this.opened[0]);
   }
 
@@ -42,14 +49,19 @@ export class Viewer {
     this.level = Math.min(Math.max(level, -1000), 3000);
     const low = this.level - this.width / 2;
     for (let v = 0; v < VALUES; v++) this.lut[v] = Math.min(Math.max(((v + LOWEST - low) / this.width) * 255, 0), 255);
-    this.onWindow(Math.round(this.width), Math.round(this.level));
-    this.draw();
+    this.changed();
+  }
+
+  changed() { this.onChange(); this.draw(); }
+
+  enlarge(view) {
+    this.large = this.large === view ? null : view;
+    this.changed();
   }
 
   scroll(view, steps) {
     if (!this.ct) return;
-    const axis = view.z;
-    this.at[axis] = Math.min(Math.max(this.at[axis] + steps, 0), this.shape[axis] - 1);
+    this.at[view.z] = Math.min(Math.max(this.at[view.z] + steps, 0), this.shape[view.z] - 1);
     this.draw();
   }
 
@@ -57,57 +69,15 @@ export class Viewer {
 
   draw() {
     if (this.waiting) return;
-    this.waiting = requestAnimationFrame(() => { this.waiting = 0; this.views.forEach((view) => this.paint(view)); });
+    this.waiting = requestAnimationFrame(() => { this.waiting = 0; this.views.forEach((view) => paint(this, view)); });
   }
 
-  paint(view) {
-    const { canvas } = view, ratio = devicePixelRatio || 1, pen = canvas.getContext("2d");
-    const w = Math.round(canvas.clientWidth * ratio), h = Math.round(canvas.clientHeight * ratio);
-    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
-    pen.fillStyle = "#000";
-    pen.fillRect(0, 0, w, h);
-    if (!this.ct || !w || !h) return;
-    const nx = this.shape[view.x], ny = this.shape[view.y];
-    if (view.slice.width !== nx || view.slice.height !== ny) { view.slice.width = nx; view.slice.height = ny; }
-    const image = new ImageData(nx, ny), out = new Uint32Array(image.data.buffer), start = this.at[view.z] * this.stride[view.z];
-    const sx = this.stride[view.x], sy = this.stride[view.y];
-    for (let y = 0, p = 0; y < ny; y++) {
-      let from = start + (view.flip ? ny - 1 - y : y) * sy;
-      for (let x = 0; x < nx; x++, from += sx) out[p++] = 0xff000000 | (this.lut[this.ct[from] - LOWEST] * 0x010101);
-    }
-    view.slice.getContext("2d").putImageData(image, 0, 0);
-    const place = this.place(view, w, h);
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(view.slice, place.left, place.top, nx * place.sx, ny * place.sy);
-    if (this.outline) this.paintOutline(view, pen, place, ny, ratio);
-    Object.assign(pen, { fillStyle: "#9fb3c8", strokeStyle: "#000", lineWidth: 3 * ratio, font: `${12 * ratio}px system-ui, sans-serif` });
-    const write = (text, y) => { pen.strokeText(text, 8 * ratio, y); pen.fillText(text, 8 * ratio, y); }; // to be read on bright tissue, too
-    write(`${view.name} ${this.at[view.z] + 1} / ${this.shape[view.z]}`, 18 * ratio);
-    write(view.name === "sagittal" ? "A" : "R", h / 2);
-  }
-
-  place(view, w, h) {
+  // Where a plane's image lies on its canvas, in the canvas's own pixels, and how large a voxel is there.
+  place(view) {
+    const { width: w, height: h } = view.canvas, ratio = devicePixelRatio || 1;
     const mx = this.spacing[view.x], my = this.spacing[view.y], nx = this.shape[view.x], ny = this.shape[view.y];
-    const scale = Math.min(w / (nx * mx), h / (ny * my)) * this.zoom;
-    const sx = scale * mx, sy = scale * my, ratio = devicePixelRatio || 1;
+    const scale = Math.min(w / (nx * mx), h / (ny * my)) * this.zoom, sx = scale * mx, sy = scale * my;
     return { sx, sy, left: (w - nx * sx) / 2 + view.pan[0] * ratio, top: (h - ny * sy) / 2 + view.pan[1] * ratio };
-  }
-
-  paintOutline(view, pen, place, ny, ratio) {
-    const [x0, x1] = this.box[view.x], [y0, y1] = this.box[view.y], start = this.at[view.z] * this.stride[view.z];
-    const inside = (x, y) => x >= x0 && x <= x1 && y >= y0 && y <= y1 && this.mask[start + x * this.stride[view.x] + y * this.stride[view.y]] > 0;
-    pen.strokeStyle = "#ffd23f";
-    pen.lineWidth = 1.5 * ratio;
-    pen.beginPath();
-    const X = (x) => place.left + x * place.sx, Y = (y) => place.top + (view.flip ? ny - y : y) * place.sy;
-    for (let y = y0; y <= y1; y++) for (let x = x0; x <= x1; x++) {
-      if (!inside(x, y)) continue;
-      if (!inside(x - 1, y)) { pen.moveTo(X(x), Y(y)); pen.lineTo(X(x), Y(y + 1)); }
-      if (!inside(x + 1, y)) { pen.moveTo(X(x + 1), Y(y)); pen.lineTo(X(x + 1), Y(y + 1)); }
-      if (!inside(x, y - 1)) { pen.moveTo(X(x), Y(y)); pen.lineTo(X(x + 1), Y(y)); }
-      if (!inside(x, y + 1)) { pen.moveTo(X(x), Y(y + 1)); pen.lineTo(X(x + 1), Y(y + 1)); }
-    }
-    pen.stroke();
   }
 
   maskBox() {
@@ -118,28 +88,53 @@ export class Viewer {
     return box;
   }
 
-  pointAt(view, event) {
-    const ratio = devicePixelRatio || 1, place = this.place(view, view.canvas.width, view.canvas.height);
-    const x = Math.floor((event.offsetX * ratio - place.left) / place.sx), y = Math.floor((event.offsetY * ratio - place.top) / place.sy);
-    const ny = this.shape[view.y];
-    if (x < 0 || y < 0 || x >= this.shape[view.x] || y >= ny) return;
-    this.at[view.x] = x;
-    this.at[view.y] = view.flip ? ny - 1 - y : y;
+  // A point of the canvas in pixels of the slice's image, whole or not.
+  onImage(view, [x, y]) {
+    const ratio = devicePixelRatio || 1, place = this.place(view);
+    return [(x * ratio - place.left) / place.sx, (y * ratio - place.top) / place.sy];
+  }
+
+  // Column and row of the voxel there, along the scan's axes; undefined beside the scan.
+  voxelAt(view, point) {
+    const [x, y] = this.onImage(view, point).map(Math.floor), nx = this.shape[view.x], ny = this.shape[view.y];
+    return x < 0 || y < 0 || x >= nx || y >= ny ? undefined : [x, view.flip ? ny - 1 - y : y];
+  }
+
+  huAt(view) {
+    const voxel = view.mouse && this.voxelAt(view, view.mouse);
+    return voxel && this.ct[voxel[0] * this.stride[view.x] + voxel[1] * this.stride[view.y] + this.at[view.z] * this.stride[view.z]];
+  }
+
+  pointAt(view, point) {
+    const voxel = this.voxelAt(view, point);
+    if (!voxel) return;
+    [this.at[view.x], this.at[view.y]] = voxel;
     this.draw();
   }
 
+  rulerMm(view) {
+    const { from, to } = view.ruler;
+    return Math.hypot((to[0] - from[0]) * this.spacing[view.x], (to[1] - from[1]) * this.spacing[view.y]);
+  }
+
   listen(view) {
-    const { canvas } = view, fingers = new Map();
-    let tool = "", moved = 0, rest = 0, apart = 0;
+    const { canvas } = view, wheel = new Wheel();
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("pointerenter", () => { this.active = view; });
+    canvas.addEventListener("pointerleave", () => { view.mouse = null; this.draw(); });
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
       if (event.ctrlKey) return this.setZoom(this.zoom * Math.exp(-event.deltaY / 300));
-      rest += event.deltaMode ? event.deltaY * 30 : event.deltaY;
-      const steps = Math.trunc(rest / 30) || (Math.abs(event.deltaY) >= 30 ? Math.sign(rest) : 0);
-      if (steps) { rest = 0; this.scroll(view, -steps); }
+      const steps = wheel.slices(event);
+      if (steps) this.scroll(view, steps);
     }, { passive: false });
+    this.listenPointers(view);
+  }
+
+  listenPointers(view) {
+    const { canvas } = view, fingers = new Map();
+    let tool = "", moved = 0, rest = 0, apart = 0, clicked = { time: -Infinity, at: [0, 0] };
+    const where = (event) => [event.offsetX, event.offsetY];
     canvas.addEventListener("pointerdown", (event) => {
       event.preventDefault();
       document.activeElement?.blur();
@@ -150,10 +145,13 @@ export class Viewer {
       moved = rest = 0;
       const plain = this.tool || (event.pointerType === "touch" ? "scroll" : "window");
       tool = event.button === 2 ? "zoom" : event.button === 1 || event.shiftKey ? "pan" : plain;
+      if (tool === "ruler" && this.ct) view.ruler = { slice: this.at[view.z], from: this.onImage(view, where(event)), to: this.onImage(view, where(event)) };
     });
     canvas.addEventListener("pointermove", (event) => {
+      view.mouse = where(event);
       const last = fingers.get(event.pointerId);
-      if (!last || !this.ct) return;
+      if (!this.ct) return;
+      if (!last) return this.draw();
       const dx = event.clientX - last[0], dy = event.clientY - last[1];
       fingers.set(event.pointerId, [event.clientX, event.clientY]);
       moved += Math.abs(dx) + Math.abs(dy);
@@ -165,6 +163,7 @@ export class Viewer {
       } else if (tool === "window") this.setWindow(this.width + 2 * dx, this.level + 2 * dy);
       else if (tool === "zoom") this.setZoom(this.zoom * Math.exp(-dy / 150));
       else if (tool === "pan") { view.pan = [view.pan[0] + dx, view.pan[1] + dy]; this.draw(); }
+      else if (tool === "ruler") { if (view.ruler) view.ruler.to = this.onImage(view, where(event)); this.draw(); }
       else if (tool === "scroll") {
         rest += dy;
         const steps = Math.trunc(rest / 6);
@@ -172,8 +171,15 @@ export class Viewer {
       }
     });
     const up = (event) => {
-      if (!fingers.delete(event.pointerId)) return;
-      if (!fingers.size && moved < 4 && tool !== "pinch" && event.type === "pointerup" && this.ct) this.pointAt(view, event);
+      if (!fingers.delete(event.pointerId) || fingers.size || !this.ct) return;
+      if (moved >= CLICK_PX || tool === "pinch" || event.type !== "pointerup") return;
+      if (tool === "ruler") view.ruler = null; // a click takes it away
+      view.mouse = where(event);
+      const again = event.timeStamp - clicked.time < DOUBLE_MS && Math.hypot(view.mouse[0] - clicked.at[0], view.mouse[1] - clicked.at[1]) < DOUBLE_PX;
+      clicked = { time: again ? -Infinity : event.timeStamp, at: view.mouse };
+      if (again) this.enlarge(view);
+      else if (tool !== "ruler") this.pointAt(view, view.mouse);
+      else this.draw();
     };
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);

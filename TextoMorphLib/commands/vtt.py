@@ -253,7 +253,7 @@ def _read_lines(folder: Path, reader: str) -> None:
             try:
                 given = json.loads(line)
                 session.answer(given["call"], given["confidence"], given.get("terms", []), given.get("comment", ""))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 if isinstance(error, InputError):
                     raise
                 raise InputError(f'not an answer: {line.strip()[:80]!r}; a line is {{"call", "confidence"}}') from error

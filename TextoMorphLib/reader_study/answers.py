@@ -213,20 +213,22 @@ def check_answer(call: str, confidence: int, terms: Sequence[str], comment: str,
     """
     if call not in CALLS:
         raise InputError(f"'{call}' is no answer; say real or synthetic")
-    if isinstance(confidence, bool) or confidence not in CONFIDENCES:
-        raise InputError(f"confidence {confidence!r}: use 1 (a guess) to 5 (certain)")
+    if type(confidence) is not int or confidence not in CONFIDENCES:  # neither True nor 3.0
+        raise InputError(f"confidence {confidence!r}: use 1 (a guess) to 5 (certain), a whole number")
     if strange := [term for term in terms if term not in asked]:
         raise InputError(f"'{strange[0]}' is no term of this case's description")
     if len(terms) != len(set(terms)):
         raise InputError("a term is named twice")
     if not isinstance(comment, str) or len(comment) > LONGEST_COMMENT:
         raise InputError(f"the comment is too long; use at most {LONGEST_COMMENT} characters")
+    if any("\ud800" <= character <= "\udfff" for character in comment):
+        raise InputError("the comment holds half a character (a lone surrogate), which no file can keep")
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) else None
 

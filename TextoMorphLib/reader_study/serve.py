@@ -9,9 +9,11 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import socket
 import struct
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,9 +31,11 @@ PAGES = {
     "": ("reader.html", "text/html; charset=utf-8"),
     "reader.css": ("reader.css", "text/css; charset=utf-8"),
     "reader.js": ("reader.js", "text/javascript; charset=utf-8"),
-    "viewer.js": ("viewer.js", "text/javascript; charset=utf-8"),
+    **{name: (name, "text/javascript; charset=utf-8") for name in ("viewer.js", "paint.js", "wheel.js")},
 }
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = ("0.0.0.0", "::", "")
+ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # addresses of the documentation: nobody's
 LARGEST_REQUEST = 65_536
 HEADER_BYTES = 348  # of NIfTI-1
 _HEADERS = {
@@ -101,8 +105,11 @@ class Seat:
         if action == "open":
             self.window = secrets.token_hex(8)
             return {**self.state(), "seat": self.window}
+        if not self.window and given.get("seat"):
+            self.window = str(given["seat"])  # opened before this server was started: the page goes on
         if given.get("seat") != self.window:
             raise InputError("this reading was opened in another window; go on there, or reload this page")
+        self.session.took_before(given.get("spent"))
         if action == "pause":
             self.session.pause()
             return {}
@@ -155,7 +162,7 @@ class Server(ThreadingHTTPServer):
             raise InputError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}; try another --port"
             ) from error
-        shown = f"[{host}]" if ":" in host else host
+        shown = _reached_at(host)
         self.links = {
             seat.reader: f"http://{shown}:{self.server_port}/r/{token}/" for token, seat in self.seats.items()
         }
@@ -195,17 +202,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         found = self._place()
         stated = self.headers.get("Content-Length") or "0"
-        length = int(stated) if stated.isdecimal() else -1
+        length = int(stated) if stated.isdecimal() and len(stated) < 9 else -1
         if found is None or found[1] not in ("open", "answer", "back", "pause", "resume"):
             return self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.", "text/plain")
         if not 0 <= length <= LARGEST_REQUEST:
             return self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"Too long.", "text/plain")
         try:
-            given = json.loads(self.rfile.read(length) or b"{}")
-            if not isinstance(given, dict):
-                raise ValueError
+            given = _object(self.rfile.read(length) or b"{}")
         except ValueError:
-            return self._json(HTTPStatus.BAD_REQUEST, {"error": "the request is no JSON object"})
+            return self._json(HTTPStatus.BAD_REQUEST, {"error": "the request is no JSON object of plain text"})
         seat, action = found
         try:
             with seat.lock:
@@ -219,10 +224,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _place(self) -> tuple[Seat, str] | None:
         """The reader's seat and what is asked for, if the link is right."""
-        host = urlsplit("//" + (self.headers.get("Host") or "")).hostname
+        try:
+            host = urlsplit("//" + (self.headers.get("Host") or "")).hostname
+            parts = urlsplit(self.path).path.split("/")
+        except ValueError:  # no address at all
+            return None
         if self.server.local_only and host not in LOOPBACK:  # a page elsewhere that points its name here
             return None
-        parts = urlsplit(self.path).path.split("/")
         if len(parts) != 4 or parts[:2] != ["", "r"]:
             return None
         for token, seat in self.server.seats.items():
@@ -239,6 +247,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """A request's JSON object.
+
+    Raises:
+        ValueError: It is none, is nested too deeply, or holds half characters (lone surrogates) that no file can.
+    """
+    try:
+        given = json.loads(content)
+        json.dumps(given, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(given, dict):
+        raise ValueError("no object")
+    return given
+
+
+def _reached_at(host: str) -> str:
+    """An address that a browser can open; one of this computer's own where the server listens on all of them."""
+    if host in EVERYWHERE:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((ELSEWHERE[family], 9))  # chooses the way out; nothing is sent
+            host = probe.getsockname()[0]
+        if host in EVERYWHERE:  # without a network, this computer alone can reach it
+            host = "::1" if ":" in host else "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def links_path(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.reader_study.answers import Answer, AnswerFile, check_answer
@@ -196,6 +197,16 @@ class Session:
             raise InputError("only the case right before this one can be answered again")
         self.pause()
         self._again, self._spent, self._left = True, 0.0, self._spent
+
+    def took_before(self, seconds: Any) -> None:
+        """Count what a page says it showed this case before this session began; what is counted here goes first.
+
+        Args:
+            seconds: What the page says; no number of seconds of a day is not counted.
+        """
+        known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < 86_400
+        if known and self._shown is None and not self._spent:
+            self._spent = float(seconds)
 
     def pause(self) -> None:
         """Stop the clock until the case is shown again: the reader looks away."""

@@ -241,7 +241,7 @@ def read_json(path: Path, missing: str) -> tuple[bytes, dict[str, Any]]:
         data = json.loads(content, object_pairs_hook=_no_name_twice)
     except _TwiceError as error:
         raise InputError(f"{path} is damaged: '{error}' stands in it twice") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: it is not JSON") from error
     return content, _mapping(path, data)
 
