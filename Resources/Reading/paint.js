@@ -100,7 +100,7 @@ function paintWords(viewer, view, pen, place, ratio) {
   write(pen, bottom, w / 2, h - at(8), ratio, LABELS, "center");
   write(pen, `${small ? view.name.slice(0, 3) : view.name} ${viewer.at[view.z] + 1} / ${viewer.shape[view.z]}`, at(8), at(18), ratio, view.colour);
   const hu = viewer.huAt(view);
-  view.canvas.dataset.hu = hu ?? "";
+  Object.assign(view.canvas.dataset, { slice: viewer.at[view.z] + 1, hu: hu ?? "" });
   if (hu !== undefined) write(pen, `${hu} HU`, at(8), h - at(8), ratio);
   const perMm = place.sx / viewer.spacing[view.x], mm = [100, 50, 20, 10, 5, 2, 1].find((n) => n * perMm <= w / 3) || 1;
   const end = w - at(10), y = h - at(8);

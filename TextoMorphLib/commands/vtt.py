@@ -20,7 +20,7 @@ Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folde
 Reader = Annotated[str, typer.Option("--reader", metavar="NAME", help="Who reads.")]
 Beside = Annotated[
     Path | None,
-    typer.Option("--beside", metavar="FILE.csv", help="Published error rates: method, organ, size, error_rate (%)."),
+    typer.Option("--beside", metavar="FILE.csv", help="Published error rates to show instead of the paper's."),
 ]
 Key = Annotated[
     Path | None, typer.Option("--key", metavar="FILE", help="The study's key. [default: STUDY-key.json beside it]")

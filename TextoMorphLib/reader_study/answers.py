@@ -195,7 +195,7 @@ def lock(path: Path, busy: str) -> Any:
     try:
         from filelock import FileLock, Timeout
     except ImportError as error:
-        raise InputError("reading needs filelock; install it with: pip install 'textomorph[reading]'") from error
+        raise InputError("reading needs filelock; install it with: pip install filelock") from error
 
     taken = FileLock(path, thread_local=False)  # a server's threads share it
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,29 @@ from TextoMorphLib.reader_study.table import REAL
 
 Scores = Mapping[str, Any]
 SIZE_NAMES = {SIZES[0]: "d < 20", SIZES[1]: "20 ≤ d < 50", SIZES[2]: "d ≥ 50", ALL: "all"}
+
+
+# Names are shown as they are ("$" is no formula), in the reader's own fonts; the same scores give the same bytes.
+STYLE: dict[Any, Any] = {"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "textomorph"}
+
+
+def _plot(draw: Callable[[Scores], str]) -> Callable[[Scores], str]:
+    """A plot in the report's style, whatever letters its names have."""
+
+    @functools.wraps(draw)
+    def drawn(scores: Scores) -> str:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the browser has it
+            return draw(scores)
+
+    return drawn
+
+
+def _legend(name: str) -> str:
+    """A name that a legend shows; Matplotlib leaves out those that begin with an underscore."""
+    return f" {name}" if name.startswith("_") else name
 
 
 def _figure(width: float, height: float) -> Any:
@@ -35,12 +60,13 @@ def _bars(axes: Any, place: Sequence[float], rows: Sequence[Mapping[str, Any]], 
     kept = [(x, row) for x, row in zip(place, rows, strict=True) if row["readings"]]
     rate = np.array([100 * row["rate"] for _, row in kept])
     ends = np.array([[100 * row["low"], 100 * row["high"]] for _, row in kept]).reshape(-1, 2).T
-    axes.errorbar([x for x, _ in kept], rate, np.abs(ends - rate), fmt="o", capsize=3, label=label)
+    axes.errorbar([x for x, _ in kept], rate, np.abs(ends - rate), fmt="o", capsize=3, label=_legend(label))
     axes.set_ylim(-3, 103)
 
 
+@_plot
 def plot_errors(scores: Scores) -> str:
-    """Error rates by organ and size, with Wilson's intervals."""
+    """Error rates by organ and size, with Wilson's intervals; published ones as crosses."""
     rates = [row for row in scores["error_rates"] if row["readings"] and (row["organ"] != ALL or row["size"] == ALL)]
     places = list(dict.fromkeys((row["organ"], row["size"]) for row in rates))
     figure = _figure(max(1.1 * len(places) + 2, 5), 3.4)
@@ -50,6 +76,11 @@ def plot_errors(scores: Scores) -> str:
         own = [row for row in rates if row["method"] == method]
         shift = (number - (len(methods) - 1) / 2) * 0.15
         _bars(axes, [places.index((row["organ"], row["size"])) + shift for row in own], own, method)
+    beside = [row for row in scores["beside"] if (row["organ"], row["size"]) in places]
+    for marker, method in zip("x+1234", dict.fromkeys(row["method"] for row in beside), strict=False):
+        own = [row for row in beside if row["method"] == method]
+        at = [places.index((row["organ"], row["size"])) for row in own]
+        axes.plot(at, [100 * row["rate"] for row in own], marker, color="dimgrey", label=_legend(method))
     axes.axhline(50, color="grey", linestyle=":", label="cannot be told apart")
     axes.set_xticks(
         range(len(places)), [organ if organ == ALL else f"{organ}\n{SIZE_NAMES[size]}" for organ, size in places]
@@ -59,6 +90,7 @@ def plot_errors(scores: Scores) -> str:
     return _svg(figure)
 
 
+@_plot
 def plot_roc(scores: Scores) -> str:
     """ROC curves, a panel a method, a line a reader."""
     first = [row for row in scores["readings"] if not row["repeat"]]
@@ -73,7 +105,7 @@ def plot_roc(scores: Scores) -> str:
             if synthetic and real:
                 steps = np.arange(11.5, 0, -1)
                 x, y = ([np.mean(np.array(values) > step) for step in steps] for values in (real, synthetic))
-                axes.plot(x, y, marker=".", label=reader)
+                axes.plot(x, y, marker=".", label=_legend(reader))
         axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
         axes.set(title=method, xlabel="real called synthetic", ylabel="synthetic called synthetic", aspect="equal")
         if axes.get_legend_handles_labels()[0]:
@@ -81,11 +113,12 @@ def plot_roc(scores: Scores) -> str:
     return _svg(figure)
 
 
+@_plot
 def plot_terms(scores: Scores) -> str:
     """How often each term was said to fit."""
     terms = list(dict.fromkeys(row["term"] for row in scores["terms"]))
     sources = list(dict.fromkeys(row["source"] for row in scores["terms"]))
-    figure = _figure(max(1.3 * len(terms) + 2, 5), 3.2)
+    figure = _figure(max(0.9 * len(terms) + 2, 5), 3.2)
     axes = figure.subplots()
     for number, source in enumerate(sources):
         own = [row for row in scores["terms"] if row["source"] == source]
@@ -97,6 +130,7 @@ def plot_terms(scores: Scores) -> str:
     return _svg(figure)
 
 
+@_plot
 def plot_time(scores: Scores) -> str:
     """Seconds a case, in the order of reading."""
     figure = _figure(6.5, 2.8)

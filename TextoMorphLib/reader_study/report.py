@@ -6,7 +6,7 @@ import csv
 import html
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,10 @@ from TextoMorphLib.reader_study.score import ALL, DIFFERENCES
 from TextoMorphLib.reader_study.table import REAL
 
 MOST_COLUMNS = 8
-NO_PAPER = (
-    "Published figures, such as the paper's for DiffTumor and TextoMorph (its Table 1), are not printed beside these: "
-    "no copy of that table could be had. Fill in docs/paper-table.csv from it, and give that with --beside."
+BESIDE = (
+    "Rows and crosses without intervals are published figures, of other readers and other cases: to look at, not to "
+    "test against. (Li et al., IEEE TMI 2026, Table 1: 60 CTs a cell, 20 of them real; or the table that was given.)"
 )
-BESIDE = "Without intervals: figures given with --beside, of other readers and other cases."
 
 
 def export(scores: Scores, folder: Path, environment: Mapping[str, str] | None = None) -> tuple[list[Path], str]:
@@ -137,7 +136,7 @@ def auc_table(scores: Scores) -> Table:
     rows = [
         [
             row["method"],
-            f"{_decimal(row['auc'])} ({_decimal(row['low'])} to {_decimal(row['high'])})",
+            _spread(row, "auc", _decimal),
             _p(row["p"]),
             *(_decimal(row["readers"].get(reader, math.nan)) for reader in readers),
         ]
@@ -152,7 +151,7 @@ def comparison_table(scores: Scores) -> Table:
         [
             f"{row['method']} minus {row['other']}",
             str(row["pairs"]),
-            f"{100 * row['difference']:+.1f} ({_signed(row['low'])} to {_signed(row['high'])})",
+            _spread(row, "difference", _signed),
             _p(row["p"]),
         ]
         for row in scores["comparisons"]
@@ -175,11 +174,7 @@ def agreement_table(scores: Scores) -> Table:
     between, within = scores["agreement"]["between"], scores["agreement"]["within"]
     rows = [["between the readers (Fleiss)", str(between["cases"]), _decimal(between["kappa"])]]
     rows += [
-        [
-            f"{row['reader']}, first and second look (Cohen)",
-            str(row["cases"]),
-            f"{_decimal(row['kappa'])} ({_decimal(row['low'])} to {_decimal(row['high'])})",
-        ]
+        [f"{row['reader']}, first and second look (Cohen)", str(row["cases"]), _spread(row, "kappa", _decimal)]
         for row in within
         if row["cases"]
     ]
@@ -215,6 +210,13 @@ def _percent(row: Mapping[str, Any], name: str, total: str) -> str:
     return f"{100 * row[name]:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f}), n = {row[total]}"
 
 
+def _spread(row: Mapping[str, Any], name: str, written: Callable[[float], str]) -> str:
+    """A value with its interval, as far as they can be told."""
+    if math.isnan(row["low"]):
+        return written(row[name])
+    return f"{written(row[name])} ({written(row['low'])} to {written(row['high'])})"
+
+
 def _decimal(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2f}"
 
@@ -232,16 +234,19 @@ def _p(value: float) -> str:
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; }
+section { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
+section > h2 { flex: 100%; margin-bottom: 0; } section > div { flex: 1 1 26rem; min-width: 0; }
+section > div.full { flex: 100%; } code { overflow-wrap: anywhere; }
+div.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; width: 100%; }
 th, td { border-bottom: 1px solid #d5dae0; padding: .35rem .7rem; text-align: left; vertical-align: top; }
 table.narrow :is(th, td) { white-space: pre; padding: .35rem .3rem; font-size: 11.5px; }
 th { background: #f3f5f8; } td { font-variant-numeric: tabular-nums; }
-p.note { color: #57606a; font-size: 13px; max-width: 52rem; }
-svg { display: block; margin-top: .8rem; max-width: 100%; height: auto; }
+p.note { color: #57606a; font-size: 13px; }
+svg { display: block; margin: .4rem auto 0; width: 100%; height: auto; max-height: 22rem; }
 @page { size: A4 landscape; margin: 12mm; }
 @media print { body { max-width: none; margin: 0; } div.wide { overflow: visible; }
   h2 { break-after: avoid; margin-top: 1.4rem; } table, svg { break-inside: avoid; }
-  svg { width: auto; max-height: 62mm; } }
+  section { gap: .4rem 1.5rem; } section > div { flex-basis: 20rem; } svg { max-height: 68mm; } }
 """
 
 
@@ -257,7 +262,7 @@ def report(scores: Scores) -> str:
         "together; 50% means that the readers could not tell them apart. Tables and plots use first looks; repeated "
         "cases serve the agreement within readers alone. Intervals are 95%.</p>",
         *_section("Error rates by organ and size (mm)", error_table(scores), _note_wilson(), plots.plot_errors(scores)),
-        f"<p class='note'>{html.escape(BESIDE if scores['beside'] else NO_PAPER)}</p>",
+        f"<p class='note'>{html.escape(BESIDE)}</p>" if scores["beside"] else "",
         *_section("Which way the errors go", wrong_table(scores), "Wilson intervals; readings count as independent."),
         *_section("ROC from the confidence", auc_table(scores), _note_auc(), plots.plot_roc(scores)),
     ]
@@ -271,7 +276,7 @@ def report(scores: Scores) -> str:
             "Of the tumours whose description has the term.",
             plots.plot_terms(scores),
         )
-    parts += _section("Agreement", agreement_table(scores), "1: always the same answer; 0: as often as by chance.")
+    parts += _section("Agreement", agreement_table(scores), _note_agreement())
     parts += _section("Time", time_table(scores), "", plots.plot_time(scores))
     page = "\n".join(parts)
     title = html.escape(study["title"])
@@ -306,6 +311,13 @@ def _note_power() -> str:
     )
 
 
+def _note_agreement() -> str:
+    return (
+        "1: always the same answer; 0: as often as by chance. A dash: it cannot be told, from a single case or where "
+        "only one answer was ever given."
+    )
+
+
 def _section(title: str, table: Table, note: str = "", plot: str = "") -> list[str]:
     heads, rows = table
     narrow = len(heads) > MOST_COLUMNS  # the value, its interval and the count below each other
@@ -317,11 +329,12 @@ def _section(title: str, table: Table, note: str = "", plot: str = "") -> list[s
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     note = f"<p class='note'>{html.escape(note)}</p>" if note else ""
+    kind = " class=full" * narrow  # a wide table has its plot below, others beside them
     return [
-        f"<h2>{html.escape(title)}</h2>",
-        f"<div class='wide'><table{' class=narrow' * narrow}><tr>{cells('th', heads)}</tr>{body}</table></div>",
-        note,
-        plot,
+        f"<section><h2>{html.escape(title)}</h2>",
+        f"<div{kind}><div class=wide><table{' class=narrow' * narrow}><tr>{cells('th', heads)}</tr>{body}</table></div>"
+        f"{note}</div>",
+        f"<div{kind}>{plot}</div></section>" if plot else "</section>",
     ]
 
 

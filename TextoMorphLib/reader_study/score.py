@@ -13,7 +13,7 @@ import numpy as np
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.reader_study import statistics
 from TextoMorphLib.reader_study.answers import Answer, read_answers
-from TextoMorphLib.reader_study.published_rates import read_beside
+from TextoMorphLib.reader_study.published_rates import paper, read_beside
 from TextoMorphLib.reader_study.statistics import Interval
 from TextoMorphLib.reader_study.study import SIZES, Study, size_class
 from TextoMorphLib.reader_study.table import REAL
@@ -70,7 +70,8 @@ def score(folder: Path, key: Path | None = None, beside: Path | None = None) -> 
     Args:
         folder: The study's folder.
         key: Its key; beside the folder if None.
-        beside: Published error rates for the report to show beside these, as `beside.read_beside` takes them.
+        beside: Published error rates for the report to show beside these, as `published_rates.read_beside` takes
+            them; the paper's if None.
 
     Returns:
         Plain data for JSON: rates as fractions with intervals, and the single readings.
@@ -79,7 +80,7 @@ def score(folder: Path, key: Path | None = None, beside: Path | None = None) -> 
         InputError: No study, another key, damaged answers, no answers yet, or statsmodels is missing.
     """
     study = Study.read(folder)
-    published = read_beside(beside) if beside else []
+    published = read_beside(beside) if beside else paper()
     truth = study.read_key(key)
     readings = read_readings(study, truth)
     if not readings:

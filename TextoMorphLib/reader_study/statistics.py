@@ -52,7 +52,7 @@ def statsmodels(module: str) -> Any:
     try:
         return import_module(f"statsmodels.{module}")
     except ImportError as error:
-        raise InputError("scoring needs statsmodels; install it with: pip install 'textomorph[reading]'") from error
+        raise InputError("scoring needs statsmodels; install it with: pip install statsmodels") from error
 
 
 def share(count: int, total: int) -> Interval:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import pytest
 from small_studies import serving, small_study
 
@@ -110,9 +112,10 @@ def test_the_viewer_by_mouse_and_finger(server: Server, browser: Any) -> None:
     page.hover("#axial")
     first = pixels(page, "axial")
     seen = {first}
-    for _ in range(99):  # through a hundred slices
+    for _ in range(9):
         page.mouse.wheel(0, -100)
-    until(lambda: pixels(page, "axial") not in seen)
+    until(lambda: page.get_attribute("#axial", "data-slice") == "60")  # one slice a notch, from the 51st of a hundred
+    assert pixels(page, "axial") not in seen
     page.keyboard.press("0")
     until(lambda: pixels(page, "axial") == first)
     page.keyboard.press("o")
@@ -129,8 +132,12 @@ def test_the_viewer_by_mouse_and_finger(server: Server, browser: Any) -> None:
     page.mouse.click(x, y + 60)  # that point in all planes
     until(lambda: pixels(page, "coronal") != coronal)
 
-    tablet = browser.new_context(viewport={"width": 800, "height": 900}, has_touch=True).new_page()
+    tablet = browser.new_context(viewport={"width": 820, "height": 1180}, has_touch=True).new_page()
     opened(tablet, server.links["ben"], troubles)
+    views, save = (tablet.locator(name).bounding_box() for name in ("#views", "#save"))
+    assert views["width"] == 820, "a tablet upright shows the questions below, all in sight"
+    assert views["y"] + views["height"] < tablet.locator("#text").bounding_box()["y"]
+    assert save["y"] + save["height"] <= 1180
     tablet.tap("[data-tool=window]")
     touch = tablet.context.new_cdp_session(tablet)
     for kind, points in (
@@ -143,3 +150,112 @@ def test_the_viewer_by_mouse_and_finger(server: Server, browser: Any) -> None:
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
     until(lambda: tablet.inner_text("#level") == "window 480, level 100")
     assert troubles == []
+
+
+def test_what_a_plane_says(server: Server, study: Study, browser: Any) -> None:
+    """Directions, HU under the mouse, lengths, windows by key, cross-lines, and one plane alone."""
+    page = browser.new_page(viewport={"width": 1180, "height": 760})
+    page.add_init_script(
+        "window.said = {}; const old = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {"
+        " (said[this.canvas.id] ??= {})[text] = [x / this.canvas.width, y / this.canvas.height];"
+        " return old.apply(this, arguments); };"
+    )
+    troubles: list[str] = []
+    opened(page, server.links["anna"], troubles)
+    until(lambda: page.get_attribute("#views", "data-shown") == "1")
+    for plane, (left, right, top, bottom) in {"axial": "RLAP", "coronal": "RLHF", "sagittal": "APHF"}.items():
+        said = page.evaluate(f"said.{plane}")
+        assert said[left][0] < 0.1 < 0.9 < said[right][0], plane
+        assert said[top][1] < 0.1 < 0.9 < said[bottom][1], plane
+
+    voxels = nib.load(study.folder / "cases" / f"{study.readers['anna'][0]}.nii").get_fdata()
+    box = page.locator("#axial").bounding_box()
+    per_mm = min(box["width"], box["height"]) / 100  # a field of 100 mm, voxels of 1 mm
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle[0] + 10.5 * per_mm, middle[1] - 5.5 * per_mm)
+    until(lambda: page.get_attribute("#axial", "data-hu") == str(int(voxels[60, 44, 50])))
+    page.keyboard.press("ArrowUp")
+    until(lambda: page.get_attribute("#axial", "data-hu") == str(int(voxels[60, 44, 51])))
+
+    page.keyboard.press("m")
+    page.mouse.move(middle[0] - 20 * per_mm, middle[1] - 10 * per_mm)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 20 * per_mm, middle[1] + 20 * per_mm, steps=3)
+    page.mouse.up()
+    until(lambda: page.get_attribute("#axial", "data-mm") == "50.0")
+    assert page.inner_text("#level") == "window 400, level 40", "measuring changes no window"
+    page.keyboard.press("m")
+
+    for key, window in (
+        ("7", "150, level 30"),
+        ("8", "160, level 80"),
+        ("9", "1800, level 400"),
+        ("6", "400, level 40"),
+    ):
+        page.keyboard.press(key)
+        assert page.inner_text("#level") == f"window {window}"
+    crossed = pixels(page, "coronal")
+    page.keyboard.press("n")
+    until(lambda: pixels(page, "coronal") != crossed)
+    page.mouse.dblclick(*middle)
+    until(lambda: not page.is_visible("#coronal"))
+    assert page.locator("#axial").bounding_box()["width"] > 1.4 * box["width"]
+    page.mouse.dblclick(*middle)
+    until(lambda: page.is_visible("#coronal"))
+    assert troubles == []
+
+
+def test_a_touchpad_does_not_race(server: Server, browser: Any) -> None:
+    """Many small wheel events move a few slices; events that come slowly are notches, however small."""
+    page = browser.new_page()
+    opened(page, server.links["anna"], [])
+    turn = (
+        "([count, size, gap]) => { const wheel = new window.Wheel(); let sum = 0;"
+        " for (let n = 0; n < count; n++) sum += wheel.slices({ deltaY: size, deltaMode: 0, timeStamp: n * gap });"
+        " return sum; }"
+    )
+    page.evaluate("import('./wheel.js').then((module) => { window.Wheel = module.Wheel; })")
+    assert page.evaluate(turn, [25, 10, 8]) == -3  # 250 pixels in a fifth of a second
+    assert page.evaluate(turn, [10, -4, 200]) == 10  # the first, small events of a mouse on macOS
+    assert page.evaluate(turn, [10, 120, 20]) == -10
+    assert page.evaluate(turn, [10, 53, 20]) == -10
+
+
+def test_a_new_server_takes_up_what_was_half_said(study: Study, browser: Any) -> None:
+    page = browser.new_page()
+    with Server(study.folder) as first:
+        port = first.server_port
+        thread = threading.Thread(target=first.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        page.goto(first.links["anna"])
+        until(lambda: page.get_attribute("#views", "data-shown") == "1")
+        page.keyboard.press("s")
+        page.keyboard.press("a")
+        first.shutdown()
+        thread.join()
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    until(lambda: "cannot be reached" in page.inner_text("#message"))
+    with Server(study.folder, port=port) as second:
+        thread = threading.Thread(target=second.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        page.keyboard.press("Enter")  # without a reload
+        until(lambda: page.get_attribute("#views", "data-shown") == "2")
+        page.keyboard.press("r")
+        page.keyboard.press("c")
+        page.keyboard.type("a bright rim?")
+        page.reload()
+        until(lambda: page.get_attribute("#views", "data-shown") == "2")
+        assert page.get_attribute("[data-call=real]", "aria-pressed") == "true"
+        assert page.input_value("#comment") == "a bright rim?"
+        page.keyboard.press("2")
+        page.keyboard.press("Enter")
+        until(lambda: page.inner_text("#count") == "Case 3 of 8")
+        assert page.get_attribute("[data-call=real]", "aria-pressed") == "false", "of the next case nothing is said"
+        second.shutdown()
+        thread.join()
+    one, two = read_answers(study, "anna").answers
+    assert (one.call, one.confidence, one.terms) == ("synthetic", 4, ("hypoattenuating",))
+    assert one.seconds > 0, "the time under the first server counts"
+    assert (two.call, two.comment) == ("real", "a bright rim?")

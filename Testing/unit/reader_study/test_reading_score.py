@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import math
@@ -17,7 +18,7 @@ from small_studies import small_study
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.reader_study import pdf, report, statistics
+from TextoMorphLib.reader_study import pdf, published_rates, report, statistics
 from TextoMorphLib.reader_study.score import score
 from TextoMorphLib.reader_study.session import Session
 from TextoMorphLib.reader_study.study import Study
@@ -262,17 +263,50 @@ def test_published_figures_stand_beside(by_hand: tuple[Study, dict], tmp_path: P
         "all": "30.0",
     }
     assert report.BESIDE in report.report(scores)
-    # The paper's table is there to be filled in; what is left empty is no figure.
-    empty = Path(__file__).parents[3] / "docs" / "paper-table.csv"
+    given.write_text("method,organ,size,error_rate\nOther,liver,<20,\n")  # what is left empty is no figure
     with pytest.raises(InputError, match="no error rates yet"):
-        score(by_hand[0].folder, beside=empty)
-    given.write_text(empty.read_text().replace("liver,<20,", "liver,<20,33.3", 1))
-    *_, last = report.error_table(score(by_hand[0].folder, beside=given))[1]
-    assert (last[0], last.count("33.3"), last.count("-")) == ("DiffTumor (Li et al., Table 1)", 1, len(last) - 2)
+        score(by_hand[0].folder, beside=given)
     for line, message in (("Other,spleen,all,3", "an organ or all"), ("Other,all,all,300", "no percentage")):
         given.write_text(f"method,organ,size,error_rate\n{line}\n")
         with pytest.raises(InputError, match=f"paper.csv line 2: .*{message}"):
             score(by_hand[0].folder, beside=given)
+
+
+def test_the_papers_table_stands_beside_unless_another_is_given(by_hand: tuple[Study, dict]) -> None:
+    heads, rows = report.error_table(score(by_hand[0].folder))
+    paper = {row[0]: dict(zip(heads, row, strict=True)) for row in rows if "Table 1" in row[0]}
+    assert [*paper] == ["DiffTumor (Li et al., Table 1)", "TextoMorph (Li et al., Table 1)"]
+    assert [
+        paper["TextoMorph (Li et al., Table 1)"][f"liver, {size}"] for size in ("d < 20", "20 ≤ d < 50", "d ≥ 50")
+    ] == [
+        "32.5",
+        "37.5",
+        "22.5",
+    ]
+    assert paper["DiffTumor (Li et al., Table 1)"]["all"] == "-", "the paper gives none"
+    assert published_rates.paper() == published_rates.read_beside(
+        Path(__file__).parents[3] / "docs" / "paper-table.csv"
+    )
+
+
+def test_names_are_shown_as_they_are(by_hand: tuple[Study, dict]) -> None:
+    """No name of a method is a formula, or left out."""
+    scores = score(by_hand[0].folder)
+    for name in ("$method$", "a_{b}$", "_hidden", r"$\frac", "方法 <b>&"):
+        named = json.loads(json.dumps(scores).replace('"alpha"', json.dumps(name)))
+        page = report.report(named)
+        shown = html.escape(name, quote=False)
+        plots = page.split("<svg")
+        assert shown in plots[1], f"{name} is not in the error rates' legend"
+        assert shown in plots[2]
+        assert page == report.report(named), "the same bytes again"
+
+
+def test_agreement_that_cannot_be_told(by_hand: tuple[Study, dict]) -> None:
+    scores = score(by_hand[0].folder)
+    nan = float("nan")
+    scores["agreement"]["within"] = [{"reader": "anna", "cases": 1, "kappa": nan, "low": nan, "high": nan}]
+    assert report.agreement_table(scores)[1][-1] == ["anna, first and second look (Cohen)", "1", "-"]
 
 
 def test_export_writes_everything_into_one_page(
@@ -341,8 +375,6 @@ def test_a_missing_package_is_one_clear_line(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "statsmodels", None)
     assert main(["vtt", "score", str(by_hand[0].folder)]) == 2
-    assert capsys.readouterr().err == (
-        "error: scoring needs statsmodels; install it with: pip install 'textomorph[reading]'\n"
-    )
+    assert capsys.readouterr().err == ("error: scoring needs statsmodels; install it with: pip install statsmodels\n")
     with pytest.raises(InputError):
         statistics.share(1, 2)

@@ -6,6 +6,7 @@ import http.client
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,8 @@ def test_a_reader_who_reads_elsewhere_is_told_so(server: Server, study: Study) -
         {"call": "maybe"},
         {"confidence": 9},
         {"confidence": "4"},
+        {"confidence": 3.0},
+        {"confidence": True},
         {"terms": ["cystic"]},
         {"terms": "hypoattenuating"},
         {"comment": ["x"]},
@@ -181,6 +184,60 @@ def test_what_the_server_sends_differs_in_the_voxels_alone(server: Server, study
     for one, two in seen.values():
         assert one == two
     assert len({json.dumps(headers) for pair in seen.values() for _, headers, _ in pair}) == 1, "of all pairs, too"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 50_000, '{"a":' * 9_000, '{"comment": "\\ud83d"}', "[1]", "\u00e9", '{"seat": ' + "9" * 5000 + "}"],
+)
+def test_what_is_no_request_is_answered_so(server: Server, content: str) -> None:
+    link = urlsplit(server.links["anna"])
+    connection = http.client.HTTPConnection("127.0.0.1", link.port, timeout=10)
+    connection.request("POST", link.path + "open", content.encode("latin-1"))
+    reply = connection.getresponse()
+    assert reply.status == 400
+    assert "no JSON object" in json.loads(reply.read())["error"]
+
+
+def test_odd_headers_are_answered(server: Server) -> None:
+    assert ask(server, "ct", None, Host="[")[0] == 404
+    assert ask(server, "open", None, **{"Content-Length": "9" * 5000})[0] == 404
+    link = urlsplit(server.links["anna"])
+    connection = http.client.HTTPConnection("127.0.0.1", link.port, timeout=10)
+    connection.putrequest("POST", link.path + "open")
+    connection.putheader("Content-Length", "9" * 5000)
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+
+
+def test_a_page_goes_on_after_a_restart_with_its_time(study: Study) -> None:
+    with serving(study) as first:
+        seat = json.loads(ask(first, "open", {})[1])["seat"]
+    with serving(study) as second:
+        said = {"seat": seat, "position": 0, "call": "real", "confidence": 1, "spent": 30.0}
+        assert ask(second, "answer", said)[0] == 200
+        other = {**said, "seat": "f" * 16, "position": 1}
+        assert ask(second, "answer", other)[0] == 409, "a second window is still shut out"
+        for spent in (-1, True, "5", 1e9, None):
+            assert ask(second, "resume", {"seat": seat, "spent": spent})[0] == 200
+        assert ask(second, "answer", {**said, "position": 1, "spent": 60})[0] == 200
+    first_case, second_case = read_answers(study, "anna").answers
+    assert 30 <= first_case.seconds < 40
+    assert second_case.seconds < 20, "of what this server has shown it counts itself"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_the_links_can_be_opened(study: Study, host: str) -> None:
+    with Server(study.folder, host) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        address = urlsplit(server.links["anna"])
+        assert address.hostname != "0.0.0.0"
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+        connection.request("GET", address.path)
+        assert connection.getresponse().status == 200
+        server.shutdown()
+        thread.join()
 
 
 def test_pages_elsewhere_cannot_ask(server: Server) -> None:
