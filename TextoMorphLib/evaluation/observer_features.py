@@ -88,7 +88,7 @@ class Lesion:
 
 
 def texture(lesion: Lesion) -> Features:
-    """14 numbers of texture above 1.5 mm: how strong it is at each scale, how far from Gaussian, how it goes inwards."""
+    """14 numbers of texture above 1.5 mm: how strong at each scale, how far from Gaussian, how it goes inwards."""
     inside, levels = lesion.mask, [lesion.smooth(sigma) for sigma in BANDS_MM]
     found: Features = {}
     parts = {
