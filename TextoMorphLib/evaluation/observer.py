@@ -113,7 +113,12 @@ def _cell(score: Mapping[str, Any]) -> str:
 
 
 def _classifier(kind: str, seed: int) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
+    try:
+        from sklearn.ensemble import RandomForestClassifier
+    except ImportError as error:
+        raise InputError(
+            "the observer needs scikit-learn; install it with: pip install 'textomorph[observer]'"
+        ) from error
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

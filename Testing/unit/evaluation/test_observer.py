@@ -64,7 +64,10 @@ def _sides(shift: float, count: int = 40) -> tuple[list[observer.Sets], list[obs
     return sides[0], sides[1], [f"p{number // 2}" for number in range(count)]
 
 
-def test_observer_finds_what_differs_and_nothing_else() -> None:
+def test_observer_finds_what_differs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observer, "TREES", 30)
+    monkeypatch.setattr(observer, "FOLDS", 5)
+    monkeypatch.setattr(observer, "RESAMPLES", 200)
     alike = observer.judge(*_sides(0.0))["set"]
     for kind in ("logistic", "forest"):
         assert alike[kind]["auc"] < 0.6
