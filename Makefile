@@ -19,7 +19,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage turing-test lint format clean
+.PHONY: help setup demo test coverage turing-test architecture lint format clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -4
@@ -39,6 +39,9 @@ coverage: $(INSTALLED)
 turing-test: $(INSTALLED)
 	-$(BIN)/python -m pip install --quiet playwright
 	$(BIN)/python -m pytest -rs Testing/unit/reader_study/whole_study.py Testing/unit/reader_study/test_reading_browser.py
+
+architecture: $(INSTALLED)
+	$(BIN)/python docs/draw_architecture.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -12,12 +12,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from TextoMorphLib.version import __version__
+
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.synthesis import Synthesis, Synthesizer
 
 __all__ = ["Synthesis", "Synthesizer", "Volume", "__version__"]
-__version__ = "0.1.0"
 
 _HOMES = {"Synthesis": "synthesis", "Synthesizer": "synthesis", "Volume": "io.volume"}
 

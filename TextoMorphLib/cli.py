@@ -52,7 +52,7 @@ def root(
     For research only: every image written is marked as synthetic.
     """
     if version:
-        from TextoMorphLib import __version__
+        from TextoMorphLib.version import __version__
 
         typer.echo(f"textomorph {__version__}")
     elif context.invoked_subcommand is None:

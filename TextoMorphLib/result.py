@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-import TextoMorphLib
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
+from TextoMorphLib.version import __version__
 
 LESION_SEEDS = 1_000_003  # from a lesion's seed to the next one's
 
@@ -46,7 +46,7 @@ def device_name(device: torch.device) -> str:
 
 def versions() -> dict[str, str]:
     """Of what decides a result."""
-    found = {"textomorph": TextoMorphLib.__version__, "python": platform.python_version()}
+    found = {"textomorph": __version__, "python": platform.python_version()}
     for package in ("torch", "numpy", "scipy"):
         try:
             found[package] = version(package)

@@ -67,7 +67,7 @@ def doctor() -> None:
 
 def findings() -> Iterator[Finding]:
     """Everything that is looked at, in the order of what needs what."""
-    from TextoMorphLib import __version__
+    from TextoMorphLib.version import __version__
 
     yield Finding("TextoMorph", __version__)
     yield Finding("Python", f"{platform.python_version()} on {platform.platform()}")

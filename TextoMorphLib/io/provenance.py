@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def provenance(seed: int) -> str:
     """The note that every synthetic image carries in its own header."""
-    from TextoMorphLib import __version__
+    from TextoMorphLib.version import __version__
 
     return f"synthetic: TextoMorph {__version__} seed {seed}"

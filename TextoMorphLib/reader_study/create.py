@@ -210,7 +210,7 @@ class _Maker:
 
     def recipe(self, member: _Member) -> str:
         """A name for all that a case is made from."""
-        from TextoMorphLib import __version__
+        from TextoMorphLib.version import __version__
 
         rows = [member.row, member.owner]
         plan = self.plan
@@ -324,7 +324,7 @@ def _key(table: Path, members: Sequence[_Member], plan: Plan, seed: int, work: W
         }
         for member in sorted(members, key=lambda member: member.id)
     }
-    from TextoMorphLib import __version__
+    from TextoMorphLib.version import __version__
 
     key = {
         "format": study.KEY_FORMAT,

@@ -1,0 +1,3 @@
+"""TextoMorph's version."""
+
+__version__ = "0.1.0"
