@@ -11,7 +11,20 @@ from typing import Annotated, Any
 
 import typer
 
-from TextoMorphLib.commands import batch, benchmark, cases, demo, doctor, generate, measure, models, preview, train, vtt
+from TextoMorphLib.commands import (
+    batch,
+    benchmark,
+    cases,
+    demo,
+    doctor,
+    evaluate,
+    generate,
+    measure,
+    models,
+    preview,
+    train,
+    vtt,
+)
 from TextoMorphLib.errors import Cancelled, InputError
 
 # The base of all usage errors; typer has it from click, or from a copy of its own.
@@ -75,6 +88,11 @@ _add(demo.demo, MAKE)
 _add(measure.measure, LOOK, "textomorph measure ct.nii.gz new.nii.gz --mask mask.nii.gz --json")
 app.add_typer(vtt.app, name="vtt", rich_help_panel=LOOK)
 app.add_typer(cases.app, name="cases", rich_help_panel=SEGMENT)
+_add(
+    evaluate.evaluate,
+    SEGMENT,
+    "textomorph evaluate cases.jsonl --predictions predictions/ --output evaluation/ --by age,sex",
+)
 app.add_typer(models.app, name="models", rich_help_panel=MODELS)
 app.add_typer(train.app, name="train", rich_help_panel=MODELS)
 app.add_typer(benchmark.app, name="benchmark", rich_help_panel=MODELS)

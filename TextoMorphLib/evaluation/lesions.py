@@ -38,6 +38,7 @@ class Lesion:
 
     Attributes:
         number: Its number in `Matching.reference`.
+        value: Of its voxels in the reference: its class.
         voxels: Its size.
         diameter_mm: Of the ball with its volume.
         box: The smallest box around it.
@@ -47,6 +48,7 @@ class Lesion:
     """
 
     number: int
+    value: int
     voxels: int
     diameter_mm: float
     box: Box
@@ -76,6 +78,7 @@ class Component:
 
     Attributes:
         number: Its number in `Matching.predicted`.
+        value: Of most of its voxels in the prediction: its class.
         voxels: Its size.
         diameter_mm: Of the ball with its volume.
         box: The smallest box around it.
@@ -84,6 +87,7 @@ class Component:
     """
 
     number: int
+    value: int
     voxels: int
     diameter_mm: float
     box: Box
@@ -129,9 +133,18 @@ class Matching:
 
 
 def components(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """The 26-connected components of a mask: their numbers from 1 (int32, 0 elsewhere), and how many there are."""
-    numbers, count = ndimage.label(mask, TOUCHING)
-    return numbers, int(count)
+    """The 26-connected components of what is above 0: their numbers from 1 (int32, 0 elsewhere), and how many.
+
+    Parts with different values are components of their own, though they touch.
+    """
+    mask = np.asarray(mask)
+    values = [True] if mask.dtype == bool else [value for value in np.unique(mask).tolist() if value > 0]
+    numbers, count = np.zeros(mask.shape, np.int32), 0
+    for value in values:
+        found, more = ndimage.label(mask == value, TOUCHING)
+        numbers += np.where(found > 0, found + count, 0).astype(np.int32) if count else found
+        count += int(more)
+    return numbers, count
 
 
 def equivalent_diameter(volume_mm3: float) -> float:
@@ -143,8 +156,10 @@ def match(reference: np.ndarray, prediction: np.ndarray, spacing: Sequence[float
     """Matches predicted components with the lesions of a reference.
 
     Args:
-        reference: Boolean (or 0 and above), 3D: where tumours are.
-        prediction: The same, of the same shape: where they were predicted.
+        reference: 3D, above 0 (or True) where tumours are; lesions of different values are different ones, though
+            they touch.
+        prediction: The same, of the same shape, where they were predicted; what touches is one component, and has the
+            value that most of it has.
         spacing: Voxel size in mm along each axis.
 
     Raises:
@@ -153,12 +168,13 @@ def match(reference: np.ndarray, prediction: np.ndarray, spacing: Sequence[float
     if reference.shape != prediction.shape:
         raise InputError(f"the prediction has {prediction.shape} voxels and the reference {reference.shape}")
     voxel = float(np.prod(spacing))
-    first, second = np.asarray(reference) > 0, np.asarray(prediction) > 0
+    reference, prediction = np.asarray(reference), np.asarray(prediction)
+    first, second = reference > 0, prediction > 0
     if not (first.any() or second.any()):
         empty = np.zeros(first.shape, np.int32)
         return Matching(empty, empty.copy(), (), ())
     around = _joint_box(first, second)
-    true, true_count = components(first[around])
+    true, true_count = components(reference[around])
     seen, seen_count = components(second[around])
     true_sizes = np.bincount(true.ravel(), minlength=true_count + 1)
     seen_sizes = np.bincount(seen.ravel(), minlength=seen_count + 1)
@@ -172,18 +188,22 @@ def match(reference: np.ndarray, prediction: np.ndarray, spacing: Sequence[float
         touching, overlap = pairs[1][own], int(shared[own].sum())
         union = int(true_sizes[number]) + int(seen_sizes[touching].sum()) - overlap
         size = int(true_sizes[number])
+        value = int(reference[around][inner][true[inner] == number][0])
         diameter = equivalent_diameter(size * voxel)
         lesions.append(
-            Lesion(number, size, diameter, box, overlap, overlap / union, tuple(int(other) for other in touching))
+            Lesion(
+                number, value, size, diameter, box, overlap, overlap / union, tuple(int(other) for other in touching)
+            )
         )
     predicted = []
     for number, inner in enumerate(ndimage.find_objects(seen), start=1):
         box = _outer(inner, around)
         own = pairs[1] == number
         size = int(seen_sizes[number])
+        value = int(np.bincount(prediction[around][inner][seen[inner] == number].astype(int)).argmax())
         diameter = equivalent_diameter(size * voxel)
         touched = tuple(int(other) for other in pairs[0][own])
-        predicted.append(Component(number, size, diameter, box, int(shared[own].sum()), touched))
+        predicted.append(Component(number, value, size, diameter, box, int(shared[own].sum()), touched))
     whole = [np.zeros(first.shape, np.int32) for _ in range(2)]  # pages that stay zero take no memory
     whole[0][around], whole[1][around] = true, seen
     return Matching(whole[0], whole[1], tuple(lesions), tuple(predicted))

@@ -199,7 +199,7 @@ def _not_hu(volume: Volume, high: float) -> str:
     step = max(1, round((volume.data.size / 1e6) ** (1 / 3)))  # a million voxels tell as much as all of them
     every = slice(None, None, step)
     hu = volume.hu((every, every, every))
-    if hu.min() < FAT_AND_AIR_HU[0]:
+    if hu.min() <= FAT_AND_AIR_HU[0]:
         hu = hu[hu > hu.min()]  # padding is one constant value
     fat_and_air = np.mean((hu > FAT_AND_AIR_HU[0]) & (hu < FAT_AND_AIR_HU[1])) if hu.size else 0.0
     if fat_and_air < _LEAST_FAT_AND_AIR:

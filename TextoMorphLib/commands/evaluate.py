@@ -1,0 +1,133 @@
+"""`textomorph evaluate`: how good predicted tumours are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from TextoMorphLib.commands import common
+from TextoMorphLib.errors import InputError
+
+GROUPS = ("age", "sex", "organ")
+FILES = ("evaluation.json", "evaluation.csv", "lesions.csv", "evaluation.md", "evaluation.png")
+
+
+def evaluate(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="What is true; see textomorph cases.")],
+    predictions: Annotated[
+        Path, typer.Option("--predictions", metavar="DIR", help="ID.nii.gz for each case, as `segment` writes them.")
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Gets evaluation.json, .csv, .md and .png.")],
+    sizes: Annotated[str, typer.Option("--sizes", help="Borders between classes of lesion diameter, mm.")] = "20,50",
+    tolerance: Annotated[float, typer.Option("--tolerance-mm", help="Of the normalised surface distance.")] = 2.0,
+    by: Annotated[str, typer.Option("--by", help="Also by groups: of age,sex,organ.")] = "",
+    fold: Annotated[int | None, typer.Option("--fold", help="Only the cases of this fold.")] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", metavar="DIR", help="Another method's predictions, compared pair by pair."),
+    ] = None,
+    values: Annotated[
+        str, typer.Option("--values", help="What the predictions' numbers mean, if not what the cases' do: tumour=1")
+    ] = "",
+    beside: Annotated[
+        Path | None, typer.Option("--beside", metavar="CSV", help="Published figures to print beside one's own.")
+    ] = None,
+    overwrite: common.Overwrite = False,
+) -> None:
+    """Score predicted tumours against the reference.
+
+    Sensitivity by lesion size with Wilson's intervals, specificity, PPV, DSC, NSD and false positives; a FROC curve
+    where ID_probability.nii.gz lies beside every prediction; each fold and all together.
+    """
+    from TextoMorphLib.cases import read_cases
+    from TextoMorphLib.cases.importers import parse_values
+    from TextoMorphLib.evaluation import scores, summary, tables
+
+    borders, grouped = _sizes(sizes), _groups(by)
+    if not 0 < tolerance < 100:
+        raise InputError(f"a tolerance of {tolerance:g} mm is out of range; 2 is usual")
+    _check_output(output, overwrite)
+    published = tables.read_beside(beside) if beside else []
+    listed = read_cases(cases)
+    chosen = scores.to_score(listed, [predictions, *filter(None, [compare])], fold)
+    if left := sum(fold is None or case.fold == fold for case in listed) - len(chosen):
+        common.warn(f"{left} cases are left out: nothing says where their tumours are")
+    meaning = parse_values(values) or None
+    with common.progress("evaluating") as step:
+        found = list(scores.score(chosen, predictions, tolerance, meaning, step))
+    _warn_of_organs(found, predictions)
+    made = summary.evaluation(found, borders, grouped)
+    made = {"predictions": str(predictions), "tolerance_mm": tolerance, **made}
+    if compare:
+        with common.progress("evaluating the other") as step:
+            others = list(scores.score(chosen, compare, tolerance, meaning, step))
+        _warn_of_organs(others, compare)
+        made["comparison"] = {
+            "folder": str(compare),
+            "summary": summary.summary(others, borders),
+            **summary.compare(found, others, borders),
+        }
+    _write(made, output, published)
+
+
+def _write(made: dict[str, Any], output: Path, published: list[dict[str, str]]) -> None:
+    from TextoMorphLib.evaluation import tables
+    from TextoMorphLib.io import outputs
+
+    content = (
+        (outputs.to_json(made) + "\n").encode(),
+        tables.to_csv(made),
+        tables.lesions_csv(made),
+        tables.to_markdown(made, published).encode(),
+        tables.picture(made),
+    )
+    output.mkdir(exist_ok=True)
+    for name, each in zip(FILES, content, strict=True):
+        outputs.write_bytes(output / name, each)
+    every = made["lesions"]["all"]
+    typer.echo(f"lesions found: {every['found']} of {every['of']}")
+    for name in ("sensitivity", "specificity", "ppv"):
+        count, of = made["patients"]["counts"][name]
+        typer.echo(f"patient {name}: {count} of {of}")
+    for name in ("dsc", "nsd"):
+        value = made[name]["with_tumour"]["mean"]
+        typer.echo(f"{name.upper()} of scans with a tumour: {'-' if value is None else f'{value:.3f}'}")
+    typer.echo(f"false positives a scan: {made['false_positives_per_scan']:.2f}")
+    typer.echo(f"wrote {output / FILES[3]} and {', '.join(name for name in FILES if name != FILES[3])}")
+
+
+def _sizes(text: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or found != sorted(set(found)) or found[0] <= 0:
+        raise InputError(f"--sizes '{text}' is no list of rising diameters in mm, such as 20,50")
+    return found
+
+
+def _groups(text: str) -> list[str]:
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if unknown := [name for name in found if name not in GROUPS]:
+        raise InputError(f"--by knows {', '.join(GROUPS)}, not {unknown[0]}")
+    return found
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is no folder; name a folder for the tables")
+    if not output.resolve().parent.is_dir():
+        raise InputError(f"cannot write {output}: the folder {output.parent} does not exist; make it first")
+    if not overwrite and any((output / name).exists() for name in FILES):
+        raise InputError(f"{output} holds an evaluation already; choose another folder or add --overwrite")
+
+
+def _warn_of_organs(found: list[Any], folder: Path) -> None:
+    """Says so if no prediction holds a tumour and some hold the organ's value: it may be the tumour's."""
+    if any(score.only_organ for score in found) and not any(score.called for score in found):
+        common.warn(
+            f"no prediction in {folder} holds a tumour, only the value of the organ; if that value means tumour there, "
+            "say so: --values tumour=1"
+        )

@@ -1,0 +1,241 @@
+"""What a prediction is worth on one case: read, matched, scored; plain numbers and names, ready for JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from TextoMorphLib.cases import ORGAN, Case, tumour_classes
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.evaluation.lesions import TOLERANCE_MM, Matching, dice, match, surface_dice
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.volume import Volume
+
+THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of the FROC curve
+PROBABILITY = "_probability"
+
+
+@dataclass(frozen=True)
+class CaseScore:
+    """A case's scores.
+
+    Attributes:
+        id: The case's.
+        patient: Whose it is.
+        organ: In which the tumours are.
+        fold: In which it was tested.
+        age: In years.
+        sex: As written.
+        healthy: Whether the reference has no tumour.
+        called: Whether any tumour is predicted.
+        dsc: Of all tumour voxels.
+        nsd: Of all tumour voxels' surfaces.
+        lesions: Number, class, diameter_mm, voxels, small, found, found_iou, iou, and the class predicted for it (None
+            where it is missed).
+        components: Number, class, diameter_mm, voxels, false, overlap in voxels, and the numbers of the lesions that it
+            touches.
+        by_class: DSC and NSD of each class, where there are several.
+        froc: At each threshold of the probability: [lesions found, false positives]; empty without a probability map.
+        only_organ: Whether the prediction holds values, and all of them mean the organ.
+    """
+
+    id: str
+    patient: str
+    organ: str
+    fold: int | None
+    age: float | None
+    sex: str | None
+    healthy: bool
+    called: bool
+    dsc: float
+    nsd: float
+    lesions: list[dict[str, Any]]
+    components: list[dict[str, Any]]
+    by_class: dict[str, dict[str, float]]
+    froc: list[list[int]]
+    only_organ: bool = False
+
+    @property
+    def counted(self) -> list[dict[str, Any]]:
+        """The reference's lesions without the small ones."""
+        return [lesion for lesion in self.lesions if not lesion["small"]]
+
+    @property
+    def false_positives(self) -> int:
+        """Predicted components that touch no lesion."""
+        return sum(component["false"] for component in self.components)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: value for name, value in asdict(self).items() if name not in ("froc", "only_organ")}
+
+
+def prediction_of(case: Case, folder: Path, ending: str = "") -> Path | None:
+    """Where the prediction of a case lies in a folder: `ID.nii.gz` or another format; None if nowhere."""
+    for suffix in outputs.IMAGE_SUFFIXES:
+        if (path := folder / f"{case.id}{ending}{suffix}").is_file():
+            return path
+    return None
+
+
+def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = None) -> list[Case]:
+    """The cases that can be scored.
+
+    Args:
+        cases: Of one file.
+        folders: Of predictions; each must hold one for every case.
+        fold: Only the cases of this fold.
+
+    Raises:
+        InputError: A folder or a prediction is missing, or nothing is left.
+    """
+    wanted = [case for case in cases if case.annotated and (fold is None or case.fold == fold)]
+    if not wanted:
+        raise InputError(
+            "no case is left to score: none says where its tumours are" + ("" if fold is None else " there")
+        )
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"no such folder of predictions: {folder}")
+        if missing := [case.id for case in wanted if prediction_of(case, folder) is None]:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise InputError(
+                f"no prediction of {missing[0]}{more} in {folder}; it would be called {missing[0]}.nii.gz"
+                + ("" if fold is not None else ", or score one fold alone with --fold")
+            )
+    return wanted
+
+
+def score(
+    cases: Sequence[Case],
+    folder: Path,
+    tolerance_mm: float = TOLERANCE_MM,
+    values: Mapping[str, tuple[int, ...]] | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+) -> Iterator[CaseScore]:
+    """Scores predictions.
+
+    Args:
+        cases: As `to_score` returns them.
+        folder: Holds `ID.nii.gz` for each, and `ID_probability.nii.gz` where there is to be a FROC curve.
+        tolerance_mm: Of the NSD.
+        values: What the numbers of the predictions mean; else what `ID.json` says, or the case's own values.
+        progress: Called with (cases done, cases in all); may return False to cancel.
+
+    Raises:
+        InputError: A file cannot be read, is on another grid, or holds numbers without a meaning.
+        Cancelled: `progress` returned False.
+    """
+    classes = tumour_classes(cases)
+    usual = next((case.values for case in cases if case.values), None)
+    usual = usual or {ORGAN: (1,), **{name: (2 + at,) for at, name in enumerate(classes)}}
+    for number, case in enumerate(cases):
+        if progress is not None and progress(number, len(cases)) is False:
+            raise Cancelled("cancelled")
+        yield _score(case, folder, classes, tolerance_mm, values, usual)
+
+
+def _score(
+    case: Case,
+    folder: Path,
+    classes: tuple[str, ...],
+    tolerance_mm: float,
+    values: Mapping[str, tuple[int, ...]] | None,
+    usual: Mapping[str, tuple[int, ...]],
+) -> CaseScore:
+    path = prediction_of(case, folder)
+    assert path is not None
+    ct = Volume.read(case.ct)
+    meaning = values or _told(path) or case.values or usual
+    answer = Case(case.id, path, case.organ, label=path, values=meaning)
+    reference, predicted = case.targets(ct, classes), answer.targets(ct, classes)
+    only_organ = bool((predicted == 1).any() and not (predicted > 1).any())
+    reference, predicted = (np.where(each > 1, each - 1, 0).astype(np.uint8) for each in (reference, predicted))
+    found = match(reference, predicted, ct.spacing)
+    return CaseScore(
+        **{name: getattr(case, name) for name in ("id", "patient", "organ", "fold", "age", "sex")},
+        healthy=not reference.any(),
+        called=bool(predicted.any()),
+        dsc=dice(reference > 0, predicted > 0),
+        nsd=surface_dice(reference > 0, predicted > 0, ct.spacing, tolerance_mm),
+        lesions=_lesions(found, classes),
+        components=[
+            {
+                "number": each.number,
+                "class": classes[each.value - 1],
+                "diameter_mm": each.diameter_mm,
+                "voxels": each.voxels,
+                "overlap": each.overlap,
+                "lesions": list(each.lesions),
+                "false": each.false,
+            }
+            for each in found.components
+        ],
+        by_class=_by_class(reference, predicted, classes, ct, tolerance_mm) if len(classes) > 1 else {},
+        froc=_froc(case, folder, reference, ct),
+        only_organ=only_organ,
+    )
+
+
+def _told(prediction: Path) -> dict[str, tuple[int, ...]]:
+    """What the report beside a prediction says of its numbers."""
+    with suppress(OSError, ValueError, AttributeError, TypeError):
+        told = json.loads(outputs.report_path(prediction).read_text(encoding="utf-8")).get("values", {})
+        return {str(name): tuple(int(number) for number in numbers) for name, numbers in told.items()}
+    return {}
+
+
+def _lesions(found: Matching, classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    of = {component.number: component for component in found.components}
+    rows = []
+    for lesion in found.lesions:
+        # Where several components touch it, the largest says what it is.
+        largest = max((of[number] for number in lesion.components), key=lambda each: each.voxels, default=None)
+        rows.append(
+            {
+                "number": lesion.number,
+                "class": classes[lesion.value - 1],
+                "diameter_mm": lesion.diameter_mm,
+                "voxels": lesion.voxels,
+                "small": lesion.small,
+                "found": lesion.found,
+                "found_iou": lesion.found_iou,
+                "iou": lesion.iou,
+                "predicted_class": classes[largest.value - 1] if largest else None,
+            }
+        )
+    return rows
+
+
+def _by_class(
+    reference: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], ct: Volume, tolerance_mm: float
+) -> dict[str, dict[str, float]]:
+    scores = {}
+    for value, name in enumerate(classes, start=1):
+        one, other = reference == value, predicted == value
+        scores[name] = {"dsc": dice(one, other), "nsd": surface_dice(one, other, ct.spacing, tolerance_mm)}
+    return scores
+
+
+def _froc(case: Case, folder: Path, reference: np.ndarray, ct: Volume) -> list[list[int]]:
+    """Lesions found and false positives at each threshold."""
+    path = prediction_of(case, folder, PROBABILITY)
+    if path is None:
+        return []
+    volume = Volume.read(path)
+    if volume.shape != ct.shape or not np.allclose(volume.affine, ct.affine, atol=1e-3):
+        raise InputError(f"{path} is on another grid than {case.ct}")
+    probability = volume.hu()
+    if probability.min() < 0 or probability.max() > 1.001:
+        raise InputError(f"{path} holds values from {probability.min():g} to {probability.max():g}, not 0 to 1")
+    points = []
+    for threshold in THRESHOLDS:
+        found = match(reference, probability >= threshold, ct.spacing)
+        points.append([sum(lesion.found for lesion in found.counted), len(found.false_positives)])
+    return points

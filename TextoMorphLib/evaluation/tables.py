@@ -1,0 +1,262 @@
+"""An evaluation as tables (Markdown, CSV) and as a picture, with published figures beside one's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.textfile import read_text
+
+COLUMNS = ("method", "organ", "class", "metric", "size", "value")
+METRICS = ("sensitivity", "specificity", "ppv", "dsc", "nsd")
+Figures = Mapping[str, Any]
+
+
+def read_beside(path: Path) -> list[dict[str, str]]:
+    """Published figures, from a CSV table with the columns method, organ, class, metric, size and value (percent).
+
+    Raises:
+        InputError: What is wrong, with the line.
+    """
+    reader = csv.DictReader(read_text(path).splitlines(), skipinitialspace=True)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}")
+    rows = []
+    for row in reader:
+        where = f"{path.name} line {reader.line_num}"
+        if row["metric"] not in METRICS:
+            raise InputError(f"{where}: the metric must be one of {', '.join(METRICS)}")
+        try:
+            fits = 0 <= float(row["value"]) <= 100
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise InputError(f"{where}: value '{row['value']}' is no percentage")
+        rows.append({name: str(row[name] or "") for name in COLUMNS})
+    return rows
+
+
+def rows(made: Figures) -> Iterator[dict[str, Any]]:
+    """Every figure of an evaluation, one a row: group, metric, class, value, low, high, count, of."""
+    yield from _rows("all", made)
+    for fold, figures in made.get("folds", {}).items():
+        yield from _rows(f"fold {fold}", figures)
+    for by, members in made.get("groups", {}).items():
+        for name, figures in members.items():
+            yield from _rows(f"{by} {name}", figures)
+
+
+def to_csv(made: Figures) -> bytes:
+    """The rows as CSV."""
+    return _csv(list(rows(made)))
+
+
+def lesions_csv(made: Figures) -> bytes:
+    """A line a lesion of the reference."""
+    listed = [{"case": case["id"], **lesion} for case in made["cases"] for lesion in case["lesions"]]
+    return _csv(listed)
+
+
+def to_markdown(made: Figures, beside: Sequence[Mapping[str, str]] = ()) -> str:
+    """Tables to read, with the rules that they follow."""
+    parts = [f"# Evaluation\n\n{made['scans']} scans, {made['healthy_scans']} of them without a tumour."]
+    named = [("all", made)]
+    named += [(f"fold {fold}", figures) for fold, figures in made.get("folds", {}).items()]
+    for by, members in made.get("groups", {}).items():
+        named += [(f"{by} {name}", figures) for name, figures in members.items()]
+    parts.append("## Sensitivity by lesion diameter (mm)\n\n" + _sensitivities(named))
+    parts.append("## Patients and scans\n\n" + _patients(named))
+    if "classes" in made:
+        parts.append("## Classes\n\n" + _classes(made["classes"]))
+        parts.append("Lesions by class (rows: reference; columns: predicted)\n\n" + _confusion(made["confusion"]))
+    if "froc" in made:
+        at = made["froc"]["sensitivity_at"]
+        header = ["false positives a scan", *(f"<= {name}" for name in at)]
+        parts.append("## FROC\n\n" + _table(header, [["sensitivity", *(_percent(value) for value in at.values())]]))
+    if "comparison" in made:
+        parts.append(f"## Against {made['comparison']['folder']}\n\n" + _comparison(made["comparison"]))
+    if beside:
+        header = ["method", "organ", "class", "metric", "size, mm", "%"]
+        listed = [[row[name] for name in COLUMNS] for row in beside]
+        parts.append("## Published figures (other cases, other rules)\n\n" + _table(header, listed))
+    parts.append("## Rules\n\n" + "\n".join(f"- {rule}" for rule in made["rules"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def picture(made: Figures) -> bytes:
+    """Sensitivity by size, scores by case, and FROC or patients, as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((12, 3.8), layout="constrained", dpi=110)
+    sizes, scores, last = figure.subplots(1, 3)
+    _plot_sizes(sizes, made)
+    ill = sorted((case for case in made["cases"] if not case["healthy"]), key=lambda case: case["dsc"])
+    for name, style in (("dsc", "o-"), ("nsd", "x")):
+        scores.plot(range(1, len(ill) + 1), [case[name] for case in ill], style, markersize=4, label=name.upper())
+    scores.set(title="Scans with a tumour, by DSC", xlabel="scan", ylim=(-0.03, 1.03))
+    scores.legend(frameon=False)
+    if "froc" in made:
+        points = made["froc"]["points"]
+        last.plot([p["false_positives_per_scan"] for p in points], [p["sensitivity"] or 0 for p in points], "o-")
+        last.set(title="FROC", xlabel="false positives a scan", ylabel="sensitivity", ylim=(-0.03, 1.03))
+    else:
+        names = ("sensitivity", "specificity", "ppv")
+        shares = [
+            {"sensitivity": made["patients"][name], "interval": made["patients"]["intervals"][name], "of": count[1]}
+            for name, count in ((name, made["patients"]["counts"][name]) for name in names)
+        ]
+        _bars(last, shares, list(names))
+        last.set(title="Patients")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": "TextoMorph"})
+    return file.getvalue()
+
+
+def _plot_sizes(axes: Any, made: Figures) -> None:
+    _bars(axes, list(made["lesions"].values()), list(made["lesions"]))
+    axes.set(title="Lesions found, by diameter (mm)", ylabel="sensitivity")
+
+
+def _bars(axes: Any, shares: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    for at, share in enumerate(shares):
+        if share["of"]:
+            value, (low, high) = share["sensitivity"], share["interval"]
+            axes.bar(at, value, 0.6, color="#9bb8d3")
+            axes.errorbar(at, value, [[max(value - low, 0)], [max(high - value, 0)]], color="black", capsize=4)
+    axes.set_xticks(
+        range(len(names)), [f"{name}\nn = {share['of']}" for name, share in zip(names, shares, strict=True)]
+    )
+    axes.set_ylim(0, 1.03)
+
+
+def _rows(group: str, figures: Figures) -> Iterator[dict[str, Any]]:
+    def row(
+        metric: str, value: Any, interval: Any = (None, None), count: Any = None, of: Any = None, kind: str = ""
+    ) -> Any:
+        names = ("group", "metric", "class", "value", "low", "high", "count", "of")
+        return dict(zip(names, (group, metric, kind, value, *interval, count, of), strict=True))
+
+    for name, each in (*figures["lesions"].items(), ("small, apart", figures["small_lesions_apart"])):
+        yield row(f"sensitivity {name}", each["sensitivity"], each["interval"], each["found"], each["of"])
+        yield row(
+            f"sensitivity at IoU 0.1 {name}",
+            each["sensitivity_iou"],
+            each["interval_iou"],
+            each["found_iou"],
+            each["of"],
+        )
+    components = figures["components"]
+    yield row("lesion PPV", components["ppv"], components["interval"], components["true"], components["of"])
+    yield from (row(f"patient {name}", *rest) for name, rest in _rate_rows(figures["patients"]))
+    for name in ("dsc", "nsd"):
+        for part, each in ((name, figures[name]), (f"{name} with tumour", figures[name]["with_tumour"])):
+            yield row(part, each["mean"], each["interval"], None, each["of"])
+    for name in ("false_positives_per_scan", "false_positives_per_healthy_scan"):
+        yield row(name, figures[name])
+    for kind, each in figures.get("classes", {}).items():
+        of = each["lesions"]
+        yield row("lesion sensitivity", of["sensitivity"], of["interval"], of["found"], of["of"], kind)
+        yield row("lesion PPV", of["ppv"], of["ppv_interval"], of["true"], of["predicted"], kind)
+        yield from (row(f"patient {name}", *rest, kind) for name, rest in _rate_rows(each["patients"]))
+        for name in ("dsc", "nsd"):
+            yield row(name, each[name]["mean"], each[name]["interval"], None, each[name]["of"], kind)
+
+
+def _rate_rows(rates: Figures) -> Iterator[tuple[str, tuple[Any, Any, int, int]]]:
+    for name in ("sensitivity", "specificity", "ppv"):
+        count, of = rates["counts"][name]
+        yield name, (rates[name], rates["intervals"][name], count, of)
+
+
+def _csv(listed: Sequence[Mapping[str, Any]]) -> bytes:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(listed[0]) if listed else ["case"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(listed)
+    return file.getvalue().encode()
+
+
+def _table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _share(value: float | None, interval: Sequence[float | None], count: int, of: int) -> str:
+    if value is None:
+        return f"- (0/{of})"
+    return f"{_percent(value)} ({count}/{of}; {_percent(interval[0])} to {_percent(interval[1])})"
+
+
+def _mean(figures: Figures) -> str:
+    if figures["mean"] is None:
+        return "-"
+    low, high = figures["interval"]
+    return f"{_percent(figures['mean'])} ({_percent(low)} to {_percent(high)})"
+
+
+def _sensitivities(named: Sequence[tuple[str, Figures]]) -> str:
+    header = ["%", *named[0][1]["lesions"], "all, at IoU 0.1", "small, apart"]
+    body = []
+    for name, figures in named:
+        cells = [_share(e["sensitivity"], e["interval"], e["found"], e["of"]) for e in figures["lesions"].values()]
+        every, small = figures["lesions"]["all"], figures["small_lesions_apart"]
+        cells.append(_share(every["sensitivity_iou"], every["interval_iou"], every["found_iou"], every["of"]))
+        cells.append(_share(small["sensitivity"], small["interval"], small["found"], small["of"]))
+        body.append([name, *cells])
+    return _table(header, body)
+
+
+def _patients(named: Sequence[tuple[str, Figures]]) -> str:
+    header = ["%", "patient sensitivity", "patient specificity", "patient PPV", "lesion PPV", "DSC (with tumour)"]
+    header += ["NSD (with tumour)", "DSC (all)", "NSD (all)", "false positives a scan"]
+    body = []
+    for name, figures in named:
+        cells = [_share(*rest) for _, rest in _rate_rows(figures["patients"])]
+        of = figures["components"]
+        cells.append(_share(of["ppv"], of["interval"], of["true"], of["of"]))
+        cells += [_mean(figures[metric]["with_tumour"]) for metric in ("dsc", "nsd")]
+        cells += [_mean(figures[metric]) for metric in ("dsc", "nsd")]
+        body.append([name, *cells, f"{figures['false_positives_per_scan']:.2f}"])
+    return _table(header, body)
+
+
+def _classes(classes: Figures) -> str:
+    header = ["%", "patient Sen", "patient Spe", "patient PPV", "tumour Sen", "tumour PPV", "tumour DSC", "tumour NSD"]
+    body = []
+    for name, each in classes.items():
+        of = each["lesions"]
+        cells = [_share(*rest) for _, rest in _rate_rows(each["patients"])]
+        cells.append(_share(of["sensitivity"], of["interval"], of["found"], of["of"]))
+        cells.append(_share(of["ppv"], of["ppv_interval"], of["true"], of["predicted"]))
+        body.append([name, *cells, _mean(each["dsc"]), _mean(each["nsd"])])
+    return _table(header, body)
+
+
+def _confusion(table: Figures) -> str:
+    columns = list(next(iter(table.values())))
+    return _table(["", *columns], [[row, *(str(cells[column]) for column in columns)] for row, cells in table.items()])
+
+
+def _comparison(made: Figures) -> str:
+    header = ["lesions found", "both", "only here", "only there", "of", "p (exact McNemar)"]
+    named = [(name, each) for name, each in made["lesions"].items()]
+    named.append(("healthy patients without an alarm", made["specificity"]))
+    body = [
+        [name, *(str(each[key]) for key in ("both", "only_first", "only_second", "of")), f"{each['p']:.3g}"]
+        for name, each in named
+    ]
+    lines = []
+    for name, unit in (("dsc", 100), ("nsd", 100), ("false_positives", 1)):
+        each = made[name]
+        low, high = (unit * end for end in each["interval"])
+        label = "false positives a scan" if name == "false_positives" else f"{name.upper()}, %"
+        lines.append([label, f"{unit * each['difference']:+.2f}", f"{low:+.2f} to {high:+.2f}"])
+    return _table(header, body) + "\n\n" + _table(["there minus here", "mean", "95% interval"], lines)
