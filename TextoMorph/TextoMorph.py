@@ -14,26 +14,21 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 from slicer.ScriptedLoadableModule import *
 from slicer.util import VTKObservationMixin
 
-# The folders beside this file are parts of this module (TextoMorph.Panels): no other extension's can take their place.
-__path__ = [str(Path(__file__).resolve().parent)]
+from TextoMorphModule.Actions.batching import Batching
+from TextoMorphModule.Actions.comparing import Comparing
+from TextoMorphModule.Actions.describing import Describing
+from TextoMorphModule.Actions.generating import Generating
+from TextoMorphModule.Actions.installing import Installing
+from TextoMorphModule.Actions.masking import Masking
+from TextoMorphModule.Actions.previewing import Previewing
+from TextoMorphModule.Actions.reading import Reading
+from TextoMorphModule.Actions.showing import Showing
 
 
 def findLibrary() -> None:
     """Makes TextoMorphLib importable where the module runs from a checkout."""
     if importlib.util.find_spec("TextoMorphLib") is None:
         sys.path.append(str(Path(__file__).resolve().parents[1]))
-
-
-findLibrary()
-
-from TextoMorph.Actions.batching import Batching  # noqa: E402
-from TextoMorph.Actions.comparing import Comparing  # noqa: E402
-from TextoMorph.Actions.describing import Describing  # noqa: E402
-from TextoMorph.Actions.generating import Generating  # noqa: E402
-from TextoMorph.Actions.installing import Installing  # noqa: E402
-from TextoMorph.Actions.masking import Masking  # noqa: E402
-from TextoMorph.Actions.previewing import Previewing  # noqa: E402
-from TextoMorph.Actions.reading import Reading  # noqa: E402
 
 
 class TextoMorph(ScriptedLoadableModule):
@@ -51,19 +46,13 @@ class TextoMorph(ScriptedLoadableModule):
         )
         self.parent.acknowledgementText = _("After 'Text-Driven Tumor Synthesis', Li et al., IEEE TMI 2026.")
         slicer.app.connect("startupCompleted()", self.registerSampleData)
+        findLibrary()
 
     def registerSampleData(self) -> None:
         """Adds a CT to Slicer's Sample Data module."""
-        import SampleData
+        from TextoMorphModule.Actions import samples
 
-        from TextoMorph.Actions.samples import download
-
-        SampleData.SampleDataLogic.registerCustomSampleDataSource(
-            category="TextoMorph",
-            sampleName="AbdomenCT",
-            thumbnailFileName=self.resourcePath("Icons/TextoMorph.png"),
-            customDownloader=download,
-        )
+        samples.register(self.resourcePath("Icons/TextoMorph.png"))
 
 
 @parameterNodeWrapper
@@ -76,6 +65,7 @@ class TextoMorphParameterNode:
     segmentId: str = ""
     organSegmentation: vtkMRMLSegmentationNode
     organSegmentId: str = ""
+    maskDisplay: Annotated[str, Choice(["outline", "filled", "hidden"])] = "outline"
     lesionDiameter: Annotated[float, WithinRange(4, 120)] = 25.0
     lesionIrregularity: Annotated[float, WithinRange(0, 1)] = 0.5
     lesionPlace: Annotated[str, Choice(["at the crosshair", "deep in the organ", "where I click next"])] = (
@@ -112,10 +102,12 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
-        from TextoMorph.Panels import PANELS
+        from TextoMorphModule.Panels import PANELS
+        from TextoMorphModule.Panels.mask_view import MaskView
 
         ScriptedLoadableModuleWidget.setup(self)
         self.logic = TextoMorphLogic()
+        self.maskView = MaskView(self.logic)
         for panelClass in PANELS:
             panel = panelClass(self.logic, self.resourcePath)
             self.layout.addWidget(panel.widget)
@@ -129,13 +121,19 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         """Called when the application closes and the widget is destroyed."""
         self.setParameterNode(None)
-        for panel in self.panels:
-            panel.cleanup()
+        for part in (*self.panels, self.maskView):
+            part.cleanup()
         self.removeObservers()
 
     def enter(self) -> None:
         """Called each time the user opens this module."""
         self.setParameterNode(self.logic.getParameterNode())
+
+    def onReload(self) -> None:
+        """The developer's button "Reload": the module's package is read anew, too, not its own file alone."""
+        for name in [each for each in sys.modules if each.split(".")[0] == "TextoMorphModule"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
 
     def exit(self) -> None:
         """Called each time the user opens another module."""
@@ -157,6 +155,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = parameterNode
         for panel in self.panels:
             panel.setParameterNode(parameterNode)
+        self.maskView.refresh(parameterNode)
         self.showPanels()
         if parameterNode:
             self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.refresh)
@@ -165,6 +164,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Shows the parameters as they are now."""
         for panel in self.panels:
             panel.refresh()
+        self.maskView.refresh(self._parameterNode)
         self.showPanels()
 
     def showPanels(self) -> None:
@@ -178,6 +178,7 @@ class TextoMorphLogic(
     ScriptedLoadableModuleLogic,
     Installing,
     Masking,
+    Showing,
     Describing,
     Generating,
     Comparing,
@@ -186,6 +187,10 @@ class TextoMorphLogic(
     Reading,
 ):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        findLibrary()
 
     def getParameterNode(self) -> TextoMorphParameterNode:
         """The module's parameters in the scene."""
@@ -197,7 +202,7 @@ class TextoMorphTest(ScriptedLoadableModuleTest):
 
     def runTest(self) -> None:
         """Makes a tumour in the digital phantom."""
-        from TextoMorph.Actions.samples import phantom
+        from TextoMorphModule.Actions.samples import phantom
 
         slicer.mrmlScene.Clear()
         logic, ctNode = TextoMorphLogic(), phantom()

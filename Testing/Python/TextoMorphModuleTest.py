@@ -23,7 +23,7 @@ class TextoMorphModuleTest(unittest.TestCase):
 
     def test_a_tumour_in_the_phantom(self) -> None:
         """On the CT's grid, changed in the mask, the CT untouched."""
-        from TextoMorph.Actions.samples import phantom
+        from TextoMorphModule.Actions.samples import phantom
 
         ctNode = phantom()
         before = slicer.util.arrayFromVolume(ctNode).copy()
@@ -38,7 +38,7 @@ class TextoMorphModuleTest(unittest.TestCase):
 
     def test_the_sample_ct(self) -> None:
         """Slicer's Sample Data module has a CT that can be used; needs no network once it has been fetched."""
-        from TextoMorph.Actions.samples import download
+        from TextoMorphModule.Actions.samples import download
 
         try:
             ctNode = download(types.SimpleNamespace(sampleName="AbdomenCT"))

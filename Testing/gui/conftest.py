@@ -40,7 +40,7 @@ def logic(host: application.Host) -> Any:
 @pytest.fixture
 def ct(host: application.Host) -> Any:
     """The phantom as a volume node."""
-    from TextoMorph.Actions.samples import phantom
+    from TextoMorphModule.Actions.samples import phantom
 
     return phantom()
 

@@ -9,8 +9,8 @@ import pytest
 
 
 def test_cancel_leaves_work_that_cannot_stop_and_the_next_work_waits_for_it(host: Any) -> None:
-    from TextoMorph.Actions import background
     from TextoMorphLib.errors import Cancelled
+    from TextoMorphModule.Actions import background
 
     gate, done = Event(), []
 
@@ -27,8 +27,8 @@ def test_cancel_leaves_work_that_cannot_stop_and_the_next_work_waits_for_it(host
 
 
 def test_cancelled_in_the_queue_is_cancelled_however_soon_its_turn_comes(host: Any) -> None:
-    from TextoMorph.Actions import background
     from TextoMorphLib.errors import Cancelled
+    from TextoMorphModule.Actions import background
 
     gate, done = Event(), []
     with pytest.raises(Cancelled):
@@ -44,8 +44,8 @@ def test_cancelled_in_the_queue_is_cancelled_however_soon_its_turn_comes(host: A
 
 
 def test_what_waits_in_vain_is_never_begun(host: Any) -> None:
-    from TextoMorph.Actions import background
     from TextoMorphLib.errors import Cancelled
+    from TextoMorphModule.Actions import background
 
     gate, done = Event(), []
     for name in ("first", "second"):

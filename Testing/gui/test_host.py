@@ -27,6 +27,7 @@ def test_what_pythonqt_refuses_is_refused(host: Any) -> None:
 
 def test_an_exception_in_a_slot_is_kept(host: Any) -> None:
     import qt
+
     from host import problems
 
     button = qt.QPushButton()
@@ -37,6 +38,7 @@ def test_an_exception_in_a_slot_is_kept(host: Any) -> None:
 
 def test_an_observer_left_behind_is_kept(host: Any) -> None:
     import slicer
+
     from host import problems
 
     widget = host.open("TextoMorph")

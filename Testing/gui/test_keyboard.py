@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host import widgets
 from PySide6 import QtCore, QtWidgets
 from test_turing import small_study, start
+
+from host import widgets
 
 CONTROLS = (
     *(QtWidgets.QAbstractButton, QtWidgets.QComboBox, QtWidgets.QAbstractSpinBox, QtWidgets.QLineEdit),

@@ -51,7 +51,7 @@ def array(node: Any) -> Any:
 
 def on_whole_grid(part: Any, ct: Any) -> Any:
     """A volume that covers a part of a CT's grid, with zeros around it."""
-    from TextoMorph.Actions import nodes
+    from TextoMorphModule.Actions import nodes
 
     found = np.zeros_like(array(ct), array(part).dtype)
     start = np.rint((np.linalg.inv(nodes.affineOf(ct)) @ nodes.affineOf(part))[2::-1, 3]).astype(int)

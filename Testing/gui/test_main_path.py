@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 import slicer
+
 from host import mainpath
 
 LIVER = (70.0, 10.0, 20.0)
@@ -20,7 +21,8 @@ def test_the_module_describes_itself_and_offers_sample_data(loaded: Any) -> None
     host, module = loaded
     assert module.parent.title == "TextoMorph"
     assert module.parent.categories == ["Image Synthesis"]
-    assert host.samples[0]["sampleName"] == "AbdomenCT"
+    assert host.problems_at_start == []
+    assert host.samples[0].sampleName == "AbdomenCT"
 
 
 def test_from_a_ct_to_a_saved_tumour(host: Any, ct: Any, panels: Any, wait_until: Any, tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ def test_cancelled_saving_writes_nothing(
 ) -> None:
     from PySide6 import QtCore
 
-    from TextoMorph.Actions import background
+    from TextoMorphModule.Actions import background
 
     wanted, ui = panels["Compare"].parameters, panels["Compare"].ui
     mask = logic.placeLesion(ct, 20.0, position=LIVER)

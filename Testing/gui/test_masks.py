@@ -103,7 +103,7 @@ def coarse_mask(logic: Any, kind: str) -> Any:
 @pytest.mark.parametrize("how", ["apart", "in the CT's transform", "the CT in one", "the mask in one"])
 @pytest.mark.parametrize("kind", ["coarse", "across the CT's edge"])
 def test_a_mask_on_another_grid_is_brought_onto_the_ct(host: Any, ct: Any, logic: Any, kind: str, how: str) -> None:
-    from TextoMorph.Actions import nodes
+    from TextoMorphModule.Actions import nodes
 
     segmentation, segment_id = coarse_mask(logic, kind)
     if how in ("in the CT's transform", "the CT in one"):
@@ -132,7 +132,7 @@ def test_a_mask_beside_the_ct_is_said(host: Any, ct: Any, logic: Any) -> None:
 
 def in_mask(segmentation: Any, ct: Any) -> Any:
     """Where each of a CT's voxels [k, j, i] lies in a segmentation's own coordinates, RAS mm, [N, 3]."""
-    from TextoMorph.Actions import nodes
+    from TextoMorphModule.Actions import nodes
 
     toMask = vtk.vtkGeneralTransform()
     between = ct.GetParentTransformNode(), segmentation.GetParentTransformNode()
@@ -144,7 +144,7 @@ def in_mask(segmentation: Any, ct: Any) -> Any:
 
 def looked_up(segmentation: Any, segment_id: str, ct: Any) -> Any:
     """Whether each of a CT's voxels [k, j, i] lies in a segment: all of them are brought to the segment's own grid."""
-    from TextoMorph.Actions import resampling
+    from TextoMorphModule.Actions import resampling
 
     layer, points = segmentation.GetBinaryLabelmapInternalRepresentation(segment_id), in_mask(segmentation, ct)
     toVoxel = np.linalg.inv(resampling.affineOf(layer))
@@ -171,7 +171,7 @@ def small_scan(degrees: float) -> Any:
 @pytest.mark.parametrize("warped", ["the mask", "the CT", "both"])
 @pytest.mark.parametrize("kind", ["painted on the CT", "coarse", "across the CT's edge"])
 def test_a_mask_in_a_warp_is_that_of_the_whole_grid(host: Any, logic: Any, kind: str, warped: str, warp: Any) -> None:
-    from TextoMorph.Actions import nodes
+    from TextoMorphModule.Actions import nodes
 
     ct = small_scan(0 if kind == "painted on the CT" else 40)
     if kind == "painted on the CT":
@@ -193,7 +193,7 @@ def test_a_mask_in_a_warp_is_that_of_the_whole_grid(host: Any, logic: Any, kind:
 @pytest.mark.parametrize("warp", [None, turn, spline, displacements, thin_plate])
 @pytest.mark.parametrize("moved", ["the mask", "the CT"])
 def test_a_surface_is_filled(host: Any, logic: Any, moved: str, warp: Any) -> None:
-    from TextoMorph.Actions import nodes
+    from TextoMorphModule.Actions import nodes
 
     ct, (segmentation, segment_id) = small_scan(40), coarse_mask(logic, "surface")
     if warp:
@@ -210,7 +210,7 @@ def test_a_surface_is_filled(host: Any, logic: Any, moved: str, warp: Any) -> No
 
 
 def test_organs_that_share_a_layer_are_told_apart(host: Any, ct: Any, logic: Any) -> None:
-    from TextoMorph.Actions import nodes
+    from TextoMorphModule.Actions import nodes
 
     labels = np.zeros(slicer.util.arrayFromVolume(ct).shape, np.uint8)
     labels[5:50, 20:200, 30:300] = 1
@@ -229,7 +229,7 @@ def test_organs_that_share_a_layer_are_told_apart(host: Any, ct: Any, logic: Any
 
 
 def test_a_result_keeps_its_mask_where_it_was(host: Any, ct: Any, logic: Any) -> None:
-    from TextoMorph.Actions import nodes
+    from TextoMorphModule.Actions import nodes
 
     mask = logic.placeLesion(ct, 20.0, position=LIVER)
     in_transform(mask[0], turn())
@@ -256,7 +256,7 @@ def test_a_large_mask_in_a_warp_can_be_cancelled(
 ) -> None:
     from PySide6 import QtCore
 
-    from TextoMorph.Actions import background
+    from TextoMorphModule.Actions import background
 
     wanted, ui, seen = panels[name].parameters, panels[name].ui, []
     wanted.ct = ct

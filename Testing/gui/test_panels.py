@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
+
 from host.editor import paint_ball
 
 LIVER = (70.0, 10.0, 20.0)
@@ -64,7 +65,7 @@ def test_the_device_is_named_and_an_absent_one_is_said(host: Any, panels: Any) -
 def test_the_check_can_be_cancelled(host: Any, panels: Any, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     from PySide6 import QtCore
 
-    from TextoMorph.Actions import background
+    from TextoMorphModule.Actions import background
 
     setup, ui, gate, seen = panels["Setup"], panels["Setup"].ui, Event(), []
     monkeypatch.setattr(background, "importTorch", lambda: gate.wait(60))
@@ -125,7 +126,7 @@ def test_a_lesion_goes_inside_the_chosen_organ(host: Any, ct: Any, panels: Any, 
 def test_placing_can_be_cancelled(host: Any, ct: Any, panels: Any, logic: Any, how: str) -> None:
     from PySide6 import QtCore
 
-    from TextoMorph.Actions import background
+    from TextoMorphModule.Actions import background
 
     scan, wanted, seen = panels["Scan"], panels["Scan"].parameters, []
     organ = logic.newMask(ct)

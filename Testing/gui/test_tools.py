@@ -169,7 +169,7 @@ def test_the_histogram_can_be_cancelled(
     from PySide6 import QtCore
     from scipy import ndimage
 
-    from TextoMorph.Actions import background
+    from TextoMorphModule.Actions import background
 
     mask = logic.placeLesion(ct, 20.0, position=LIVER)
     (panels["Compare"].parameters.result,) = logic.generate(ct, *mask, "cystic", steps=1)

@@ -28,7 +28,7 @@ from host import application, problems
 host = application.start()
 host.packages.missing = {"torch", "monai"}
 host.load(Path(TESTING).parent / "TextoMorph" / "TextoMorph.py")
-from TextoMorph.Actions.samples import phantom
+from TextoMorphModule.Actions.samples import phantom
 
 ct = phantom()
 widget = host.open("TextoMorph")

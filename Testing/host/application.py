@@ -24,7 +24,7 @@ import vtk  # noqa: E402
 from PySide6 import QtCore, QtWidgets  # noqa: E402
 from PySide6.QtCore import Property, Signal  # noqa: E402
 
-from host import editor, layout, parameter_node, scripted, uiloader, widgets  # noqa: E402
+from host import editor, layout, packages, parameter_node, qmrml, sample_data, scripted, uiloader, widgets  # noqa: E402
 
 LOGICS = {
     "Volumes": slicer.vtkSlicerVolumesLogic,
@@ -49,27 +49,25 @@ class Host:
         packages: What is installed and missing.
         editor: The Segment Editor.
         samples: Sample data that modules registered.
-        opened: The module panel opened last.
+        problems_at_start: What went wrong when the modules were loaded.
     """
 
-    packages: scripted.Packages
+    packages: packages.Packages
     editor: editor.SegmentEditor
     layout: layout.LayoutManager
     messages: list[str] = field(default_factory=list)
     answer: Any = QtWidgets.QMessageBox.StandardButton.Ok
     file: str = ""
     selected: list[str] = field(default_factory=list)
-    samples: list[dict[str, Any]] = field(default_factory=list)
-    opened: Any = None
+    samples: list[sample_data.SampleDataSource] = field(default_factory=list)
+    problems_at_start: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
         """A new scene, and nothing shown or chosen yet."""
         slicer.mrmlScene.Clear(0)
         self.messages.clear()
         self.selected.clear()
-        self.packages.missing.clear()
-        self.packages.installed.clear()
-        self.packages.declines = False
+        self.packages.reset()
         self.answer, self.file = QtWidgets.QMessageBox.StandardButton.Ok, ""
         QtCore.QSettings().clear()
 
@@ -87,17 +85,22 @@ class Host:
         entry.path = str(path)
         setattr(slicer.modules, path.stem.lower(), entry)
         slicer.app.startupCompleted.emit()
+        self.problems_at_start = problems.taken()
         return module
 
     def open(self, name: str) -> Any:
         """Opens a loaded module's panel for the first time; its widget object."""
-        parent = scripted.WidgetParent()
-        widget = getattr(sys.modules[name], f"{name}Widget")(parent)
-        widget.setup()
+        parent = scripted.WidgetParent(name)
+        getattr(slicer.modules, name.lower())._representation = parent
+        parent.reload()
         parent._entered = True
-        widget.enter()
-        self.opened = widget
-        return widget
+        parent._widget.enter()
+        return parent._widget
+
+    @property
+    def opened(self) -> Any:
+        """The module panel opened last."""
+        return getattr(slicer.modules, "TextoMorphWidget", None)
 
     def leave(self) -> None:
         """The user goes to another module, or to none."""
@@ -107,13 +110,14 @@ class Host:
 
     def close(self, widget: Any) -> None:
         """What happens to a panel when Slicer ends."""
+        del slicer.modules.TextoMorphWidget
         widget.parent._entered = False
         widget.exit()
         widget.cleanup()
         for owner in (widget, *widget.panels):
             for observed in owner.Observations:
                 problems.tell(f"observer left behind: {observed[2]}")
-        for child in widget.parent.findChildren(widgets._SceneWidget):
+        for child in widget.parent.findChildren(qmrml.SceneWidget):
             child._leave()
         widget.parent.deleteLater()
         QtWidgets.QApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete.value)
@@ -244,7 +248,9 @@ def start() -> Host:
     ctk = sys.modules["ctk"] = types.ModuleType("ctk")
     widgets.install(ctk)
     qt.QUiLoader = uiloader.QUiLoader
-    host = Host(scripted.install(), segment_editor, slicer.app.layoutManager())
+    scripted.install()
+    host = Host(packages.install(), segment_editor, slicer.app.layoutManager())
+    sample_data.install(host.samples)
     _window(host)
     _dialogs(host, ctk)
     return host
@@ -320,23 +326,3 @@ def _dialogs(host: Host, ctk: Any) -> None:
     pythonqt.stands_for_cxx(ctkMessageBox)
     ctk.ctkMessageBox = ctkMessageBox
     qt.QFileDialog = QFileDialog
-    sample_data = sys.modules["SampleData"] = types.ModuleType("SampleData")
-
-    class SampleDataLogic:
-        @staticmethod
-        def registerCustomSampleDataSource(
-            category: str = "Custom",
-            sampleName: str | None = None,
-            uris: Any = None,
-            fileNames: Any = None,
-            nodeNames: Any = None,
-            customDownloader: Any = None,
-            thumbnailFileName: str | None = None,
-            loadFileType: Any = None,
-            loadFiles: Any = None,
-            loadFileProperties: Any = None,
-            checksums: Any = None,
-        ) -> None:
-            host.samples.append({name: value for name, value in locals().items() if value is not None})
-
-    sample_data.SampleDataLogic = SampleDataLogic  # type: ignore[attr-defined]

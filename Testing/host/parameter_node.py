@@ -1,7 +1,7 @@
 """`slicer.parameterNodeWrapper`: typed parameters in a node of the scene, bound to widgets by `SlicerParameterName`.
 
-Knows bool, int, float, str and node classes, `Annotated` with WithinRange and Choice, and the widgets that Slicer
-binds them to; anything else raises, as it does in Slicer.
+Knows bool, int, float, str and node classes; anything else raises, as it does in Slicer. As there, values are read from
+the node once and again when it says that it was modified, and at each change of the node every widget is written to.
 """
 
 from __future__ import annotations
@@ -9,180 +9,173 @@ from __future__ import annotations
 import sys
 import types
 import typing
-from collections.abc import Callable
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
 import slicer
+import slicer.util
 import vtk
 from PySide6 import QtWidgets
 
-from host import widgets
+from host import connectors, limits
 
-
-@dataclass
-class WithinRange:
-    """The least and the greatest value."""
-
-    minimum: float
-    maximum: float
-
-    def check(self, value: Any) -> None:
-        if not self.minimum <= value <= self.maximum:
-            raise ValueError(f"{value} is not within {self.minimum} to {self.maximum}")
-
-
-@dataclass
-class Choice:
-    """The values that there are."""
-
-    choices: list[Any]
-
-    def check(self, value: Any) -> None:
-        if value not in self.choices:
-            raise ValueError(f"{value} is none of {self.choices}")
+PLAIN = {bool: False, int: 0, float: 0, str: ""}
+PROPERTY = "SlicerParameterName"
 
 
 @dataclass
 class _Kind:
     """A parameter: its type and what limits it."""
 
+    name: str
+    hint: Any
     type: Any
     limits: tuple[Any, ...]
     default: Any
 
-    def write(self, node: Any, name: str, value: Any) -> None:
-        if issubclass(self.type, slicer.vtkMRMLNode):
-            if value is not None and not isinstance(value, self.type):
-                raise TypeError(f"{name} takes a {self.type.__name__}, not {value!r}")
-            node.SetNodeReferenceID(name, value.GetID() if value else None)
-            return
-        if not isinstance(value, (int, float) if self.type is float else self.type):
-            raise TypeError(f"{name} takes a {self.type.__name__}, not {value!r}")
-        for limit in self.limits:
-            limit.check(value)
-        node.SetParameter(name, str(value))
+    @property
+    def is_node(self) -> bool:
+        return issubclass(self.type, slicer.vtkMRMLNode)
 
-    def read(self, node: Any, name: str) -> Any:
-        if issubclass(self.type, slicer.vtkMRMLNode):
-            return node.GetNodeReference(name)
-        stored = node.GetParameter(name)
+    def write(self, node: Any, value: Any) -> None:
+        if not (self.is_node and value is None) and not isinstance(
+            value, (int, float) if self.type is float else self.type
+        ):
+            raise TypeError(f"{self.name} takes a {self.type.__name__}, not {value!r}")
+        for limit in self.limits:
+            limit.validate(value)
+        node.SetParameter(self.name, "" if self.is_node else str(value))
+        if self.is_node:
+            node.SetNodeReferenceID(self.name, value.GetID() if value else None)
+
+    def read(self, node: Any) -> Any:
+        if not node.HasParameter(self.name):
+            self.write(node, self.default)
+        if self.is_node:
+            return node.GetNodeReference(self.name)
+        stored = node.GetParameter(self.name)
         return stored == "True" if self.type is bool else self.type(stored)
 
-    def is_in(self, node: Any, name: str) -> bool:
-        return issubclass(self.type, slicer.vtkMRMLNode) or bool(node.HasParameter(name))
 
+class _Value:
+    """A parameter's value, kept until the node says that it was modified."""
 
-# Widget class and type -> signal, property; as Slicer's connectors have them. Subclasses do not count.
-_BINDINGS: dict[tuple[type, type], tuple[str, str]] = {
-    (QtWidgets.QCheckBox, bool): ("toggled(bool)", "checked"),
-    (QtWidgets.QPushButton, bool): ("toggled(bool)", "checked"),
-    (QtWidgets.QSpinBox, int): ("valueChanged(int)", "value"),
-    (QtWidgets.QSlider, int): ("valueChanged(int)", "value"),
-    (QtWidgets.QDoubleSpinBox, float): ("valueChanged(double)", "value"),
-    (widgets.ctkSliderWidget, float): ("valueChanged(double)", "value"),
-    (QtWidgets.QLineEdit, str): ("textChanged(QString)", "text"),
-    (QtWidgets.QTextEdit, str): ("textChanged()", "plainText"),
-    (QtWidgets.QComboBox, str): ("currentIndexChanged(int)", "currentText"),
-}
+    def __init__(self, kind: _Kind, node: Any) -> None:
+        self.kind, self.node, self.writing = kind, node, False
+        self.value = kind.read(node)
+        mine = weakref.ref(self)
+        self.tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: (it := mine()) and it.look())
 
+    def __del__(self) -> None:
+        self.node.RemoveObserver(self.tag)
 
-class _Connector:
-    """Keeps a widget and a parameter equal."""
-
-    def __init__(self, widget: Any, kind: _Kind, changed: Callable[[Any], None]) -> None:
-        self.widget, self.choices = widget, ()
-        self.is_node = issubclass(kind.type, slicer.vtkMRMLNode) and type(widget) is widgets.qMRMLNodeComboBox
-        if self.is_node:
-            self.signal, self.property = "currentNodeChanged(vtkMRMLNode*)", ""
-            widget.nodeTypes = [kind.type.__name__]
-        elif (type(widget), kind.type) in _BINDINGS:
-            self.signal, self.property = _BINDINGS[type(widget), kind.type]
-        else:
-            raise RuntimeError(f"no connector from {kind.type.__name__} to {type(widget).__name__}")
-        for limit in kind.limits:
-            if isinstance(limit, WithinRange):
-                widget.minimum, widget.maximum = limit.minimum, limit.maximum
-            elif isinstance(limit, Choice):
-                widget.clear()
-                widget.addItems(limit.choices)
-        self.slot = lambda: changed(self.read())
-
-    def read(self) -> Any:
-        return self.widget.currentNode() if self.is_node else getattr(self.widget, self.property)
+    def look(self) -> None:
+        if not self.writing:
+            self.value = self.kind.read(self.node)
 
     def write(self, value: Any) -> None:
-        if self.is_node:
-            self.widget.setCurrentNode(value)
-        elif self.property == "currentText":
-            self.widget.currentIndex = self.widget.findText(value)
-        elif self.read() != value:
-            setattr(self.widget, self.property, value)
+        self.writing = True
+        try:
+            with slicer.util.NodeModify(self.node):
+                self.kind.write(self.node, value)
+                self.value = self.kind.read(self.node)
+        finally:
+            self.writing = False
 
 
-def parameterNodeWrapper(owner: Any) -> Any:
+def parameterNodeWrapper(owner: Any = None) -> Any:
     """Class decorator: typed members become parameters in the node given to the constructor."""
+    if owner is None:
+        return parameterNodeWrapper
     kinds: dict[str, _Kind] = {}
     for name, hint in typing.get_type_hints(owner, include_extras=True).items():
-        kind, *limits = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
-        plain = {bool: False, int: 0, float: 0.0, str: ""}
-        kinds[name] = _Kind(kind, tuple(limits), getattr(owner, name, plain.get(kind)))
-        setattr(owner, name, _member(name, kinds[name]))
-    for method in (_init, connectGui, disconnectGui, AddObserver, RemoveObserver, Modified, StartModify, EndModify):
-        setattr(owner, "__init__" if method is _init else method.__name__, method)
-    owner.allParameters = kinds
+        kind, notes = connectors.split(hint)
+        if kind not in PLAIN and not (isinstance(kind, type) and issubclass(kind, slicer.vtkMRMLNode)):
+            raise TypeError(f"no serializer for {name}: {hint}")
+        kinds[name] = _Kind(name, hint, kind, notes, getattr(owner, name, PLAIN.get(kind)))
+        setattr(owner, name, _member(name))
+    for method in METHODS:
+        if hasattr(owner, method.__name__):
+            raise ValueError(f"{method.__name__} is reserved")
+        setattr(owner, method.__name__, method)
+    owner.allParameters, owner.__init__ = kinds, _init
     return owner
 
 
-def _member(name: str, kind: _Kind) -> property:
+def _member(name: str) -> property:
     return property(
-        lambda self: kind.read(self.parameterNode, name),
-        lambda self, value: kind.write(self.parameterNode, name, value),
+        lambda self: self._values[name].value,
+        lambda self, value: self._values[name].write(value),
     )
 
 
 def _init(self: Any, parameterNode: Any) -> None:
     self.parameterNode = parameterNode
-    self._guis = {}
+    self._guis, self._showing, self._tag = {}, False, 0
+    self._values = {}
     for name, kind in self.allParameters.items():
-        if not kind.is_in(parameterNode, name):
-            kind.write(parameterNode, name, kind.default)
+        if not parameterNode.HasParameter(name):
+            kind.write(parameterNode, kind.default)
+        self._values[name] = _Value(kind, parameterNode)
 
 
 def connectGui(self: Any, gui: Any) -> int:
     """Binds every widget that has the dynamic property SlicerParameterName."""
-    found = gui.findChildren(QtWidgets.QWidget) if isinstance(gui, QtWidgets.QWidget) else vars(gui).values()
-    bound = [(widget.property("SlicerParameterName"), widget) for widget in found]
-    connectors = {}
-    for name, widget in bound:
-        if not name:
-            continue
+    is_widget = isinstance(gui, QtWidgets.QWidget)
+    found = gui.findChildren(QtWidgets.QWidget) if is_widget else vars(gui).values()
+    return int(self.connectParametersToGui({name: each for each in found if (name := each.property(PROPERTY))}))
+
+
+def connectParametersToGui(self: Any, mapping: dict[str, Any]) -> int:
+    for name in mapping:
         if name not in self.allParameters:
             raise ValueError(f"no parameter '{name}'")
-        connectors[name] = _Connector(widget, self.allParameters[name], lambda value, n=name: setattr(self, n, value))
+    made = {
+        name: widget
+        if isinstance(widget, connectors.GuiConnector)
+        else connectors.createGuiConnector(widget, self.allParameters[name].hint)
+        for name, widget in mapping.items()
+    }
+    tag, self._tag = self._tag, self._tag + 1
+    for name, connector in made.items():
+        connector.write(getattr(self, name))
+        connector.onChanged(lambda name=name, connector=connector: _take(self, name, connector))
+    self._guis[tag] = made, self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: _show(self))
+    return int(tag)
 
-    def show(*_: Any) -> None:
-        for name, connector in connectors.items():
-            connector.write(getattr(self, name))
 
-    show()
-    for connector in connectors.values():
-        connector.widget.connect(connector.signal, connector.slot)
-    tag = len(self._guis)
-    self._guis[tag] = connectors, self.parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, show)
-    return tag
+def _take(self: Any, name: str, connector: Any) -> None:
+    """From a widget to the node."""
+    with slicer.util.NodeModify(self):
+        if not self._showing:
+            setattr(self, name, connector.read())
+
+
+def _show(self: Any) -> None:
+    """From the node to all widgets."""
+    if self._showing:
+        return
+    self._showing = True
+    try:
+        with slicer.util.NodeModify(self):
+            for made, _observer in list(self._guis.values()):
+                for name, connector in made.items():
+                    connector.write(getattr(self, name))
+    finally:
+        self._showing = False
 
 
 def disconnectGui(self: Any, tag: int) -> None:
-    connectors, observer = self._guis[tag]
-    self._guis[tag] = {}, 0
-    self.parameterNode.RemoveObserver(observer)
-    for connector in connectors.values():
-        connector.widget.disconnect(connector.signal, connector.slot)
+    made, observer = self._guis.pop(tag, ({}, None))
+    for connector in made.values():
+        connector.onChanged(None)
+    if observer is not None:
+        self.RemoveObserver(observer)
 
 
-def AddObserver(self: Any, *arguments: Any) -> int:
-    return int(self.parameterNode.AddObserver(*arguments))
+def AddObserver(self: Any, event: Any, callback: Any, priority: float = 0.0) -> int:
+    return int(self.parameterNode.AddObserver(event, callback, priority))
 
 
 def RemoveObserver(self: Any, tag: int) -> None:
@@ -201,10 +194,30 @@ def EndModify(self: Any, before: int) -> int:
     return int(self.parameterNode.EndModify(before))
 
 
+METHODS = (
+    connectGui,
+    connectParametersToGui,
+    disconnectGui,
+    AddObserver,
+    RemoveObserver,
+    Modified,
+    StartModify,
+    EndModify,
+)
+OFFERED = (
+    limits.WithinRange,
+    limits.Choice,
+    connectors.GuiConnector,
+    connectors.parameterNodeGuiConnector,
+    connectors.createGuiConnector,
+    parameterNodeWrapper,
+)
+
+
 def install() -> None:
     """Registers the module."""
     module = types.ModuleType("slicer.parameterNodeWrapper")
-    for member in (WithinRange, Choice, parameterNodeWrapper):
+    for member in OFFERED:
         setattr(module, member.__name__, member)
     sys.modules[module.__name__] = module
     slicer.parameterNodeWrapper = module

@@ -33,7 +33,7 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     import slicer
     from PySide6 import QtWidgets
 
-    from TextoMorph.Actions.samples import phantom
+    from TextoMorphModule.Actions.samples import phantom
 
     if ct_path:
         ct = slicer.modules.volumes.logic().AddArchetypeVolume(ct_path, "CT")

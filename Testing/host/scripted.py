@@ -1,4 +1,4 @@
-"""`slicer.ScriptedLoadableModule`, `slicer.i18n`, `slicer.packaging`: what the module uses, as documented."""
+"""`slicer.ScriptedLoadableModule` and `slicer.i18n`: what the module uses, as Slicer 5.12 has it."""
 
 from __future__ import annotations
 
@@ -34,36 +34,51 @@ class ModuleParent:
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = str(path), path.stem
+        self.title = ""
 
 
 class WidgetParent(QtWidgets.QWidget):
     """qSlicerScriptedLoadableModuleWidget: the module panel."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
         self.setLayout(QtWidgets.QVBoxLayout())
-        self._entered = False
+        self._name, self._entered = name, False
 
     isEntered = Property(bool, lambda self: self._entered)
+
+    def reload(self) -> None:
+        """Makes the module's widget anew, from its class as it is now."""
+        self._widget = getattr(sys.modules[self._name], f"{self._name}Widget")(self)
+        setattr(slicer.modules, f"{self._name}Widget", self._widget)
+        self._widget.setup()
 
 
 class ScriptedLoadableModule:
     """Describes a module."""
 
     def __init__(self, parent: Any) -> None:
+        super().__init__()
         self.parent = parent
         self.moduleName = type(self).__name__
+        parent.title, parent.categories, parent.dependencies, parent.contributors = "", [], [], ["Slicer"]
+        slicer.selfTests = {**getattr(slicer, "selfTests", {}), self.moduleName: self.runTest}
 
     def resourcePath(self, name: str) -> str:
-        return os.path.join(os.path.dirname(slicer.util.modulePath(self.moduleName)), "Resources", name)
+        return os.path.join(os.path.dirname(self.parent.path), "Resources", name)
+
+    def runTest(self, msec: int = 100, **kwargs: Any) -> None:
+        getattr(sys.modules[type(self).__module__], f"{self.moduleName}Test")().runTest(**kwargs)
 
 
 class ScriptedLoadableModuleWidget:
     """A module's panel."""
 
     def __init__(self, parent: Any = None) -> None:
+        super().__init__()
         self.parent = parent
         self.moduleName = type(self).__name__.removesuffix("Widget")
+        self.developerMode = False
         self.layout = parent.layout()
 
     def resourcePath(self, name: str) -> str:
@@ -73,26 +88,29 @@ class ScriptedLoadableModuleWidget:
 
     def cleanup(self) -> None: ...
 
-    def enter(self) -> None: ...
-
-    def exit(self) -> None: ...
+    def onReload(self) -> None:
+        """What the developer's button "Reload" does: the module's own file alone is read again."""
+        slicer.util.reloadScriptedModule(self.moduleName)
 
 
 class ScriptedLoadableModuleLogic:
     """A module's work; its parameters are a singleton node of the scene."""
 
     def __init__(self, parent: Any = None) -> None:
-        self.parent = parent
+        super().__init__()
         self.moduleName = type(self).__name__.removesuffix("Logic")
         self.isSingletonParameterNode = True
 
     def getParameterNode(self) -> Any:
         found = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
-        if found is None:
+        if found is not None:
+            found.SetAttribute("ModuleName", self.moduleName)
+        else:
             made = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
             made.UnRegister(None)
             made.SetSingletonTag(self.moduleName)
-            made.SetModuleName(self.moduleName)
+            made.SetAttribute("ModuleName", self.moduleName)
+            made.SetName(slicer.mrmlScene.GenerateUniqueName(self.moduleName))
             found = slicer.mrmlScene.AddNode(made)
         return found
 
@@ -106,33 +124,17 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         logging.info(message)
 
 
-class Packages:
-    """`slicer.packaging`: what is missing is decided by the test, and installing only takes note."""
-
-    def __init__(self) -> None:
-        self.missing: set[str] = set()
-        self.installed: list[str] = []
-        self.declines = False
-
-    def load_requirements(self, path: Any) -> list[Any]:
-        from packaging.requirements import Requirement
-
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-        return [Requirement(line) for line in lines if line and line[0] not in "#-"]
-
-    def pip_check(self, requirement: Any) -> bool:
-        asked = requirement if isinstance(requirement, list) else [requirement]
-        return not any(getattr(each, "name", each) in self.missing for each in asked)
-
-    def pip_ensure(self, requirements: Any, *, requester: str | None = None, prompt_install: bool = True) -> None:
-        wanted = [each.name for each in requirements if each.name in self.missing]
-        if wanted and prompt_install and self.declines:
-            raise RuntimeError("User declined package installation")
-        self.installed += wanted
-        self.missing -= set(wanted)
+def tr(text: str) -> str:
+    """Slicer's: takes the literal alone."""
+    return text
 
 
-def install() -> Packages:
+def translate(context: str, text: str) -> str:
+    """Slicer's."""
+    return text
+
+
+def install() -> None:
     """Registers the modules."""
     scripted = types.ModuleType("slicer.ScriptedLoadableModule")
     bases = (
@@ -145,13 +147,7 @@ def install() -> Packages:
         setattr(scripted, base.__name__, base)
     scripted.__all__ = [base.__name__ for base in bases]  # type: ignore[attr-defined]
     i18n = types.ModuleType("slicer.i18n")
-    i18n.tr = lambda text, *_: text  # type: ignore[attr-defined]
-    i18n.translate = lambda context, text, *_: text  # type: ignore[attr-defined]
-    packages = Packages()
-    packaging = types.ModuleType("slicer.packaging")
-    for name in ("load_requirements", "pip_check", "pip_ensure"):
-        setattr(packaging, name, getattr(packages, name))
-    for module in (scripted, i18n, packaging):
+    i18n.tr, i18n.translate = tr, translate  # type: ignore[attr-defined]
+    for module in (scripted, i18n):
         sys.modules[module.__name__] = module
         setattr(slicer, module.__name__.rpartition(".")[2], module)
-    return packages

@@ -40,7 +40,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_file_of_the_module_lands_beside_the_others(installed: Path) -> None:
     expected = files(ROOT / "TextoMorph", ".py", ".ui", ".png")
     assert {name for name in files(installed) if not name.startswith("TextoMorphLib/")} == expected
-    assert {"Actions/nodes.py", "Panels/panel.py", "Resources/UI/Compare.ui"} <= expected
+    assert {
+        "TextoMorphModule/Actions/nodes.py",
+        "TextoMorphModule/Panels/panel.py",
+        "Resources/UI/Compare.ui",
+    } <= expected
     assert [path.name for path in installed.glob("*.py")] == ["TextoMorph.py"]
 
 

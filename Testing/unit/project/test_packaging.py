@@ -50,7 +50,7 @@ def test_the_library_knows_nothing_of_slicer() -> None:
 def test_slicer_can_list_the_module_before_any_package_is_installed() -> None:
     for file in MODULE.parent.rglob("*.py"):
         at_file_scope = set(imported(ast.parse(file.read_text(encoding="utf-8")).body))
-        assert at_file_scope - sys.stdlib_module_names <= {"TextoMorph", "slicer", "vtk", "qt", "ctk"}, file
+        assert at_file_scope - sys.stdlib_module_names <= {"TextoMorphModule", "slicer", "vtk", "qt", "ctk"}, file
     assert [file.name for file in MODULE.parent.glob("*.py")] == [MODULE.name], "Slicer takes each for a module"
 
 
@@ -63,7 +63,7 @@ def test_each_panel_has_the_widgets_that_its_code_uses() -> None:
     for file in (MODULE.parent / "Resources" / "UI").glob("*.ui"):
         panel = ElementTree.parse(file)
         widgets = {widget.get("name") for widget in panel.iter("widget")}
-        code = (MODULE.parent / "Panels" / f"{file.stem.lower()}.py").read_text(encoding="utf-8")
+        code = (MODULE.parent / "TextoMorphModule" / "Panels" / f"{file.stem.lower()}.py").read_text(encoding="utf-8")
         assert set(re.findall(r"self\.ui\.(\w+)", code)) <= widgets, file.name
         bound = {value.text for value in panel.findall(".//property[@name='SlicerParameterName']/string")}
         assert bound <= parameters, file.name

@@ -31,7 +31,7 @@ def test_every_action_has_an_example_for_the_python_console() -> None:
     module = ast.parse((ROOT / "TextoMorph" / "TextoMorph.py").read_text(encoding="utf-8"))
     (logic,) = (node for node in module.body if isinstance(node, ast.ClassDef) and node.name == "TextoMorphLogic")
     parts = {ast.unparse(base) for base in logic.bases}
-    for file in (ROOT / "TextoMorph" / "Actions").glob("*.py"):
+    for file in (ROOT / "TextoMorph" / "TextoMorphModule" / "Actions").glob("*.py"):
         for part in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(part, ast.ClassDef) and part.name in parts:
                 methods = [each for each in part.body if isinstance(each, ast.FunctionDef)]

@@ -1,0 +1,288 @@
+"""Before and after: linked views, difference map, asked against measured, saving."""
+
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Actions import background, nodes, views
+from TextoMorphModule.Actions.background import Progress
+from TextoMorphModule.Actions.histogram import Histogram
+from TextoMorphModule.Actions.packages import ensured
+
+LAYOUT_ID = 7401  # any number that Slicer and other extensions do not use
+VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
+COLOURS = "TextoMorph difference"
+LEAST_RANGE_HU = 60.0
+FIELD_MM = 180.0  # that the views show at first
+
+
+class Comparing(Histogram):
+    """A result beside the CT that it was made from."""
+
+    _layoutBefore: int | None = None  # what the comparison took the place of
+
+    def showBeforeAfter(self, result: Any) -> None:
+        """Shows CT, result and difference side by side in linked axial views, at the lesion.
+
+        Args:
+            result: One of `generate`'s volumes.
+
+        Raises:
+            InputError: It is none, or its CT is no longer in the scene.
+
+        Example:
+            >>> logic.showBeforeAfter(node)
+        """
+        ctNode = self._ctOf(result)
+        before = views.useLayout(LAYOUT_ID, _layout())
+        if before != LAYOUT_ID:
+            self._layoutBefore = before
+        layers = ((ctNode, None), (ctNode, result), (self.difference(result), None))
+        logics = [views.show(tag, "Axial", *layer) for tag, layer in zip(VIEWS, layers, strict=True)]
+        for logic in logics:
+            logic.GetSliceCompositeNode().SetForegroundOpacity(1.0)
+            logic.FitFOVToBackground(FIELD_MM)
+        centre = self._centre(result)
+        for logic in logics:
+            if centre:
+                logic.GetSliceNode().JumpSliceByCentering(*centre)
+            logic.GetSliceCompositeNode().SetLinkedControl(True)
+            logic.GetSliceCompositeNode().SetHotLinkedControl(True)
+
+    def leaveComparison(self) -> None:
+        """Brings back the views that the comparison took the place of.
+
+        Example:
+            >>> logic.leaveComparison()
+        """
+        if self._layoutBefore is not None:
+            slicer.app.layoutManager().setLayout(self._layoutBefore)
+            self._layoutBefore = None
+
+    @property
+    def comparing(self) -> bool:
+        """Whether the comparison has taken the place of other views.
+
+        Example:
+            >>> logic.comparing
+            False
+        """
+        return self._layoutBefore is not None
+
+    def fade(self, opacity: float) -> None:
+        """How much of the result the middle view shows: 0 is the CT alone, 1 the result alone.
+
+        Example:
+            >>> logic.fade(0.5)
+        """
+        widget = slicer.app.layoutManager().sliceWidget("TextoMorphAfter")
+        if widget:
+            widget.sliceLogic().GetSliceCompositeNode().SetForegroundOpacity(opacity)
+
+    def difference(self, result: Any) -> Any:
+        """The result minus its CT in HU, as a volume from blue (darker) over black to orange (brighter).
+
+        It covers the lesion and what little around it may change. Made once and kept with the result.
+
+        Example:
+            >>> slicer.util.setSliceViewerLayers(background=logic.difference(node))
+        """
+        found = result.GetNodeReference(nodes.DIFFERENCE)
+        if found:
+            return found
+        name = _("{name} minus CT").format(name=result.GetName())
+        made = nodes.addVolumeLike(self._ctOf(result), name)
+        made.GetDisplayNode().SetAndObserveColorNodeID(_divergingColours().GetID())
+        result.SetNodeReferenceID(nodes.DIFFERENCE, made.GetID())
+        nodes.placeUnder(made, result)
+        self._updateDifference(result)
+        return made
+
+    def _updateDifference(self, result: Any) -> None:
+        """Fills a result's difference map, where it has one."""
+        import numpy as np
+
+        made = result.GetNodeReference(nodes.DIFFERENCE)
+        if made:
+            ctNode = self._ctOf(result)
+            box = self._changeable(result)
+            change = nodes.volumeOf(result).hu(box) - nodes.volumeOf(ctNode).hu(box)
+            nodes.placeOn(made, box, ctNode)
+            made.SetAndObserveImageData(nodes.imageOf(change))
+            made.GetDisplayNode().SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
+
+    def _changeable(self, result: Any) -> Any:
+        """The box of the CT's grid outside of which the result is the CT; all of it if the mask was removed."""
+        import numpy as np
+
+        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.spatial.geometry import grow
+        from TextoMorphLib.spatial.region import REACH_MM
+
+        volume = nodes.volumeOf(result)
+        try:
+            lesion, _inside = nodes.keptMaskOf(result, result)
+        except InputError:
+            return tuple(slice(0, size) for size in volume.shape)
+        return grow(lesion, np.ceil(REACH_MM / volume.spacing), volume.shape)
+
+    def askedAgainstMeasured(self, result: Any) -> list[dict[str, Any]]:
+        """What the text asked for and what came out: rows with `asked`, `measured`, `unit`, `ok` and `note`.
+
+        Example:
+            >>> [(row["asked"], row["ok"]) for row in logic.askedAgainstMeasured(node)]
+            [('hypoattenuating', True)]
+        """
+        lesions = self.report(result).get("asked", [])  # type: ignore[attr-defined]
+        return [{**row, "lesion": number} for number, lesion in enumerate(lesions, 1) for row in lesion]
+
+    def save(self, result: Any, path: str | Path, overwrite: bool = False, progress: Progress | None = None) -> None:
+        """Writes a result as .nii.gz, .nii, .nrrd or .mha, with its report as JSON beside it; both or none.
+
+        The image's own header says that it is synthetic. Slicer stays alive meanwhile.
+
+        Args:
+            result: One of `generate`'s volumes.
+            path: Where it goes.
+            overwrite: Replace what is there.
+            progress: Called about twenty times a second; returns False to cancel.
+
+        Raises:
+            InputError: The name has another ending, the folder is not there, the file exists, the disk is full.
+            Cancelled: `progress` returned False; nothing was written.
+
+        Example:
+            >>> logic.save(node, "/data/tumour.nii.gz")
+        """
+        from TextoMorphLib.io import outputs
+        from TextoMorphLib.io.provenance import provenance
+
+        report = self.report(result)  # type: ignore[attr-defined]
+        outputs.check_image(Path(path), overwrite=overwrite)
+        given = nodes.volumeOf(result), report, Path(path), provenance(report["seed"])
+        background.run(lambda onStep: outputs.write_image(*given, progress=onStep), progress)
+
+    def exportDicom(
+        self, result: Any, folder: str | Path, segmentation: bool = True, progress: Progress | None = None
+    ) -> None:
+        """Writes a result as a DICOM series that is marked as derived and synthetic, with its mask; all or nothing.
+
+        Patient and study are those of the CT where it was loaded from Slicer's DICOM database, else made up. Slicer
+        stays alive meanwhile.
+
+        Args:
+            result: One of `generate`'s volumes.
+            folder: New or empty.
+            segmentation: Whether the mask is written too (DICOM SEG); needs highdicom.
+            progress: Called about twenty times a second with (slices written, slices in all); returns False to cancel.
+
+        Raises:
+            InputError: The folder is not empty, the result's CT or mask is gone, the disk is full.
+            Cancelled: `progress` returned False; nothing was written.
+
+        Example:
+            >>> logic.exportDicom(node, "/data/tumour-dicom")
+        """
+        from TextoMorphLib.io.formats import dicom_export
+
+        mask = nodes.whole(*nodes.keptMaskOf(result, result), result) if segmentation else None
+        known = result.GetNodeReference(nodes.CT)
+        instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
+        source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
+        volume, report = nodes.volumeOf(result), self.report(result)  # type: ignore[attr-defined]
+        given = volume, report, Path(folder), Path(source) if source else None, mask
+        background.run(lambda onStep: dicom_export.write(*given, progress=onStep), progress)
+
+    def canWriteDicomSegmentation(self) -> bool:
+        """Whether highdicom is there; if not, Slicer asks whether to install it.
+
+        Example:
+            >>> logic.exportDicom(node, folder, segmentation=logic.canWriteDicomSegmentation())
+        """
+        return ensured("dicom")
+
+    def accept(self, result: Any, accepted: bool = True) -> None:
+        """Marks a result as one to keep, or takes that back. It is saved with the scene, and Live leaves it alone.
+
+        Example:
+            >>> logic.accept(node)
+        """
+        if accepted:
+            result.SetAttribute(nodes.ACCEPTED, "1")
+            result.RemoveAttribute(nodes.LIVE)
+        else:
+            result.RemoveAttribute(nodes.ACCEPTED)
+
+    def isAccepted(self, result: Any) -> bool:
+        """Whether a result is marked as one to keep.
+
+        Example:
+            >>> [node.GetName() for node in logic.results() if logic.isAccepted(node)]
+        """
+        return bool(result and result.GetAttribute(nodes.ACCEPTED))
+
+    def discard(self, result: Any) -> None:
+        """Removes a result, its difference map, its histogram and its copy of the mask; what was painted stays.
+
+        Example:
+            >>> logic.discard(node)
+        """
+        chart = result.GetNodeReference(nodes.CHART)
+        lines = [chart.GetNthPlotSeriesNode(0), chart.GetNthPlotSeriesNode(1)] if chart else []
+        others = [result.GetNodeReference(role) for role in (nodes.DIFFERENCE, nodes.CHART, nodes.TABLE)]
+        mask = result.GetNodeReference(nodes.MASK)
+        for node in (*lines, *others, result):
+            if node:
+                slicer.mrmlScene.RemoveNode(node)
+        self._forgetMask(mask)  # type: ignore[attr-defined]
+
+    def _ctOf(self, result: Any) -> Any:
+        from TextoMorphLib.errors import InputError
+
+        ctNode = result.GetNodeReference(nodes.CT) if result else None
+        if ctNode is None:
+            raise InputError("the CT of this result is not in the scene any more; load it, or generate anew")
+        return ctNode
+
+    def _centre(self, result: Any) -> list[float] | None:
+        """The mask's middle, RAS mm in the world; None if the mask was removed or emptied."""
+        import numpy as np
+
+        from TextoMorphLib.errors import InputError
+
+        ctNode = self._ctOf(result)
+        try:
+            box, inside = nodes.keptMaskOf(result, ctNode)
+        except InputError:
+            return None
+        voxel = np.argwhere(inside).mean(0) + [part.start for part in box]
+        middle = nodes.affineOf(ctNode) @ [*voxel, 1.0]
+        centre = [0.0, 0.0, 0.0]
+        ctNode.TransformPointToWorld(middle[:3].tolist(), centre)
+        return centre
+
+
+def _layout() -> str:
+    colours = ("#4b9cd3", "#e0a030", "#b0b0b0")
+    each = zip(VIEWS.items(), colours, strict=True)
+    items = [views.view(tag, "Axial", name[0], colour) for (tag, name), colour in each]
+    return f'<layout type="horizontal" split="true">{"".join(items)}</layout>'
+
+
+def _divergingColours() -> Any:
+    """Blue over black to orange: no change is black, as the CT's air is."""
+    found = slicer.mrmlScene.GetFirstNodeByName(COLOURS)
+    if found:
+        return found
+    table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", COLOURS)
+    table.SetTypeToUser()
+    table.SetHideFromEditors(True)
+    table.SetNumberOfColors(256)
+    for index in range(256):
+        strength = (index - 127.5) / 127.5
+        red, green, blue = (1.0, 0.6, 0.15) if strength > 0 else (0.2, 0.6, 1.0)
+        table.SetColor(index, *(abs(strength) * part for part in (red, green, blue)), 1.0)
+    table.SetNamesFromColors()
+    return table

@@ -1,0 +1,273 @@
+"""Generate: the library's synthesis on nodes of the scene, with results where the user looks for them."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Actions import background, nodes
+from TextoMorphModule.Actions.background import Progress
+
+MOST_VARIANTS = 8
+
+
+class Generating:
+    """Tumours, and the reports that come with them."""
+
+    _loaded: tuple[tuple[str, str], Any] | None = None  # (model, device) and its Synthesizer
+    _running = _stopping = False
+
+    def generate(
+        self,
+        ctNode: Any,
+        segmentationNode: Any,
+        segmentId: str,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        variants: int = 1,
+        steps: int | None = None,
+        guidance: float | None = None,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+        preset: str = "final",
+        into: Any = None,
+    ) -> list[Any]:
+        """Puts described tumours into copies of a CT. Slicer stays alive meanwhile.
+
+        Args:
+            ctNode: The CT, in HU; it is not changed.
+            segmentationNode: Where the segment is.
+            segmentId: The segment that the tumour fills.
+            text: The description.
+            organ: liver, pancreas or kidney.
+            seed: The first tumour's; each further variant has the next. The same seed gives the same tumour.
+            variants: How many, 1 to 8.
+            steps: Sampling steps; the model's own number if None.
+            guidance: How strongly the text steers; the model's own value if None.
+            device: auto, cpu, cuda, cuda:N or mps. Where a graphics card's memory does not suffice, the work is done
+                in smaller parts, and if that does not help on the CPU; the report's `notes` say so.
+            model: A model's name or folder.
+            progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
+            preset: The model's steps and guidance for "preview" (fastest) or "final".
+            into: An earlier result of this CT, which the first tumour replaces once it is made.
+
+        Returns:
+            A new volume node for each tumour, under the CT in the subject hierarchy, each with a copy of the mask.
+            After a cancel, those that were finished.
+
+        Raises:
+            InputError: What is wrong with the CT, the mask, the text or a number.
+            RuntimeError: Another run has not ended yet.
+
+        Example:
+            >>> (node,) = logic.generate(ctNode, segmentation, segmentId, "hypoattenuating, ill-defined", seed=3)
+            >>> logic.report(node)["asked"]
+        """
+        from TextoMorphLib.errors import Cancelled, InputError
+        from TextoMorphLib.request import check_request
+
+        keptMask, results = None, []
+        with self._alone(), contextlib.suppress(Cancelled):
+            if not 1 <= variants <= MOST_VARIANTS:
+                raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
+            ct, mask, cut = checked(ctNode, segmentationNode, segmentId, self._unlessStopped(progress))
+            check_request(text, organ, seed, steps, guidance, preset)
+            for number in range(variants):
+
+                def onStep(done: int, total: int, before: int = number) -> bool:
+                    return progress is None or progress(before * total + done, variants * total)
+
+                request = {
+                    "organ": organ,
+                    "seed": seed + number,
+                    "steps": steps,
+                    "guidance": guidance,
+                    "preset": preset,
+                }
+                made = self._inBackground(partial(self._make, ct, mask, text, request, model, device), onStep)
+                if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
+                    return []
+                keptMask = keptMask or _keepMask(*cut, ctNode, text)
+                old = into if number == 0 and nodes.inScene(into) else None
+                node = self._place(*made, ctNode, keptMask, old)
+                self._updateHistogram(node)  # type: ignore[attr-defined]
+                if nodes.inScene(node):
+                    results.append(node)
+        return results
+
+    def live(
+        self,
+        ctNode: Any,
+        segmentationNode: Any,
+        segmentId: str,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+    ) -> Any:
+        """A tumour at preview quality, in one volume that each call fills anew: words morph it while one watches.
+
+        Args and errors are those of `generate`.
+
+        Returns:
+            The volume; None after a cancel, which leaves the volume as it was.
+
+        Example:
+            >>> node = logic.live(ctNode, segmentation, segmentId, "cystic")
+            >>> node is logic.live(ctNode, segmentation, segmentId, "hyperattenuating")
+            True
+        """
+        same = (node for node in self.results() if node.GetAttribute(nodes.LIVE))
+        into = next((node for node in same if node.GetNodeReference(nodes.CT) is ctNode), None)
+        mask = (segmentationNode, segmentId)
+        for node in self.generate(
+            ctNode, *mask, text, organ, seed, 1, None, None, device, model, progress, preset="preview", into=into
+        ):
+            node.SetAttribute(nodes.LIVE, "1")
+            return node
+        return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run goes on.
+
+        Example:
+            >>> logic.busy
+            False
+        """
+        return self._running
+
+    def stop(self) -> None:
+        """Cancels the run that goes on, whoever started it; it ends with its next step.
+
+        Example:
+            >>> logic.stop()
+        """
+        self._stopping = True
+
+    def report(self, result: Any) -> dict[str, Any]:
+        """What is known of a generated volume: text, terms, seed, model, device, seconds, measurements.
+
+        Returns:
+            The report; empty if the volume is not one of TextoMorph's.
+
+        Example:
+            >>> logic.report(node)["seed"]
+            3
+        """
+        stored = result.GetAttribute(nodes.REPORT) if result else None
+        report: dict[str, Any] = json.loads(stored) if stored else {}
+        return report
+
+    def results(self) -> list[Any]:
+        """The generated volumes in the scene, oldest first.
+
+        Example:
+            >>> [logic.report(node)["seed"] for node in logic.results()]
+            [3, 4]
+        """
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        return [node for node in volumes if node.GetAttribute(nodes.REPORT)]
+
+    def _place(self, image: Any, report: dict[str, Any], ctNode: Any, maskNode: Any, old: Any) -> Any:
+        """Puts a tumour into the scene: into a new volume, or into one that was there."""
+        name = _("Synthetic {text} seed {seed}").format(text=_short(report["text"]), seed=report["seed"])
+        node = old or nodes.addVolumeLike(ctNode, name)
+        before = node.GetNodeReference(nodes.MASK)
+        node.SetName(name)
+        node.SetAttribute(nodes.REPORT, json.dumps(report))
+        node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
+        node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
+        nodes.placeUnder(node, ctNode)
+        node.SetAndObserveImageData(image)
+        if old:
+            self._updateDifference(old)  # type: ignore[attr-defined]
+            self._forgetMask(before)
+        return node
+
+    def _forgetMask(self, mask: Any) -> None:
+        """Removes a copy of a mask that no result has any more."""
+        if mask and all(each.GetNodeReference(nodes.MASK) is not mask for each in self.results()):
+            slicer.mrmlScene.RemoveNode(mask)
+
+    def _make(
+        self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress
+    ) -> tuple[Any, dict[str, Any]]:
+        """One tumour, as an image and its report; runs in a thread, so the scene is not touched."""
+        made = self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
+        return nodes.imageOf(made.volume.data), made.report
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While the one run that there may be goes on.
+
+        Raises:
+            RuntimeError: Another run has not ended yet, or somebody reads a Turing test.
+        """
+        if self._running:
+            raise RuntimeError(_("A tumour is being generated already, or somebody reads; wait for it or cancel it."))
+        self._running, self._stopping = True, False
+        try:
+            yield
+        finally:
+            self._running = False
+
+    def _unlessStopped(self, progress: Progress | None) -> Progress:
+        """A progress function that cancels when `progress` does, and when `stop` was called."""
+        return lambda done, total: (progress is None or progress(done, total) is not False) and not self._stopping
+
+    def _inBackground(self, work: Callable[[Progress], Any], progress: Progress | None) -> Any:
+        """Does work of the run that goes on; `stop` ends it as `progress` does."""
+        return background.run(work, self._unlessStopped(progress))
+
+    def _synthesizer(self, model: str, device: str) -> Any:
+        background.importTorch()
+        from TextoMorphLib.synthesis import Synthesizer
+
+        if self._loaded is None or self._loaded[0] != (model, device):
+            self._loaded = None  # first, so that two models never share the memory
+            where = self.modelFolder(model)  # type: ignore[attr-defined]
+            self._loaded = (model, device), Synthesizer.load(where, device)
+        return self._loaded[1]
+
+
+def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progress) -> tuple[Any, Any, Any]:
+    """A CT and its mask as the library takes them, and the mask as `nodes.cutOut` gives it.
+
+    Raises:
+        InputError: What is wrong with them.
+        Cancelled: `progress` returned False.
+    """
+    from TextoMorphLib.io.masks import check_mask
+    from TextoMorphLib.io.volume import check_ct
+
+    ct = nodes.volumeOf(ctNode)
+    check_ct(ct)
+    cut = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
+    mask = nodes.whole(*cut, ctNode)
+    check_mask(mask, ct)
+    return ct, mask, cut
+
+
+def _keepMask(box: Any, inside: Any, ctNode: Any, text: str) -> Any:
+    """A copy of the mask as it was taken, so that a result keeps its own whatever is painted or moved later."""
+    copy = nodes.addSegmentation(_("Mask of {text}").format(text=_short(text)), ctNode)
+    nodes.paintIn(box, inside, copy, nodes.addSegment(copy), ctNode)
+    copy.GetDisplayNode().SetVisibility(False)
+    nodes.placeUnder(copy, ctNode)
+    return copy
+
+
+def _short(text: str) -> str:
+    """A description as part of a node's name, which becomes a file's name when the scene is saved."""
+    plain = "".join(letter if letter.isalnum() or letter in " -," else " " for letter in text)
+    words = " ".join(plain.split())
+    return words if len(words) <= 40 else words[:39].rstrip(" ,-") + "\u2026"

@@ -1,0 +1,163 @@
+"""What is installed, and installing what is missing: only when asked, and only after saying what it will be."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import qt
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Actions import background, packages
+from TextoMorphModule.Actions.background import Progress
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model bundle.
+
+    Attributes:
+        name: What `generate` is given.
+        card: What it is, how it was trained, what it can and cannot do; Markdown.
+    """
+
+    name: str
+    card: str
+
+
+class Installing:
+    """Packages, models and devices."""
+
+    def missingPackages(self) -> list[str]:
+        """Names of the Python packages that are not installed.
+
+        Raises:
+            RuntimeError: This Slicer is too old.
+
+        Example:
+            >>> logic.missingPackages()
+            ['torch', 'monai']
+        """
+        tool = packages.tool()
+        missing = [each.name for each in packages.required() if not tool.pip_check(each)]
+        return missing if tool.pip_check("torch") else ["torch", *missing]
+
+    def installPackages(self, onLine: Callable[[str], None] = print) -> None:
+        """Installs what is missing, without asking; Slicer stays alive meanwhile.
+
+        torch comes through the PyTorch extension, which knows the build for the computer's graphics card. What Slicer
+        itself needs (numpy, SimpleITK and so on) stays as it is.
+
+        Args:
+            onLine: Called with each line that pip writes.
+
+        Raises:
+            RuntimeError: The PyTorch extension is not there, or pip failed; with its last line.
+
+        Example:
+            >>> logic.installPackages()
+        """
+        tool = packages.tool()
+        if not tool.pip_check("torch"):
+            self._installTorch()
+        packages.install([each for each in packages.required() if not tool.pip_check(each)], onLine)
+
+    def _installTorch(self) -> None:
+        if importlib.util.find_spec("PyTorchUtils") is None:
+            raise RuntimeError(
+                _(
+                    "PyTorch is needed, and Slicer's PyTorch extension installs it. Get 'PyTorch' in the "
+                    "Extensions Manager, restart Slicer, and press this button again."
+                )
+            )
+        import PyTorchUtils
+
+        with packages.pipErrors():
+            if PyTorchUtils.PyTorchUtilsLogic().installTorch(askConfirmation=False) is None:
+                raise RuntimeError(_("PyTorch was not installed; nothing else was changed."))
+
+    def models(self) -> list[Model]:
+        """The models that come with TextoMorph, and those in the user's models folder.
+
+        Example:
+            >>> [model.name for model in logic.models()]
+            ['starter']
+        """
+        from TextoMorphLib import paths
+
+        found: dict[str, Model] = {}
+        for folder in (paths.models(), self.modelsFolder()):
+            for card in sorted(folder.glob("*/MODEL_CARD.md")):
+                if (card.parent / "config.json").is_file():
+                    found.setdefault(card.parent.name, Model(card.parent.name, card.read_text(encoding="utf-8")))
+        return list(found.values())
+
+    def modelFolder(self, model: str) -> str:
+        """What the library is given for a model: its name, or the folder of one in the user's models folder.
+
+        Example:
+            >>> logic.modelFolder("starter")
+            'starter'
+        """
+        from TextoMorphLib import paths
+
+        own = self.modelsFolder() / model
+        return str(own) if not (paths.models() / model).is_dir() and own.is_dir() else model
+
+    def preset(self, model: str = "starter", name: str = "final") -> dict[str, float]:
+        """The `steps` and `guidance` that a model comes with; empty if there is no such model.
+
+        Example:
+            >>> logic.preset("starter", "preview")["steps"]
+            1
+        """
+        from TextoMorphLib import paths
+
+        for folder in (paths.models() / model, self.modelsFolder() / model, Path(model)):
+            config = folder / "config.json"
+            if config.is_file():
+                usual: dict[str, float] = json.loads(config.read_text(encoding="utf-8"))["presets"][name]
+                return usual
+        return {}
+
+    def modelsFolder(self) -> Path:
+        """Where further model bundles may be put, a folder each: the user's own, which no update of Slicer touches.
+
+        Example:
+            >>> logic.modelsFolder() / "my-model"
+        """
+        data = qt.QStandardPaths.writableLocation(qt.QStandardPaths.AppDataLocation)
+        return Path(data) / "TextoMorph" / "Models"
+
+    def checkDevice(self, device: str = "auto", progress: Progress | None = None) -> str:
+        """What the networks would run on, in words. Imports torch, which takes seconds the first time.
+
+        Args:
+            device: auto, cpu, cuda, cuda:N or mps.
+            progress: Called about twenty times a second; returns False to cancel.
+
+        Raises:
+            InputError: There is no such device.
+            Cancelled: `progress` returned False.
+
+        Example:
+            >>> logic.checkDevice("auto")
+            'CPU, 8 threads'
+        """
+
+        def look() -> str:
+            background.importTorch()
+            import torch
+
+            from TextoMorphLib.models.device import resolve
+
+            found = resolve(device)
+            if found.type == "cuda":
+                card = torch.cuda.get_device_properties(found)
+                return f"{card.name}, {card.total_memory / 2**30:.0f} GiB"
+            count = torch.get_num_threads()
+            return f"CPU, {count} thread{'' if count == 1 else 's'}" if found.type == "cpu" else str(found)
+
+        words: str = background.run(background.inOneGo(look), progress)
+        return words

@@ -1,0 +1,225 @@
+"""Where the tumour goes: painting, placing a lesion-shaped mask, and what there is to say of a mask."""
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Actions import background, nodes
+from TextoMorphModule.Actions.background import Progress
+
+
+class Masking:
+    """CT and mask."""
+
+    def whatIsWrongWithCt(self, ctNode: Any) -> str:
+        """Why a volume cannot be used as a CT, in one sentence; empty if it can.
+
+        Example:
+            >>> logic.whatIsWrongWithCt(slicer.util.getNode("MRHead"))
+            'the scan is not in HU: ...'
+        """
+        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.io.volume import check_ct
+
+        try:
+            check_ct(nodes.volumeOf(ctNode))
+        except InputError as error:
+            return str(error)
+        return ""
+
+    def newMask(self, ctNode: Any) -> tuple[Any, str]:
+        """An empty segment "Tumour" on the CT's grid, in a segmentation of its own.
+
+        Returns:
+            Segmentation node and segment ID.
+
+        Raises:
+            InputError: There is no CT.
+
+        Example:
+            >>> segmentation, segmentId = logic.newMask(ctNode)
+        """
+        nodes.volumeOf(ctNode)
+        segmentation = nodes.addSegmentation(nodes.SEGMENT, ctNode)
+        return segmentation, nodes.addSegment(segmentation)
+
+    def paintMask(self, ctNode: Any) -> tuple[Any, str]:
+        """Opens the Segment Editor's brush on a new, empty mask.
+
+        Returns:
+            Segmentation node and segment ID.
+
+        Raises:
+            InputError: There is no CT.
+
+        Example:
+            >>> segmentation, segmentId = logic.paintMask(ctNode)
+        """
+        segmentation, segmentId = self.newMask(ctNode)
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(ctNode)
+        editor.setCurrentSegmentID(segmentId)
+        editor.setActiveEffectByName("Paint")
+        return segmentation, segmentId
+
+    def crosshair(self) -> tuple[float, float, float]:
+        """Where the crosshair is, RAS mm in the world. Hold Shift over a slice view to move it.
+
+        Raises:
+            InputError: It was never moved.
+
+        Example:
+            >>> logic.crosshair()
+            (70.0, 10.0, 20.0)
+        """
+        from TextoMorphLib.errors import InputError
+
+        right, anterior, superior = slicer.util.getNode("vtkMRMLCrosshairNode*").GetCrosshairRAS()
+        if not (right or anterior or superior):  # where it lies until it is moved
+            raise InputError("the crosshair has not been moved yet; hold Shift and point at a place in a slice view")
+        return right, anterior, superior
+
+    def pickPoint(self) -> Any:
+        """Lets the user click a point in a slice view.
+
+        Returns:
+            A point list node. Its point is there when it announces `PointPositionDefinedEvent`; then `takePoint`.
+
+        Example:
+            >>> points = logic.pickPoint()
+        """
+        points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("Lesion's place"))
+        points.SetHideFromEditors(True)
+        points.SetSaveWithScene(False)
+        slicer.modules.markups.logic().SetActiveList(points)
+        slicer.modules.markups.logic().StartPlaceMode(False)  # one point
+        return points
+
+    def takePoint(self, points: Any) -> tuple[float, float, float] | None:
+        """Where the user clicked, RAS mm in the world; None if nowhere. The point list is removed.
+
+        A click still waited for is waited for no longer: the next one moves the views again.
+
+        Example:
+            >>> logic.takePoint(points)
+            (70.0, 10.0, 20.0)
+        """
+        if not nodes.inScene(points):
+            return None
+        if slicer.modules.markups.logic().GetActiveListID() == points.GetID():  # else something else is being placed
+            slicer.app.applicationLogic().GetInteractionNode().SwitchToViewTransformMode()
+        at = [0.0, 0.0, 0.0]
+        placed = points.GetNumberOfDefinedControlPoints() > 0
+        if placed:
+            points.GetNthControlPointPositionWorld(0, at)
+        slicer.mrmlScene.RemoveNode(points)
+        return (at[0], at[1], at[2]) if placed else None
+
+    def placeLesion(
+        self,
+        ctNode: Any,
+        diameter: float = 25.0,
+        irregularity: float = 0.5,
+        position: tuple[float, float, float] | None = None,
+        inside: tuple[Any, str] | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+        into: tuple[Any, str] | None = None,
+    ) -> tuple[Any, str]:
+        """Makes a lesion-shaped mask: an ellipsoid with an uneven surface. Slicer stays alive meanwhile.
+
+        Args:
+            ctNode: The CT.
+            diameter: Of the ball with the lesion's volume, mm.
+            irregularity: 0 for a smooth ellipsoid to 1 for a lobulated one.
+            position: Its middle, RAS mm in the world; somewhere deep in `inside` if None.
+            inside: Segmentation node and segment ID of an organ; what would lie outside is cut off.
+            seed: Decides the shape, and the place where none is given.
+            progress: Called about twenty times a second; returns False to cancel.
+            into: Segmentation node and segment ID of a lesion that this one replaces; a new segmentation if None.
+
+        Returns:
+            Segmentation node and segment ID.
+
+        Raises:
+            InputError: Neither place nor organ is given, or nothing of the lesion would lie in the CT or organ.
+            Cancelled: `progress` returned False, or the scene was closed; nothing was made.
+
+        Example:
+            >>> segmentation, segmentId = logic.placeLesion(ctNode, diameter=30, position=logic.crosshair())
+        """
+        import numpy as np
+
+        from TextoMorphLib.errors import Cancelled, InputError
+        from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
+
+        progress = progress or (lambda _done, _total: True)
+        ct, centre = nodes.volumeOf(ctNode), [0.0, 0.0, 0.0]
+        organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
+        if position is not None:
+            ctNode.TransformPointFromWorld(position, centre)
+        elif organ is None:
+            raise InputError("no place is given; choose the crosshair's place, or an organ's segment")
+
+        def shape() -> Any:
+            if position is None:
+                return lesion_mask(ct, organ, diameter, seed, irregularity)
+            mask = lesion_at(ct, np.array(centre), diameter, np.random.default_rng(seed), irregularity)
+            return mask if organ is None else mask & organ
+
+        mask = background.run(background.inOneGo(shape), progress)
+        if not nodes.inScene(ctNode):
+            raise Cancelled("the scene was closed")
+        if not mask.any():
+            raise InputError(
+                "the lesion would lie outside the CT or the organ; hold Shift over a slice view to move the crosshair"
+            )
+        segmentation, segmentId = into if _canTake(into, ctNode) else self.newMask(ctNode)
+        nodes.paint(mask, segmentation, segmentId, ctNode)
+        return segmentation, segmentId
+
+    def describeMask(self, segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> str:
+        """How large a mask is.
+
+        Args:
+            segmentationNode: Where the segment is.
+            segmentId: The segment.
+            ctNode: The CT.
+            progress: Called about twenty times a second if it takes long, for a large segment in a warp; Slicer stays
+                alive then. Returns False to cancel.
+
+        Raises:
+            InputError: What is wrong with it.
+            Cancelled: `progress` returned False.
+
+        Example:
+            >>> logic.describeMask(segmentation, segmentId, ctNode)
+            '1 lesion, 14.1 ml, as a ball 30 mm across'
+        """
+        import numpy as np
+        from scipy import ndimage
+
+        from TextoMorphLib.io.masks import check_mask
+
+        ct = nodes.volumeOf(ctNode)
+        box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
+        check_mask(nodes.whole(box, inside, ctNode), ct)
+        millilitres = np.count_nonzero(inside) * float(np.prod(ct.spacing)) / 1000
+        count = ndimage.label(inside.T)[1]  # as it lies in memory: half the time
+        across = np.cbrt(6000 * millilitres / count / np.pi)
+        if count == 1:
+            return _("1 lesion, {ml:.1f} ml, as a ball {mm:.0f} mm across").format(ml=millilitres, mm=across)
+        return _("{count} lesions, {ml:.1f} ml, on average {mm:.0f} mm across").format(
+            count=count, ml=millilitres, mm=across
+        )
+
+
+def _canTake(into: tuple[Any, str] | None, ctNode: Any) -> bool:
+    """Whether a lesion placed before is still there, for this CT, so that another may replace it."""
+    if not into or not nodes.inScene(into[0]):
+        return False
+    reference = into[0].GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
+    return reference is ctNode and into[0].GetSegmentation().GetSegment(into[1]) is not None

@@ -1,0 +1,241 @@
+"""Between the scene's nodes and the library's arrays. Slicer's arrays count (k, j, i), the library's (i, j, k)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import slicer
+import vtk
+
+from TextoMorphModule.Actions import resampling, surfaces
+from TextoMorphModule.Actions.background import Progress
+
+REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
+LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
+ACCEPTED = "TextoMorph.accepted"  # attribute of a result that the user wants to keep
+# Node references of a result.
+CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
+CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
+SEGMENT = "Tumour"
+
+
+def volumeOf(node: Any) -> Any:
+    """The library's Volume of a volume node, in the node's own coordinates.
+
+    Raises:
+        InputError: The node holds no image.
+    """
+    from TextoMorphLib.errors import InputError
+    from TextoMorphLib.io.volume import Volume
+
+    if node is None or node.GetImageData() is None:
+        raise InputError("no CT is chosen; load one and choose it under CT")
+    return Volume.from_array(slicer.util.arrayFromVolume(node).transpose(), affineOf(node))
+
+
+def maskOf(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> Any:
+    """A segment on the CT's grid, boolean; transforms and other geometry are seen to.
+
+    Raises:
+        InputError: There is no such segment, it is empty, or it cannot be brought onto the CT's grid.
+        Cancelled: `progress` returned False.
+    """
+    return whole(*cutOut(segmentationNode, segmentId, ctNode, progress), ctNode)
+
+
+def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> tuple[Any, Any]:
+    """As `maskOf`, but only the box of the CT's grid that the segment fills, and the segment in it.
+
+    A large segment in a warp takes seconds: give `progress` (see `background.inParts`), and Slicer stays alive.
+
+    Returns:
+        Three slices of (i, j, k), and a boolean array of their size.
+    """
+    from TextoMorphLib.errors import InputError
+    from TextoMorphLib.spatial.geometry import tight_box
+
+    if segmentationNode is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
+        raise InputError("no mask is chosen; paint one or place a lesion")
+    between = vtk.vtkGeneralTransform()
+    transforms = segmentationNode.GetParentTransformNode(), ctNode.GetParentTransformNode()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*transforms, between)
+    toCt = between, affineOf(ctNode), ctNode.GetImageData().GetDimensions()
+    surface = _onlySurface(segmentationNode, segmentId)
+    image = surface or _painted(segmentationNode, segmentId)
+    if image is None:
+        raise InputError("the mask is empty; paint where the tumour goes")
+    try:
+        around, painted = (surfaces.filled if surface else resampling.sampled)(image, *toCt, progress)
+    except RuntimeError as error:
+        raise InputError("the mask cannot be brought onto the CT's grid; paint it on this CT") from error
+    if not painted.size:
+        raise InputError("the mask lies outside the CT; paint it on this CT")
+    if not painted.any():
+        raise InputError("the mask holds no voxel of the CT; paint where the tumour goes")
+    tight = tight_box(painted)
+    box = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(around, tight, strict=True))
+    return tuple(box), painted[tight]
+
+
+def whole(box: Any, inside: Any, ctNode: Any) -> Any:
+    """The mask on a CT's whole grid, of which a box is given."""
+    import numpy as np
+
+    mask = np.zeros(ctNode.GetImageData().GetDimensions(), bool, order="F")
+    mask[box] = inside
+    return mask
+
+
+def keptMaskOf(result: Any, ctNode: Any) -> tuple[Any, Any]:
+    """The mask that a result was made with, on the CT's grid (which is the result's own, too), as `cutOut` gives it.
+
+    Raises:
+        InputError: It was removed or emptied.
+    """
+    mask = result.GetNodeReference(MASK)
+    return cutOut(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
+
+
+def affineOf(node: Any) -> Any:
+    """A volume's voxel index to RAS mm in its own coordinates, 4x4."""
+    toRas = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(toRas)
+    return slicer.util.arrayFromVTKMatrix(toRas)
+
+
+def _onlySurface(segmentationNode: Any, segmentId: str) -> Any:
+    """A segment's closed surface, where there is one and nothing is painted; else None."""
+    if segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId) is not None:
+        return None
+    surface = segmentationNode.GetClosedSurfaceInternalRepresentation(segmentId)
+    return surface if surface is not None and surface.GetNumberOfPoints() else None
+
+
+def _painted(segmentationNode: Any, segmentId: str) -> Any:
+    """What is painted in a segment, as an oriented image of its own that is no larger; None if nothing is."""
+    import numpy as np
+
+    from TextoMorphLib.spatial.geometry import tight_box
+
+    layer = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId)
+    if layer is None and segmentationNode.CreateBinaryLabelmapRepresentation():  # of contours, for example
+        layer = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId)
+    if layer is None or layer.GetPointData().GetScalars() is None:
+        return None
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    inside = resampling.voxelsOf(layer) == segment.GetLabelValue()  # others may share the layer
+    if not inside.any():
+        return None
+    box, first = tight_box(inside), layer.GetExtent()[::2]
+    image = slicer.vtkOrientedImageData()
+    image.ShallowCopy(imageOf(inside[box].view(np.uint8)))
+    image.SetExtent([at + end for at, part in zip(first, box, strict=True) for end in (part.start, part.stop - 1)])
+    image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(resampling.affineOf(layer)))
+    return image
+
+
+@contextmanager
+def _grid(box: Any, ctNode: Any) -> Iterator[Any]:
+    """A volume on a box of a CT's grid, in the scene for a moment."""
+    import numpy as np
+
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "__box__")
+    try:
+        placeOn(node, box, ctNode)
+        slicer.util.updateVolumeFromArray(node, np.zeros([part.stop - part.start for part in box[::-1]], np.uint8))
+        yield node
+    finally:
+        slicer.mrmlScene.RemoveNode(node)
+
+
+def placeOn(node: Any, box: Any, ctNode: Any) -> None:
+    """Gives a volume the geometry of a box of a CT's grid."""
+    affine = affineOf(ctNode)
+    affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+    node.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
+
+
+def addSegmentation(name: str, ctNode: Any) -> Any:
+    """A new segmentation on the CT's grid, under the same transform."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(ctNode)
+    node.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
+    return node
+
+
+def addSegment(segmentationNode: Any) -> str:
+    """A new, empty segment; its ID."""
+    segmentId: str = segmentationNode.GetSegmentation().AddEmptySegment(SEGMENT, SEGMENT, (0.9, 0.6, 0.1))
+    return segmentId
+
+
+def addVolume(voxels: Any, affine: Any, name: str, level: float = 40.0, width: float = 400.0) -> Any:
+    """A new volume from HU [i, j, k] and its RAS affine, with a window of its own."""
+    import numpy as np
+
+    node = slicer.util.addVolumeFromArray(np.ascontiguousarray(voxels.transpose()), ijkToRAS=affine, name=name)
+    node.GetDisplayNode().SetAutoWindowLevel(False)
+    node.GetDisplayNode().SetWindowLevel(width, level)
+    return node
+
+
+def addVolumeLike(ctNode: Any, name: str) -> Any:
+    """A new volume, still without voxels, on a CT's grid, with its transform, window and level.
+
+    Slicer's CloneVolume copies all voxels and looks through them for a window: seconds in a large CT.
+    """
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.CopyOrientation(ctNode)
+    node.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
+    node.CreateDefaultDisplayNodes()
+    display, asBefore = node.GetDisplayNode(), ctNode.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    if asBefore:
+        display.SetWindowLevel(asBefore.GetWindow(), asBefore.GetLevel())
+    return node
+
+
+def imageOf(voxels: Any) -> Any:
+    """Voxels [i, j, k] as an image that a volume node can take; may be called in a thread."""
+    import numpy as np
+    from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
+
+    image = vtk.vtkImageData()
+    image.SetDimensions(voxels.shape)
+    image.AllocateScalars(get_vtk_array_type(voxels.dtype), 1)
+    np.copyto(vtk_to_numpy(image.GetPointData().GetScalars()).reshape(voxels.shape[::-1]), voxels.transpose())
+    return image
+
+
+def paint(mask: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
+    """Makes a segment what a mask [i, j, k] on the CT's grid is; something must be in it."""
+    from TextoMorphLib.spatial.geometry import tight_box
+
+    box = tight_box(mask)
+    paintIn(box, mask[box], segmentationNode, segmentId, ctNode)
+
+
+def paintIn(box: Any, inside: Any, segmentationNode: Any, segmentId: str, ctNode: Any) -> None:
+    """As `paint`, from the box of the CT's grid that holds the mask, and the mask in it."""
+    import numpy as np
+
+    painted = np.ascontiguousarray(inside.transpose(), np.uint8)
+    with _grid(box, ctNode) as grid:
+        slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentationNode, segmentId, grid)
+
+
+def placeUnder(node: Any, parent: Any) -> None:
+    """Hangs a node under another in the subject hierarchy."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    over, item = (
+        hierarchy.GetItemByDataNode(each) or hierarchy.CreateItem(hierarchy.GetSceneItemID(), each)
+        for each in (parent, node)
+    )
+    hierarchy.SetItemParent(item, over)
+
+
+def inScene(node: Any) -> bool:
+    """Whether a node is still in the scene."""
+    return node is not None and bool(slicer.mrmlScene.IsNodePresent(node))

@@ -1,0 +1,150 @@
+"""Describe: terms to press, a text to write, and what is understood of it."""
+
+from itertools import pairwise
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Panels.live import Live
+from TextoMorphModule.Panels.panel import Panel, plainErrors
+
+COLUMNS = 3
+RECENT = "TextoMorph/RecentDescriptions"
+FAVOURITES = "TextoMorph/FavouriteDescriptions"
+MOST_RECENT = 12
+WARNING = "#b26a00"
+
+
+class DescribePanel(Panel):
+    """The description; its text alone counts, and the term buttons show and change it."""
+
+    name = "Describe"
+
+    def setup(self) -> None:
+        """Connects the widgets."""
+        self._organ = ""
+        self._chips: dict[str, Any] = {}
+        self._result: Any = None
+        qt.QVBoxLayout(self.ui.termsWidget).setContentsMargins(0, 0, 0, 0)
+        self.ui.clearButton.connect("clicked(bool)", self.onClear)
+        self.ui.recentComboBox.connect("activated(int)", self.onRecent)
+        self.ui.reportButton.connect("clicked(bool)", self.onReport)
+        self.ui.favouriteButton.connect("clicked(bool)", self.onFavourite)
+        self._showRecent()
+        self._live = Live(self)
+
+    def refresh(self) -> None:
+        """Shows which terms the text holds, and what is not understood."""
+        wanted = self.parameters
+        self._live.refresh()
+        if not wanted:
+            return
+        if wanted.result is not self._result:  # a new one has been generated: its description is worth keeping
+            self._result = wanted.result
+            self.remember(self.logic.report(wanted.result).get("text", wanted.text))
+        if wanted.organ != self._organ:
+            self._organ = wanted.organ
+            self._buildChips()
+        self.ui.favouriteButton.checked = _line(wanted.text) in _kept(FAVOURITES)
+        self.ui.favouriteButton.enabled = bool(wanted.text.strip())
+        understood = self.logic.understand(wanted.text, wanted.organ)
+        for name, chip in self._chips.items():
+            chip.checked = name in understood.terms
+        self.ui.understoodLabel.text = understood.marked or _("Press terms, or write a description.")
+        warnings = [_("{a} and {b} contradict each other.").format(a=a, b=b) for a, b in understood.contradictions]
+        if understood.unknown:
+            warnings.append(_("No known term: {words}.").format(words=", ".join(understood.unknown)))
+        self.ui.warningLabel.text = f'<span style="color:{WARNING}">{"<br>".join(warnings)}</span>'
+        self.ui.warningLabel.visible = bool(warnings)
+
+    def cleanup(self) -> None:
+        """Called when the application closes."""
+        self._live.stop()
+        super().cleanup()
+
+    def onChip(self, name: str) -> None:
+        """Puts a term into the text, or takes it out."""
+        change = self.logic.withTerm if self._chips[name].checked else self.logic.withoutTerm
+        self.parameters.text = change(self.parameters.text, self.parameters.organ, name)
+        self.refresh()
+
+    def onClear(self) -> None:
+        """Empties the description."""
+        self.parameters.text = ""
+
+    def onReport(self) -> None:
+        """Takes the lesion's description from the report on the clipboard."""
+        with plainErrors(_("The report could not be used.")):
+            report = qt.QApplication.clipboard().text()
+            self.parameters.text = self.logic.fromReport(report, self.parameters.organ)
+
+    def onFavourite(self) -> None:
+        """Puts the description among the favourites, or takes it out."""
+        text = _line(self.parameters.text)
+        others = [each for each in _kept(FAVOURITES) if each != text]
+        _keep(FAVOURITES, [text, *others] if self.ui.favouriteButton.checked else others)
+        self._showRecent()
+
+    def onRecent(self, index: int) -> None:
+        """Takes a description used before."""
+        if index > 0:
+            self.parameters.text = self._offered[index - 1]
+        self.ui.recentComboBox.currentIndex = 0
+
+    def remember(self, text: str) -> None:
+        """Puts a description on top of the recent ones."""
+        text = _line(text)
+        _keep(RECENT, [text, *(each for each in _kept(RECENT) if each != text)][:MOST_RECENT])
+        self._showRecent()
+
+    def _showRecent(self) -> None:
+        """Favourites first."""
+        favourites = _kept(FAVOURITES)
+        self._offered = [*favourites, *(each for each in _kept(RECENT) if each not in favourites)]
+        self.ui.recentComboBox.clear()
+        self.ui.recentComboBox.addItem(_("Favourite and recent descriptions…"))
+        for text in self._offered:
+            self.ui.recentComboBox.addItem(f"★ {text}" if text in favourites else text)
+
+    def _buildChips(self) -> None:
+        """Buttons for the organ's terms."""
+        layout = self.ui.termsWidget.layout()
+        while layout.count():
+            box = layout.takeAt(0).widget()
+            box.setParent(None)  # at once, so that nothing of it shows or answers meanwhile
+            box.deleteLater()
+        self._chips = {}
+        for group, terms in self.logic.termGroups(self._organ).items():
+            if not terms:
+                continue
+            box = qt.QGroupBox(group)
+            grid = qt.QGridLayout(box)
+            grid.setContentsMargins(4, 2, 4, 4)
+            grid.setSpacing(3)
+            for place, term in enumerate(terms):
+                chip = qt.QPushButton(term.name)
+                chip.checkable = True
+                chip.toolTip = term.explanation
+                chip.connect("clicked(bool)", lambda checked=False, name=term.name: self.onChip(name))
+                grid.addWidget(chip, place // COLUMNS, place % COLUMNS)
+                self._chips[term.name] = chip
+            layout.addWidget(box)
+        order = [self.ui.textEdit, *self._chips.values(), self.ui.textEdit]  # Tab comes to the terms, then to the text
+        for before, after in pairwise(order):
+            qt.QWidget.setTabOrder(before, after)
+
+
+def _line(text: str) -> str:
+    """A description as one line, as it is kept."""
+    return " ".join(text.split())
+
+
+def _kept(key: str) -> list[str]:
+    """Descriptions in Slicer's settings."""
+    return [each for each in slicer.util.settingsValue(key, "").split("\n") if each]
+
+
+def _keep(key: str, descriptions: list[str]) -> None:
+    qt.QSettings().setValue(key, "\n".join(descriptions))

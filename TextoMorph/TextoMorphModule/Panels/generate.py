@@ -1,0 +1,96 @@
+"""Generate, which becomes Cancel while it runs."""
+
+import random
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Panels.panel import RunPanel, later, whatIsMissing, withNotes
+
+
+class GeneratePanel(RunPanel):
+    """Seed, variants, and the button."""
+
+    name = "Generate"
+
+    def setup(self) -> None:
+        """Connects the widgets."""
+        super().setup()
+        self._usual: tuple[str, dict[str, float]] = ("", {})  # model, its preset
+        self._again = later(100, self.onGenerate)
+        self.ui.generateButton.connect("clicked(bool)", self.onGenerate)
+
+    def refresh(self) -> None:
+        """Enables what can be used now."""
+        wanted = self.parameters
+        missing = whatIsMissing(wanted)
+        self.ui.generateButton.enabled = (self._running and not self._cancelled) or not missing
+        self.ui.generateButton.text = _("Cancel") if self._running else _("Generate")
+        self.ui.generateButton.toolTip = missing or _("Makes a copy of the CT with the tumour in it, or stops that.")
+        if wanted and not wanted.ownSettings:
+            self._showUsual(wanted)
+        own = bool(wanted and wanted.ownSettings)
+        self.ui.stepsSpinBox.enabled = self.ui.guidanceSpinBox.enabled = own
+        self.ui.seedSpinBox.enabled = bool(wanted) and not wanted.newSeed
+        if not self._running and missing:
+            self.ui.statusLabel.text = missing
+
+    def cleanup(self) -> None:
+        """Called when the application closes: a run that goes on is cancelled."""
+        self._again.stop()
+        super().cleanup()
+
+    def onGenerate(self) -> None:
+        """Starts a run, or cancels the one that goes on."""
+        if self.cancels():
+            return
+        if self.logic.busy:  # with Live or a text preview, which give way
+            self.logic.stop()
+            self._again.start()
+            return
+        wanted = self.parameters
+        for box in (self.ui.seedSpinBox, self.ui.variantsSpinBox, self.ui.stepsSpinBox, self.ui.guidanceSpinBox):
+            box.interpretText()  # what is typed counts, although the box still has the focus
+        if whatIsMissing(wanted):
+            return
+        if wanted.newSeed:
+            wanted.seed = random.randrange(2**31 - wanted.variants)
+        results: list[Any] | None = None
+        with self.run(_("Generating…"), _("The tumour could not be generated.")):
+            results = self.logic.generate(
+                wanted.ct,
+                wanted.segmentation,
+                wanted.segmentId,
+                wanted.text,
+                wanted.organ,
+                wanted.seed,
+                wanted.variants,
+                wanted.steps if wanted.ownSettings else None,
+                wanted.guidance if wanted.ownSettings else None,
+                wanted.device,
+                wanted.model,
+                self.onStep,
+            )
+        self.ui.statusLabel.text = self._outcome(results)
+        self.refresh()
+        if results and self.parameters:
+            self.parameters.result = results[0]
+            slicer.util.setSliceViewerLayers(background=results[0])
+
+    def _showUsual(self, wanted: Any) -> None:
+        """Shows the model's own steps and guidance where the user has not chosen any."""
+        if wanted.model != self._usual[0]:
+            self._usual = wanted.model, self.logic.preset(wanted.model)
+        usual = self._usual[1]
+        if usual and (wanted.steps, wanted.guidance) != (usual["steps"], usual["guidance"]):
+            wanted.steps, wanted.guidance = int(usual["steps"]), float(usual["guidance"])
+
+    def _outcome(self, results: list[Any] | None) -> str:
+        if results is None:
+            return _("Nothing was made.")
+        if self._cancelled:
+            return _("Cancelled; {count} finished.").format(count=len(results))
+        seconds = sum(sum(self.logic.report(node)["seconds"].values()) for node in results)
+        said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
+        return withNotes(said, (note for node in results for note in self.logic.report(node)["notes"]))

@@ -1,0 +1,94 @@
+"""Live: a quick tumour follows the words."""
+
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Panels.panel import later, whatIsMissing, withNotes
+
+PAUSE_MS = 300  # after the last change: one who types is not finished yet
+
+
+class Live:
+    """Makes the tumour anew, at preview quality, whenever what is asked for has changed.
+
+    The newest request wins: a run that goes on for an older one is stopped. The old tumour stays until the new one is
+    there.
+    """
+
+    def __init__(self, panel: Any) -> None:
+        self.panel, self.ui = panel, panel.ui
+        self._made: Any = None  # what was last asked for and made, or could not be
+        self._timer = later(PAUSE_MS, self._follow)
+        self._running = False
+        self.ui.liveCheckBox.connect("toggled(bool)", self._onToggle)
+
+    def refresh(self) -> None:
+        """Looks whether there is something to do."""
+        if not self.panel.parameters:
+            self._made = None  # the scene is closed, or the mask is being painted over in another module
+        elif self.ui.liveCheckBox.checked and self._asked() != self._made:
+            self._timer.start()
+
+    def stop(self) -> None:
+        """Stops for good."""
+        self.ui.liveCheckBox.checked = False
+        self._timer.stop()
+
+    def _onToggle(self) -> None:
+        self._made = None
+        self.ui.liveLabel.text = ""
+        self.refresh()
+
+    def _request(self) -> Any:
+        """What is asked for now: the arguments of the logic's `live`; None if something is missing."""
+        wanted = self.panel.parameters
+        if whatIsMissing(wanted):
+            return None
+        mask = (wanted.segmentation, wanted.segmentId)
+        return (wanted.ct, *mask, wanted.text, wanted.organ, wanted.seed, wanted.device, wanted.model)
+
+    def _asked(self) -> Any:
+        """What the tumour follows: scan, mask, text and organ; another seed alone is for Generate."""
+        request = self._request()
+        return request and request[:5]
+
+    def _follow(self) -> None:
+        """Makes the newest tumour."""
+        request = self._request()
+        if self._running or not self.ui.liveCheckBox.checked or self._asked() == self._made:
+            return
+        if request is None:
+            self.ui.liveLabel.text = whatIsMissing(self.panel.parameters)
+            return
+        if self.panel.logic.busy:
+            self._timer.start()
+            return
+        self._running = True
+        self.ui.liveLabel.text = _("Following…")
+        said, node = "", None
+        try:
+            node = self.panel.logic.live(*request, lambda done, total: self._isNewest(request[:5]))
+            said = withNotes("", self.panel.logic.report(node)["notes"]) if node else ""
+        except (ValueError, RuntimeError, OSError, ImportError) as error:  # said here: no box at each change
+            said = str(error)
+        finally:
+            self._running = False
+        self.ui.liveLabel.text = f"{said[:1].upper()}{said[1:]}"
+        if self._isNewest(request[:5]):  # else it was stopped for a newer one
+            self._made = request[:5]
+        if node and self.panel.parameters:
+            self._show(node)
+        self.refresh()
+
+    def _show(self, node: Any) -> None:
+        wanted = self.panel.parameters
+        if wanted.result is node:
+            wanted.Modified()  # for the table
+            return
+        wanted.result = node
+        slicer.util.setSliceViewerLayers(background=node)
+
+    def _isNewest(self, asked: Any) -> bool:
+        return bool(self.ui.liveCheckBox.checked) and self._asked() == asked

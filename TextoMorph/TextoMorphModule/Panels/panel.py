@@ -1,0 +1,175 @@
+"""What all panels share: their widgets, the parameter node they are bound to, and errors in plain words."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from TextoMorphModule.Panels.plain_text import PlainText
+
+QUICK_S = 0.3  # what is done within this needs no bar, which would only flash
+
+
+class Panel(VTKObservationMixin):
+    """A part of the module's panel.
+
+    Attributes:
+        name: Of the `.ui` file.
+        widget: The root widget.
+        ui: The named widgets.
+        logic: The module's logic, which does the work.
+        parameters: The parameter node, or None while the scene is closed or another module is shown.
+        whileReading: Whether it is shown while somebody reads a Turing test, or all the rest of the time.
+    """
+
+    name = ""
+    whileReading = False
+
+    def __init__(self, logic: Any, resourcePath: Callable[[str], str]) -> None:
+        VTKObservationMixin.__init__(self)
+        self.logic, self.parameters = logic, None
+        self._guiTag: Any = None
+        self.widget = slicer.util.loadUI(resourcePath(f"UI/{self.name}.ui"))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self.widget.setMRMLScene(slicer.mrmlScene)
+        self.setup()
+
+    def setup(self) -> None:
+        """Connects the widgets; called once."""
+
+    def refresh(self) -> None:
+        """Shows the parameters as they are now; called at each change."""
+
+    def setParameterNode(self, parameters: Any) -> None:
+        """Binds the widgets to a parameter node, or to none."""
+        if self.parameters:
+            self.parameters.disconnectGui(self._guiTag)
+        self.parameters = parameters
+        if parameters:
+            self._guiTag = parameters.connectParametersToGui(self._bound())
+        self.refresh()
+
+    def cleanup(self) -> None:
+        """Called when the application closes."""
+        self.removeObservers()
+
+    def _bound(self) -> dict[str, Any]:
+        """The widgets that show a parameter each, by its name."""
+        named = {widget.property("SlicerParameterName"): widget for widget in vars(self.ui).values()}
+        return {
+            name: PlainText(widget) if PlainText.canRepresent(widget, str) else widget
+            for name, widget in named.items()
+            if name
+        }
+
+
+class RunPanel(Panel):
+    """A panel whose button starts a run and, while it goes on, cancels it; it has a progressBar and a statusLabel."""
+
+    def setup(self) -> None:
+        """Connects the widgets."""
+        self._running = self._cancelled = False
+        self._began = 0.0
+        self._doing = ""
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
+
+    def cleanup(self) -> None:
+        """Called when the application closes: a run that goes on is cancelled."""
+        self._cancelled = True
+        super().cleanup()
+
+    def cancels(self) -> bool:
+        """Cancels the run that goes on; whether there is one."""
+        if self._running:
+            self._cancelled = True
+            self.ui.statusLabel.text = _("Stopping…")
+            self.refresh()
+        return self._running
+
+    @contextmanager
+    def run(self, doing: str, failed: str, first: str = "") -> Iterator[None]:
+        """While a run goes on: shows how far it is, and what goes wrong in a message box.
+
+        Args:
+            doing: What is said from the first step on.
+            failed: What is said if it could not be done.
+            first: What is said before; that the model is loaded, if empty.
+        """
+        self._running, self._cancelled, self._doing = True, False, doing
+        self.ui.statusLabel.text = first or _("Loading the model…")
+        self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
+        self._began = time.monotonic()
+        self.refresh()
+        try:
+            with plainErrors(failed):
+                yield
+        finally:
+            self._running = False
+            self.ui.progressBar.visible = False
+
+    def onStep(self, done: int, total: int) -> bool:
+        """Called about twenty times a second while a run goes on."""
+        if time.monotonic() > self._began + QUICK_S:
+            self.ui.progressBar.visible = True
+        if total and not self._cancelled:
+            self.ui.progressBar.setRange(0, total)
+            self.ui.progressBar.value = done
+            self.ui.statusLabel.text = self._doing
+        return not self._cancelled
+
+    def _onSceneClose(self, caller: Any, event: Any) -> None:
+        self._cancelled = True
+
+
+@contextmanager
+def plainErrors(what: str) -> Iterator[None]:
+    """Shows what goes wrong in a message box: bad input by its one sentence, all else with its details.
+
+    Args:
+        what: What could not be done.
+    """
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
+        if type(error).__name__ not in ("InputError", "RuntimeError"):
+            logging.exception(what)
+        said = str(error)
+        if isinstance(error, ImportError):
+            said = _("A Python package is missing: install it under Setup. ({error})").format(error=error)
+        slicer.util.errorDisplay(f"{what}\n\n{said[:1].upper()}{said[1:]}", windowTitle=_("TextoMorph"))
+
+
+def whatIsMissing(wanted: Any) -> str:
+    """What has to be done before a tumour can be generated; empty if nothing."""
+    if not wanted or not wanted.ct:
+        return _("Choose a CT first.")
+    if not wanted.segmentation or not wanted.segmentId:
+        return _("Paint a mask or place a lesion first.")
+    if not wanted.text.strip():
+        return _("Describe the tumour first.")
+    return ""
+
+
+def withNotes(said: str, notes: Iterable[str]) -> str:
+    """A sentence, and what the reports note about short memory; each note once."""
+    return " ".join([said, *dict.fromkeys(notes)]).strip()
+
+
+def linesOf(text: str) -> list[str]:
+    """What is written, a line each; empty ones do not count."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def later(milliseconds: int, function: Callable[[], None]) -> Any:
+    """A timer that calls a function once, some time after its last `start()`."""
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", function)
+    return timer

@@ -1,0 +1,221 @@
+"""Scan and mask: which CT, where the tumour goes."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Actions import nodes
+from TextoMorphModule.Panels.panel import RunPanel, later, plainErrors
+
+WARNING = "#b26a00"
+
+
+class ScanPanel(RunPanel):
+    """CT, organ, mask."""
+
+    name = "Scan"
+
+    def setup(self) -> None:
+        """Connects the widgets."""
+        super().setup()
+        self.ui.paintButton.connect("clicked(bool)", self.onPaint)
+        self.ui.placeButton.connect("clicked(bool)", self.onPlace)
+        for selector, take in ((self.ui.segmentSelector, self._takeMask), (self.ui.organSelector, self._takeOrgan)):
+            selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node, s=selector, t=take: self.onNode(s, t))
+            selector.connect("currentSegmentChanged(QString)", lambda name, s=selector, t=take: self.onSegment(s, t))
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self._onNodeAdded)
+        self._choose = later(0, self.chooseCt)  # a volume is there before what it holds is
+        self._ct: Any = None
+        self._placed: Any = None  # segmentation and segment that a lesion was placed in
+        self._described: Any = None  # what the line about the mask is of
+        self._looks = 0  # at masks, so far
+        self._segmentation: Any = None
+        self._seed = 0
+        self._points: Any = None  # what is being clicked
+        self._taken = later(0, self.onClicked)  # not while the point list is still at work
+        self._showing = False
+        self._describe = later(200, self.describeMask)  # painting changes the mask many times a second
+
+    def refresh(self) -> None:
+        """Shows the parameters; looks at the CT and the mask anew where they are others."""
+        wanted = self.parameters
+        if not wanted:  # the scene closes, or another module opens
+            self.logic.takePoint(self._forget())
+        ct = wanted.ct if wanted else None
+        if wanted and ct is None and self._ct is None:
+            self._choose.start()
+        if wanted:
+            self._showing = True
+            self._select(self.ui.segmentSelector, wanted.segmentation, wanted.segmentId)
+            self._select(self.ui.organSelector, wanted.organSegmentation, wanted.organSegmentId)
+            self._showing = False
+        self._observe(wanted.segmentation if wanted else None)
+        if ct is not self._ct:
+            self._ct = ct
+            wrong = self.logic.whatIsWrongWithCt(ct) if ct else ""
+            self.ui.ctLabel.text = f'<span style="color:{WARNING}">{_("Look again")}: {wrong}</span>' if wrong else ""
+            self.ui.ctLabel.visible = bool(wrong)
+        self.ui.paintButton.enabled = ct is not None and not self._running
+        self.ui.placeButton.enabled = not self._cancelled if self._running else ct is not None
+        self.ui.placeButton.text = _("Cancel") if self._running else _("Place a lesion")
+        mask = (ct, wanted.segmentation, wanted.segmentId) if wanted else None
+        if mask != self._described:  # for other parameters it stays as it is
+            self._described = mask
+            self._lookAgain()
+
+    def cleanup(self) -> None:
+        """Called when the application closes."""
+        self._looks += 1
+        for timer in (self._describe, self._taken, self._choose):
+            timer.stop()
+        super().cleanup()
+
+    def chooseCt(self) -> None:
+        """Chooses a CT where none is chosen: the first in the scene that is one."""
+        if self.parameters and self.parameters.ct is None:
+            known = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if _isOffered(node)]
+            cts = [node for node in known if not self.logic.whatIsWrongWithCt(node)]
+            if known:
+                self.parameters.ct = (cts or known)[0]
+
+    def onNode(self, selector: Any, take: Callable[[Any, str], None]) -> None:
+        """Takes the chosen segmentation, and its segment where there is only one."""
+        node = selector.currentNode()
+        segmentId = selector.currentSegmentID() if node else ""
+        if node and node.GetSegmentation().GetSegment(segmentId) is None:  # the selector remembers those of others
+            only = node.GetSegmentation().GetNumberOfSegments() == 1
+            segmentId = node.GetSegmentation().GetNthSegmentID(0) if only else ""
+        take(node, segmentId)
+
+    def onSegment(self, selector: Any, take: Callable[[Any, str], None]) -> None:
+        """Takes the chosen segment."""
+        if selector.currentNode():
+            take(selector.currentNode(), selector.currentSegmentID())
+
+    def _takeMask(self, node: Any, segmentId: str) -> None:
+        if self.parameters and not self._showing:
+            self.parameters.segmentId = segmentId
+            self.parameters.segmentation = node
+
+    def _takeOrgan(self, node: Any, segmentId: str) -> None:
+        if self.parameters and not self._showing:
+            self.parameters.organSegmentId = segmentId
+            self.parameters.organSegmentation = node
+
+    def _onNodeAdded(self, caller: Any, event: Any) -> None:
+        if self.parameters and self.parameters.ct is None:
+            self._choose.start()
+
+    def onPaint(self) -> None:
+        """Opens the Segment Editor on a new mask."""
+        wanted = self.parameters
+        with plainErrors(_("No mask can be painted.")):
+            wanted.segmentation, wanted.segmentId = self.logic.paintMask(wanted.ct)
+
+    def onPlace(self) -> None:
+        """Makes a lesion-shaped mask, or cancels that; pressed again, another one."""
+        if self.cancels():
+            return
+        if self.parameters.lesionPlace == "where I click next":
+            self.logic.takePoint(self._forget())  # a click still waited for
+            self._points = self.logic.pickPoint()
+            event = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
+            self.addObserver(self._points, event, self._onPointDefined)
+            slicer.util.showStatusMessage(_("Click in a slice view where the lesion goes."), 10000)
+        elif self.parameters.lesionPlace == "at the crosshair":
+            with plainErrors(_("No lesion can be placed.")):
+                self._place(self.logic.crosshair())
+        else:
+            self._place(None)
+
+    def onClicked(self) -> None:
+        """Makes the lesion where the user has clicked."""
+        points = self._forget()
+        position = self.logic.takePoint(points)
+        if position and self.parameters and self.parameters.ct and not self._running:
+            self._place(position)
+
+    def _onPointDefined(self, caller: Any, event: Any) -> None:
+        self._taken.start()
+
+    def _forget(self) -> Any:
+        """Waits for a click no longer; what was waited for."""
+        points, self._points = self._points, None
+        self.removeObservers(self._onPointDefined)
+        return points
+
+    def _place(self, position: tuple[float, float, float] | None) -> None:
+        from TextoMorphLib.errors import Cancelled
+
+        wanted, made = self.parameters, None
+        inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
+        with self.run(_("Placing…"), _("No lesion can be placed."), _("Placing…")), suppress(Cancelled):
+            made = self.logic.placeLesion(
+                *(wanted.ct, wanted.lesionDiameter, wanted.lesionIrregularity, position, inside, self._seed),
+                self.onStep,
+                into=self._placed if self._placed == (wanted.segmentation, wanted.segmentId) else None,
+            )
+            self._seed += 1
+            self._placed = made
+        self._lookAgain()
+        if made and self.parameters:
+            wanted.segmentation, wanted.segmentId = made
+        self.refresh()
+
+    def describeMask(self) -> None:
+        """Says how large the mask is, or what is wrong with it."""
+        from TextoMorphLib.errors import Cancelled
+
+        wanted = self.parameters
+        if not (wanted and wanted.ct and wanted.segmentation):
+            self.ui.statusLabel.text = _("No mask yet: paint one, or place a lesion.")
+            return
+        if self._running or self.logic.busy:  # a look in the midst of a run would keep its Cancel waiting
+            self._describe.start()
+            return
+        self._looks += 1
+        look = self._looks
+        with suppress(Cancelled):
+            try:
+                said = self.logic.describeMask(
+                    *(wanted.segmentation, wanted.segmentId, wanted.ct), lambda _done, _total: look == self._looks
+                )
+            except ValueError as error:
+                said = f'<span style="color:{WARNING}">{error}</span>'
+            self.ui.statusLabel.text = said
+
+    def _observe(self, segmentation: Any) -> None:
+        """Follows what is painted in a segmentation."""
+        if segmentation is self._segmentation:
+            return
+        self.removeObservers(self._onPainted)
+        self._segmentation = segmentation
+        if segmentation:
+            event = slicer.vtkSegmentation.SourceRepresentationModified
+            self.addObserver(segmentation.GetSegmentation(), event, self._onPainted)
+
+    def _onPainted(self, caller: Any, event: Any) -> None:
+        if not self._running:  # the user has painted: the next lesion leaves that alone
+            self._placed = None
+        self._lookAgain()
+
+    def _lookAgain(self) -> None:
+        """Describes the mask soon; a look at an older one, which takes seconds in a warp, ends."""
+        self._looks += 1
+        self._describe.start()
+
+    @staticmethod
+    def _select(selector: Any, node: Any, segmentId: str) -> None:
+        if selector.currentNode() is not node:
+            selector.setCurrentNode(node)
+        if node and selector.currentSegmentID() != segmentId:
+            selector.setCurrentSegmentID(segmentId)
+
+
+def _isOffered(node: Any) -> bool:
+    """Whether a volume could be the user's CT."""
+    own = node.GetHideFromEditors() or node.GetAttribute(nodes.REPORT)
+    return not own and not node.IsA("vtkMRMLLabelMapVolumeNode") and node.GetImageData() is not None
