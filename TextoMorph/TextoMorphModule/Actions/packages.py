@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from subprocess import CalledProcessError
 from typing import Any
 
 import slicer
@@ -94,7 +94,7 @@ def install(requirements: list[Any], onLine: Callable[[str], None] = print) -> N
             slicer.app.processEvents()
             time.sleep(0.02)
         if codes[0]:
-            raise subprocess.CalledProcessError(codes[0], "pip install", output="\n".join(lines))
+            raise CalledProcessError(codes[0], "pip install", output="\n".join(lines))
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def pipErrors() -> Iterator[None]:
     """What pip says when it fails, as a plain error."""
     try:
         yield
-    except subprocess.CalledProcessError as error:
+    except CalledProcessError as error:
         said = error.output or error.stderr or ""
         text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
         lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("[notice]")]

@@ -1,6 +1,5 @@
 """Scan and mask: which CT, where the tumour goes."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +10,7 @@ from TextoMorphModule.Actions import nodes
 from TextoMorphModule.Panels.panel import RunPanel, later, plainErrors
 
 WARNING = "#b26a00"
+MASK, ORGAN = ("segmentation", "segmentId"), ("organSegmentation", "organSegmentId")  # parameters of a selector
 
 
 class ScanPanel(RunPanel):
@@ -23,9 +23,9 @@ class ScanPanel(RunPanel):
         super().setup()
         self.ui.paintButton.connect("clicked(bool)", self.onPaint)
         self.ui.placeButton.connect("clicked(bool)", self.onPlace)
-        for selector, take in ((self.ui.segmentSelector, self._takeMask), (self.ui.organSelector, self._takeOrgan)):
-            selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node, s=selector, t=take: self.onNode(s, t))
-            selector.connect("currentSegmentChanged(QString)", lambda name, s=selector, t=take: self.onSegment(s, t))
+        for selector, names in ((self.ui.segmentSelector, MASK), (self.ui.organSelector, ORGAN)):
+            selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node, s=selector, n=names: self.onNode(s, n))
+            selector.connect("currentSegmentChanged(QString)", lambda name, s=selector, n=names: self.onSegment(s, n))
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self._onNodeAdded)
         self._choose = later(0, self.chooseCt)  # a volume is there before what it holds is
         self._ct: Any = None
@@ -81,29 +81,30 @@ class ScanPanel(RunPanel):
             if known:
                 self.parameters.ct = (cts or known)[0]
 
-    def onNode(self, selector: Any, take: Callable[[Any, str], None]) -> None:
-        """Takes the chosen segmentation, and its segment where there is only one."""
-        node = selector.currentNode()
-        segmentId = selector.currentSegmentID() if node else ""
-        if node and node.GetSegmentation().GetSegment(segmentId) is None:  # the selector remembers those of others
-            only = node.GetSegmentation().GetNumberOfSegments() == 1
-            segmentId = node.GetSegmentation().GetNthSegmentID(0) if only else ""
-        take(node, segmentId)
+    def onNode(self, selector: Any, names: tuple[str, str]) -> None:
+        """Takes the chosen segmentation, and its segment where there is only one or one of the same ID as before."""
+        if not self.parameters or self._showing:
+            return
+        node, before = selector.currentNode(), getattr(self.parameters, names[1])
+        segmentId = ""
+        if node:
+            segmentation = node.GetSegmentation()
+            alone = segmentation.GetNthSegmentID(0) if segmentation.GetNumberOfSegments() == 1 else ""
+            segmentId = before if before and segmentation.GetSegment(before) is not None else alone
+        self._take(names, node, segmentId)
 
-    def onSegment(self, selector: Any, take: Callable[[Any, str], None]) -> None:
-        """Takes the chosen segment."""
-        if selector.currentNode():
-            take(selector.currentNode(), selector.currentSegmentID())
+    def onSegment(self, selector: Any, names: tuple[str, str]) -> None:
+        """Takes the chosen segment; not the one that the selector takes by itself when it gets a segmentation."""
+        if not self.parameters or self._showing:
+            return
+        if selector.currentNode() and selector.currentNode() is getattr(self.parameters, names[0]):
+            self._take(names, selector.currentNode(), selector.currentSegmentID())
 
-    def _takeMask(self, node: Any, segmentId: str) -> None:
-        if self.parameters and not self._showing:
-            self.parameters.segmentId = segmentId
-            self.parameters.segmentation = node
-
-    def _takeOrgan(self, node: Any, segmentId: str) -> None:
-        if self.parameters and not self._showing:
-            self.parameters.organSegmentId = segmentId
-            self.parameters.organSegmentation = node
+    def _take(self, names: tuple[str, str], node: Any, segmentId: str) -> None:
+        before = self.parameters.StartModify()
+        setattr(self.parameters, names[0], node)
+        setattr(self.parameters, names[1], segmentId)
+        self.parameters.EndModify(before)
 
     def _onNodeAdded(self, caller: Any, event: Any) -> None:
         if self.parameters and self.parameters.ct is None:
