@@ -41,6 +41,10 @@ def generate(
     dicom_seg: Annotated[
         bool, typer.Option("--dicom-seg", help="With the mask as a DICOM segmentation (needs highdicom).")
     ] = False,
+    keep_patient: Annotated[
+        bool,
+        typer.Option("--keep-patient", help="The DICOM series gets the real patient and study, not made-up ones."),
+    ] = False,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Put a described tumour into a CT.
@@ -48,12 +52,14 @@ def generate(
     The new scan keeps the CT's grid, type and header; voxels over 4 mm outside the mask keep their very
     values. The report holds what was asked, what was measured, and all it takes to make the same again.
 
-    A DICOM series is marked as derived and synthetic, with new UIDs; where CT is a DICOM folder, patient and
-    study are taken from it.
+    A DICOM series is marked as derived and synthetic, with new UIDs and a made-up patient; where CT is a DICOM
+    folder, --keep-patient takes patient and study from it.
     """
     job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset)
     if dicom_seg and dicom is None:
         raise InputError("--dicom-seg goes with --dicom DIR; name the folder of the DICOM series")
+    if keep_patient and dicom is None:
+        raise InputError("--keep-patient goes with --dicom DIR; name the folder of the DICOM series")
     run(
         job,
         model,
@@ -62,6 +68,7 @@ def generate(
         picture=picture,
         dicom=dicom,
         dicom_seg=dicom_seg,
+        keep_patient=keep_patient,
         overwrite=overwrite,
     )
 
@@ -75,6 +82,7 @@ def run(
     picture: Path | None = None,
     dicom: Path | None = None,
     dicom_seg: bool = False,
+    keep_patient: bool = False,
     overwrite: bool = False,
 ) -> Synthesis:
     """Check everything from the cheapest on, make the tumour, and say on stdout what came out.
@@ -95,6 +103,9 @@ def run(
 
     devices.resolve(device)
     ct, mask = common.read_scan(job.ct, job.mask, resample_mask)
+    source = job.ct if job.ct.is_dir() else None
+    if dicom:
+        dicom_export.check_scan(ct, dicom, source, keep_patient)
 
     from TextoMorphLib.synthesis import Synthesizer
 
@@ -109,8 +120,13 @@ def run(
         figure = pictures.before_after(ct, synthesis.volume, mask, title=job.text, note=provenance(job.seed))
         outputs.write_bytes(picture, figure)
     if dicom:
-        source = job.ct if job.ct.is_dir() else None
-        dicom_export.write(synthesis.volume, synthesis.report, dicom, source, mask if dicom_seg else None)
+        painted = mask if dicom_seg else None
+        try:
+            whose = dicom_export.write(
+                synthesis.volume, synthesis.report, dicom, source, painted, keep_patient=keep_patient
+            )
+        except InputError as error:
+            raise InputError(f"{error}; {job.output} and its report were written") from error
 
     several = len(synthesis.report["asked"]) > 1
     for index, rows in enumerate(synthesis.report["asked"], start=1):
@@ -121,4 +137,6 @@ def run(
         common.warn(note)
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")
+    if dicom:
+        typer.echo(f"DICOM: {whose}")
     return synthesis

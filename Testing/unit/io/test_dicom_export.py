@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -88,17 +89,52 @@ def test_every_slice_says_that_it_is_synthetic(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "report.json").is_file()
 
 
-def test_patient_and_study_come_from_the_source(tmp_path: Path) -> None:
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A patient's series, which was compressed with loss once."""
     dicom_export.write(scan(RAS), REPORT, tmp_path / "source")
     for path in (tmp_path / "source").glob("*.dcm"):
         header = pydicom.dcmread(path)
         header.PatientName, header.PatientID, header.PatientPosition = "Müller^Änne", "4711", "FFS"
+        header.PatientBirthDate, header.AccessionNumber, header.StudyDescription = "19610102", "A77", "Abdomen"
+        header.LossyImageCompression, header.LossyImageCompressionRatio = "01", 8
         header.save_as(path)
-    dicom_export.write(scan(RAS), REPORT, tmp_path / "made", source=tmp_path / "source")
-    source, made = (pydicom.dcmread(tmp_path / name / "0001.dcm") for name in ("source", "made"))
-    for name in ("PatientName", "PatientID", "PatientPosition", "StudyInstanceUID", "FrameOfReferenceUID"):
-        assert made[name].value == source[name].value
-    assert made.SeriesInstanceUID != source.SeriesInstanceUID
+    return tmp_path / "source"
+
+
+IDENTITY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "StudyInstanceUID",
+    "FrameOfReferenceUID",
+    "AccessionNumber",
+)
+
+
+def test_the_patient_is_made_up_unless_asked_for(tmp_path: Path, source: Path) -> None:
+    assert dicom_export.write(scan(RAS), REPORT, tmp_path / "made", source) == dicom_export.MADE_UP
+    real, made = (pydicom.dcmread(folder / "0001.dcm") for folder in (source, tmp_path / "made"))
+    for name in IDENTITY:
+        assert made[name].value != real[name].value
+    told = b"".join(path.read_bytes() for path in sorted((tmp_path / "made").iterdir()))
+    for known in ("Müller", "4711", "A77", "19610102", real.StudyInstanceUID, real.FrameOfReferenceUID):
+        assert str(known).encode() not in told
+    assert (made.PatientPosition, made.LossyImageCompression, made.LossyImageCompressionRatio) == ("FFS", "01", 8)
+    assert dicom_export.MADE_UP in made.ImageComments
+
+
+def test_the_patient_is_kept_on_request_and_every_image_says_so(tmp_path: Path, source: Path) -> None:
+    told = dicom_export.write(scan(RAS), REPORT, tmp_path / "made", source, keep_patient=True)
+    assert told == dicom_export.KEPT
+    real, made = (pydicom.dcmread(folder / "0001.dcm") for folder in (source, tmp_path / "made"))
+    for name in IDENTITY:
+        assert made[name].value == real[name].value
+    assert made.SeriesInstanceUID != real.SeriesInstanceUID
+    assert dicom_export.KEPT in made.ImageComments
+    assert json.loads((tmp_path / "made" / "report.json").read_text(encoding="utf-8"))["dicom"] == dicom_export.KEPT
+    with pytest.raises(InputError, match="needs a scan that is a DICOM series"):
+        dicom_export.write(scan(RAS), REPORT, tmp_path / "other", keep_patient=True)
 
 
 def test_the_mask_becomes_a_segmentation(tmp_path: Path) -> None:
@@ -160,8 +196,38 @@ def test_generate_exports_beside_its_output(
     command = ["generate", str(phantom_ct), "--mask", str(phantom_mask), "--text", "cyst", "--model", str(tiny_bundle)]
     command += ["--output", str(tmp_path / "new.nii.gz"), "--dicom", str(tmp_path / "dicom"), "--device", "cpu"]
     assert main(command) == 0
-    assert f"wrote {tmp_path / 'dicom'}" in capfd.readouterr().out
+    told = capfd.readouterr().out
+    assert f"wrote {tmp_path / 'dicom'}" in told
+    assert "DICOM: patient and study are made up" in told
     nifti, dicom = Volume.read(tmp_path / "new.nii.gz"), Volume.read(tmp_path / "dicom")
     np.testing.assert_array_equal(np.sort(nifti.hu(), axis=None), np.sort(dicom.hu(), axis=None))
     assert main([*command, "--overwrite"]) == 2
     assert "not empty" in capfd.readouterr().err
+
+
+def test_what_dicom_cannot_hold_is_said_before_anything_is_written(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ct, mask = Volume.read(phantom_ct), Volume.read(phantom_mask)
+    skewed = ct.affine.copy()
+    skewed[0, 1] = 0.2
+    metal = ct.data.astype(np.float32)
+    metal[0, 0, 0] = 33_000
+    scans = {"skewed": Volume.from_array(ct.data, skewed), "metal": Volume.from_array(metal, ct.affine)}
+    for name, volume in scans.items():
+        volume.write(tmp_path / f"{name}.nii")
+        Volume.from_array(mask.data, volume.affine).write(tmp_path / f"{name}-mask.nii")
+    before = sorted(tmp_path.iterdir())
+    rest = ["--text", "cyst", "--model", str(tiny_bundle), "--output", str(tmp_path / "new.nii"), "--device", "cpu"]
+    wrong = (
+        ("skewed", [], "right angles"),
+        ("metal", [], "-32768"),
+        ("metal", ["--keep-patient"], "is a DICOM series"),
+    )
+    for name, more, message in wrong:
+        given = [str(tmp_path / f"{name}.nii"), "--mask", str(tmp_path / f"{name}-mask.nii"), *rest, *more]
+        assert main(["generate", *given, "--dicom", str(tmp_path / "dicom")]) == 2
+        assert message in capfd.readouterr().err
+        assert sorted(tmp_path.iterdir()) == before
+    assert main(["generate", str(phantom_ct), "--mask", str(phantom_mask), *rest, "--keep-patient"]) == 2
+    assert "--keep-patient goes with --dicom" in capfd.readouterr().err

@@ -1,10 +1,15 @@
-"""A synthetic scan as a DICOM series that says what it is: derived, synthetic, by which text, seed and model."""
+"""A synthetic scan as a DICOM series that says what it is: derived, synthetic, by which text, seed and model.
+
+Patient and study are made up unless the real ones are asked for: a synthetic tumour must not land in a patient's file
+by itself. Which of the two was done stands in every image and in the report.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,8 +30,8 @@ from TextoMorphLib.io.volume import Array, Volume
 REPORT = "report.json"
 SEGMENTATION = "mask-seg.dcm"
 PATIENT = {"PatientName": "Synthetic^TextoMorph", "PatientID": "TEXTOMORPH", "PatientBirthDate": "", "PatientSex": ""}
-# What a source series gives: who, which study, and where the patient lay.
-FROM_SOURCE = (
+# What a source series gives when it is asked for: who, and which study.
+IDENTITY = (
     *PATIENT,
     "PatientAge",
     "StudyInstanceUID",
@@ -38,11 +43,19 @@ FROM_SOURCE = (
     "ReferringPhysicianName",
     "FrameOfReferenceUID",
     "PositionReferenceIndicator",
+)
+# What it always gives: how the patient lay, how the scan was taken, and what compression has done to it.
+ACQUISITION = (
     "PatientPosition",
     "BodyPartExamined",
     "Laterality",
     "KVP",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
 )
+MADE_UP = "patient and study are made up"
+KEPT = "patient and study are those of the real scan, kept on request"
 LONGEST = {"SeriesDescription": 64, "DerivationDescription": 1024}  # characters, of VR LO and ST
 
 
@@ -64,6 +77,37 @@ def check(folder: Path, segmentation: bool = False) -> None:
         _highdicom()
 
 
+def check_scan(volume: Volume, folder: Path, source: Path | None = None, keep_patient: bool = False) -> None:
+    """Makes sure that what is made from a scan can be written, before the work that takes long.
+
+    Args:
+        volume: The scan, or what was made from it.
+        folder: The series' folder, as `check` takes it.
+        source: A DICOM file, or the folder of the series, that the scan was read from.
+        keep_patient: Whether patient and study are to be the source's.
+
+    Raises:
+        InputError: What is in the way: the grid, the HU, no source to take a patient from, a place that takes no files.
+    """
+    if keep_patient and source is None:
+        raise InputError("--keep-patient needs a scan that is a DICOM series; patient and study are made up without it")
+    _header(source, ())
+    _whole_hu(volume)
+    along_row, along_column = (volume.affine[:3, axis] for axis in _in_plane(volume.affine))
+    if abs(along_row @ along_column) > 1e-4 * np.linalg.norm(along_row) * np.linalg.norm(along_column):
+        raise InputError("the grid's rows and columns are not at right angles; DICOM cannot hold such slices")
+    try:
+        tempfile.TemporaryDirectory(dir=folder.resolve().parent).cleanup()
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _in_plane(affine: Array) -> tuple[int, int]:
+    """The axes of a scan that become an image's rows and columns: those that run least along the patient."""
+    along = orientations.io_orientation(affine)[:, 0]
+    return int(np.flatnonzero(along == 0)[0]), int(np.flatnonzero(along == 1)[0])
+
+
 def write(
     volume: Volume,
     report: Mapping[str, Any],
@@ -71,7 +115,8 @@ def write(
     source: Path | None = None,
     mask: Array | None = None,
     progress: Callable[[int, int], Any] | None = None,
-) -> None:
+    keep_patient: bool = False,
+) -> str:
     """Writes a synthetic scan as a series of CT images with its report; the whole folder or nothing.
 
     The slices are axial, or as near to it as the grid allows: rows run to the patient's left, columns to the back. HU
@@ -81,23 +126,29 @@ def write(
         volume: The scan.
         report: The `Synthesis.report` of it.
         folder: New or empty; gets one file a slice, and the report as JSON.
-        source: A DICOM file, or the folder of the series, that the scan was made from: patient and study are taken
-            from it. A made-up patient if None.
+        source: A DICOM file, or the folder of the series, that the scan was made from: how it was taken comes from it.
         mask: Boolean, of the scan's shape: written too, as a DICOM segmentation.
         progress: Called with (slices written, slices in all); may return False to cancel.
+        keep_patient: Take patient and study from the source, too; else they are made up.
+
+    Returns:
+        Whose patient and study they are, `MADE_UP` or `KEPT`; every image and the report say it, too.
 
     Raises:
         InputError: The folder is not empty, the grid's rows and columns are not at right angles, the HU do not fit
-            16 bits, the source is no DICOM, `mask` without highdicom installed, the disk refuses.
+            16 bits, the source is no DICOM or missing, `mask` without highdicom installed, the disk refuses.
         Cancelled: `progress` returned False.
     """
     check(folder, mask is not None)
+    check_scan(volume, folder, source, keep_patient)
+    whose = KEPT if keep_patient else MADE_UP
     to_lps = orientations.ornt_transform(
         orientations.io_orientation(volume.affine), orientations.axcodes2ornt(("L", "P", "S"))
     )
     hu = orientations.apply_orientation(_whole_hu(volume), to_lps)
     affine = LPS_TO_RAS @ volume.affine @ orientations.inv_ornt_aff(to_lps, volume.shape)
-    shared = _shared(report, _header(source))
+    wanted = (*ACQUISITION, *(IDENTITY if keep_patient else ()))
+    shared = _shared(report, _header(source, wanted), wanted, whose)
     images = _images(hu, affine, shared)
     beside = folder.with_name(f".{os.getpid()}-{folder.name}")
     try:
@@ -109,7 +160,8 @@ def write(
         if mask is not None:
             painted = orientations.apply_orientation(mask.astype(np.uint8), to_lps)
             _segmentation(images, painted, report).save_as(beside / SEGMENTATION)
-        (beside / REPORT).write_text(outputs.to_json(report) + "\n", encoding="utf-8")
+        told = {**report, "dicom": whose}
+        (beside / REPORT).write_text(outputs.to_json(told) + "\n", encoding="utf-8")
         with suppress(FileNotFoundError):
             folder.rmdir()
         os.replace(beside, folder)
@@ -117,6 +169,7 @@ def write(
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+    return whose
 
 
 def _whole_hu(volume: Volume) -> Array:
@@ -127,20 +180,20 @@ def _whole_hu(volume: Volume) -> Array:
     return np.asarray(hu.astype(np.int16))
 
 
-def _header(source: Path | None) -> Dataset:
-    """What the source series says of patient and study; empty where there is none."""
+def _header(source: Path | None, wanted: Sequence[str]) -> Dataset:
+    """What the source series says of the attributes that are wanted; empty where there is none."""
     if source is None:
         return Dataset()
     files = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
     for path in files:
         with suppress(pydicom.errors.InvalidDicomError, OSError):
-            found = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(FROM_SOURCE))
+            found = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*wanted, "StudyInstanceUID"])
             if found.get("StudyInstanceUID"):
                 return found
-    raise InputError(f"{source} is no DICOM image or series; patient and study cannot be taken from it")
+    raise InputError(f"{source} is no DICOM image or series; what stands in its header cannot be taken over")
 
 
-def _shared(report: Mapping[str, Any], source: Dataset) -> Dataset:
+def _shared(report: Mapping[str, Any], source: Dataset, wanted: Sequence[str], whose: str) -> Dataset:
     """What all slices say alike."""
     now = datetime.now()
     made = Dataset()
@@ -151,7 +204,8 @@ def _shared(report: Mapping[str, Any], source: Dataset) -> Dataset:
     made.StudyDate, made.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     made.StudyID = made.AccessionNumber = made.ReferringPhysicianName = made.PositionReferenceIndicator = ""
     made.PatientPosition, made.KVP, made.BodyPartExamined = "HFS", None, "ABDOMEN"
-    for name in FROM_SOURCE:
+    made.LossyImageCompression = "00"
+    for name in wanted:
         if source.get(name) not in (None, ""):
             value = source[name].value
             setattr(made, name, str(value) if source[name].VR == "PN" else value)
@@ -169,7 +223,7 @@ def _shared(report: Mapping[str, Any], source: Dataset) -> Dataset:
     made.SeriesTime = made.ContentTime = now.strftime("%H%M%S")
     made.AcquisitionNumber = None
     made.BurnedInAnnotation = "NO"
-    made.LossyImageCompression = "00"
+    made.ImageComments = f"SYNTHETIC; {whose}"
     made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
     made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 1
     made.RescaleIntercept, made.RescaleSlope, made.RescaleType = 0, 1, "HU"
@@ -216,8 +270,6 @@ def _images(hu: Array, affine: Array, shared: Dataset) -> list[Dataset]:
     along_row, along_column, _ = (affine[:3, axis] / np.linalg.norm(affine[:3, axis]) for axis in range(3))
     column_mm, row_mm = (float(np.linalg.norm(affine[:3, axis])) for axis in range(2))
     normal = np.cross(along_row, along_column)
-    if abs(along_row @ along_column) > 1e-4:
-        raise InputError("the grid's rows and columns are not at right angles; DICOM cannot hold such slices")
     images = []
     for k in range(hu.shape[2]):
         image = Dataset()
