@@ -252,8 +252,11 @@ def surface_dice(
     first, second = np.asarray(reference) > 0, np.asarray(prediction) > 0
     if not (first.any() and second.any()):
         return float(first.any() == second.any())
-    import torch
-    from monai.metrics.surface_dice import compute_surface_dice
+    try:
+        import torch
+        from monai.metrics.surface_dice import compute_surface_dice
+    except ImportError as error:
+        raise InputError("the NSD needs MONAI; install it with: pip install 'textomorph[segmentation]'") from error
 
     box = _joint_box(first, second)
     one, other = (torch.from_numpy(np.pad(mask[box], 1))[None, None] for mask in (first, second))
