@@ -21,6 +21,7 @@ from TextoMorphLib.commands import (
     generate,
     measure,
     models,
+    patterns,
     preview,
     train,
     vtt,
@@ -86,6 +87,11 @@ _add(
 )
 _add(demo.demo, MAKE)
 _add(measure.measure, LOOK, "textomorph measure ct.nii.gz new.nii.gz --mask mask.nii.gz --json")
+_add(
+    patterns.patterns,
+    LOOK,
+    "textomorph patterns real=cases.jsonl ours=batch/ ellipsoids=others/ --output patterns --workers 2",
+)
 app.add_typer(vtt.app, name="vtt", rich_help_panel=LOOK)
 app.add_typer(cases.app, name="cases", rich_help_panel=SEGMENT)
 _add(

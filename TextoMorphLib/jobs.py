@@ -59,13 +59,13 @@ def plan(
         check_request(text, organ, seed, None, None)
     if count < 1:
         raise InputError(f"{count} tumours cannot be made; ask for 1 or more")
-    pairs = _pairs(cts, masks)
+    found = pairs(cts, masks)
     jobs = folder / JOBS
     if jobs.exists():
         raise InputError(f"{folder} holds a batch already; resume it, or choose another folder")
     rng = np.random.default_rng(seed)
     said = list(islice(cycle(rng.permutation(np.array(texts, dtype=object))), count))
-    scans = list(islice(cycle(pairs), count))
+    scans = list(islice(cycle(found), count))
     lines: list[dict[str, Any]] = [
         {
             "ct": str(ct),
@@ -122,8 +122,8 @@ def _place(
         line["mask"] = name
 
 
-def _pairs(cts: Path, masks: Path) -> list[tuple[Path, Path]]:
-    """Each CT with its masks: those with the longest name in common."""
+def pairs(cts: Path, masks: Path) -> list[tuple[Path, Path]]:
+    """Each CT of a folder with its masks: those with the longest name in common; `plan` says how they are named."""
     scans, painted = _images(cts, series=True), _images(masks)
     if cts.resolve() == masks.resolve():  # what is named after another file is its mask
         scans = [scan for scan in scans if not any(_belongs(scan, other) for other in scans if other != scan)]

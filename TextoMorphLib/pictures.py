@@ -110,7 +110,7 @@ def before_after(before: Volume, after: Volume, mask: np.ndarray, title: str, no
     planes = {plane: (view.cut(before, plane), view.cut(after, plane)) for plane in SHOWN}
     limit = max(LEAST_DIFFERENCE_HU, *(float(np.abs(new - old).max()) for old, new in planes.values()))
 
-    figure = _figure(10.4, 10.0, title, note)
+    figure = new_figure(10.4, 10.0, title, note)
     edges = {"left": 0.04, "right": 0.9, "top": 0.9, "bottom": 0.03}
     grid = figure.subplots(3, 3, gridspec_kw={**edges, "wspace": 0.03, "hspace": 0.03})
     for row, (plane, (left, top)) in zip(grid, SHOWN.items(), strict=True):
@@ -126,7 +126,7 @@ def before_after(before: Volume, after: Volume, mask: np.ndarray, title: str, no
         axes.set_title(name, fontsize=11)
     bar = figure.colorbar(colours, cax=figure.add_axes((0.915, 0.03, 0.018, 0.87)))
     bar.set_label("after minus before, HU")
-    return _png(figure, note)
+    return as_png(figure, note)
 
 
 def text_grid(
@@ -147,7 +147,7 @@ def text_grid(
     height = 2.9 * rows + 0.3
     level, width = view.window
     note = f"level {level:g} HU, width {width:g} HU; {note}"
-    figure = _figure(2.7 * columns, height, "", note)
+    figure = new_figure(2.7 * columns, height, "", note)
     edges = {"left": 0.02, "right": 0.98, "top": 1 - 0.75 / height, "bottom": 0.3 / height}
     spaces = {"hspace": 0.25, "wspace": 0.06}
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={**edges, **spaces})
@@ -158,7 +158,7 @@ def text_grid(
         wrapped = "\n".join(part for line in caption.splitlines() for part in textwrap.wrap(line, 34))
         axes.set_title(wrapped, fontsize=8, parse_math=False)
     view.outline(grid.flat[0], "axial")
-    return _png(figure, note)
+    return as_png(figure, note)
 
 
 def _largest(mask: np.ndarray) -> Box:
@@ -170,7 +170,8 @@ def _largest(mask: np.ndarray) -> Box:
     return i, j, k
 
 
-def _figure(width: float, height: float, title: str, note: str) -> Figure:
+def new_figure(width: float, height: float, title: str, note: str) -> Figure:
+    """A figure of so many inches, with a title and, small below it, a note."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -182,7 +183,8 @@ def _figure(width: float, height: float, title: str, note: str) -> Figure:
     return figure
 
 
-def _png(figure: Figure, note: str) -> bytes:
+def as_png(figure: Figure, note: str) -> bytes:
+    """The figure as a PNG with the note in the file, too; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Description": note, "Software": None})
     return buffer.getvalue()

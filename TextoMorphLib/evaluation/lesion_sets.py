@@ -1,0 +1,236 @@
+"""Sets of lesions from folders and case files, and their radiomics features, kept scan by scan as they are measured."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.textfile import read_text
+
+JOBS = "jobs.jsonl"
+LEAST_MM3 = 100.0  # smaller lesions have no texture to speak of
+UNKNOWN = "all"  # the organ's name where none is known
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan with lesions.
+
+    Attributes:
+        set: The name of its set.
+        organ: Whose lesions they are.
+        ct: The scan.
+        mask: A mask or label map.
+        values: The label map's numbers that are lesions; every number above 0 if empty.
+    """
+
+    set: str
+    organ: str
+    ct: Path
+    mask: Path
+    values: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How features are measured.
+
+    Attributes:
+        preset: Of `measurement.radiomics.PRESETS`.
+        bin_width: Of the grey levels, HU.
+    """
+
+    preset: str = "paper"
+    bin_width: float = 25.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lesion.
+
+    Attributes:
+        set: Its set.
+        organ: Its organ.
+        scan: Its file.
+        diameter_mm: Of the ball with its volume.
+        features: By name.
+    """
+
+    set: str
+    organ: str
+    scan: str
+    diameter_mm: float
+    features: dict[str, float]
+
+
+def scans(source: Path, organ: str | None = None, values: Sequence[int] = ()) -> list[Scan]:
+    """The scans of a set.
+
+    Args:
+        source: A cases.jsonl; or a folder: of a batch (with its jobs.jsonl), or of CTs and masks named after them
+            (`case1.nii.gz` or `case1_ct.nii.gz`, and `case1_mask.nii.gz` or another ending).
+        organ: The organ of all; otherwise what the file says, or none.
+        values: The numbers in the masks that are lesions; otherwise what the file says, or all.
+
+    Raises:
+        InputError: It is not there, or holds no lesions.
+    """
+    if source.is_file():
+        found = _of_cases(source, organ)
+    elif (source / JOBS).is_file():
+        found = _of_batch(source, organ)
+    else:
+        from TextoMorphLib.jobs import pairs
+
+        name = source.resolve().name
+        found = [Scan(name, organ or UNKNOWN, ct, mask, tuple(values)) for ct, mask in pairs(source, source)]
+    if not found:
+        raise InputError(f"{source} holds no scans with lesions")
+    return found
+
+
+def _of_cases(path: Path, organ: str | None) -> list[Scan]:
+    from TextoMorphLib.cases import ORGAN, read_cases
+
+    name = path.stem if path.stem != "cases" else path.resolve().parent.name
+    return [
+        Scan(
+            name,
+            organ or case.organ,
+            case.ct,
+            case.label,
+            tuple(number for kind, numbers in case.values.items() if kind != ORGAN for number in numbers),
+        )
+        for case in read_cases(path)
+        if case.label and case.classes
+    ]
+
+
+def _of_batch(folder: Path, organ: str | None) -> list[Scan]:
+    """The batch's tumours that are done."""
+    found = []
+    for line in read_text(folder / JOBS).splitlines():
+        if line.strip():
+            job = json.loads(line)
+            made = folder / job["output"]
+            if made.is_file():
+                found.append(
+                    Scan(folder.resolve().name, organ or job.get("organ", "liver"), made, folder / job["mask"])
+                )
+    return found
+
+
+def measure(scan: Scan, settings: Settings) -> list[Row]:
+    """The features of each lesion of a scan, on a grid of 1 mm: texture does not compare between others.
+
+    Raises:
+        InputError: A file cannot be read, or they do not fit together.
+    """
+    from TextoMorphLib.io.masks import read_labels
+    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.measurement import radiomics
+    from TextoMorphLib.spatial.region import regions
+
+    volume = Volume.read(scan.ct)
+    labels = read_labels(scan.mask, volume)
+    mask = np.isin(labels, scan.values) if scan.values else labels > 0
+    rows = []
+    for region in regions(volume, mask) if mask.any() else ():
+        inside = region.depth > 0
+        voxels = np.count_nonzero(inside)
+        if voxels < LEAST_MM3:
+            continue
+        features = radiomics.features(region.ct, inside, np.ones(3), settings.bin_width, settings.preset)
+        rows.append(Row(scan.set, scan.organ, scan.ct.name, float((6 / np.pi * voxels) ** (1 / 3)), features))
+    return rows
+
+
+def table(
+    every: Sequence[Scan],
+    settings: Settings,
+    folder: Path,
+    workers: int = 1,
+    progress: Callable[[int, int], Any] | None = None,
+) -> list[Row]:
+    """The features of all lesions; what was measured before is read from `folder` again.
+
+    Args:
+        every: The scans.
+        settings: How features are measured.
+        folder: Keeps a file a scan; made if it is not there.
+        workers: Processes that share the work.
+        progress: Called with (scans done, scans in all); may return False to stop, which loses nothing.
+
+    Raises:
+        InputError: A scan cannot be measured; the others are kept.
+        Cancelled: `progress` returned False.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {scan: folder / f"{_key(scan, settings)}.json" for scan in every}
+    todo = [scan for scan, path in kept.items() if not path.is_file()]
+    done = len(every) - len(todo)
+    for scan, rows in _measured(todo, settings, workers):
+        outputs.write_bytes(kept[scan], outputs.to_json({"lesions": [asdict(row) for row in rows]}).encode())
+        done += 1
+        if progress is not None and progress(done, len(every)) is False:
+            raise Cancelled("cancelled")
+    return [row for scan in every for row in _kept(kept[scan])]
+
+
+def _measured(todo: Sequence[Scan], settings: Settings, workers: int) -> Iterator[tuple[Scan, list[Row]]]:
+    work = partial(measure, settings=settings)
+    if workers <= 1 or len(todo) < 2 * workers:
+        yield from ((scan, work(scan)) for scan in todo)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        try:
+            yield from zip(todo, pool.map(work, todo), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _kept(path: Path) -> list[Row]:
+    rows = []
+    for row in json.loads(path.read_text(encoding="utf-8"))["lesions"]:
+        row["features"] = {name: float("nan") if value is None else value for name, value in row["features"].items()}
+        rows.append(Row(**row))
+    return rows
+
+
+def _key(scan: Scan, settings: Settings) -> str:
+    """A name for what was measured: another one when the files, the labels or the settings are others."""
+    stamps = []
+    for path in (scan.ct, scan.mask):
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        stamps.append((str(path.resolve()), stat.st_size, stat.st_mtime_ns))
+    whole = json.dumps([scan.set, scan.organ, list(scan.values), stamps, asdict(settings)])
+    return hashlib.sha256(whole.encode()).hexdigest()[:24]
+
+
+def as_csv(rows: Sequence[Row]) -> bytes:
+    """All lesions with their features, a line each."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = list(rows[0].features) if rows else []
+    writer.writerow(["set", "organ", "scan", "diameter_mm", *names])
+    for row in rows:
+        writer.writerow(
+            [row.set, row.organ, row.scan, f"{row.diameter_mm:.2f}", *(f"{row.features[name]:.8g}" for name in names)]
+        )
+    return text.getvalue().encode()
