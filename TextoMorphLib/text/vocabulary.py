@@ -1,19 +1,15 @@
-"""The descriptor terms of radiology reports: finding them in free text, and what they ask for.
+"""The descriptor terms of radiology reports, and what those that a text uses ask for together.
 
-The terms are data (`Resources/Vocabulary/terms`); a new descriptor is a new entry or file there. Negation
-follows the idea of NegEx (Chapman et al., 2001): a trigger such as "no" reaches over the terms after it up
-to a word or mark that ends its scope. What the terms say is taken as said; the rest of a text is left to the
-model's reader.
+The terms are data (`Resources/Vocabulary/terms`); a new descriptor is a new entry or file there. Which of them a text
+uses, `understanding` finds out.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, zip_longest
 from typing import Any
 
 from TextoMorphLib.errors import InputError
@@ -25,6 +21,9 @@ PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also")  # of spe
 
 # Terms of the scan's own vessels: composited, not drawn by the model.
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
+
+
+_PARTLY_SOLID = ("necrotic", "haemorrhagic")
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class Term:
         about: "lesion", or "background" for what speaks of the organ around it.
         kinds: What it sets of a lesion's description.
         measured: What must be measured for it to hold.
+        weak: What it sets counts only where nothing else sets it: "washout" makes dark what is not called bright.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Term:
     about: str
     kinds: Description
     measured: tuple[Check, ...]
+    weak: bool = False
 
     @property
     def claims(self) -> Description:
@@ -74,12 +75,21 @@ class Term:
 
 @dataclass(frozen=True)
 class Mention:
-    """A term found in a text, at characters `start` to `end`."""
+    """A term found in a text.
+
+    Attributes:
+        term: The term.
+        negated: Whether it is denied.
+        start: Its first character in the text.
+        end: One after its last.
+        certainty: "stated", or "possible" where the text is in doubt but says it ("probably", "suspected").
+    """
 
     term: Term
     negated: bool
     start: int
     end: int
+    certainty: str = "stated"
 
     @property
     def name(self) -> str:
@@ -118,6 +128,7 @@ def _term(entry: dict[str, Any]) -> Term:
         about=entry["about"],
         kinds=dict(entry["sets"]),
         measured=tuple(Check(**check) for check in entry["measured"]),
+        weak=entry.get("weak", False),
     )
 
 
@@ -145,143 +156,6 @@ def words(slot: str, organ: str | None = None) -> tuple[str, ...]:
     return tuple(word for group in [*own, choices] for word in group)
 
 
-# --- Finding terms ---
-
-
-def find(text: str, organ: str | None = None) -> list[Mention]:
-    """The terms in a text, in their order, each asserted or negated.
-
-    Case, hyphens, plurals and line breaks do not matter; of wordings that overlap the first, longest counts.
-
-    Args:
-        text: Free text: a list of terms or a report's sentences.
-        organ: Find only the terms of this organ.
-
-    Raises:
-        InputError: Unknown organ.
-    """
-    expression, owners = _matcher(organ)
-    # Every alternative is a group of its own, so the last group that took part tells whose wording it was.
-    found = [
-        Mention(owners[(match.lastindex or 0) - 2], bool(match[1]), match.start(), match.end())
-        for match in expression.finditer(text)
-    ]
-    denied = {m.start for start, end in _negated_scopes(text) for m in _denied(found, start, end, text)}
-    mentions = [replace(m, negated=m.negated or m.start in denied) for m in found]
-    return [m for m, following in zip_longest(mentions, mentions[1:]) if _stands(m, following, text)]
-
-
-def is_denied(text: str, start: int) -> bool:
-    """Whether what is said at a character of the text is denied there: "mass" in "no focal mass"."""
-    return any(low <= start < high for low, high in _negated_scopes(text))
-
-
-def _stands(mention: Mention, following: Mention | None, text: str) -> bool:
-    """A degree ("mildly") counts only right before the density that it qualifies."""
-    if "degree" not in mention.term.kinds:
-        return True
-    if following is None or "density" not in following.term.kinds:
-        return False
-    return not text[mention.end : following.start].strip(" \t\n-")
-
-
-@lru_cache(maxsize=8)
-def _matcher(organ: str | None) -> tuple[re.Pattern[str], tuple[Term, ...]]:
-    pairs = [(wording, term) for term in terms(organ) for wording in term.synonyms]
-    pairs.sort(key=lambda pair: -len(pair[0]))
-    groups = "|".join(f"({_pattern(wording)})" for wording, _ in pairs)
-    expression = re.compile(rf"(?<!\w)({_PREFIX.pattern})??(?:{groups})(?!\w)", re.IGNORECASE)
-    return expression, tuple(term for _, term in pairs)
-
-
-def _pattern(wording: str) -> str:
-    """A regular expression for a wording: loose gaps, any number (singular, plural), no leading article."""
-    pattern = re.escape(re.sub(r"^(an?|the) ", "", wording))
-    for slot in _data()["words"]:
-        choices = "|".join(re.escape(word) + "?" * word.endswith("s") for word in words(slot))
-        pattern = pattern.replace(re.escape(f"{{{slot}}}"), f"(?:{choices})")
-    pattern = pattern.replace(r"\ ", " ").replace(r"\-", r"[\s-]*").replace(" ", r"[\s-]+")
-    return pattern + r"(?:e?s)?"
-
-
-# --- Negation ---
-
-_PREFIX = re.compile(r"non[\s-]?", re.IGNORECASE)
-
-# Longer ones first: they take the place of the shorter ones that they hold.
-_NO_NEGATION = r"not only|not just|no doubt|without doubt|no change|cannot exclude|(?:not|cannot) be excluded"
-_SEEN = r"(?:seen|present|visible|identified|evident|detected|demonstrated|appreciated|found|noted|a feature)"
-_NOT = r"(?:(?:is|are|was|were|has|have|can|could|does|do)\s*)?(?:not|n['\u2019]t)\s+(?:be\s+|been\s+)?(?:clearly\s+)?"
-_AFTERWARDS = rf"{_NOT}{_SEEN}|(?:is|are|was|were|been)\s+(?:absent|lacking|missing|excluded)|absent(?!\s+\w)|ruled out"
-_BEFOREHAND = (
-    r"(?:no|not|without|w/o|neither|nor|absence of|absent|free of|free from|lack of|lacks|lacking|devoid of"
-    r"|negative for|rather than|instead of|never|\w+n['\u2019]t|cannot|fail(?:s|ed|ing)? to)"
-    # "Does not have", "nor does it show": here these words do not end what is denied.
-    r"(?:\s+(?:do|does|did|it|they|to))*(?:\s+(?:have|having|shows?|showing|contains?|containing)(?!\w))?"
-)
-_TRIGGER = re.compile(
-    rf"(?:(?<!\w)(?:(?P<no_negation>{_NO_NEGATION})|(?P<afterwards>{_AFTERWARDS})|(?P<beforehand>{_BEFOREHAND}))"
-    rf"|(?P<none>[:=]\s*(?:none|no|absent|negative|not {_SEEN})))(?!\w)",
-    re.IGNORECASE,
-)
-_STOP = re.compile(
-    r"\.(?!\d)|[;:!?()|]|(?<! of| or|nor|and| no|not|out)\n|(?<!and)/(?!or)|\s[-\u2013+]\s|"
-    r"\b(?:but|however|although|though|except|yet|while|whereas|which|that|with|showing|shows?|is|are|has|have|contains?|there)\b",
-    re.IGNORECASE,
-)
-_PROPERTIES = {"density", "degree", "margin", "texture"}
-_LIST_END = re.compile(r"\b(?:or|nor|and)\b", re.IGNORECASE)
-_LIST_OR = re.compile(r"\b(?:or|nor)\b", re.IGNORECASE)
-
-
-def _negated_scopes(text: str) -> list[tuple[int, int]]:
-    """The stretches of a text in which terms are denied."""
-    triggers = list(_TRIGGER.finditer(text))
-    scopes = []
-    for index, trigger in enumerate(triggers):
-        before = triggers[index - 1].end() if index else 0
-        after = triggers[index + 1].start() if index + 1 < len(triggers) else len(text)
-        if trigger["beforehand"]:
-            scopes.append((trigger.end(), trigger.end() + _reach(text[trigger.end() : after])))
-        elif trigger["afterwards"] or trigger["none"]:
-            scopes.append((trigger.start() - _reach_back(text[before : trigger.start()]), trigger.start()))
-    return scopes
-
-
-def _denied(found: Sequence[Mention], start: int, end: int, text: str) -> Iterator[Mention]:
-    """The mentions in a negated scope, up to an "and" that leads from what a lesion may lack to what it has.
-
-    "No calcification and smooth margins" denies calcium only: a lesion always has margins.
-    """
-    inside = [m for m in found if start <= m.start < end]
-    yield from inside[:1]
-    for before, mention in pairwise(inside):
-        joined = "and" in text[before.end : mention.start].split()
-        if joined and _is_property(mention) and not _is_property(before):
-            return
-        yield mention
-
-
-def _is_property(mention: Mention) -> bool:
-    return bool(mention.term.kinds.keys() & _PROPERTIES)
-
-
-def _reach(rest: str) -> int:
-    """How far a negation reaches into what follows: to the end of its list ("a, b or c", "a and b")."""
-    stop = _STOP.search(rest)
-    clause = rest[: stop.start()] if stop else rest
-    last = max((match.end() for match in _LIST_OR.finditer(clause)), default=0)
-    comma = clause.find(",", last)
-    return comma if comma >= 0 else len(clause)
-
-
-def _reach_back(before: str) -> int:
-    """How far a negation that comes last ("a and b are absent") reaches back."""
-    clause = before[max((match.end() for match in _STOP.finditer(before)), default=0) :]
-    ends = [match.start() for match in _LIST_END.finditer(clause)]
-    return len(clause) if ends else len(clause) - clause.rfind(",") - 1
-
-
 # --- What a text asks for ---
 
 
@@ -289,26 +163,27 @@ def describe(mentions: Iterable[Mention]) -> Description:
     """What the mentions ask of the lesion; kinds of which nothing is said are left out.
 
     A later mention wins. A denied value gives way to its opposite or its kind's default, unless another value
-    of that kind was asked for before ("hyperattenuating, not hypoattenuating").
+    of that kind was asked for before ("hyperattenuating, not hypoattenuating"). Solid tissue is part of necrotic and
+    bleeding lesions, and contradicts neither.
     """
+    mentions = list(mentions)
     description: Description = {}
     for mention in mentions:
         sets = mention.term.kinds
+        if mention.term.weak or (sets.get("content") == "solid" and description.get("content") in _PARTLY_SOLID):
+            continue
         before = {kind: description[kind] for kind in sets if kind in description}
         if not mention.negated:
             description.update(sets)
         elif before in ({}, sets):  # "a wall, but no thick wall" leaves the wall
             description.update({kind: ATTRIBUTES[kind].denied_value(value) for kind, value in sets.items()})
+    for mention in mentions:
+        if mention.term.weak and not mention.negated:
+            fluid = description.get("content") == "cystic"  # which takes up no contrast anyway
+            for kind, value in mention.term.kinds.items():
+                if not (fluid and kind == "density"):
+                    description.setdefault(kind, value)
     return description
-
-
-def agreed(mentions: Sequence[Mention]) -> Description:
-    """What the mentions ask of the lesion, as `describe` has it, without kinds of which they say different things.
-
-    "Hypodense in the venous and hyperdense in the arterial phase" holds two densities: here a grammar would be needed.
-    """
-    doubtful = {kind for a, b in contradictions(mentions) for kind in a.term.kinds.keys() & b.term.kinds.keys()}
-    return {kind: value for kind, value in describe(mentions).items() if kind not in doubtful}
 
 
 def vessels_pass(mentions: Iterable[Mention]) -> bool:
@@ -319,20 +194,6 @@ def vessels_pass(mentions: Iterable[Mention]) -> bool:
         if mention.term.name in (VESSELS_PASS, VESSELS_END)
     ]
     return said[-1] if said else False
-
-
-def in_terms(text: str, mentions: Sequence[Mention]) -> str:
-    """A text with each term by its usual name, and without what it says of the scan's vessels.
-
-    For a reader of lesions, which knows names better than wordings: "non-homogeneous, with clumps of calcium" becomes
-    "non-homogeneous, with coarse calcification".
-    """
-    for mention in reversed(mentions):
-        said = text[mention.start : mention.end]
-        name = "" if mention.term.name in (VESSELS_PASS, VESSELS_END) else mention.term.name
-        prefix = _PREFIX.match(said) if mention.negated and name else None
-        text = text[: mention.start] + (prefix[0] if prefix else "") + name + text[mention.end :]
-    return text if re.search(r"\w", text) else "lesion"
 
 
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:

@@ -1,0 +1,137 @@
+"""Comparisons: "less dense than the liver", "attenuation is similar", "better defined", "enhances to a lesser degree"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.vocabulary import Term
+
+# What a comparison makes of what is compared; what is not there says nothing certain ("less heterogeneous").
+_COMPARED = {
+    ("up", "hyper"): "hyperattenuating",
+    ("up", "hypo"): "hypoattenuating",
+    ("up", "iso"): "isoattenuating",
+    ("up", "arterial"): "arterial enhancement",
+    ("up", "well"): "well-defined",
+    ("up", "ill"): "ill-defined",
+    ("up", "homogeneous"): "homogeneous",
+    ("up", "heterogeneous"): "heterogeneous",
+    ("down", "hyper"): "hypoattenuating",
+    ("down", "hypo"): "hypoattenuating",
+    ("down", "arterial"): "hypoattenuating",
+    ("down", "well"): "ill-defined",
+    ("down", "homogeneous"): "heterogeneous",
+    ("equal", "hyper"): "isoattenuating",
+    ("equal", "hypo"): "hypoattenuating",
+    ("equal", "iso"): "isoattenuating",
+    ("equal", "arterial"): "isoattenuating",
+}
+_DIMENSIONS = {"density": "hyper", "margin": "well", "enhancement": "arterial"}
+_FARTHEST = 5  # words between a quality and the comparison that follows it
+
+
+def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
+    """The sentence with each comparison as one word: the term that it comes to."""
+    words = list(sentence)
+    at = 0
+    while at < len(words):
+        if words[at].has("compare") and words[at].term is None:
+            place = _after(words, at) or _before(words, at)
+            if place:
+                first, last, pole = place
+                name = next((_COMPARED.get((way, pole)) for way in words[at].roles["compare"]), None)
+                words[first : last + 1] = [_joined(words[first : last + 1], terms.get(name or ""), pole)]
+                at = first
+        at += 1
+    return words
+
+
+def _joined(words: Sequence[Word], term: Term | None, pole: str) -> Word:
+    noun = words[-1].noun or words[-1].thing in ("density", "enhancement")
+    return Word(
+        norm=" ".join(word.norm for word in words),
+        start=words[0].start,
+        end=words[-1].end,
+        roles={"compared": frozenset({pole}), **({"thing": frozenset({"density"})} if noun else {})},
+        term=term,
+        noun=noun,
+    )
+
+
+def _pole(word: Word) -> str:
+    """Which end of which scale a word names: "dense" the dense end of density; empty for other words."""
+    for dimension, pole in _DIMENSIONS.items():
+        if word.has("dimension", dimension):
+            return pole
+    if word.thing in ("density", "enhancement") and word.term is None:
+        return _DIMENSIONS[word.thing]
+    if word.term is not None and not word.has("compared"):
+        sets = word.term.kinds
+        if word.term.name == "enhancing mass":
+            return "arterial"
+        for kind in ("density", "margin", "texture"):
+            if set(sets) == {kind} and word.thing in ("", "density", "texture", "enhancement"):
+                return str(sets[kind])
+    return ""
+
+
+def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
+    """What is compared where it follows: "less [clearly] defined", "lower [in] attenuation"."""
+    for index in range(at + 1, min(at + 5, len(words))):
+        word = words[index]
+        if pole := _pole(word):
+            if words[at].norm == "as" and not (index + 1 < len(words) and words[index + 1].norm == "as"):
+                return None
+            # "Better" and "less" go with "well-defined" as with "defined".
+            return at, index, pole
+        if not (word.has("word", "adverb") or word.has("word", "det") or word.norm in ("in", "of") or _degree(word)):
+            return None
+    return None
+
+
+def _degree(word: Word) -> bool:
+    return word.term is not None and "degree" in word.term.kinds
+
+
+def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
+    """What is compared where it comes first: "attenuation [is] lower", "enhances [to a] lesser degree"."""
+    if words[at].norm == "as":
+        return None
+    for index in range(at - 1, max(at - 2 - _FARTHEST, -1), -1):
+        word = words[index]
+        if word.norm in (",", ".", ";", "(", ")", "\n") or word.has("word", "but") or word.has("word", "and"):
+            return None
+        pole = _pole(word)
+        if pole and (word.thing in ("density", "enhancement") or pole == "arterial"):
+            last = at + 1 if at + 1 < len(words) and words[at + 1].norm in ("degree", "extent", "amount") else at
+            return index, last, pole
+    return None
+
+
+# --- With what something is compared ---
+
+
+def reference(words: Sequence[Word], at: int) -> Word | None:
+    """With what the density at a word is compared: the first thing, organ or time after "than", "relative to" or "to"."""
+    index = at + 1
+    while index < len(words) and (words[index].has("word", "adverb") or words[index].norm in ("values", "value")):
+        index += 1
+    if index >= len(words):
+        return None
+    firm = words[index].has("reference", "than")
+    loose = words[index].has("reference", "loose") and (words[index].norm == "to" or words[at].has("compared"))
+    if not (firm or loose) or (words[index].norm in ("in", "of", "with") and not firm):
+        return None
+    for word in words[index + 1 : index + 8]:
+        if word.norm in (",", ".", ";", ":", "(", "\n") or word.has("word", "verb") or word.has("word", "but"):
+            return None
+        if word.has("time") or word.thing or word.has("other") or word.has("unexpressed"):
+            return word
+    return None
+
+
+def without_term(word: Word) -> Word:
+    """A word that says nothing of the lesion after all."""
+    return replace(word, term=None, roles={**word.roles, "heard": frozenset({"compared with something else"})})

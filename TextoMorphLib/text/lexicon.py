@@ -1,0 +1,207 @@
+"""Every word and phrase that counts, by the roles it can play in a sentence.
+
+The descriptors come from `terms.json`, what reports put around them (denials, hedges, comparisons, other organs) from
+`grammar.json`. A phrase is found as its longest wording: "no change" is one phrase, and no denial.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from TextoMorphLib.paths import resources
+from TextoMorphLib.text.tokens import Token, normal, tokens
+from TextoMorphLib.text.vocabulary import PARTS, Term, terms, words
+
+Roles = dict[str, frozenset[str]]
+
+# The term that a plain thing of the lesion stands for.
+BASE_TERMS = {"wall": "walled", "septum": "septated", "calcification": "calcification"}
+_CLASS_OF_KIND = {
+    "calcification": "calcification",
+    "septa": "septum",
+    "wall": "wall",
+    "content": "content",
+    "texture": "texture",
+    "density": "density",
+    "margin": "margin",
+}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word or phrase of a sentence.
+
+    Attributes:
+        norm: What it is compared by.
+        start: Its first character in the text.
+        end: One after its last.
+        roles: The roles it can play, and with which values: {"negation": {"before"}}.
+        term: The descriptor that it is.
+        noun: Whether it names a thing ("a thick wall") rather than a quality ("thick-walled").
+        joined: A hyphen joins it to the word before.
+    """
+
+    norm: str
+    start: int
+    end: int
+    roles: Roles = field(default_factory=dict)
+    term: Term | None = None
+    noun: bool = False
+    joined: bool = False
+
+    def has(self, role: str, value: str | None = None) -> bool:
+        """Whether it can play a role, with this value."""
+        return role in self.roles and (value is None or value in self.roles[role])
+
+    @property
+    def thing(self) -> str:
+        """The kind of thing that it names: "wall", "lesion", "organ", "other"; empty for none."""
+        for role in ("other", "organ"):
+            if role in self.roles:
+                return role
+        return next(iter(self.roles["thing"])) if "thing" in self.roles else ""
+
+    @property
+    def known(self) -> bool:
+        """Whether it plays any role."""
+        return bool(self.roles) or self.term is not None or not self.norm[:1].isalpha()
+
+
+@dataclass
+class _Entry:
+    roles: dict[str, set[str]] = field(default_factory=dict)
+    term: Term | None = None
+    noun: bool = False
+
+
+@lru_cache(maxsize=1)
+def grammar() -> dict[str, Any]:
+    """The tables of `grammar.json`."""
+    data: dict[str, Any] = json.loads((resources() / "Vocabulary" / "grammar.json").read_text(encoding="utf-8"))
+    return data
+
+
+class Lexicon:
+    """The words of an organ's reports, or of all.
+
+    Args:
+        organ: liver, pancreas or kidney; None for all.
+    """
+
+    def __init__(self, organ: str | None) -> None:
+        self.terms = {term.name: term for term in terms(organ)}
+        self.words: set[str] = set()
+        self._tree: dict[str, Any] = {}
+        for term in self.terms.values():
+            self._add_term(term, organ)
+        data = grammar()
+        for role in ("things", "modifiers", "compare", "dimension", "reference", "negation", "hedge", "past", "words"):
+            for value, wordings in data[role].items():
+                self._add_all(wordings, _ROLE.get(role, role), value)
+        for role, name in (("organs", "organ"), ("other", "other"), ("unexpressed", "unexpressed")):
+            for value, wordings in data[role].items():
+                self._add_all(wordings, name, value)
+        self._add_all(data["time"], "time", "time")
+        self._add_all(data["neutral"], "neutral", "neutral")
+        # Worth guessing where a word is mistyped: what says something, and is long enough to be told apart.
+        self.guesses = frozenset(word for word in self.words if len(word) >= 5)
+
+    def _add_all(self, wordings: str, role: str, value: str) -> None:
+        for wording in wordings.split(","):
+            entry = self._entry([token.norm for token in tokens(wording)])
+            entry.roles.setdefault(role, set()).add(value)
+
+    def _add_term(self, term: Term, organ: str | None) -> None:
+        last = {tokens(w)[-1].norm for part in ("nouns", "heads") for w in term.wordings[part]}
+        for part in PARTS:
+            for wording in term.wordings[part]:
+                for norms in _norms(wording, organ):
+                    entry = self._entry(norms)
+                    # Where two terms share a wording, the first has it.
+                    entry.term = entry.term or term
+                    if entry.term is not term:
+                        continue
+                    entry.noun = part in ("nouns", "heads") or (part == "also" and norms[-1] in last | _NOUNS)
+                    if entry.noun:
+                        entry.roles["thing"] = {self._thing(term, norms, part)}
+
+    def _thing(self, term: Term, norms: Sequence[str], part: str) -> str:
+        if part == "heads" or not term.kinds:
+            return "background" if term.about == "background" else "lesion"
+        for name in ("wall", "centre", "margin", "enhancement", "density", "texture"):
+            if norms[-1] in _singles(name):
+                return name
+        return next((_CLASS_OF_KIND[kind] for kind in term.kinds if kind in _CLASS_OF_KIND), "lesion")
+
+    def _entry(self, norms: Sequence[str]) -> _Entry:
+        node = self._tree
+        for norm in norms:
+            self.words.add(norm)
+            node = node.setdefault(norm, {})
+        entry: _Entry = node.setdefault("", _Entry())
+        return entry
+
+    def read(self, found: Sequence[Token]) -> list[Word]:
+        """Tokens as the longest wordings that they make up; what is in none is a word without roles."""
+        read: list[Word] = []
+        at = 0
+        while at < len(found):
+            length, entry = self._longest(found, at)
+            first, last = found[at], found[at + length - 1]
+            read.append(
+                Word(
+                    norm=" ".join(token.norm for token in found[at : at + length]),
+                    start=first.start,
+                    end=last.end,
+                    roles={role: frozenset(values) for role, values in entry.roles.items()},
+                    term=entry.term,
+                    noun=entry.noun,
+                    joined=first.joined,
+                )
+            )
+            at += length
+        return read
+
+    def _longest(self, found: Sequence[Token], at: int) -> tuple[int, _Entry]:
+        node, best = self._tree, (1, _Entry())
+        for length, token in enumerate(found[at:], start=1):
+            node = node.get(token.norm)
+            if node is None:
+                break
+            if "" in node:
+                best = (length, node[""])
+        return best
+
+
+_NOUNS = {"enhancement", "uptake"}
+_ROLE = {"things": "thing", "modifiers": "modifier", "words": "word"}
+
+
+@lru_cache(maxsize=8)
+def lexicon(organ: str | None) -> Lexicon:
+    """The lexicon of an organ, made once."""
+    return Lexicon(organ)
+
+
+@lru_cache(maxsize=16)
+def _singles(thing: str) -> frozenset[str]:
+    return frozenset(normal(word) for word in grammar()["things"][thing].split(",") if " " not in word)
+
+
+def _norms(wording: str, organ: str | None) -> Iterator[list[str]]:
+    """A wording's norms with every word that may stand for its slots, hyphens also as nothing."""
+    wording = re.sub(r"^(an?|the) ", "", wording)
+    slots = list(dict.fromkeys(re.findall(r"\{(\w+)\}", wording)))
+    for choice in product(*(words(slot, organ) for slot in slots)):
+        filled = wording
+        for slot, word in zip(slots, choice, strict=True):
+            filled = filled.replace(f"{{{slot}}}", word)
+        yield [token.norm for token in tokens(filled)]
+        if "-" in filled:
+            yield [token.norm for token in tokens(filled.replace("-", ""))]

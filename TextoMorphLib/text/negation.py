@@ -1,0 +1,184 @@
+"""What a sentence denies, doubts or tells of the past: the scopes of its triggers.
+
+After the idea of NegEx (Chapman et al., 2001) and ConText (Harkema et al., 2009): a trigger such as "no" reaches over
+what follows it, or such as "is absent" over what comes before, up to a word or mark that ends its scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from TextoMorphLib.text.lexicon import Word
+
+DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
+# What a lesion always has: "no calcification and smooth margins" denies calcium only.
+_PROPERTIES = {"density", "degree", "margin", "texture"}
+_PREFIXES = ("non", "un")
+_STOPS = (".", ";", ":", "!", "?", "(", ")", "|", "\n", "+", "\u2013", "\u2014", "-", "/")
+
+
+def scopes(sentence: Sequence[Word]) -> list[set[str]]:
+    """For each word of a sentence, what is said of it: any of denied, possible, open ("cannot be excluded") and past.
+
+    A denied word may be negated twice, by a prefix within a denial ("not non-calcified"): then it is not denied.
+    """
+    marks: list[set[str]] = [set() for _ in sentence]
+    for at, word in enumerate(sentence):
+        for mark, reached in _reached(sentence, at, word):
+            for index in reached:
+                marks[index].add(mark)
+    _prefixes(sentence, marks)
+    return marks
+
+
+def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]]:
+    """What a trigger says of which words."""
+    if word.has("negation", "pseudo") or word.has("past", "pseudo"):
+        return []
+    if word.norm == "free" and word.joined and at:  # calcium-free
+        return [(DENIED, [at - 1])]
+    if word.norm in _PREFIXES:
+        return []
+    if word.has("negation"):
+        ends = _ends_there(sentence, at)
+        after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
+        if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
+            return [(DENIED, _backward(sentence, at))]
+        return [(DENIED, _forward(sentence, at))] if word.has("negation", "before") else []
+    found: list[tuple[str, Sequence[int]]] = []
+    if word.has("hedge"):
+        after = _ends_there(sentence, at)
+        if word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
+            found.append((OPEN, _backward(sentence, at)))
+        elif word.has("hedge", "open_before"):
+            found.append((OPEN, _forward(sentence, at)))
+        elif word.has("hedge", "after") and (after or not word.has("hedge", "before")):
+            found.append((POSSIBLE, _backward(sentence, at)))
+        elif word.has("hedge", "before"):
+            found.append((POSSIBLE, _forward(sentence, at)))
+    if word.norm == "?":
+        found.append((POSSIBLE, _forward(sentence, at) if _opens(sentence, at) else _backward(sentence, at)))
+    if word.has("past", "after") and _ends_there(sentence, at):
+        found.append((PAST, _backward(sentence, at)))
+    elif word.has("past", "before"):
+        found.append((PAST, _forward(sentence, at)))
+    if word.has("past", "was") and any(later.has("past", "now") for later in sentence[at:]):
+        found.append((PAST, _forward(sentence, at)))
+    return found
+
+
+def _prefixes(sentence: Sequence[Word], marks: list[set[str]]) -> None:
+    """The prefix "non-" denies one word, and takes a denial back that reaches it."""
+    for at, word in enumerate(sentence[:-1]):
+        if word.norm in _PREFIXES:
+            marks[at + 1] ^= {DENIED}
+
+
+def _opens(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a question mark comes before what it doubts ("? met") rather than after ("septa?")."""
+    return at + 1 < len(sentence) and (at == 0 or sentence[at - 1].end < sentence[at].start)
+
+
+def _ends_there(sentence: Sequence[Word], at: int) -> bool:
+    following = sentence[at + 1] if at + 1 < len(sentence) else None
+    before = sentence[at - 1].norm if at else ""
+    ends = following is None or following.norm in (*_STOPS, ",") or following.has("word", "but")
+    ends = ends or (before in (":", "=") and following is not None and following.has("word", "and"))
+    return ends and at > 0
+
+
+def _follows_copula(sentence: Sequence[Word], at: int) -> bool:
+    """Whether "absent" and the like are said of what came before: "calcification is absent in this cyst"."""
+    return at > 0 and sentence[at - 1].norm in ("is", "are", "was", "were", "been", ":", "=")
+
+
+def _stops(word: Word) -> bool:
+    return (
+        word.norm in _STOPS
+        or word.has("word", "verb")
+        or word.has("word", "that")
+        or word.has("word", "but")
+        or word.has("negation", "before")
+        or word.has("past", "now")
+        or word.norm in ("with", "show", "showing", "has", "have", "contain", "there")
+        or (word.has("negation", "after") and not word.has("negation", "before") and not word.has("modifier"))
+    )
+
+
+def _names_place(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a lesion or organ follows in which something is denied: "no calcium in this heterogeneous mass"."""
+    if not sentence[at].has("word", "prep") or sentence[at].norm == "of":
+        return False
+    for word in sentence[at + 1 : at + 7]:
+        if word.norm == "," or word.has("word", "prep") or word.has("word", "or") or _stops(word):
+            return False
+        if word.thing in ("lesion", "organ", "other"):
+            return True
+    return False
+
+
+# Here these words do not end what is denied: "does not have", "nor does it show".
+_GO_ON = {"do", "does", "doe", "did", "it", "they", "to", "have", "having", "show", "showing", "contain", "containing", "be"}
+
+
+def _forward(sentence: Sequence[Word], at: int) -> list[int]:
+    """The words after a trigger up to the end of its list ("a, b or c", "a and b")."""
+    start = at + 1
+    while start < len(sentence) and sentence[start].norm in _GO_ON:
+        start += 1
+    end = start
+    while end < len(sentence) and not _stops(sentence[end]) and not _names_place(sentence, end):
+        end += 1
+    last_or = max((i for i in range(start, end) if sentence[i].has("word", "or")), default=start)
+    for comma in range(last_or, end):
+        if sentence[comma].norm == "," and not (last_or == start and _lists(sentence, at, comma, end)):
+            end = comma
+            break
+    return _until_property(sentence, [i for i in range(start, end)])
+
+
+def _lists(sentence: Sequence[Word], at: int, comma: int, end: int) -> bool:
+    """Whether a list of denied things goes on after a comma: "No septa, calcification." but "no septa, thick wall"."""
+    begins = at == 0 or sentence[at - 1].norm not in (",", "and")
+    following = sentence[comma + 1] if comma + 1 < end else None
+    if not begins or following is None or sentence[at].norm in ("not", "rather than", "instead of", "never"):
+        return False
+    return following.noun or bool(following.thing) or following.has("unexpressed") or following.has("word", "or")
+
+
+def _until_property(sentence: Sequence[Word], reached: list[int]) -> list[int]:
+    """Up to an "and" that leads from what a lesion may lack to what it has, or to something with its own article."""
+    terms = [i for i in reached if sentence[i].term is not None]
+    for before, index in pairwise(terms):
+        between = sentence[before + 1 : index]
+        joined = any(word.has("word", "and") for word in between)
+        article = any(word.norm in ("a", "an", "the") for word in between)
+        if joined and (article or (_is_property(sentence[index]) and not _is_property(sentence[before]))):
+            return [i for i in reached if i <= before]
+    return reached
+
+
+def _is_property(word: Word) -> bool:
+    return word.term is not None and bool(word.term.kinds.keys() & _PROPERTIES)
+
+
+def _backward(sentence: Sequence[Word], at: int) -> list[int]:
+    """The words before a trigger that comes last: "a and b are absent"."""
+    end = at
+    while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in (":", "=", "-", "?", "(")):
+        end -= 1
+    start = end
+    while start and not _begins(sentence[start - 1]):
+        start -= 1
+    listed = any(word.has("word", "and") or word.has("word", "or") for word in sentence[start:end])
+    if not listed:
+        start = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
+    return list(range(start, end))
+
+
+def _begins(word: Word) -> bool:
+    """Whether a word ends what came before a clause."""
+    return word.norm in _STOPS or word.has("word", "but") or word.has("word", "that") or word.has("word", "verb") or (
+        word.norm in ("with", "show", "showing", "has", "have", "contain", "which")
+    )

@@ -1,0 +1,198 @@
+"""A text as words that can be compared: without case, hyphens, British or American spelling, plurals, typing errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+_TOKEN = re.compile(
+    r"""
+    \([-+\u2212\u2013]\)                                 # (-) and (+), as laboratories write
+    |(?:[wrcsbd]/[oswfx](?!\w))|w/(?=\s)                 # w/o, r/o, c/w, s/o
+    |Ca\+\+|Ca2\+
+    |[-+]ve\b
+    |\d+(?:[.,]\d+)?
+    |[^\W\d_]+(?:['\u2019][^\W\d_]+)*
+    |\n
+    |[^\w\s]
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_HYPHENS = "-\u2010\u2011\u2012\u2013\u2212"
+# British to American, roughly: both sides of every comparison go through it, so only consistency counts.
+_SPELLINGS = (
+    (re.compile(r"(?<=\w)ae(?!r)"), "e"),
+    (re.compile(r"(?<=[a-z])oe(?=[dsmn])"), "e"),
+    (re.compile(r"^oe(?=[dsmn])"), "e"),
+    (re.compile(r"our(?=s?$|ed$|ing$|less$)"), "or"),
+    (re.compile(r"tre(?=s?$)"), "ter"),
+    (re.compile(r"is(?=(?:e|ed|es|ing|ation|ations)$)"), "iz"),
+    (re.compile(r"ll(?=(?:ed|ing)$)"), "l"),
+    (re.compile(r"^grey"), "gray"),
+    (re.compile(r"ph(?=ur|at)"), "f"),
+)
+_IRREGULAR = {
+    "septae": "septum",
+    "septa": "septum",
+    "septums": "septum",
+    "foci": "focus",
+    "metastases": "metastasis",
+    "calculi": "calculus",
+    "centers": "center",
+    "centre": "center",
+    "centred": "centered",
+    "nuclei": "nucleus",
+    "loculi": "loculus",
+    "thrombi": "thrombus",
+    "vertebrae": "vertebra",
+    "diverticula": "diverticulum",
+    "haematomata": "hematoma",
+    "granulomata": "granuloma",
+    "ca++": "calcium",
+    "ca2+": "calcium",
+    "necroses": "necrosis",
+    "diagnoses": "diagnosis",
+}
+_KEPT = frozenset("less this thus gas axis pancreas various always perhaps as is was has does its us plus minus versus".split())
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, number or mark of a text.
+
+    Attributes:
+        norm: What it is compared by.
+        start: Its first character in the text.
+        end: One after its last.
+        joined: A hyphen stands between it and the token before.
+        corrected: Its norm is a guess of what was meant: it was typed wrongly.
+    """
+
+    norm: str
+    start: int
+    end: int
+    joined: bool = False
+    corrected: bool = False
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it holds letters."""
+        return self.norm[:1].isalpha()
+
+
+@lru_cache(maxsize=20_000)
+def normal(word: str) -> str:
+    """A word's form for comparisons: "Tumours" and "tumor" have the same."""
+    word = word.lower().replace("\u2019", "'").replace("\u00e6", "ae").replace("\u0153", "oe")
+    if word in _IRREGULAR:
+        return normal(_IRREGULAR[word]) if _IRREGULAR[word] != word else word
+    for pattern, american in _SPELLINGS:
+        word = pattern.sub(american, word)
+    if len(word) > 3 and word not in _KEPT and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+        if word.endswith(("sse", "xe", "che", "she")):
+            word = word[:-1]
+        elif word.endswith("ie"):
+            word = word[:-2] + "y"
+    return _IRREGULAR.get(word, word)
+
+
+def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
+    """The words, numbers and marks of a text.
+
+    Hyphens within words are left out; "in-homogeneous" becomes one word if `words` has it. A line break is a token
+    only where it can end a sentence.
+
+    Args:
+        text: Any text.
+        words: Norms of words that are known.
+    """
+    found: list[Token] = []
+    joined = False
+    for match in _TOKEN.finditer(text):
+        said = match[0]
+        if said in _HYPHENS and _within_word(text, match.start()):
+            joined = True
+            continue
+        token = Token(normal(said), match.start(), match.end(), joined)
+        joined = False
+        if token.norm == "\n" and not _ends_line(found, text, match.end()):
+            continue
+        if token.joined and found and token.is_word and found[-1].norm + token.norm in words:
+            found[-1] = Token(found[-1].norm + token.norm, found[-1].start, token.end, found[-1].joined)
+            continue
+        found.append(token)
+    return found
+
+
+def _within_word(text: str, at: int) -> bool:
+    """Whether a hyphen belongs to a word ("ill-defined", "hypo- and hyperdense", "-free") and is no dash or minus."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    return (before.isalnum() and (after.isalpha() or after.isdigit())) or (before.isalpha() and not after.isdigit())
+
+
+_GOES_ON = frozenset("of or nor and no not out the a an with without in to for by from is are was has shows than as /".split())
+
+
+def _ends_line(found: list[Token], text: str, at: int) -> bool:
+    """Whether a line break may end a sentence: not after "no evidence" or before "of calcification"."""
+    if not found or found[-1].norm in _GOES_ON or found[-1].norm == ",":
+        return False
+    following = _TOKEN.match(text, at + len(text[at:]) - len(text[at:].lstrip(" \t")))
+    return following is None or normal(following[0]) not in ("of", "or", "nor", "and", "with", "in", "than", "to")
+
+
+# --- Typing errors ---
+
+
+def corrected(found: list[Token], text: str, words: frozenset[str], known: Collection[str]) -> list[Token]:
+    """Tokens with typing errors mended, where only one word of the vocabulary can have been meant.
+
+    Args:
+        found: Tokens.
+        text: Their text.
+        words: The vocabulary's words, which are worth guessing.
+        known: Other words that are right as they are.
+    """
+    mended = []
+    for token in found:
+        doubtful = token.is_word and len(token.norm) >= 5 and token.norm not in known and token.norm not in words
+        typed = text[token.start : token.end].lower()
+        guess = (_guess(typed, words) or _guess(token.norm, words)) if doubtful else ""
+        mended.append(replace(token, norm=guess, corrected=True) if guess else token)
+    return mended
+
+
+@lru_cache(maxsize=4096)
+def _guess(word: str, words: frozenset[str]) -> str:
+    """The one word nearest to a mistyped one; empty if there is none, or two of equal distance."""
+    most = 1 if len(word) < 9 else 2
+    ranked: dict[int, set[str]] = {}
+    for other in words:
+        if other[:1] == word[:1] and len(other) >= 5 and abs(len(other) - len(word)) <= most:
+            far = distance(word, other, most)
+            if far <= most:
+                ranked.setdefault(far, set()).add(other)
+    best = ranked[min(ranked)] if ranked else set()
+    return best.pop() if len(best) == 1 else ""
+
+
+def distance(first: str, second: str, most: int = 2) -> int:
+    """How many letters were left out, added, exchanged or swapped between two words; `most` + 1 if more than `most`.
+
+    The restricted Damerau-Levenshtein distance.
+    """
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, start=1):
+        older, before, row = before, row, [i]
+        for j, b in enumerate(second, start=1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == second[j - 2] and first[i - 2] == b:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return row[-1]
