@@ -199,7 +199,8 @@ class _Writer:
             items.append(_bare(said.head or self.lesion()))
         if self.chance(ASIDE_LISTED):
             items.append(self.aside().rstrip("."))
-        return self.pick(self.style.separators).join(self.shuffled(items + self.denials(said)))
+        # Denials last: in "no septa, calcification" both would be denied.
+        return self.pick(self.style.separators).join(self.shuffled(items) + self.shuffled(self.denials(said)))
 
     def as_report(self, said: _Said) -> str:
         """A sentence or a phrase around the lesion, and perhaps more sentences with the rest."""

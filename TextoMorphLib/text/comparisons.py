@@ -29,6 +29,7 @@ _COMPARED = {
     ("equal", "arterial"): "isoattenuating",
 }
 _DIMENSIONS = {"density": "hyper", "margin": "well", "enhancement": "arterial"}
+_MARKS = (",", ".", ";", ":", "(", ")", "|", "-", "\u2013", "\u2014", "+", "\n")
 _FARTHEST = 5  # words between a quality and the comparison that follows it
 
 
@@ -101,7 +102,7 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
         return None
     for index in range(at - 1, max(at - 2 - _FARTHEST, -1), -1):
         word = words[index]
-        if word.norm in (",", ".", ";", "(", ")", "\n") or word.has("word", "but") or word.has("word", "and"):
+        if word.norm in _MARKS or word.has("word", "but") or word.has("word", "and"):
             return None
         pole = _pole(word)
         if pole and (word.thing in ("density", "enhancement") or pole == "arterial"):
@@ -125,7 +126,7 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
     if not (firm or loose) or (words[index].norm in ("in", "of", "with") and not firm):
         return None
     for word in words[index + 1 : index + 8]:
-        if word.norm in (",", ".", ";", ":", "(", "\n") or word.has("word", "verb") or word.has("word", "but"):
+        if word.norm in _MARKS or word.has("word", "verb") or word.has("word", "but"):
             return None
         if word.has("time") or word.thing or word.has("other") or word.has("unexpressed"):
             return word

@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any
 
 from TextoMorphLib.paths import resources
+from TextoMorphLib.text.organs import organs
 from TextoMorphLib.text.tokens import Token, normal, tokens
 from TextoMorphLib.text.vocabulary import PARTS, Term, terms, words
 
@@ -45,6 +46,7 @@ class Word:
         term: The descriptor that it is.
         noun: Whether it names a thing ("a thick wall") rather than a quality ("thick-walled").
         joined: A hyphen joins it to the word before.
+        predicate: It only follows what it is said of ("darker than the liver").
     """
 
     norm: str
@@ -54,6 +56,7 @@ class Word:
     term: Term | None = None
     noun: bool = False
     joined: bool = False
+    predicate: bool = False
 
     def has(self, role: str, value: str | None = None) -> bool:
         """Whether it can play a role, with this value."""
@@ -62,7 +65,7 @@ class Word:
     @property
     def thing(self) -> str:
         """The kind of thing that it names: "wall", "lesion", "organ", "other"; empty for none."""
-        for role in ("other", "organ"):
+        for role in ("organ", "other"):
             if role in self.roles:
                 return role
         return next(iter(self.roles["thing"])) if "thing" in self.roles else ""
@@ -78,6 +81,7 @@ class _Entry:
     roles: dict[str, set[str]] = field(default_factory=dict)
     term: Term | None = None
     noun: bool = False
+    predicate: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -107,6 +111,8 @@ class Lexicon:
         for role, name in (("organs", "organ"), ("other", "other"), ("unexpressed", "unexpressed")):
             for value, wordings in data[role].items():
                 self._add_all(wordings, name, value)
+        for name, known in organs.items():  # the user's own organs, too
+            self._add_all(",".join((name, *known.words)), "organ", name)
         self._add_all(data["time"], "time", "time")
         self._add_all(data["neutral"], "neutral", "neutral")
         # Worth guessing where a word is mistyped: what says something, and is long enough to be told apart.
@@ -127,13 +133,16 @@ class Lexicon:
                     entry.term = entry.term or term
                     if entry.term is not term:
                         continue
+                    entry.predicate = part == "phrases"
                     entry.noun = part in ("nouns", "heads") or (part == "also" and norms[-1] in last | _NOUNS)
-                    if entry.noun:
-                        entry.roles["thing"] = {self._thing(term, norms, part)}
+                    if entry.noun and "thing" not in entry.roles:
+                        entry.roles["thing"] = {self._thing(term, norms, wording in term.wordings["heads"])}
 
-    def _thing(self, term: Term, norms: Sequence[str], part: str) -> str:
-        if part == "heads" or not term.kinds:
-            return "background" if term.about == "background" else "lesion"
+    def _thing(self, term: Term, norms: Sequence[str], head: bool) -> str:
+        if term.about == "background":
+            return "background"
+        if head or not term.kinds or norms[-1] in _singles("lesion"):
+            return "lesion"
         for name in ("wall", "centre", "margin", "enhancement", "density", "texture"):
             if norms[-1] in _singles(name):
                 return name
@@ -163,6 +172,7 @@ class Lexicon:
                     term=entry.term,
                     noun=entry.noun,
                     joined=first.joined,
+                    predicate=entry.predicate,
                 )
             )
             at += length

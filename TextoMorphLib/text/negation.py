@@ -166,7 +166,7 @@ def _is_property(word: Word) -> bool:
 def _backward(sentence: Sequence[Word], at: int) -> list[int]:
     """The words before a trigger that comes last: "a and b are absent"."""
     end = at
-    while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in (":", "=", "-", "?", "(")):
+    while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _BEFORE_DENIAL):
         end -= 1
     start = end
     while start and not _begins(sentence[start - 1]):
@@ -175,6 +175,9 @@ def _backward(sentence: Sequence[Word], at: int) -> list[int]:
     if not listed:
         start = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
     return list(range(start, end))
+
+
+_BEFORE_DENIAL = (":", "=", "-", "?", "(", "has", "have", "had", "was", "were", "can", "could", "definitely", "clearly")
 
 
 def _begins(word: Word) -> bool:

@@ -18,6 +18,7 @@ _OTHER_SITES = (
     "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis", "lymph nodes", "gallbladder",
 )  # fmt: skip
 _PUNCTUATION = (".", ";", ":", "(", ")", "|", "\n", "!", "?", "+", "-", "\u2013", "\u2014")
+_NEW_START = (";", "\n", "-", "\u2013", "\u2014", "/", "|", "+")
 _LOCATES = ("in", "of", "within", "at", "along", "on", "from", "throughout", "arising from", "arise from", "involving", "inside")
 
 
@@ -63,7 +64,7 @@ class Ownership:
     # --- Adjectives ---
 
     def _of_adjective(self, at: int) -> Owner:
-        run = self.run_after(at)
+        run = [] if self.words[at].predicate else self.run_after(at)
         if run:
             return self._named(run)
         subject = self.subjects[at]
@@ -92,7 +93,7 @@ class Ownership:
         "A thin, enhancing wall", but "hypodense, thick wall".
         """
         thing = self.words[noun].thing
-        if not crossed or thing in (LESION, "organ", "other", "background"):
+        if not crossed or thing in (LESION, "other", "background"):
             return True
         if word.has("compared"):
             return False
@@ -217,7 +218,9 @@ class Ownership:
         """For each word, whom a predicate there is about."""
         subjects, subject, stated, first = [], self.topic, False, True
         for index, word in enumerate(self.words):
-            if word.norm in (";", "\n") or word.has("word", "but"):
+            if word.norm in _NEW_START:
+                subject, stated = self.topic, False
+            if word.has("word", "but"):
                 stated = False
             if word.norm in (",", "\n") and subject.kind not in (LESION,) and not stated and not first:
                 subject = self.topic
@@ -226,8 +229,11 @@ class Ownership:
                 while run[0] and self._is_noun(run[0] - 1):
                     run.insert(0, run[0] - 1)
                 owner = self._with_site(self._named(run), run)
+                if owner.kind == "partial" and not self.is_part(index):
+                    owner = Owner()
                 predicated = self._predicated(index)
-                if predicated or (not self._is_object(run[0]) and owner.kind in (LESION, "other")):
+                object_ = self._is_object(run[0], ("prep",) if owner.kind == LESION else ("prep", "with", "and"))
+                if predicated or (not object_ and owner.kind in (LESION, "other")):
                     subject, stated = owner, predicated
                     first = first and owner.kind != LESION
                     if owner.kind == LESION:
@@ -256,26 +262,33 @@ class Ownership:
                 after += 1
         while after < len(self.words) and self.words[after].has("word", "adverb"):
             after += 1
-        if after >= len(self.words) or self._is_object(index, strictly=True):
+        if after >= len(self.words) or self._is_object(index, ("prep", "with")):
             return False
         word = self.words[after]
         return word.norm == ":" or word.has("word", "verb") or (word.norm in _VERBS)
 
-    def _is_object(self, index: int, strictly: bool = False) -> bool:
-        """Whether a noun belongs to a preposition, to "with" or to a denial, and so is no subject."""
+    def _is_object(self, index: int, after: Sequence[str] = ("prep", "with", "and")) -> bool:
+        """Whether a noun belongs to a preposition, to "with", or by "and" to such a one, and so is no subject."""
         while index > 0 and (
             self._is_noun(index - 1)
             or self._is_modifier(index - 1)
             or self.words[index - 1].has("word", "det")
-            or (self.words[index - 1].norm in (",", "/") and not strictly and self._is_modifier(index - 2))
+            or (self.words[index - 1].norm in (",", "/") and "and" in after and self._is_modifier(index - 2))
         ):
             index -= 1
         if index == 0:
             return False
         before = self.words[index - 1]
-        if before.has("word", "and") and not strictly:
-            return self._after_with(index - 1)
-        return before.has("word", "prep") or before.has("word", "with") or before.has("reference")
+        if before.has("word", "and"):
+            return "and" in after and self._after_with(index - 1)
+        return (
+            before.has("word", "prep") or before.has("reference") and not before.has("word", "with")
+        ) or ("with" in after and before.has("word", "with"))
+
+    def is_part(self, index: int) -> bool:
+        """Whether an area is a part of a lesion that was named before it: "a mass with hypodense areas"."""
+        named = any(self.words[i].thing == LESION for i in range(index))
+        return named and self._is_object(index)
 
     def _after_with(self, index: int) -> bool:
         """Whether an "and" joins a noun to what a lesion is said to have: "with septa and nodes"."""

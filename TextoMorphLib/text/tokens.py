@@ -24,7 +24,7 @@ _HYPHENS = "-\u2010\u2011\u2012\u2013\u2212"
 # British to American, roughly: both sides of every comparison go through it, so only consistency counts.
 _SPELLINGS = (
     (re.compile(r"(?<=\w)ae(?!r)"), "e"),
-    (re.compile(r"(?<=[a-z])oe(?=[dsmn])"), "e"),
+    (re.compile(r"(?<=[a-z])(?<![dgt])oe(?=[dsmn])"), "e"),
     (re.compile(r"^oe(?=[dsmn])"), "e"),
     (re.compile(r"our(?=s?$|ed$|ing$|less$)"), "or"),
     (re.compile(r"tre(?=s?$)"), "ter"),
@@ -123,8 +123,18 @@ def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
         if token.joined and found and token.is_word and found[-1].norm + token.norm in words:
             found[-1] = Token(found[-1].norm + token.norm, found[-1].start, token.end, found[-1].joined)
             continue
-        found.append(token)
+        found += _split(token, words)
     return found
+
+
+def _split(token: Token, words: Collection[str]) -> list[Token]:
+    """"Noncalcified" as "non" and "calcified", where only the second is a known word."""
+    for prefix in ("non", "un"):
+        rest = token.norm.removeprefix(prefix)
+        if len(rest) > 2 and rest != token.norm and rest in words and token.norm not in words:
+            cut = token.start + len(prefix)
+            return [replace(token, norm=prefix, end=cut), replace(token, norm=rest, start=cut, joined=True)]
+    return [token]
 
 
 def _within_word(text: str, at: int) -> bool:

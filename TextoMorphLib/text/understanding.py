@@ -19,7 +19,8 @@ from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar, lexic
 from TextoMorphLib.text.negation import DENIED, OPEN, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.ownership import LESION, Owner, Ownership
 from TextoMorphLib.text.tokens import Token, corrected, tokens
-from TextoMorphLib.text.vocabulary import ORGANS, Mention, Term, contradictions, describe
+from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
 
 MOST_CHARACTERS = 20_000  # of a text that are read: ten pages of a report
 
@@ -196,8 +197,9 @@ class _Reader:
         claims = _Claims(words, marks, owners, self.words)
         for at, word in enumerate(words):
             self._word(at, word, claims, marks[at], owners)
-        if owners.subjects:
-            self.topic = owners.subjects[-1]
+        is_normal = any(word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True))
+        last = owners.subjects[-1] if owners.subjects and not is_normal else Owner()
+        self.topic = last if last.kind == "other" else Owner()
 
     def _word(self, at: int, word: Word, claims: _Claims, marks: set[str], owners: Ownership) -> None:
         if word.norm in _NORMAL:
@@ -222,7 +224,7 @@ class _Reader:
             self.lesions.append((word.start, word.end))
 
 
-_NORMAL = ("normal", "unremarkable")
+_NORMAL = ("normal", "unremarkable", "regular", "clear", "patent", "intact", "empty")
 
 
 def _mention(term: Term, word: Word, denied: bool, marks: set[str]) -> Mention:
@@ -306,8 +308,8 @@ class _Claims:
         return self._of_quality(at, word, owner)
 
     def _before_density(self, at: int) -> bool:
-        following = self.words[at + 1] if at + 1 < len(self.words) else None
-        return following is not None and _density(following)
+        following = [word for word in self.words[at + 1 : at + 3] if not word.has("word", "det")]
+        return bool(following) and _density(following[0])
 
     def _of_quality(self, at: int, word: Word, owner: Owner) -> Term | None:
         """What a quality of a part says of the lesion."""
@@ -334,7 +336,7 @@ class _Claims:
 
     def _partial(self, owner: Owner, term: Term | None) -> Term | None:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
-        if term is None or not self.owners._is_object(owner.head):
+        if term is None or not self.owners.is_part(owner.head):
             return term
         return term if term.kinds.keys() & {"calcification", "septa", "content"} else None
 

@@ -23,6 +23,7 @@ PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also")  # of spe
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
 
 
+NON_ENHANCING = "non-enhancing"
 _PARTLY_SOLID = ("necrotic", "haemorrhagic")
 
 
@@ -179,10 +180,10 @@ def describe(mentions: Iterable[Mention]) -> Description:
             description.update({kind: ATTRIBUTES[kind].denied_value(value) for kind, value in sets.items()})
     for mention in mentions:
         if mention.term.weak and not mention.negated:
-            fluid = description.get("content") == "cystic"  # which takes up no contrast anyway
+            if mention.term.name == NON_ENHANCING and description.get("content") == "cystic":
+                continue  # no fluid takes up contrast
             for kind, value in mention.term.kinds.items():
-                if not (fluid and kind == "density"):
-                    description.setdefault(kind, value)
+                description.setdefault(kind, value)
     return description
 
 

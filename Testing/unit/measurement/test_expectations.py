@@ -5,7 +5,7 @@ import math
 import pytest
 
 from TextoMorphLib.measurement.expectations import compare, lines
-from TextoMorphLib.text.vocabulary import find
+from TextoMorphLib.text.understanding import find
 
 MEASURED = {
     "contrast_hu": -48.2,

@@ -10,7 +10,7 @@ from TextoMorphLib import Synthesizer
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation.lesion_masks import lesion_at
 from TextoMorphLib.simulation.phantom import phantom
-from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text import understanding, vocabulary
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from TextoMorphLib.text import vocabulary
     ],
 )
 def test_what_a_text_says_of_vessels(text: str, passes: bool) -> None:
-    assert vocabulary.vessels_pass(vocabulary.find(text, "liver")) is passes
+    assert vocabulary.vessels_pass(understanding.find(text, "liver")) is passes
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from torch import nn
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.models import bundle
 from TextoMorphLib.simulation.examples import flipped, place, random_description
-from TextoMorphLib.text.vocabulary import describe, find
+from TextoMorphLib.text.understanding import find
+from TextoMorphLib.text.vocabulary import describe
 from TextoMorphLib.training import train_autoencoder, train_diffusion, train_texts
 from TextoMorphLib.training.loop import LoopConfig, fit
 from TextoMorphLib.training.muon import orthogonal
