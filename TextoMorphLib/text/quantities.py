@@ -1,0 +1,152 @@
+"""Numbers of reports: sizes, Hounsfield units, segments, counts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_UNIT = r"(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)"
+_SIZE = re.compile(
+    rf"(?P<numbers>{_NUMBER}\s*-?(?:{_UNIT})?(?:\s*(?:x|\u00d7|\*|by)\s*{_NUMBER}\s*-?(?:{_UNIT})?){{0,2}})"
+    rf"(?<=[\dm])\s*-?\s*(?P<unit>{_UNIT})?(?!\w)",
+    re.IGNORECASE,
+)
+# Lengths of other things than the lesion.
+_NOT_BEFORE = re.compile(
+    r"(?:slices?(?: thickness)?|thickness|collimation|reconstruct\w+|wall|septa\w*|septum|rim|capsule|margin|duct|cbd|cbd of"
+    r"|previously|prior|formerly|was|from|compared (?:to|with)|before|node|vein|artery|aorta|spleen|axis|calculus|stone"
+    r"|caliber|calibre|measur\w+ up to)\s*(?:is|are|of|at|to|=|:|measur\w+|about|approximately|up to|dilated to)?\s*[:=]?\s*$",
+    re.IGNORECASE,
+)
+_NOT_AFTER = re.compile(
+    r"^\s*(?:-?\s*thick|thickness|slices?|slice|collimation|reformat\w*|from the|from|above|below|proximal|distal|away"
+    r"|in thickness|wall|septa|rim|capsule|margin|lymph|node|stone|calcul|calcif|section|interval|on the (?:prior|previous)"
+    r"|previously|duct|cbd|stent|drain)",
+    re.IGNORECASE,
+)
+_HU = re.compile(
+    r"(?P<first>[-\u2212\u2013]?\d+(?:[.,]\d+)?)\s*(?:(?:to|-|\u2013|/)\s*(?P<second>[-\u2212]?\d+(?:[.,]\d+)?))?"
+    r"\s*-?(?:HU|H\.?U\.?|Hounsfield(?: units?)?)\b"
+    r"|\b(?:HU|Hounsfield(?: units?)?)(?: values?)?\s*(?:of|=|:|is|measur\w+|about|approx\w*\.?|~|\s)\s*"
+    r"(?P<after>[-\u2212]?\d+(?:[.,]\d+)?)",
+    re.IGNORECASE,
+)
+_SEGMENT = re.compile(
+    r"\bseg(?:ment|m|\.)?s?\s*(?P<first>[IVX]+[ab]?|\d[ab]?)(?P<more>(?:\s*(?:/|,|and|-|&)\s*(?:[IVX]+[ab]?|\d[ab]?|[ab])\b)*)"
+    r"|\bS(?P<short>[1-8][ab]?)\b",
+    re.IGNORECASE,
+)
+_PLACES = re.compile(
+    r"\b(?:(?:right|left|caudate|quadrate) (?:hepatic |liver )?lobe|lobe of the liver|(?:upper|lower|mid|inter)\s?-?pol(?:e|ar)(?: region)?"
+    r"|interpolar(?: region)?|pancreatic (?:head|neck|body|tail)|(?:head|neck|body|tail) of (?:the )?pancreas|uncinate(?: process)?"
+    r"|(?:in the )(?P<part>head|neck|body|tail)\b|(?:right|left) (?:kidney|kidney's)|hepatic dome|liver dome)",
+    re.IGNORECASE,
+)
+_COUNTS = {"single": 1, "solitary": 1, "one": 1, "two": 2, "both": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+_MANY = re.compile(r"\b(?:multiple|several|numerous|innumerable|many|few|some|countless|disseminated|scattered)\b", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\b(?P<count>single|solitary|one|two|three|four|five|six|both|(?<![\d.,x\u00d7-])[2-9](?=\s+[a-z]))(?! (?:cm|mm))\s+"
+    r"(?:[\w,-]+\s+){0,5}?(?:(?:lesion|nodule|cyst|tumou?r|deposit|met)(?P<plural>s)?|mass(?:es)?|metastas[ei]s|foci|focus"
+    r"|hypodensit(?:y|ies)|abscess(?:es)?)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What a text says in numbers.
+
+    Attributes:
+        sizes_mm: Each size that is given of the lesion, its diameters in mm.
+        hu: Mean of the Hounsfield units that are given of the lesion; None if none are.
+        segments: Liver segments as digits, "7" or "4b".
+        places: Places by name: "upper pole", "uncinate process".
+        count: How many lesions; None if that is not said.
+        many: It speaks of several, without a number.
+        spans: Places of all these in the text.
+    """
+
+    sizes_mm: tuple[tuple[float, ...], ...] = ()
+    hu: float | None = None
+    segments: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    count: int | None = None
+    many: bool = False
+    spans: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def diameter_mm(self) -> float | None:
+        """The longest diameter of the first size."""
+        return max(self.sizes_mm[0]) if self.sizes_mm else None
+
+
+def quantities(text: str) -> Quantities:
+    """The sizes, HU, segments, places and counts in a text about a lesion."""
+    spans: list[tuple[int, int]] = []
+    sizes = []
+    for match in _SIZE.finditer(text):
+        size = _size(match, text)
+        if size:
+            sizes.append(size)
+            spans.append(match.span())
+    hu = [(match, _hu(match)) for match in _HU.finditer(text)]
+    spans += [match.span() for match, _ in hu]
+    places = list(_PLACES.finditer(text))
+    segments = [each for match in _SEGMENT.finditer(text) for each in _segments(match)]
+    spans += [match.span() for match in (*places, *_SEGMENT.finditer(text))]
+    counted = _COUNTED.search(text)
+    return Quantities(
+        sizes_mm=tuple(sizes),
+        hu=hu[0][1] if hu else None,
+        segments=tuple(dict.fromkeys(segments)),
+        places=tuple(dict.fromkeys(match[0].lower().removeprefix("in the ") for match in places)),
+        count=_count(counted) if counted else None,
+        many=bool(_MANY.search(text)),
+        spans=tuple(sorted(spans)),
+    )
+
+
+def _size(match: re.Match[str], text: str) -> tuple[float, ...]:
+    unit = match["unit"] or next(iter(re.findall(_UNIT, match["numbers"], re.IGNORECASE)), "")
+    if not unit:
+        return ()
+    if _NOT_BEFORE.search(text[max(0, match.start() - 40) : match.start()]) or _NOT_AFTER.match(text[match.end() :]):
+        return ()
+    factor = 10.0 if unit.lower().startswith("c") else 1.0
+    found = tuple(factor * _value(number) for number in re.findall(_NUMBER, match["numbers"]))
+    return found if all(0.5 <= size <= 400 for size in found) else ()
+
+
+def _value(number: str) -> float:
+    return float(re.sub(r"[\u2212\u2013]", "-", number).replace(",", "."))
+
+
+def _hu(match: re.Match[str]) -> float:
+    values = [_value(match[name]) for name in ("first", "second", "after") if match[name]]
+    return sum(values) / len(values)
+
+
+def _count(match: re.Match[str]) -> int | None:
+    word = match["count"].lower()
+    if word.isdigit():  # "Bosniak 2 cyst" counts nothing
+        return int(word) if match["plural"] else None
+    return _COUNTS[word]
+
+
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8}
+
+
+def _segments(match: re.Match[str]) -> list[str]:
+    if match["short"]:
+        return [match["short"].lower()]
+    found = []
+    for each in [match["first"], *re.findall(r"[IVX]+[ab]?|\d[ab]?|\b[ab]\b", match["more"] or "", re.IGNORECASE)]:
+        if each.lower() in ("a", "b"):  # "IVa/b"
+            found += [found[-1][:1] + each.lower()] if found else []
+            continue
+        letters = re.fullmatch(r"([ivx]+|\d)([ab]?)", each.lower())
+        number = letters and (_ROMAN.get(letters[1]) or (int(letters[1]) if letters[1].isdigit() else None))
+        if letters and number:
+            found.append(f"{number}{letters[2]}")
+    return found
