@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.text.understanding import check_text
 
 PRESETS = ("preview", "final")
 
@@ -23,10 +24,9 @@ def check_request(
         InputError: The first thing that is wrong.
     """
     check_preset(preset)
-    if not text.strip():
-        raise InputError("the text is empty; describe the tumour, for example 'hypoattenuating, ill-defined'")
     if organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}'; use one of: {', '.join(ORGANS)}")
+    check_text(text, organ)
     if not 0 <= seed < 2**31:
         raise InputError(f"seed {seed} is out of range; use 0 to {2**31 - 1}")
     if steps is not None and not 1 <= steps <= timesteps:

@@ -37,6 +37,7 @@ from TextoMorphLib.spatial.geometry import smallness
 from TextoMorphLib.spatial.region import Region, regions, resampled
 from TextoMorphLib.text import encoders, vocabulary
 from TextoMorphLib.text.concepts import sharpness
+from TextoMorphLib.text.understanding import Understanding, understand
 
 DRAWS_MM = 96.0  # the side of a region for which a preset's draws are given: smaller ones, where more fails, get more
 DRAWS = (2, 16)  # in which bounds
@@ -178,8 +179,8 @@ class Synthesizer:
             progress: Called with (steps done, steps in all); may raise, or return False to cancel.
             preset: One of the model's: "preview" (fastest), or "final", which holds the lesion against the text and,
                 where something asked does not hold, tries other draws of the seed and keeps the best.
-            terms: Whether what the vocabulary's terms in the text say is taken as said, and the model's reader heard on
-                the rest alone. If not, all of the text is the reader's, to see what it makes of words by itself.
+            terms: Whether what is understood of the text by rules is taken as said, and nothing else. If not, the text
+                is the model's attribute classifier's alone, to see what it makes of words by itself.
 
         Returns:
             The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
@@ -195,8 +196,9 @@ class Synthesizer:
         guidance = float(usual["guidance"] if guidance is None else guidance)
         clock = _Clock()
         with clock("text"):
-            mentions = vocabulary.find(text, organ)
-            said = self.read(text, mentions if terms else [])
+            meant = understand(text, organ)
+            mentions = list(meant.mentions)
+            said = self.read(text, meant if terms else None)
             understood = self.reader.understood(said[0])
         sampler = samplers.load(str(usual.get("sampler", "dpm_solver")))
         request = _Request(said, understood, mentions, sampler, steps, guidance, int(usual.get("draws", 1)))
@@ -206,6 +208,7 @@ class Synthesizer:
             "text": text,
             "terms": [mention.name for mention in mentions],
             "understood": understood,
+            "understanding": meant.as_dict(),
             "organ": organ,
             "seed": seed,
             "steps": steps,
@@ -213,7 +216,7 @@ class Synthesizer:
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": versions(),
             "device": device_name(self.device),
-            "notes": [*self._unknown(mentions), *([self.thrift.note] if self.thrift.note else [])],
+            "notes": [*meant.warnings(), *self._unknown(meant), *([self.thrift.note] if self.thrift.note else [])],
             "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
             "draws": [best.number for best in found],
             "lesions": [plain(best.lesion) for best in found],
@@ -303,23 +306,25 @@ class Synthesizer:
         return torch.cat([latent, depth_channels(self._tensor(depth))], 1), decoded
 
     @torch.inference_mode()
-    def read(self, text: str, mentions: list[vocabulary.Mention]) -> Tensor:
-        """What a text says; on the CPU, where that takes no time.
+    def read(self, text: str, meant: Understanding | None) -> Tensor:
+        """What a text says of each kind; on the CPU, where that takes no time.
 
         Args:
             text: Terms or sentences.
-            mentions: The vocabulary's terms in it. The reader gets them by their usual names, and what they say is
-                taken as said where they agree; without any, all is left to the reader.
+            meant: What is understood of it by rules; nothing else counts: what no word says stays at its default. None
+                leaves the text to the model's attribute classifier, to see what it makes of words by itself.
 
         Returns:
             [1, concepts] probabilities.
         """
-        tokens = self.text.encode([vocabulary.in_terms(text, mentions)])
-        return self.reader.told(self.reader(tokens.hidden, tokens.mask), vocabulary.agreed(mentions))
+        if meant is not None:
+            return self.reader.told(self.reader.vectors([{}]), meant.description)
+        tokens = self.text.encode([text])
+        return self.reader(tokens.hidden, tokens.mask)  # type: ignore[no-any-return]
 
-    def _unknown(self, mentions: list[vocabulary.Mention]) -> list[str]:
+    def _unknown(self, meant: Understanding) -> list[str]:
         """What the text says and the model knows no value for, in words."""
-        missing = self.reader.unknown(vocabulary.agreed(mentions))
+        missing = self.reader.unknown(meant.description)
         return [f"the model {self.model.name} does not know {kind} '{value}'; drawn without" for kind, value in missing]
 
     def _emphasised(self, said: Tensor, region: Region) -> Tensor:

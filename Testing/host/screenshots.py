@@ -71,7 +71,7 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     _preview(panels["Preview"], alone["Preview"], folder)
     _batch(panels["Batch"], alone["Batch"], folder)
     _turing(panels, alone, folder)
-    wanted.text = "mildly hypodense spiculated lesion, well-defined, ill-defined"
+    wanted.text = "mildly hypodense gloomy lesion, well-defined, ill-defined"
     pictures.picture(alone["Describe"], folder / "describe-warnings.png")
     for problem in [*host.messages, *problems.taken()]:
         print(problem, file=sys.stderr)

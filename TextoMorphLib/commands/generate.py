@@ -99,7 +99,7 @@ def run(
         dicom_export.check(dicom, dicom_seg)
     from TextoMorphLib.measurement import expectations
     from TextoMorphLib.models import device as devices
-    from TextoMorphLib.text import vocabulary
+    from TextoMorphLib.text.understanding import understand
 
     devices.resolve(device)
     ct, mask = common.read_scan(job.ct, job.mask, resample_mask)
@@ -109,10 +109,10 @@ def run(
 
     from TextoMorphLib.synthesis import Synthesizer
 
+    for line in understand(job.text, job.organ).lines():
+        typer.echo(line)
     with common.progress("generating") as step:
         synthesizer = Synthesizer.load(model, device)
-        if not vocabulary.find(job.text, job.organ):
-            common.warn("no term of the vocabulary is recognised in the text; the model sees it all the same")
         synthesis = make(job, model, synthesizer, ct, mask, step)
     if picture:
         from TextoMorphLib import pictures

@@ -24,6 +24,7 @@ from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.spatial.region import regions, resampled
 from TextoMorphLib.synthesis import Synthesis, Synthesizer
 from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text.understanding import find
 
 Row = dict[str, Any]
 DIVERSITY_SEEDS = 8
@@ -227,7 +228,7 @@ def _opposites(trial: Trial, part: str) -> Iterator[Row]:
         texts = pair.terms
         if part == "paraphrases":
             rng = np.random.default_rng([trial.site, trial.seed, int(trial.size_mm), number])
-            said = (vocabulary.describe(vocabulary.find(term)) for term in pair.terms)
+            said = (vocabulary.describe(find(term)) for term in pair.terms)
             one, other = (captions.compose(description, rng, held_out=True) for description in said)
             texts = (one, other)
         elif part == "negations":

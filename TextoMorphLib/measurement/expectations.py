@@ -18,7 +18,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
     calcification's range.
 
     Args:
-        mentions: What `vocabulary.find` found in the text.
+        mentions: What `understanding.find` found in the text.
         attributes: A lesion's measured attributes by name; HU, mm, ml or fractions.
 
     Returns:

@@ -20,7 +20,7 @@ from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.reader_study import order, package, study
 from TextoMorphLib.reader_study.checkpoint import Work, chance, stamp
 from TextoMorphLib.reader_study.table import REAL, Row, read_table
-from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text import understanding
 
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
@@ -304,7 +304,7 @@ def _check_no_two_alike(members: Sequence[_Member]) -> None:
 
 
 def _terms(row: Row) -> list[str]:
-    mentions = vocabulary.find(row.text, row.organ)
+    mentions = understanding.find(row.text, row.organ)
     return list(dict.fromkeys(mention.name for mention in mentions if mention.term.about == "lesion"))
 
 

@@ -2,7 +2,7 @@
 
 A text is put together from wordings of the vocabulary (`Resources/Vocabulary/terms.json`), from a list of
 terms to a report's sentences, in any order. It is true to the description: reading it back with
-`vocabulary.find` and `vocabulary.describe` gives the description again. What is at its kind's default is
+`understanding.find` and `vocabulary.describe` gives the description again. What is at its kind's default is
 mostly left out; sizes, places, diagnoses and findings around the lesion may be mentioned and set nothing.
 """
 

@@ -62,7 +62,7 @@ class Claims:
         return term, ""
 
     def _unexpressed(self, at: int, word: Word, owner: Owner) -> str:
-        if not word.has("unexpressed") or word.has("modifier") and owner.kind not in (LESION, "other"):
+        if not word.has("unexpressed") or (word.has("modifier") and owner.kind not in (LESION, "other")):
             return ""
         if owner.kind == "other":
             return f"said of the {owner.name}"
@@ -92,7 +92,11 @@ class Claims:
                 return term
             return self._margin(word) if not kinds else None
         if part in ("density", "texture", "enhancement"):
-            if term is not None and part != "enhancement" and kinds.keys() <= {"density", "texture", "content", "degree"}:
+            if (
+                term is not None
+                and part != "enhancement"
+                and kinds.keys() <= {"density", "texture", "content", "degree"}
+            ):
                 return term
             return term if term is not None and kinds.keys() == {"texture"} else None
         if part == "centre":

@@ -1,4 +1,4 @@
-"""Comparisons: "less dense than the liver", "attenuation is similar", "better defined", "enhances to a lesser degree"."""
+"""Comparisons: "less dense than the liver", "attenuation is similar", "better defined"."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
 
 
 def reference(words: Sequence[Word], at: int) -> Word | None:
-    """With what the density at a word is compared: the first thing, organ or time after "than", "relative to" or "to"."""
+    """With what the density at a word is compared: the first thing or time after "than", "relative to" or "to"."""
     index = at + 1
     while index < len(words) and (words[index].has("word", "adverb") or words[index].norm in ("values", "value")):
         index += 1
@@ -128,7 +128,7 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
     for word in words[index + 1 : index + 8]:
         if word.norm in _MARKS or word.has("word", "verb") or word.has("word", "but"):
             return None
-        if word.has("time") or word.thing or word.has("other") or word.has("unexpressed"):
+        if word.has("time") or word.has("past") or word.thing or word.has("other") or word.has("unexpressed"):
             return word
     return None
 

@@ -17,7 +17,7 @@ _LATIN = 0.7  # share of letters that an English text has at least
 
 
 def other_language(text: str) -> str:
-    """The language of a text that is not English ("German", "a language other than English"); empty if it is, or may be.
+    """The language of a text that is not English ("German", "a language other than English"); empty if it may be.
 
     Words that English reports use, too ("hypodense", "septa") count for English.
     """

@@ -19,6 +19,7 @@ from TextoMorphLib.text.organs import organs
 from TextoMorphLib.text.tokens import Token, normal, tokens
 from TextoMorphLib.text.vocabulary import PARTS, Term, terms, words
 
+LONGEST_WORDING = 16  # words
 Roles = dict[str, frozenset[str]]
 
 # The term that a plain thing of the lesion stands for.
@@ -112,14 +113,14 @@ class Lexicon:
             for value, wordings in data[role].items():
                 self._add_all(wordings, name, value)
         for name, known in organs.items():  # the user's own organs, too
-            self._add_all(",".join((name, *known.words)), "organ", name)
+            self._add_all((name, *known.words), "organ", name)
         self._add_all(data["time"], "time", "time")
         self._add_all(data["neutral"], "neutral", "neutral")
         # Worth guessing where a word is mistyped: what says something, and is long enough to be told apart.
         self.guesses = frozenset(word for word in self.words if len(word) >= 5)
 
-    def _add_all(self, wordings: str, role: str, value: str) -> None:
-        for wording in wordings.split(","):
+    def _add_all(self, wordings: Sequence[str], role: str, value: str) -> None:
+        for wording in wordings:
             entry = self._entry([token.norm for token in tokens(wording)])
             entry.roles.setdefault(role, set()).add(value)
 
@@ -134,7 +135,7 @@ class Lexicon:
                     if entry.term is not term:
                         continue
                     entry.predicate = part == "phrases"
-                    entry.noun = part in ("nouns", "heads") or (part == "also" and norms[-1] in last | _NOUNS)
+                    entry.noun = part in ("nouns", "heads") or (part == "also" and norms[-1] in last | _nouns())
                     if entry.noun and "thing" not in entry.roles:
                         entry.roles["thing"] = {self._thing(term, norms, wording in term.wordings["heads"])}
 
@@ -180,16 +181,15 @@ class Lexicon:
 
     def _longest(self, found: Sequence[Token], at: int) -> tuple[int, _Entry]:
         node, best = self._tree, (1, _Entry())
-        for length, token in enumerate(found[at:], start=1):
-            node = node.get(token.norm)
-            if node is None:
+        for length, token in enumerate(found[at : at + LONGEST_WORDING], start=1):
+            if token.norm not in node:
                 break
+            node = node[token.norm]
             if "" in node:
                 best = (length, node[""])
         return best
 
 
-_NOUNS = {"enhancement", "uptake"}
 _ROLE = {"things": "thing", "modifiers": "modifier", "words": "word"}
 
 
@@ -199,9 +199,14 @@ def lexicon(organ: str | None) -> Lexicon:
     return Lexicon(organ)
 
 
+@lru_cache(maxsize=1)
+def _nouns() -> frozenset[str]:
+    return frozenset().union(*(_singles(thing) for thing in grammar()["things"]))
+
+
 @lru_cache(maxsize=16)
 def _singles(thing: str) -> frozenset[str]:
-    return frozenset(normal(word) for word in grammar()["things"][thing].split(",") if " " not in word)
+    return frozenset(normal(word) for word in grammar()["things"][thing] if " " not in word)
 
 
 def _norms(wording: str, organ: str | None) -> Iterator[list[str]]:

@@ -119,7 +119,22 @@ def _names_place(sentence: Sequence[Word], at: int) -> bool:
 
 
 # Here these words do not end what is denied: "does not have", "nor does it show".
-_GO_ON = {"do", "does", "doe", "did", "it", "they", "to", "have", "having", "show", "showing", "contain", "containing", "be"}
+_GO_ON = {
+    "do",
+    "does",
+    "doe",
+    "did",
+    "it",
+    "they",
+    "to",
+    "have",
+    "having",
+    "show",
+    "showing",
+    "contain",
+    "containing",
+    "be",
+}
 
 
 def _forward(sentence: Sequence[Word], at: int) -> list[int]:
@@ -182,6 +197,10 @@ _BEFORE_DENIAL = (":", "=", "-", "?", "(", "has", "have", "had", "was", "were", 
 
 def _begins(word: Word) -> bool:
     """Whether a word ends what came before a clause."""
-    return word.norm in _STOPS or word.has("word", "but") or word.has("word", "that") or word.has("word", "verb") or (
-        word.norm in ("with", "show", "showing", "has", "have", "contain", "which")
+    return (
+        word.norm in _STOPS
+        or word.has("word", "but")
+        or word.has("word", "that")
+        or word.has("word", "verb")
+        or (word.norm in ("with", "show", "showing", "has", "have", "contain", "which"))
     )

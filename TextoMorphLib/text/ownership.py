@@ -12,14 +12,27 @@ from dataclasses import dataclass
 from TextoMorphLib.text.lexicon import Word
 
 LESION = "lesion"
-PARTS = ("margin", "centre", "wall", "septum", "calcification", "enhancement", "density", "texture", "scar", "nodule")
+FARTHEST_NOUN = 16  # words from an adjective to its noun
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
 _OTHER_SITES = (
     "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis", "lymph nodes", "gallbladder",
 )  # fmt: skip
 _PUNCTUATION = (".", ";", ":", "(", ")", "|", "\n", "!", "?", "+", "-", "\u2013", "\u2014")
 _NEW_START = (";", "\n", "-", "\u2013", "\u2014", "/", "|", "+")
-_LOCATES = ("in", "of", "within", "at", "along", "on", "from", "throughout", "arising from", "arise from", "involving", "inside")
+_LOCATES = (
+    "in",
+    "of",
+    "within",
+    "at",
+    "along",
+    "on",
+    "from",
+    "throughout",
+    "arising from",
+    "arise from",
+    "involving",
+    "inside",
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class Ownership:
         crossed = False
         word = self.words[at]
         index = at + 1
-        while index < len(self.words):
+        while index < min(len(self.words), at + FARTHEST_NOUN):
             here = self.words[index]
             if self._is_noun(index):
                 run = self._run_from(index)
@@ -100,7 +113,9 @@ class Ownership:
         if thing in ("wall", "septum", "enhancement", "scar", "nodule", "calcification", "density", "texture"):
             kinds = word.term.kinds if word.term is not None else {}
             fitting = not kinds or (thing in ("wall", "septum") and word.term is not None and word.norm in _OF_WALLS)
-            return fitting and (word.has("modifier") or not word.known or word.norm in _OF_WALLS or word.has("unexpressed"))
+            return fitting and (
+                word.has("modifier") or not word.known or word.norm in _OF_WALLS or word.has("unexpressed")
+            )
         if thing == "margin":
             return word.has("modifier", "well") or word.has("modifier", "ill") or _says(word, "margin")
         return False
@@ -121,12 +136,11 @@ class Ownership:
         word = self.words[index]
         if word.norm in _PUNCTUATION or word.norm == ",":
             return False
-        barriers = ("word", "reference", "negation", "hedge", "past", "time")
         if word.term is not None or word.has("modifier") or word.has("unexpressed"):
             return not word.noun
-        if word.has("word", "adverb") or word.has("compare") or word.has("neutral"):
-            return not (word.has("word", "prep") or word.has("word", "verb"))
-        return not any(word.has(role) for role in barriers)
+        if word.has("word"):
+            return word.roles["word"] == {"adverb"}
+        return not any(word.has(role) for role in ("reference", "negation", "hedge", "past", "time"))
 
     # --- Nouns ---
 
@@ -281,9 +295,9 @@ class Ownership:
         before = self.words[index - 1]
         if before.has("word", "and"):
             return "and" in after and self._after_with(index - 1)
-        return (
-            before.has("word", "prep") or before.has("reference") and not before.has("word", "with")
-        ) or ("with" in after and before.has("word", "with"))
+        return (before.has("word", "prep") or (before.has("reference") and not before.has("word", "with"))) or (
+            "with" in after and before.has("word", "with")
+        )
 
     def is_part(self, index: int) -> bool:
         """Whether an area is a part of a lesion that was named before it: "a mass with hypodense areas"."""
@@ -300,7 +314,21 @@ class Ownership:
         return False
 
 
-_VERBS = ("show", "contain", "has", "have", "enhance", "demonstrate", "exhibit", "do", "doe", "does", "did", "was", "were")
+_VERBS = (
+    "show",
+    "contain",
+    "has",
+    "have",
+    "enhance",
+    "demonstrate",
+    "exhibit",
+    "do",
+    "doe",
+    "does",
+    "did",
+    "was",
+    "were",
+)
 _OF_WALLS = ("enhancing", "smooth", "sharp", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_NUMBER = r"(?<![\d.,])\d{1,4}(?:[.,]\d{1,3})?(?!\d)"
 _UNIT = r"(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)"
 _SIZE = re.compile(
     rf"(?P<numbers>{_NUMBER}\s*-?(?:{_UNIT})?(?:\s*(?:x|\u00d7|\*|by)\s*{_NUMBER}\s*-?(?:{_UNIT})?){{0,2}})"
@@ -14,22 +14,22 @@ _SIZE = re.compile(
 )
 # Lengths of other things than the lesion.
 _NOT_BEFORE = re.compile(
-    r"(?:slices?(?: thickness)?|thickness|collimation|reconstruct\w+|wall|septa\w*|septum|rim|capsule|margin|duct|cbd|cbd of"
-    r"|previously|prior|formerly|was|from|compared (?:to|with)|before|node|vein|artery|aorta|spleen|axis|calculus|stone"
-    r"|caliber|calibre|measur\w+ up to)\s*(?:is|are|of|at|to|=|:|measur\w+|about|approximately|up to|dilated to)?\s*[:=]?\s*$",
+    r"(?:slices?(?: thickness)?|thickness|collimation|reconstruct\w+|wall|septa\w*|septum|rim|capsule|margin|duct|cbd"
+    r"|previously|prior|formerly|was|from|compared (?:to|with)|before|node|vein|artery|aorta|spleen|axis|calculus"
+    r"|stone|caliber|calibre)\s*(?:is|are|of|at|to|=|:|measur\w+|about|approximately|up to|dilated to)?\s*[:=]?\s*$",
     re.IGNORECASE,
 )
 _NOT_AFTER = re.compile(
     r"^\s*(?:-?\s*thick|thickness|slices?|slice|collimation|reformat\w*|from the|from|above|below|proximal|distal|away"
-    r"|in thickness|wall|septa|rim|capsule|margin|lymph|node|stone|calcul|calcif|section|interval|on the (?:prior|previous)"
-    r"|previously|duct|cbd|stent|drain)",
+    r"|in thickness|wall|septa|rim|capsule|margin|lymph|node|stone|calcul|calcif|section|interval"
+    r"|on the (?:prior|previous)|previously|duct|cbd|stent|drain)",
     re.IGNORECASE,
 )
 _HU = re.compile(
-    r"(?P<first>[-\u2212\u2013]?\d+(?:[.,]\d+)?)\s*(?:(?:to|-|\u2013|/)\s*(?P<second>[-\u2212]?\d+(?:[.,]\d+)?))?"
+    r"(?P<first>(?<![\d.,])[-\u2212\u2013]?\d{1,4}(?:[.,]\d{1,3})?)\s*(?:(?:to|-|\u2013|/)\s*(?P<second>[-\u2212]?\d{1,4}(?:[.,]\d{1,3})?))?"
     r"\s*-?(?:HU|H\.?U\.?|Hounsfield(?: units?)?)\b"
     r"|\b(?:HU|Hounsfield(?: units?)?)(?: values?)?\s*(?:of|=|:|is|measur\w+|about|approx\w*\.?|~|\s)\s*"
-    r"(?P<after>[-\u2212]?\d+(?:[.,]\d+)?)",
+    r"(?P<after>[-\u2212]?\d{1,4}(?:[.,]\d{1,3})?)",
     re.IGNORECASE,
 )
 _SEGMENT = re.compile(
@@ -38,17 +38,21 @@ _SEGMENT = re.compile(
     re.IGNORECASE,
 )
 _PLACES = re.compile(
-    r"\b(?:(?:right|left|caudate|quadrate) (?:hepatic |liver )?lobe|lobe of the liver|(?:upper|lower|mid|inter)\s?-?pol(?:e|ar)(?: region)?"
-    r"|interpolar(?: region)?|pancreatic (?:head|neck|body|tail)|(?:head|neck|body|tail) of (?:the )?pancreas|uncinate(?: process)?"
-    r"|(?:in the )(?P<part>head|neck|body|tail)\b|(?:right|left) (?:kidney|kidney's)|hepatic dome|liver dome)",
+    r"\b(?:(?:right|left|caudate|quadrate) (?:hepatic |liver )?lobe|lobe of the liver|(?:hepatic|liver) dome"
+    r"|(?:upper|lower|mid|inter)\s?-?pol(?:e|ar)(?: region)?|(?:right|left) kidney|uncinate(?: process)?"
+    r"|pancreatic (?:head|neck|body|tail)|(?:head|neck|body|tail) of (?:the )?pancreas"
+    r"|(?:in the )(?:head|neck|body|tail)\b)",
     re.IGNORECASE,
 )
 _COUNTS = {"single": 1, "solitary": 1, "one": 1, "two": 2, "both": 2, "three": 3, "four": 4, "five": 5, "six": 6}
-_MANY = re.compile(r"\b(?:multiple|several|numerous|innumerable|many|few|some|countless|disseminated|scattered)\b", re.IGNORECASE)
+_MANY = re.compile(
+    r"\b(?:multiple|several|numerous|innumerable|many|few|some|countless|disseminated|scattered)\b", re.IGNORECASE
+)
 _COUNTED = re.compile(
-    r"\b(?P<count>single|solitary|one|two|three|four|five|six|both|(?<![\d.,x\u00d7-])[2-9](?=\s+[a-z]))(?! (?:cm|mm))\s+"
-    r"(?:[\w,-]+\s+){0,5}?(?:(?:lesion|nodule|cyst|tumou?r|deposit|met)(?P<plural>s)?|mass(?:es)?|metastas[ei]s|foci|focus"
-    r"|hypodensit(?:y|ies)|abscess(?:es)?)\b",
+    r"\b(?P<count>single|solitary|one|two|three|four|five|six|both|(?<![\d.,x\u00d7-])[2-9](?=\s+[a-z]))(?! (?:cm|mm))"
+    r"\s+(?:[\w,-]+\s+){0,5}?"
+    r"(?:(?:lesion|nodule|cyst|tumou?r|deposit|met)(?P<plural>s)?|mass(?:es)?|metastas[ei]s|foci|focus|abscess(?:es)?"
+    r"|hypodensit(?:y|ies))\b",
     re.IGNORECASE,
 )
 
@@ -140,7 +144,7 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii":
 def _segments(match: re.Match[str]) -> list[str]:
     if match["short"]:
         return [match["short"].lower()]
-    found = []
+    found: list[str] = []
     for each in [match["first"], *re.findall(r"[IVX]+[ab]?|\d[ab]?|\b[ab]\b", match["more"] or "", re.IGNORECASE)]:
         if each.lower() in ("a", "b"):  # "IVa/b"
             found += [found[-1][:1] + each.lower()] if found else []

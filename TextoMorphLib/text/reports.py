@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text import understanding, vocabulary
 from TextoMorphLib.text.organs import organs
 
 _ORGANS = {
@@ -68,7 +68,7 @@ def lesion_description(report: str, organ: str) -> str:
                 continue
             lesions = [found.start() for found in _LESION.finditer(sentence)]
             if lesions:
-                described = not all(vocabulary.is_denied(sentence, start) for start in lesions)
+                described = not all(understanding.is_denied(sentence, start) for start in lesions)
             if described and (lesions or _says_more(sentence, organ)):
                 section.append(sentence)
     return " ".join(findings or summary)
@@ -81,7 +81,7 @@ def _place(words: str) -> str:
 
 
 def _says_more(sentence: str, organ: str) -> bool:
-    return any(mention.term.about == "lesion" for mention in vocabulary.find(sentence, organ))
+    return any(mention.term.about == "lesion" for mention in understanding.find(sentence, organ))
 
 
 def _paragraphs(report: str) -> list[str]:

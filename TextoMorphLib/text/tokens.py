@@ -55,7 +55,29 @@ _IRREGULAR = {
     "necroses": "necrosis",
     "diagnoses": "diagnosis",
 }
-_KEPT = frozenset("less this thus gas axis pancreas various always perhaps as is was has does its us plus minus versus".split())
+_KEPT = frozenset(
+    [
+        "less",
+        "this",
+        "thus",
+        "gas",
+        "axis",
+        "pancreas",
+        "various",
+        "always",
+        "perhaps",
+        "as",
+        "is",
+        "was",
+        "has",
+        "does",
+        "its",
+        "us",
+        "plus",
+        "minus",
+        "versus",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +150,7 @@ def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
 
 
 def _split(token: Token, words: Collection[str]) -> list[Token]:
-    """"Noncalcified" as "non" and "calcified", where only the second is a known word."""
+    """A word in two after its "non" or "un", where only the second is known: "noncalcified"."""
     for prefix in ("non", "un"):
         rest = token.norm.removeprefix(prefix)
         if len(rest) > 2 and rest != token.norm and rest in words and token.norm not in words:
@@ -143,7 +165,35 @@ def _within_word(text: str, at: int) -> bool:
     return (before.isalnum() and (after.isalpha() or after.isdigit())) or (before.isalpha() and not after.isdigit())
 
 
-_GOES_ON = frozenset("of or nor and no not out the a an with without in to for by from is are was has shows than as /".split())
+_GOES_ON = frozenset(
+    [
+        "of",
+        "or",
+        "nor",
+        "and",
+        "no",
+        "not",
+        "out",
+        "the",
+        "a",
+        "an",
+        "with",
+        "without",
+        "in",
+        "to",
+        "for",
+        "by",
+        "from",
+        "is",
+        "are",
+        "was",
+        "has",
+        "shows",
+        "than",
+        "as",
+        "/",
+    ]
+)
 
 
 def _ends_line(found: list[Token], text: str, at: int) -> bool:

@@ -1,4 +1,4 @@
-"""What a text says of a lesion, by which words and how surely; what it says of other things; and what is not understood.
+"""What a text says of a lesion, by which words and how surely; what it says besides, and what is not understood.
 
 Sentences become words with roles (`lexicon`), comparisons one word each (`comparisons`), every word gets an owner
 (`ownership`), what is denied, doubted or past is marked (`negation`), and what is left claims something of the lesion
@@ -20,7 +20,7 @@ from TextoMorphLib.text import comparisons
 from TextoMorphLib.text.claims import Claims, density_term, is_background
 from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.languages import other_language
-from TextoMorphLib.text.lexicon import Lexicon, Word, grammar, lexicon
+from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.negation import DENIED, OPEN, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.ownership import LESION, Owner, Ownership
@@ -29,6 +29,7 @@ from TextoMorphLib.text.tokens import Token, corrected, tokens
 from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
 
 MOST_CHARACTERS = 20_000  # of a text that are read: ten pages of a report
+LONGEST_SENTENCE = 80  # tokens; what goes on is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
 
@@ -121,6 +122,8 @@ class Understanding:
             found.append(f"the text is long: only its first {self.read:,} of {len(self.text):,} characters were read")
         for a, b in self.contradictions:
             found.append(f"the text says '{self.words(a)}' and '{self.words(b)}'; the later counts")
+        if self.elsewhere:
+            found.append(f"the text speaks of the {self.elsewhere}, the lesion goes into the {self.organ}")
         if not self.mentions:
             found.append("nothing in the text says what the lesion looks like: it gets the default look")
         return found
@@ -141,7 +144,8 @@ class Understanding:
                 for m in self.mentions
             ],
             "without_effect": [
-                {"what": h.what, "why": h.why, "words": self.words(h), "start": h.start, "end": h.end} for h in self.heard
+                {"what": h.what, "why": h.why, "words": self.words(h), "start": h.start, "end": h.end}
+                for h in self.heard
             ],
             "not_understood": list(self.unknown_words),
             "sizes_mm": [list(size) for size in self.numbers.sizes_mm],
@@ -220,7 +224,34 @@ def is_denied(text: str, start: int) -> bool:
 # --- Sentences ---
 
 _ABBREVIATED = frozenset(
-    "approx seg segm ca cf eg ie vs dr fig max min resp no nr diam circ incl enh susp poss prob meas e g i".split()
+    [
+        "approx",
+        "seg",
+        "segm",
+        "ca",
+        "cf",
+        "eg",
+        "ie",
+        "vs",
+        "dr",
+        "fig",
+        "max",
+        "min",
+        "resp",
+        "no",
+        "nr",
+        "diam",
+        "circ",
+        "incl",
+        "enh",
+        "susp",
+        "poss",
+        "prob",
+        "meas",
+        "e",
+        "g",
+        "i",
+    ]
 )
 
 
@@ -230,7 +261,7 @@ def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
     for index, token in enumerate(found):
         following = found[index + 1] if index + 1 < len(found) else None
         sentence.append(token)
-        if not _ends(token, following, found[index - 1] if index else None, text):
+        if not _ends(token, following, found[index - 1] if index else None, text) and len(sentence) < LONGEST_SENTENCE:
             continue
         yield sentence
         sentence = []
@@ -331,4 +362,4 @@ class _Reader:
 @lru_cache(maxsize=1)
 def neutral() -> frozenset[str]:
     """Words that say nothing of a lesion, and are no typing errors."""
-    return frozenset(token.norm for token in tokens(" ".join(grammar()["neutral"].split(","))))
+    return frozenset(token.norm for token in tokens(" ".join(grammar()["neutral"])))

@@ -177,7 +177,7 @@ def describe(mentions: Iterable[Mention]) -> Description:
         if not mention.negated:
             description.update(sets)
         elif before in ({}, sets):  # "a wall, but no thick wall" leaves the wall
-            description.update({kind: ATTRIBUTES[kind].denied_value(value) for kind, value in sets.items()})
+            description.update({k: ATTRIBUTES[k].denied_value(v) for k, v in sets.items() if k in ATTRIBUTES})
     for mention in mentions:
         if mention.term.weak and not mention.negated:
             if mention.term.name == NON_ENHANCING and description.get("content") == "cystic":

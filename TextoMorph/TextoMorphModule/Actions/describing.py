@@ -1,18 +1,12 @@
 """What a description says: terms understood, words not understood, contradictions; and terms put in and taken out."""
 
 import html
-import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from slicer.i18n import tr as _
 
-FILLERS = (
-    "a an and are as at by for from has have in into is it its of on or seen shows that the there this to with which "
-    "appears centimetre cm diameter large located measuring mm small size"
-)
 UNDERSTOOD, UNKNOWN = "#2e7d32", "#b26a00"
 
 
@@ -51,27 +45,22 @@ class Describing:
         """What is understood of a description.
 
         Example:
-            >>> logic.understand("spiculated, hypodense, no calcification", "liver").unknown
-            ['spiculated']
+            >>> logic.understand("gloomy, hypodense, no calcification", "liver").unknown
+            ['gloomy']
         """
-        from TextoMorphLib.text import vocabulary
+        from TextoMorphLib.text.understanding import understand
 
-        mentions = vocabulary.find(text, organ)
-        negations = re.compile(r"\b(no|not|non|without|absent|absence|evidence)\b", re.IGNORECASE)
-        unknown, marked, done = [], [], 0
-        for mention in [*mentions, None]:
-            end = mention.start if mention else len(text)
-            for piece in re.split(r"([^\W\d_](?:[\w'-]*\w)?)", text[done:end]):
-                known = not piece[:1].isalpha() or piece.lower() in _fillers(organ) or negations.fullmatch(piece)
-                if not known:
-                    unknown.append(piece)
-                marked.append(html.escape(piece) if known else _coloured(piece, UNKNOWN))
-            if mention:
-                marked.append(f"<b>{_coloured(text[mention.start : mention.end], UNDERSTOOD)}</b>")
-                done = mention.end
-        clashes = [(_named(a), _named(b)) for a, b in vocabulary.contradictions(mentions)]
-        terms = list(dict.fromkeys(_named(mention) for mention in mentions))
-        return Understanding(terms, list(dict.fromkeys(unknown)), clashes, "".join(marked))
+        found = understand(text, organ)
+        colours = {(m.start, m.end): UNDERSTOOD for m in found.mentions} | dict.fromkeys(found.unknown, UNKNOWN)
+        marked, done = [], 0
+        for (start, end), colour in sorted(colours.items()):
+            words = _coloured(text[start:end], colour)
+            marked += [html.escape(text[done:start]), f"<b>{words}</b>" if colour == UNDERSTOOD else words]
+            done = end
+        marked.append(html.escape(text[done:]))
+        clashes = [(_named(a), _named(b)) for a, b in found.contradictions]
+        terms = list(dict.fromkeys(_named(mention) for mention in found.mentions))
+        return Understanding(terms, list(found.unknown_words), clashes, "".join(marked))
 
     def fromReport(self, report: str, organ: str) -> str:
         """The description of an organ's lesion in a whole report.
@@ -102,7 +91,7 @@ class Describing:
             >>> logic.withTerm("hypoattenuating", "liver", "ill-defined")
             'hypoattenuating, ill-defined'
         """
-        from TextoMorphLib.text import vocabulary
+        from TextoMorphLib.text import understanding, vocabulary
 
         made = self._withTerm(text, organ, name)
         clashes = vocabulary.contradictions(vocabulary.find(made, organ))
@@ -116,7 +105,7 @@ class Describing:
 
         term = next(each for each in vocabulary.terms(organ) if each.name == name)
         if "degree" in term.kinds:
-            for mention in vocabulary.find(text, organ):
+            for mention in understanding.find(text, organ):
                 if "density" in mention.term.kinds:
                     return f"{text[: mention.start]}{name} {text[mention.start :]}"
             return f"{name} {self._withTerm(text, organ, 'hypoattenuating')}".rstrip(", ") if not text.strip() else text
@@ -130,9 +119,9 @@ class Describing:
             >>> logic.withoutTerm("hypodense, ill-defined", "liver", "hypoattenuating")
             'ill-defined'
         """
-        from TextoMorphLib.text import vocabulary
+        from TextoMorphLib.text import understanding
 
-        for mention in reversed(vocabulary.find(text, organ)):
+        for mention in reversed(understanding.find(text, organ)):
             if mention.term.name == name and not mention.negated:
                 text = text[: mention.start] + text[mention.end :]
         text = re.sub(r"\s*,(\s*,)+", ",", text)
@@ -145,13 +134,3 @@ def _named(mention: Any) -> str:
 
 def _coloured(words: str, colour: str) -> str:
     return f'<span style="color:{colour}">{html.escape(words)}</span>'
-
-
-@lru_cache(maxsize=4)
-def _fillers(organ: str) -> frozenset[str]:
-    """Words that carry no meaning of their own here: those of the sentences that descriptions are made of."""
-    from TextoMorphLib.paths import resources
-
-    sentences = json.loads((resources() / "Vocabulary" / "sentences.json").read_text(encoding="utf-8"))
-    found = re.findall(r"[^\W\d_](?:[\w'-]*\w)?", json.dumps({k: v for k, v in sentences.items() if k != "about"}))
-    return frozenset(word.lower() for word in [*found, *FILLERS.split(), organ])

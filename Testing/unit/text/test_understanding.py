@@ -1,0 +1,133 @@
+"""What is understood of descriptions as radiologists write them: no opposite, nothing invented, nothing lost unsaid."""
+
+from __future__ import annotations
+
+import pytest
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.text.understanding import MOST_CHARACTERS, check_text, understand
+
+
+def meant(text: str, organ: str = "liver") -> dict[str, str]:
+    return understand(text, organ).description
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Comparisons.
+        ("Lesion is less dense than normal parenchyma.", {"density": "hypo"}),
+        ("It is not as dense as the adjacent liver.", {"density": "hypo"}),
+        ("Its attenuation is lower than that of liver.", {"density": "hypo"}),
+        ("decreased in attenuation compared to the parenchyma", {"density": "hypo"}),
+        ("enhances to a greater extent than the liver", {"density": "arterial"}),
+        ("the lesion enhances less than the surrounding liver", {"density": "hypo"}),
+        ("attenuation similar to the adjacent parenchyma", {"density": "iso"}),
+        ("denser than liver", {"density": "hyper"}),
+        ("denser than water", {}),
+        ("hyperattenuating to the spleen", {}),
+        ("less dense than on the prior scan", {}),
+        ("less well defined", {"margin": "ill"}),
+        ("now better defined", {"margin": "well"}),
+        ("less homogeneous", {"texture": "heterogeneous"}),
+        # Prefixes, suffixes.
+        ("in-homogeneous", {"texture": "heterogeneous"}),
+        ("calcium-free", {"calcification": "none"}),
+        ("unencapsulated, noncalcified, non-septated", {"wall": "none", "calcification": "none", "septa": "none"}),
+        # Denials.
+        ("necrosis is unlikely", {"content": "solid"}),
+        ("calcification: 0", {"calcification": "none"}),
+        ("calcification (-)", {"calcification": "none"}),
+        ("Septa? No.", {"septa": "none"}),
+        ("no septa, wall, calcification", {"septa": "none", "wall": "none", "calcification": "none"}),
+        ("calcifications have resolved", {"calcification": "none"}),
+        ("necrosis was ruled out", {"content": "solid"}),
+        ("no longer cystic", {"content": "solid"}),
+        ("no calcium in this heterogeneous mass", {"calcification": "none", "texture": "heterogeneous"}),
+        ("previously cystic, now solid", {"content": "solid"}),
+        # Doubt.
+        ("possible central necrosis", {"content": "necrotic"}),
+        ("cannot exclude central necrosis", {}),
+        ("r/o calcification", {}),
+        ("calcification cannot be excluded", {}),
+        # Parts of the lesion.
+        ("cyst with non-enhancing septa", {"content": "cystic", "septa": "septated"}),
+        ("cyst with an imperceptible wall", {"content": "cystic", "wall": "none"}),
+        ("mass with a hypodense central scar", {}),
+        ("the wall is thick, septa are hypodense", {"wall": "walled", "wall_thickness": "thick", "septa": "septated"}),
+        ("thin, smooth, uniformly enhancing wall", {"wall": "walled", "wall_thickness": "thin"}),
+        ("peripheral nodular discontinuous enhancement", {}),
+        ("peripheral enhancement", {"wall": "walled"}),
+        ("minimal smooth wall thickening", {"wall": "walled", "wall_thickness": "thick"}),
+        # Other things.
+        ("hypodense lesion with calcified lymph nodes", {"density": "hypo"}),
+        ("hypodense lesion, gallbladder with thickened wall", {"density": "hypo"}),
+        ("in the hypodense fatty liver a bright focus", {"density": "hyper"}),
+        ("the liver is heterogeneous; a cystic lesion in segment 4", {"content": "cystic"}),
+        ("ill-defined mass, aortic calcification", {"margin": "ill"}),
+        ("simple cyst without enhancement", {"content": "cystic"}),
+        # Abbreviations, spelling, numbers.
+        ("LDL, WD, calcs absent", {"density": "hypo", "margin": "well", "calcification": "none"}),
+        ("Hypodens lesoin with ill-defind margins", {"density": "hypo", "margin": "ill"}),
+        ("hemorrhagic", {"content": "haemorrhagic"}),
+        ("lesion of 15 HU", {"density": "hypo"}),
+        ("a 3.5 cm metastasis", {}),
+        ("lipoma of -90 HU", {}),
+    ],
+)  # fmt: skip
+def test_what_is_meant(text: str, expected: dict[str, str]) -> None:
+    assert meant(text) == expected
+
+
+def test_what_has_no_effect_is_said_with_its_reason() -> None:
+    found = understand("hypodense lesion with gas; spleen is calcified; cannot exclude necrosis; gloomy", "liver")
+    assert {(heard.what, heard.why) for heard in found.heard} == {
+        ("gas", "the model has no attribute for it"),
+        ("calcification", "said of the spleen"),
+        ("necrotic", "not excluded, which is not said"),
+    }
+    assert found.unknown_words == ("gloomy",)
+    assert [found.words(mention) for mention in found.mentions] == ["hypodense"]
+    assert "not understood: gloomy" in found.lines()
+
+
+def test_doubt_is_marked() -> None:
+    assert [m.certainty for m in understand("septated, probably calcified", "liver").mentions] == ["stated", "possible"]
+
+
+def test_numbers_are_read() -> None:
+    numbers = understand(
+        "Segment VII/VIII: 2.3 x 1.8 cm cyst (8 HU) with a wall of 3 mm, previously 12 mm", "liver"
+    ).numbers
+    assert numbers.sizes_mm == ((23.0, 18.0),)
+    assert (numbers.hu, numbers.segments) == (8.0, ("7", "8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("  ", "empty"),
+        ("h\udce4m", "Unicode"),
+        ("Hypodense Läsion, unscharf begrenzt", "German"),
+        ("Lesión hipodensa mal definida", "Spanish"),
+        ("肝脏低密度病变", "other than English"),
+        ("No focal hepatic lesion.", "no lesion"),
+        ("The liver is unremarkable.", "no lesion"),
+    ],
+)
+def test_texts_that_describe_no_lesion_are_refused(text: str, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        check_text(text, "liver")
+
+
+def test_a_long_text_is_read_in_part_and_says_so() -> None:
+    found = understand("hypodense. " + "The spleen is normal. " * 50_000 + "calcified", "liver")
+    assert found.description == {"density": "hypo"}
+    assert found.read == MOST_CHARACTERS
+    assert any("only its first" in warning for warning in found.warnings())
+
+
+def test_another_organs_lesion_is_drawn_only_with_a_word() -> None:
+    found = understand("renal cyst", "liver")
+    assert (found.description, found.elsewhere) == ({"content": "cystic"}, "kidney")
+    assert any("kidney" in warning for warning in found.warnings())
