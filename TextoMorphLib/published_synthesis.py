@@ -21,7 +21,7 @@ from TextoMorphLib.request import check_request
 from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, plain, versions
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
 from TextoMorphLib.spatial.region import Region, regions, resampled
-from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text.understanding import find
 
 STRIDE = 32  # mm: the networks halve latents of 4 mm three times
 BLURRED_MM = 1.0  # the mask's border, over which the tumour is blended in
@@ -66,7 +66,7 @@ class PublishedSynthesizer:
         steps = int(config["presets"][preset]["steps"] if steps is None else steps)
         start = time.perf_counter()
         check_mask(mask, ct)
-        mentions = vocabulary.find(text, organ)
+        mentions = find(text, organ)
         found = regions(ct, mask, STRIDE, (float(config["side_mm"]) - STRIDE) / 2)
         if not all(np.isfinite(region.ct).all() for region in found):
             raise InputError(

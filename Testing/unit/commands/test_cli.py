@@ -98,7 +98,7 @@ def test_text_without_known_terms_warns_and_runs(
 ) -> None:
     arguments[arguments.index(TEXT)] = "something quite unheard of"
     assert main(arguments) == 0
-    assert capsys.readouterr().err.startswith("warning: no term")
+    assert capsys.readouterr().err.startswith("warning: nothing in the text")
     assert (tmp_path / "out.nii.gz").is_file()
 
 

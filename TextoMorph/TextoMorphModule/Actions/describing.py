@@ -94,14 +94,14 @@ class Describing:
         from TextoMorphLib.text import understanding, vocabulary
 
         made = self._withTerm(text, organ, name)
-        clashes = vocabulary.contradictions(vocabulary.find(made, organ))
+        clashes = vocabulary.contradictions(understanding.find(made, organ))
         for other in {each.term.name for pair in clashes for each in pair if name in (m.term.name for m in pair)}:
             if other != name:
                 made = self.withoutTerm(made, organ, other)
         return made
 
     def _withTerm(self, text: str, organ: str, name: str) -> str:
-        from TextoMorphLib.text import vocabulary
+        from TextoMorphLib.text import understanding, vocabulary
 
         term = next(each for each in vocabulary.terms(organ) if each.name == name)
         if "degree" in term.kinds:
