@@ -41,10 +41,13 @@ def main(demo: Path, images: Path) -> None:
                     page.keyboard.press(key)
                 if number < large:
                     page.keyboard.press("Enter")
+            box = page.locator("#axial").bounding_box()
+            page.mouse.move(box["x"] + 0.62 * box["width"], box["y"] + 0.4 * box["height"])  # for the HU there
+            page.wait_for_function("document.getElementById('axial').dataset.hu")
             # JPEG: Chromium writes PNG in all colours, but CT noise makes them large.
             page.screenshot(path=images / "turing-test-reader.jpg", type="jpeg", quality=88)
             server.shutdown()
-        page = browser.new_page(viewport={"width": 1180, "height": 940})
+        page = browser.new_page(viewport={"width": 1180, "height": 930})
         page.goto((demo / "report" / "report.html").resolve().as_uri())
         page.screenshot(path=images / "turing-test-report.png")
         browser.close()

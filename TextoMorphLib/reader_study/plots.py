@@ -79,7 +79,7 @@ def plot_errors(scores: Scores) -> str:
     beside = [row for row in scores["beside"] if (row["organ"], row["size"]) in places]
     for marker, method in zip("x+1234", dict.fromkeys(row["method"] for row in beside), strict=False):
         own = [row for row in beside if row["method"] == method]
-        at = [places.index((row["organ"], row["size"])) for row in own]
+        at = [places.index((row["organ"], row["size"])) + 0.25 for row in own]
         axes.plot(at, [100 * row["rate"] for row in own], marker, color="dimgrey", label=_legend(method))
     axes.axhline(50, color="grey", linestyle=":", label="cannot be told apart")
     axes.set_xticks(

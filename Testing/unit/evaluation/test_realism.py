@@ -59,6 +59,6 @@ def test_all_three_questions_are_answered(tiny_bundle: Path, phantom_ct: Path) -
         lambda done, of: seen.append(done),
     )
     assert seen[-1] == found["trials"] == 10
-    assert set(found["lesions"]) == set(realism.REAL)
+    assert set(found["lesions"]) == {*realism.REAL, "margin_mm"}
     assert all(power > 0 for power in found["noise"]["power"].values())
     assert 0 <= found["border"]["auc"] <= 1
