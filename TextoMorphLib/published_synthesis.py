@@ -19,6 +19,7 @@ from TextoMorphLib.models import bundle, published
 from TextoMorphLib.models.device import resolve
 from TextoMorphLib.request import check_request
 from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, plain, versions
+from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
 from TextoMorphLib.spatial.region import Region, regions, resampled
 from TextoMorphLib.text.understanding import find
@@ -53,6 +54,8 @@ class PublishedSynthesizer:
         guidance: float | None = None,
         progress: Callable[[int, int], object] | None = None,
         preset: str = "final",
+        replace: bool = False,
+        exclude: np.ndarray | None = None,
         **ignored: Any,
     ) -> Synthesis:
         """As `Synthesizer.synthesize`; the text is held against what came out, and has no effect on it.
@@ -67,12 +70,15 @@ class PublishedSynthesizer:
         start = time.perf_counter()
         check_mask(mask, ct)
         mentions = find(text, organ)
-        found = regions(ct, mask, STRIDE, (float(config["side_mm"]) - STRIDE) / 2)
+        warnings = placement.warnings(ct, mask)
+        volume = healing.healed(ct, mask, exclude) if replace else ct
+        found = regions(volume, mask, STRIDE, (float(config["side_mm"]) - STRIDE) / 2, exclude)
         if not all(np.isfinite(region.ct).all() for region in found):
             raise InputError(
                 "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
             )
-        volume, lesions = ct, []
+        warnings += [] if replace else healing.doubts(found)
+        lesions = []
         for number, region in enumerate(found):
 
             def on_step(done: int, before: int = number * steps) -> None:
@@ -94,7 +100,9 @@ class PublishedSynthesizer:
             "model": {"name": str(config["name"]), "sha256": self.published.sha256},
             "versions": versions(),
             "device": device_name(self.device),
+            "replace": replace,
             "notes": [self.published.note],
+            "warnings": warnings,
             "seconds": {"all": round(time.perf_counter() - start, 3)},
             "draws": [1] * len(lesions),
             "lesions": [plain(lesion) for lesion in lesions],
@@ -112,4 +120,4 @@ class PublishedSynthesizer:
         filled = background(region)
         delta = smoothstep(0.5 + region.depth / (2 * BLURRED_MM)) * (made - filled)
         out = paste(volume, region, filled, np.asarray(delta, np.float32), seed, NO_NOISE)
-        return out, measure(region.ct, resampled(out, region), region.depth)
+        return out, measure(region.ct, resampled(out, region), region.depth, region.usable)

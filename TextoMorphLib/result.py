@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -24,14 +27,33 @@ class Synthesis:
     Attributes:
         volume: The scan with the tumour, on the input's own grid.
         report: Text, terms, organ, seed, steps, guidance, model, versions, device, notes (what was done about
-            short memory), seconds per stage, which draw each lesion is (1 is the seed's first), its measured
-            attributes, what was asked against what was measured, and `"synthetic": true`.
+            short memory), warnings (what is doubtful about place and result, in words), seconds per stage, which
+            candidate each lesion is (1 is the seed's first), its measured attributes, what was asked against what
+            was measured, and `"synthetic": true`.
         lesions: What was measured of each lesion; the report has it rounded, for JSON.
     """
 
     volume: Volume
     report: dict[str, Any]
     lesions: tuple[Attributes, ...]
+
+
+class Clock:
+    """Seconds per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Counts the time of a `with` block towards a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def rounded(self) -> dict[str, float]:
+        """For the report."""
+        return {stage: round(seconds, 3) for stage, seconds in self.seconds.items()}
 
 
 def plain(lesion: Attributes) -> dict[str, float | None]:

@@ -5,22 +5,20 @@ volume -> region -> filled -> latent -> denoised under the text -> decoded -> co
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from TextoMorphLib import candidates
+from TextoMorphLib.candidates import Candidate, Place, Request
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.measurement.attributes import measure
 from TextoMorphLib.measurement.expectations import compare
 from TextoMorphLib.models import bundle, samplers
 from TextoMorphLib.models.denoiser import depth_channels, field_channels
@@ -31,91 +29,34 @@ from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.published_synthesis import PublishedSynthesizer
 from TextoMorphLib.request import check_request
-from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, plain, versions
-from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste, vessels
+from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, plain, versions
+from TextoMorphLib.spatial import healing, placement
+from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste
 from TextoMorphLib.spatial.geometry import smallness
 from TextoMorphLib.spatial.region import Region, regions, resampled
-from TextoMorphLib.text import encoders, vocabulary
-from TextoMorphLib.text.concepts import sharpness
+from TextoMorphLib.text import encoders
 from TextoMorphLib.text.understanding import Understanding, understand
 
-DRAWS_MM = 96.0  # the side of a region for which a preset's draws are given: smaller ones, where more fails, get more
-DRAWS = (2, 16)  # in which bounds
-# Guidance of the draws in turn, relative to the first's: of what is asked there may be too little or too much.
-LEANING = (1.0, 1.5, 0.8)
-DRAW_SEEDS = 7_919_000_003  # from a lesion's seed to its next draw's
+CANDIDATE_SEEDS = 7_919_000_003  # from a lesion's seed to its next candidate's
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What is asked of every lesion.
+@dataclasses.dataclass(frozen=True)
+class _Scene:
+    """A scan and where lesions go in it: what is kept for the next text.
 
     Attributes:
-        said: [1, concepts], probabilities of what the text says.
-        understood: The likely ones of these.
-        mentions: The vocabulary's terms, which are held against the measurements.
-        sampler: Takes the steps.
-        steps: Sampling steps.
-        guidance: Guidance scale.
-        draws: How often it may be tried in a region of `DRAWS_MM`.
+        key: What it was made from, but for the mask.
+        mask: Boolean, of the scan's shape.
+        healthy: The scan that the lesions are put into: without the tumours that they replace.
+        places: One a lesion.
+        warnings: What is doubtful about the places, in words.
     """
 
-    said: Tensor
-    understood: dict[str, dict[str, float]]
-    mentions: list[vocabulary.Mention]
-    sampler: samplers.Sampler
-    steps: int
-    guidance: float
-    draws: int
-
-    @property
-    def sharp(self) -> float:
-        """How surely the border is sharp."""
-        return sharpness(self.understood)
-
-    @property
-    def vessels(self) -> bool:
-        """Whether the scan's own vessels go on through the lesion."""
-        return vocabulary.vessels_pass(self.mentions)
-
-
-@dataclass(frozen=True)
-class _Draw:
-    """One lesion as it was drawn: the scan with it, what was measured, what of the text holds, and which draw it is."""
-
-    volume: Volume
-    lesion: Attributes
-    asked: list[dict[str, Any]]
-    number: int
-
-    @property
-    def misses(self) -> int:
-        """How much of what was asked does not hold."""
-        return sum(row["ok"] is False for row in self.asked)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a lesion goes, and all of it that no text changes.
-
-    Attributes:
-        region: The neighbourhood, on a 1 mm grid.
-        filled: The region with healthy tissue in the mask, HU.
-        covariance: The autocovariance of the scan's noise around the mask.
-        condition: [1, C + 4, x, y, z]: the filled region's latent and the depth channels.
-        decoded: [1, 1, X, Y, Z]: what the decoder makes of the filled region's latent, HU.
-    """
-
-    region: Region
-    filled: np.ndarray
-    covariance: np.ndarray
-    condition: Tensor
-    decoded: Tensor
-
-    @cached_property
-    def vessels(self) -> np.ndarray:
-        """The share of each of the region's voxels that is the scan's own vessel; for texts that ask for them."""
-        return vessels(self.region, self.filled)
+    key: bytes
+    mask: np.ndarray
+    healthy: Volume
+    places: list[Place]
+    warnings: list[str]
 
 
 class Synthesizer:
@@ -129,7 +70,7 @@ class Synthesizer:
         self.autoencoder, self.reader, self.denoiser = model.autoencoder, model.reader, model.denoiser
         self.thrift = Thrift(device, self._move)
         self.schedule = Schedule(**model.config["schedule"])
-        self._known: tuple[bytes, np.ndarray, list[_Place]] | None = None
+        self._known: _Scene | None = None
 
     @classmethod
     def load(cls, name: str = "starter", device: str = "auto") -> Synthesizer:
@@ -165,6 +106,8 @@ class Synthesizer:
         progress: Progress | None = None,
         preset: str = "final",
         terms: bool = True,
+        replace: bool = False,
+        exclude: np.ndarray | None = None,
     ) -> Synthesis:
         """Puts a tumour as the text describes it where the mask is.
 
@@ -176,11 +119,13 @@ class Synthesizer:
             seed: Same inputs, seed and device give the same result.
             steps: Sampling steps, 1 to 200; the preset's if None.
             guidance: Classifier-free guidance scale; the preset's if None.
-            progress: Called with (steps done, steps in all); may raise, or return False to cancel.
+            progress: Called with (steps done, steps there may be in all); may raise, or return False to cancel.
             preset: One of the model's: "preview" (fastest), or "final", which holds the lesion against the text and,
-                where something asked does not hold, tries other draws of the seed and keeps the best.
+                where something asked does not hold, tries other candidates of the seed and keeps the best.
             terms: Whether what is understood of the text by rules is taken as said, and nothing else. If not, the text
                 is the model's attribute classifier's alone, to see what it makes of words by itself.
+            replace: The mask holds a tumour that is to be replaced: healthy tissue is judged from outside it alone.
+            exclude: Boolean, of the scan's shape: what else is no healthy tissue, such as other lesions.
 
         Returns:
             The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
@@ -194,15 +139,19 @@ class Synthesizer:
         usual = self.model.preset(preset)
         steps = int(usual["steps"] if steps is None else steps)
         guidance = float(usual["guidance"] if guidance is None else guidance)
-        clock = _Clock()
+        clock = Clock()
         with clock("text"):
             meant = understand(text, organ)
             mentions = list(meant.mentions)
             said = self.read(text, meant if terms else None)
             understood = self.reader.understood(said[0])
         sampler = samplers.load(str(usual.get("sampler", "dpm_solver")))
-        request = _Request(said, understood, mentions, sampler, steps, guidance, int(usual.get("draws", 1)))
-        volume, found = self.thrift.run(lambda: self._drawn(ct, mask, request, seed, progress, clock))
+        request = Request(said, understood, mentions, sampler, steps, guidance, int(usual.get("draws", 1)))
+
+        def work() -> tuple[Volume, list[Candidate], list[str]]:
+            return self._drawn(self._scene(ct, mask, replace, exclude, clock), request, seed, progress, clock)
+
+        volume, found, warnings = self.thrift.run(work)
         report = {
             "synthetic": True,
             "text": text,
@@ -213,11 +162,13 @@ class Synthesizer:
             "seed": seed,
             "steps": steps,
             "guidance": guidance,
+            "replace": replace,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": versions(),
             "device": device_name(self.device),
             "notes": [*meant.warnings(), *self._unknown(meant), *([self.thrift.note] if self.thrift.note else [])],
-            "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
+            "warnings": warnings,
+            "seconds": clock.rounded(),
             "draws": [best.number for best in found],
             "lesions": [plain(best.lesion) for best in found],
             "asked": [best.asked for best in found],
@@ -225,48 +176,50 @@ class Synthesizer:
         return Synthesis(volume, report, tuple(best.lesion for best in found))
 
     def _drawn(
-        self, ct: Volume, mask: np.ndarray, request: _Request, seed: int, progress: Progress | None, clock: _Clock
-    ) -> tuple[Volume, list[_Draw]]:
-        """The scan with all lesions, and each of them."""
-        places = self._places(ct, mask, clock)
-        volume, found = ct, []
-        for number, place in enumerate(places):
+        self, scene: _Scene, request: Request, seed: int, progress: Progress | None, clock: Clock
+    ) -> tuple[Volume, list[Candidate], list[str]]:
+        """The scan with all lesions, each of them, and what is doubtful."""
+        volume, found, warnings = scene.healthy, list[Candidate](), list(scene.warnings)
+        most = [request.most(place.region) for place in scene.places]
+        told = 0
 
-            def on_step(done: int, before: int = number * request.steps) -> None:
-                if progress is not None and progress(before + done, request.steps * len(places)) is False:
-                    raise Cancelled("cancelled")
+        def tell(done: int) -> None:
+            nonlocal told
+            if progress is not None and done > told and progress(done, sum(most) * request.steps) is False:
+                raise Cancelled("cancelled")
+            told = done
 
-            best = self._best(volume, place, request, seed + number * LESION_SEEDS, on_step, clock)
+        for lesion, place in enumerate(scene.places):
+            before, own_seed = sum(most[:lesion]), seed + lesion * LESION_SEEDS
+
+            def draw(number: int, guidance: float, into: Volume = volume, place: Place = place) -> Candidate:
+                so_far = (before + number - 1) * request.steps  # noqa: B023 - drawn within this turn of the loop
+                leaning = dataclasses.replace(request, guidance=guidance)
+                return self._candidate(into, place, leaning, own_seed, number, lambda done: tell(so_far + done), clock)  # noqa: B023
+
+            best, hopeless = candidates.best(draw, request.guidance, most[lesion])
+            tell(sum(most[: lesion + 1]) * request.steps)
             volume = best.volume
             found.append(best)
-        return volume, found
+            warnings += [f"lesion {lesion + 1}: {each}" if len(most) > 1 else each for each in hopeless]
+        return volume, found, warnings
 
-    def _best(self, volume: Volume, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> _Draw:
-        """The first of a seed's draws in which all that was asked holds, or the one in which most does."""
-        best = self._draw(volume, place, request, seed, 1, on_step, clock)
-        for number in range(2, _draws(request.draws, place.region) + 1):
-            if not best.misses:
-                break
-            guidance = LEANING[(number - 1) % len(LEANING)] * request.guidance
-            drawn = self._draw(volume, place, replace(request, guidance=guidance), seed, number, on_step, clock)
-            best = min(best, drawn, key=lambda each: each.misses)
-        return best
-
-    def _draw(
-        self, volume: Volume, place: _Place, request: _Request, seed: int, number: int, on_step: Any, clock: _Clock
-    ) -> _Draw:
+    def _candidate(
+        self, volume: Volume, place: Place, request: Request, seed: int, number: int, on_step: Any, clock: Clock
+    ) -> Candidate:
         """One lesion, put into the scan and measured there."""
-        own_seed = seed + (number - 1) * DRAW_SEEDS
+        own_seed = seed + (number - 1) * CANDIDATE_SEEDS
+        region = place.region
         delta = self._lesion(place, request, own_seed, on_step, clock)
         with clock("composite"):
-            delta = no_darker_than_fluid(delta, place.filled, place.region.depth)
+            delta = no_darker_than_fluid(delta, place.filled, region.depth)
             if request.sharp:
-                delta = deblurred(delta, place.region.depth, request.sharp)
-            kept = place.vessels if request.vessels else None
-            made = paste(volume, place.region, place.filled, delta, own_seed, place.covariance, kept, request.sharp)
+                delta = deblurred(delta, region.depth, request.sharp)
+            kept = np.maximum(place.vessels, place.beyond) if request.vessels else place.beyond
+            made = paste(volume, region, place.filled, delta, own_seed, place.covariance, kept, request.sharp)
         with clock("measure"):
-            lesion = measure(place.region.ct, resampled(made, place.region), place.region.depth)
-        return _Draw(made, lesion, compare(request.mentions, asdict(lesion)), number)
+            lesion = measure(region.ct, resampled(made, region), region.depth, region.usable, place.beyond)
+        return Candidate(made, lesion, compare(request.mentions, dataclasses.asdict(lesion)), number)
 
     def _move(self, device: torch.device) -> None:
         """Brings the networks that draw to a device."""
@@ -275,27 +228,27 @@ class Synthesizer:
         if device != self.device:
             self.device, self._known = device, None
 
-    def _places(self, ct: Volume, mask: np.ndarray, clock: _Clock) -> list[_Place]:
+    def _scene(self, ct: Volume, mask: np.ndarray, replace: bool, exclude: np.ndarray | None, clock: Clock) -> _Scene:
         """What is to be known of a scan and a mask; computed once for the last of them."""
         with clock("recognise"):
-            scan = _fingerprint(ct)
-            if self._known and self._known[0] == scan and np.array_equal(self._known[1], mask):
-                return self._known[2]
+            key = _fingerprint(ct) + bytes([replace]) + (b"" if exclude is None else _digest(exclude))
+            if self._known and self._known.key == key and np.array_equal(self._known.mask, mask):
+                return self._known
         check_mask(mask, ct)
         with clock("regions"):
-            found = regions(ct, mask)
-        if not all(np.isfinite(region.ct).all() for region in found):
-            raise InputError(
-                "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
-            )
+            warnings = placement.warnings(ct, mask)
+            healthy = healing.healed(ct, mask, exclude) if replace else ct
+            found = regions(healthy, mask, exclude=exclude)
+            _check_finite(found)
+            warnings += [] if replace else healing.doubts(found)
         places = []
         for region in found:
             with clock("background"):
-                filled, covariance = background(region), noise_around(ct, region)
+                filled, covariance = background(region), noise_around(healthy, region, exclude)
             with clock("encode"):
-                places.append(_Place(region, filled, covariance, *self._encoded(filled, region.depth)))
-        self._known = (scan, mask.copy(), places)
-        return places
+                places.append(Place(region, filled, covariance, *self._encoded(filled, region.depth)))
+        self._known = _Scene(key, mask.copy(), healthy, places, warnings)
+        return self._known
 
     @torch.inference_mode()
     def _encoded(self, filled: np.ndarray, depth: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -335,7 +288,7 @@ class Synthesizer:
         return self.reader.emphasised(said, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
 
     @torch.inference_mode()
-    def _lesion(self, place: _Place, request: _Request, seed: int, on_step: Any, clock: _Clock) -> np.ndarray:
+    def _lesion(self, place: Place, request: Request, seed: int, on_step: Any, clock: Clock) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
         said, guidance = self._emphasised(request.said, place.region).to(self.device), request.guidance
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
@@ -368,9 +321,9 @@ class Synthesizer:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)
 
 
-def _draws(usual: int, region: Region) -> int:
-    """How often a lesion may be drawn, so that it takes about as long in a region of any size."""
-    return int(np.clip(round(usual * DRAWS_MM**3 / region.ct.size), *DRAWS)) if usual > 1 else 1
+def _check_finite(found: list[Region]) -> None:
+    if not all(np.isfinite(region.ct).all() for region in found):
+        raise InputError("the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU")
 
 
 def _fingerprint(ct: Volume) -> bytes:
@@ -383,14 +336,5 @@ def _fingerprint(ct: Volume) -> bytes:
     return found.digest()
 
 
-class _Clock:
-    """Seconds per stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+def _digest(mask: np.ndarray) -> bytes:
+    return hashlib.sha256(np.packbits(mask).data).digest()

@@ -41,10 +41,11 @@ def batch(
 ) -> None:
     """Make many tumours, from a file of jobs.
 
-    A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps" and
-    "guidance". Relative paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others
-    still run, and the status is 2 at the end. Each job that ends prints a line of JSON on stdout, unless that
-    is a terminal; its "notes" say what was done about short memory.
+    A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps", "guidance",
+    "preset" and "replace" (true where the mask holds a tumour already). Relative paths start at the folder of
+    JOBS.jsonl. A bad job is named by its line; the others still run, and the status is 2 at the end. Each job that
+    ends prints a line of JSON on stdout, unless that is a terminal; its "notes" say what is doubtful about the result
+    and what was done about short memory.
     """
     lines = common.read_lines(jobs)
     from TextoMorphLib.models import bundle
@@ -101,10 +102,12 @@ def parse(line: str, folder: Path) -> Job:
         raise InputError(f"{', '.join(missing)} left out")
     if unknown := [name for name in given if name not in known]:
         raise InputError(f"unknown {', '.join(unknown)}; known are {', '.join(known)}")
-    types: dict[str, Any] = {"seed": int, "steps": int, "guidance": (int, float)}
+    types: dict[str, Any] = {"seed": int, "steps": int, "guidance": (int, float), "replace": bool}
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, types.get(name, str)):
-            raise InputError(f"{name} must be a {'number' if name in types else 'string'}, not {json.dumps(value)}")
+        kind = types.get(name, str)
+        if (isinstance(value, bool) and kind is not bool) or not isinstance(value, kind):
+            words = {str: "a string", bool: "true or false"}.get(kind, "a number")
+            raise InputError(f"{name} must be {words}, not {json.dumps(value)}")
     return Job(**{name: folder / value if name in PATHS else value for name, value in given.items()})
 
 
@@ -183,7 +186,7 @@ def _attempt(job: Job, model: str, synthesizer: Synthesizer, step: Callable[[int
         made = make(job, model, synthesizer, *common.read_scan(job.ct, job.mask), step)
     except InputError as error:
         return error
-    return float(sum(made.report["seconds"].values())), made.report["notes"]
+    return float(sum(made.report["seconds"].values())), [*made.report["warnings"], *made.report["notes"]]
 
 
 # What a worker process keeps between its jobs.

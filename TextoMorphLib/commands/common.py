@@ -35,6 +35,10 @@ Guidance = Annotated[
 Preset = Annotated[str, typer.Option("--preset", help="preview (fastest) or final (draws again where the text fails).")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Model = Annotated[str, typer.Option("--model", help="A model's name (`textomorph models list`) or folder.")]
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="The mask holds a tumour already: what is healthy is judged outside it."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
 
 Step = Callable[[int, int], bool]

@@ -29,6 +29,7 @@ def generate(
     steps: common.Steps = None,
     guidance: common.Guidance = None,
     preset: common.Preset = "final",
+    replace: common.Replace = False,
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
@@ -55,7 +56,7 @@ def generate(
     A DICOM series is marked as derived and synthetic, with new UIDs and a made-up patient; where CT is a DICOM
     folder, --keep-patient takes patient and study from it.
     """
-    job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset)
+    job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset, replace)
     if dicom_seg and dicom is None:
         raise InputError("--dicom-seg goes with --dicom DIR; name the folder of the DICOM series")
     if keep_patient and dicom is None:
@@ -107,10 +108,14 @@ def run(
     if dicom:
         dicom_export.check_scan(ct, dicom, source, keep_patient)
 
+    from TextoMorphLib.spatial import placement
     from TextoMorphLib.synthesis import Synthesizer
 
     for line in understand(job.text, job.organ).lines():
         typer.echo(line)
+    said = placement.warnings(ct, mask)
+    for warning in said:  # before the work
+        common.warn(warning)
     with common.progress("generating") as step:
         synthesizer = Synthesizer.load(model, device)
         synthesis = make(job, model, synthesizer, ct, mask, step)
@@ -133,8 +138,9 @@ def run(
         for line in expectations.lines(rows):
             typer.echo((f"lesion {index}: " if several else "") + line)
     typer.echo(f"done in {sum(synthesis.report['seconds'].values()):.1f} s on {synthesis.report['device']}")
-    for note in synthesis.report["notes"]:
-        common.warn(note)
+    for note in (*synthesis.report["warnings"], *synthesis.report["notes"]):
+        if note not in said:
+            common.warn(note)
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")
     if dicom:

@@ -30,6 +30,7 @@ class Job:
     steps: int | None = None
     guidance: float | None = None
     preset: str = "final"
+    replace: bool = False
 
     def check(self, overwrite: bool = False) -> None:
         """Find what is cheap to find before any scan or model is read.
@@ -76,6 +77,7 @@ def make(
         guidance=job.guidance,
         progress=step,
         preset=job.preset,
+        replace=job.replace,
     )
     report = {**synthesis.report, "request": job.request(model)}
     outputs.write_image(synthesis.volume, report, job.output, note=provenance(job.seed))

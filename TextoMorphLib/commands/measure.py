@@ -36,13 +36,15 @@ def measure(
     synthetic: Annotated[Path, typer.Argument(metavar="SYNTHETIC", help="The scan with the lesion.")],
     mask: Annotated[Path, typer.Option("--mask", metavar="FILE", help="Where the lesion is.")],
     resample_mask: common.ResampleMask = False,
+    replace: common.Replace = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure a lesion against the healthy scan.
 
-    Contrast, texture, margin, rim, calcification, size and noise, in HU and mm, of each lesion of the mask.
+    Contrast, texture, margin, rim, calcification, size and noise, in HU and mm, of each lesion of the mask. With
+    --replace, HEALTHY may hold the lesion (both may be one scan): what was there before is then judged around it.
     """
-    lesions = measured(healthy, synthetic, mask, resample_mask)
+    lesions = measured(healthy, synthetic, mask, resample_mask, replace)
     if as_json:
         typer.echo(outputs.to_json({"lesions": lesions}))
         return
@@ -62,7 +64,9 @@ def measure(
     Console().print(table)
 
 
-def measured(healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = False) -> list[dict[str, Any]]:
+def measured(
+    healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = False, replace: bool = False
+) -> list[dict[str, Any]]:
     """The attributes of each lesion of a mask.
 
     Raises:
@@ -72,6 +76,8 @@ def measured(healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = F
 
     from TextoMorphLib.io.volume import Volume, check_ct
     from TextoMorphLib.measurement import attributes
+    from TextoMorphLib.spatial import healing
+    from TextoMorphLib.spatial.borders import beyond_organ
     from TextoMorphLib.spatial.region import regions, resampled
 
     before, where = common.read_scan(healthy, mask, resample_mask)
@@ -81,8 +87,12 @@ def measured(healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = F
         raise InputError(
             f"{synthetic} is not on the grid of {healthy}: {after.shape} voxels, not {before.shape}, or lies elsewhere"
         )
-    places = regions(before, where)
-    return [asdict(attributes.measure(place.ct, resampled(after, place), place.depth)) for place in places]
+    if replace:
+        before = healing.healed(before, where)
+    return [
+        asdict(attributes.measure(place.ct, resampled(after, place), place.depth, place.usable, beyond_organ(place)))
+        for place in regions(before, where)
+    ]
 
 
 def number(value: float) -> str:

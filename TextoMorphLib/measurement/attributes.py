@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
 
-from TextoMorphLib.spatial.tissue import parenchyma_hu
+from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
 
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
 LEAST_CONTRAST_HU = 10.0  # below this a border has no width that could be measured
@@ -27,6 +27,7 @@ SMALL_MM = 7.0  # deepest point of lesions that have few layers
 CALCIUM_HU = 200.0
 CALCIUM_ABOVE_LESION_HU = 100.0
 LEAST_SHARE = 0.3  # of a lesion that has to be left where calcium is kept away from
+MOST_KEPT = 0.1  # the share of a voxel that may be the scan's own where a lesion is looked at
 MAD = 1.4826  # standard deviation of a Gaussian from its median absolute deviation
 
 
@@ -67,18 +68,28 @@ class Attributes:
     noise_outside_hu: float
 
 
-def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> Attributes:
+def measure(
+    healthy: np.ndarray,
+    synthetic: np.ndarray,
+    depth: np.ndarray,
+    usable: np.ndarray | None = None,
+    kept: np.ndarray | None = None,
+) -> Attributes:
     """Measures one lesion.
 
     Args:
         healthy: The scan before, HU, on a 1 mm grid.
         synthetic: The scan with the lesion, HU, on the same grid.
         depth: Signed distance to the mask's border in mm, positive inside.
+        usable: Boolean, of the same shape: where the scan before may be healthy; None for everywhere.
+        kept: What in the mask stayed the scan's own (its shares, 0 to 1), and is not looked at.
     """
-    inside = depth > 0
+    whole_mask = depth > 0
+    drawn = np.ones_like(whole_mask) if kept is None else kept < MOST_KEPT
+    inside = _or_all(whole_mask & drawn, whole_mask)
     deepest = float(depth.max())
-    parenchyma = parenchyma_hu(healthy, depth)
-    tissue = _parenchyma(healthy, depth, parenchyma)
+    parenchyma = parenchyma_hu(healthy, depth, usable)
+    tissue = _parenchyma(healthy, depth, parenchyma, usable)
 
     lightly = ndimage.gaussian_filter(synthetic, 0.5)
     calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
@@ -91,13 +102,14 @@ def measure(healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray) -> At
     seam = min(SEAM_MM, 0.5 * deepest)
     before = np.float32(parenchyma) + np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
     change = synthetic - before
-    margin, rim = _border(change, depth, soft & (tissue | (depth > seam)), deepest)
+    seen = soft & drawn if usable is None else soft & drawn & (usable | whole_mask)
+    margin, rim = _border(change, depth, seen & (tissue | (depth > seam)), deepest)
     wall = _wall(change, depth, whole) if rim >= LEAST_WALL_HU else float("nan")
     interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     if wall > THICK_WALL_MM:
         interior = _or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
     mean = float(synthetic[interior].mean())
-    volume = float(inside.sum())
+    volume = float(whole_mask.sum())
     return Attributes(
         parenchyma_hu=parenchyma,
         mean_hu=mean,
@@ -126,10 +138,12 @@ def _away(calcium: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return ~calcium
 
 
-def _parenchyma(healthy: np.ndarray, depth: np.ndarray, level: float) -> np.ndarray:
+def _parenchyma(healthy: np.ndarray, depth: np.ndarray, level: float, usable: np.ndarray | None) -> np.ndarray:
     """Voxels in and around the mask that were plain parenchyma before."""
-    smooth = ndimage.gaussian_filter(healthy, 1.5)
+    smooth = smoothed(healthy, 1.5, usable)
     near = depth > -12
+    if usable is not None:
+        near = _or_all(near & usable, near)
     spread = float(np.median(np.abs(smooth[near] - level)))
     return _or_all(near & (np.abs(smooth - level) < np.clip(3 * spread, 8, 30)), near)
 

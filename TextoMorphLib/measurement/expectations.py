@@ -23,7 +23,8 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
 
     Returns:
         Rows with `asked` (words), `attribute` and `measured` (None where nothing can be measured), `unit`,
-        `ok` (True, False, or None where that cannot be said) and `note` (why it cannot be said, or empty).
+        `ok` (True, False, or None where that cannot be said) and `note` (why it cannot be said, or empty); where
+        something was measured, the `range` it should be in, or not in where it was `denied`.
     """
     rows: list[Row] = []
     degree = ""
@@ -52,6 +53,16 @@ def measured(row: Row) -> str:
     return f"{value:.{0 if unit == 'HU' else 1}f} {unit}" if unit else f"{100 * value:.1f}%"
 
 
+def beside(row: Row) -> float:
+    """How far a row's measurement is from what was asked; 0 where it holds or nothing could be measured."""
+    if row["ok"] is not False:
+        return 0.0
+    value, (low, high) = row["measured"], row["range"]
+    if row["denied"]:
+        return float(min(value - low, high - value))
+    return float(max(low - value, value - high))
+
+
 def _rows(asked: str, mention: Mention, attributes: Mapping[str, float]) -> list[Row]:
     if mention.term.about == "background":
         return [_unmeasured(asked, "speaks of the background")]
@@ -75,6 +86,8 @@ def _checked(asked: str, negated: bool, check: Check, attributes: Mapping[str, f
         "attribute": check.attribute,
         "measured": value,
         "unit": unit,
+        "range": [check.low, check.high],
+        "denied": negated,
         "ok": holds != negated,
         "note": "",
     }

@@ -265,6 +265,7 @@ class _Maker:
             seed=self.twin_seed(member),
             steps=self.plan.steps,
             guidance=self.plan.guidance if guidance is None else guidance,
+            replace=True,
         )
         names = ("seed", "steps", "guidance", "model", "versions", "device")
         return made.volume, {name: made.report[name] for name in names}

@@ -12,8 +12,8 @@ from scipy import ndimage
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.geometry import distances, grow, placed, resample, shifted, tight_box
-from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import NEIGHBOURHOOD_MM, SOFT_TISSUE_HU, lifted, parenchyma_hu
+from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
+from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, lifted, neighbourhood, parenchyma_hu, smoothed
 
 FEATHER_MM = 0.5  # either side of the mask's border, over which the filled-in parenchyma gives way to the scan
 FILL_SIGMA_MM = 5.0
@@ -25,13 +25,14 @@ BLUR_MM = 1.5  # sigma of what decoding from 4 mm voxels blurs,
 RESTORED = 2.0  # and how much of the detail finer than that is given back, twice
 DARKEST_HU = (-5.0, 5.0)  # fluid, and how softly: nothing in a lesion is darker, noise aside
 DARKEST_FADE_MM = 1.0  # inside the mask, from where on that holds
+MARGIN_MM = 4.0  # farther outside than any of these
 THICK_MM = 1.5  # voxels longer than this average what they cover
 VESSEL_SIGMA_MM = 1.2  # smoothing before vessels are told from noise
 LEAST_VESSEL_MM3 = 60  # what is smaller is noise
 LEAST_TISSUE = 0.02  # share of parenchyma around a point below which its overall HU takes over
 
 
-def background(region: Region) -> np.ndarray:
+def background(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
     """The region with what lies inside the mask replaced by smooth parenchyma: no vessels, no noise.
 
     The fill follows the parenchyma in and around the mask (a normalised convolution over voxels that look
@@ -40,25 +41,30 @@ def background(region: Region) -> np.ndarray:
 
     Args:
         region: The neighbourhood of a lesion.
+        beyond_mm: How far outside the mask it is done, too.
 
     Returns:
-        HU, float32, of the region's shape; equal to `region.ct` from 0.5 mm outside the mask.
+        HU, float32, of the region's shape; equal to `region.ct` from 0.5 mm outside that.
     """
-    parenchyma = parenchyma_hu(region.ct, region.depth)
-    smooth = ndimage.gaussian_filter(region.ct, 1.5)
+    parenchyma = parenchyma_hu(region.ct, region.depth, region.usable)
+    smooth = smoothed(region.ct, 1.5, region.usable)
     # Every second voxel is enough for a field this smooth.
     coarse = (slice(None, None, 2),) * 3
     values = smooth[coarse]
-    tissue = np.abs(values - parenchyma) < _spread(values, region.depth[coarse], parenchyma)
+    usable = None if region.usable is None else region.usable[coarse]
+    tissue = np.abs(values - parenchyma) < _spread(values, region.depth[coarse], parenchyma, usable)
+    if usable is not None:
+        tissue &= usable
     tissue = tissue.astype(np.float32)
     sigma = FILL_SIGMA_MM / 2
     total = ndimage.gaussian_filter(tissue * (values - np.float32(parenchyma)), sigma)
     fill = parenchyma + total / (ndimage.gaussian_filter(tissue, sigma) + LEAST_TISSUE)
 
-    box = tight_box(region.depth > -FEATHER_MM)
+    depth = region.depth + np.float32(beyond_mm)
+    box = tight_box(depth > -FEATHER_MM)
     shape = tuple(part.stop - part.start for part in box)
     fine = resample(fill, np.diag([0.5, 0.5, 0.5, 1.0]) @ shifted(box), shape)
-    weight = smoothstep(0.5 + region.depth[box] / (2 * FEATHER_MM))
+    weight = smoothstep(0.5 + depth[box] / (2 * FEATHER_MM))
     filled = region.ct.copy()
     filled[box] += weight * (fine - filled[box])
     return filled
@@ -92,7 +98,8 @@ def vessels(region: Region, background: np.ndarray) -> np.ndarray:
         Each voxel's share of vessel, 0 to 1, float32; 0 outside the mask.
     """
     smooth = ndimage.gaussian_filter(region.ct, VESSEL_SIGMA_MM)
-    spread = _spread(smooth, region.depth, parenchyma_hu(region.ct, region.depth))
+    parenchyma = parenchyma_hu(region.ct, region.depth, region.usable)
+    spread = _spread(smooth, region.depth, parenchyma, region.usable)
     inside = (region.depth > 0) & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
     share = smoothstep(2 * np.abs(smooth - background) / spread - 1) * inside
     pieces, _ = ndimage.label(share > 0.5)
@@ -126,11 +133,17 @@ def deblurred(delta: np.ndarray, depth: np.ndarray, share: float = 1.0) -> np.nd
     return out
 
 
-def noise_around(volume: Volume, region: Region) -> np.ndarray:
-    """The autocovariance of the scan's noise around a mask, HU^2, on the scan's grid."""
+def noise_around(volume: Volume, region: Region, exclude: np.ndarray | None = None) -> np.ndarray:
+    """The autocovariance of the scan's noise around a mask, HU^2, on the scan's grid.
+
+    Args:
+        volume: The scan that `region` was cut from.
+        region: The neighbourhood of the lesion.
+        exclude: Boolean, of the scan's shape: what is no healthy tissue.
+    """
     around = grow(region.box, np.ceil(noise.NEAR_MM / volume.spacing), volume.shape)
     mask = placed(region.mask, region.box, around)
-    return noise.autocovariance(volume.hu(around), mask, volume.spacing)
+    return noise.autocovariance(volume.hu(around), mask, volume.spacing, None if exclude is None else ~exclude[around])
 
 
 def paste(
@@ -167,13 +180,13 @@ def paste(
     _, inside = distances(region.mask, volume.spacing)
     from_mm, gone = (wide + sharp * (narrow - wide) for wide, narrow in zip(WINDOW_MM, SHARP_WINDOW_MM, strict=True))
     scan = 1 - smoothstep(inside / SEAM_MM)
-    lesion = smoothstep((gone - centre) / (gone - from_mm)) * _to_scan(delta, region, volume)
+    lesion = smoothstep((gone - centre) / (gone - from_mm)) * to_scan(delta, region, volume)
     if kept is not None:
-        own = _to_scan(kept, region, volume)
+        own = to_scan(kept, region, volume)
         scan, lesion = np.maximum(scan, own), (1 - own) * lesion
-    filled = _to_scan(background, region, volume)
+    filled = to_scan(background, region, volume)
     new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * noise.draw(covariance, region.mask.shape, seed)
-    return volume.with_hu(region.box, new + lesion, centre < gone)
+    return volume.with_hu(region.box, new + lesion, (centre < gone) & (ct > UNKNOWN_HU))
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:
@@ -182,7 +195,7 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
     return np.asarray(x * x * (3 - 2 * x))
 
 
-def _to_scan(image: np.ndarray, region: Region, volume: Volume) -> np.ndarray:
+def to_scan(image: np.ndarray, region: Region, volume: Volume) -> np.ndarray:
     """An image on the region's grid, on the scan's; a thick voxel is the mean over what it covers."""
     parts = np.where(volume.spacing > THICK_MM, np.rint(volume.spacing), 1).astype(int)
     split = np.diag([*1 / parts, 1.0])
@@ -194,9 +207,9 @@ def _to_scan(image: np.ndarray, region: Region, volume: Volume) -> np.ndarray:
     return np.asarray(fine.reshape(pairs).mean(axis=(1, 3, 5)))
 
 
-def _spread(smooth: np.ndarray, depth: np.ndarray, parenchyma: float) -> float:
+def _spread(smooth: np.ndarray, depth: np.ndarray, parenchyma: float, usable: np.ndarray | None) -> float:
     """How far from the parenchyma's HU a smoothed voxel may be and still count as it."""
-    near = smooth[depth > -NEIGHBOURHOOD_MM]
+    near = smooth[neighbourhood(depth, usable)]
     soft = near[(near > SOFT_TISSUE_HU[0]) & (near < SOFT_TISSUE_HU[1])]
     deviation = np.median(np.abs((soft if soft.size else near) - parenchyma))
     return float(np.clip(3 * deviation, 8.0, 30.0))

@@ -22,7 +22,9 @@ LEAST_VOXELS = 300  # of homogeneous tissue, below which only the strength of th
 MOST_VOXELS = 64  # a side: enough to estimate from, however large the lesion
 
 
-def autocovariance(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+def autocovariance(
+    ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray, usable: np.ndarray | None = None
+) -> np.ndarray:
     """Estimate the noise of a healthy scan in and around a mask.
 
     With r the scan minus its trend and m the indicator of homogeneous tissue (no edges, vessels or outliers),
@@ -32,6 +34,7 @@ def autocovariance(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.
         ct: HU on a part of the scan's own grid that reaches `NEAR_MM` around the mask.
         mask: Boolean, of the same shape, not empty: where noise is wanted.
         spacing: Voxel size in mm.
+        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
 
     Returns:
         HU^2 at short lags, float32, odd sides, lag zero (the variance) in the middle. White noise of a robust
@@ -40,6 +43,8 @@ def autocovariance(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.
     part = _middle(mask)
     ct, mask = ct[part], mask[part]
     near = ndimage.distance_transform_edt(~mask, sampling=spacing) < NEAR_MM
+    if usable is not None and (near & usable[part]).any():
+        near &= usable[part]
     tissue, residual = homogeneous(ct, near, spacing)
     count = np.count_nonzero(tissue)
     if count < LEAST_VOXELS:

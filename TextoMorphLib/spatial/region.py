@@ -21,6 +21,8 @@ JOIN_GRID_MM = 2.0  # how coarsely that is decided
 FINE_MM = 0.8  # grids finer than this are low-pass filtered before they are sampled at 1 mm
 LEAST_SIDE_MM = 48.0  # the models have learned from nothing smaller
 LEAST_DEPTH_MM = 0.5  # however small a lesion, it is this deep somewhere
+UNUSABLE = 0.01  # how much of a voxel may come from what is no healthy tissue
+UNKNOWN_HU = -1200.0  # what is darker than air is no voxel of the scan: padding, or the outside of a crop
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Region:
         affine: Region index -> RAS mm, 4x4.
         box: The part of the scan's own grid that may change: the mask and 4 mm around it.
         mask: The lesion on `box`, bool.
+        usable: Where `ct` may be taken for healthy tissue, bool; None for everywhere.
     """
 
     ct: np.ndarray
@@ -40,9 +43,16 @@ class Region:
     affine: np.ndarray
     box: Box
     mask: np.ndarray
+    usable: np.ndarray | None = None
 
 
-def regions(volume: Volume, mask: np.ndarray, stride: int = 16, context_mm: float = 12.0) -> list[Region]:
+def regions(
+    volume: Volume,
+    mask: np.ndarray,
+    stride: int = 16,
+    context_mm: float = 12.0,
+    exclude: np.ndarray | None = None,
+) -> list[Region]:
     """Cut the neighbourhood of each lesion in a mask out of a scan.
 
     Work and memory follow the lesions' extent, not the scan's.
@@ -52,11 +62,13 @@ def regions(volume: Volume, mask: np.ndarray, stride: int = 16, context_mm: floa
         mask: Boolean, of the scan's shape. Components nearer than about 10 mm share one region.
         stride: Each side of a region is a multiple of this many mm.
         context_mm: What a region shows around its lesion on each side, at least.
+        exclude: Boolean, of the scan's shape: what is no healthy tissue, such as other lesions.
 
     Returns:
         One region a lesion, in the order in which the scan's grid meets them; none for an empty mask.
     """
-    return [_region(volume, box, lesion, stride, context_mm) for box, lesion in lesions(mask, volume.spacing)]
+    found = lesions(mask, volume.spacing)
+    return [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
 
 
 def resampled(volume: Volume, region: Region) -> np.ndarray:
@@ -90,14 +102,17 @@ def lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.nda
         yield (i, j, k), lesion[tight]
 
 
-def _region(volume: Volume, tight: Box, lesion: np.ndarray, stride: int, context_mm: float) -> Region:
+def _region(
+    volume: Volume, tight: Box, lesion: np.ndarray, stride: int, context_mm: float, exclude: np.ndarray | None
+) -> Region:
     affine, shape = _grid(volume.affine, tight, lesion, stride, context_mm)
     around, matrix = _cover(volume, affine, shape)
     depth = resample(signed_depth(placed(lesion, tight, around), volume.spacing), matrix, shape)
     # A lesion thinner than the grid can fall between its points.
     depth += max(LEAST_DEPTH_MM - float(depth.max()), 0.0)
     box = grow(tight, np.ceil(REACH_MM / volume.spacing), volume.shape)
-    return Region(_ct(volume, affine, shape), depth, affine, box, placed(lesion, tight, box))
+    usable = _usable(volume, tight, affine, shape, exclude)
+    return Region(_ct(volume, affine, shape), depth, affine, box, placed(lesion, tight, box), usable)
 
 
 def _ct(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -105,10 +120,35 @@ def _ct(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
     around, matrix = _cover(volume, affine, shape)
     within = grow(around, np.zeros(3), volume.shape)
     hu = volume.hu(within)
+    unknown = hu <= UNKNOWN_HU
+    if unknown.any() and not unknown.all():  # the nearest of what is known goes on there, as beyond the scan's edge
+        nearest = ndimage.distance_transform_edt(unknown, volume.spacing, return_distances=False, return_indices=True)
+        hu = hu[tuple(nearest)]
     fineness = np.maximum(FINE_MM / volume.spacing, 1)
     if (fineness > 1).any():
         hu = ndimage.gaussian_filter(hu, 0.5 * np.sqrt(fineness**2 - 1))
     return resample(hu, np.linalg.inv(shifted(within)) @ shifted(around) @ matrix, shape)
+
+
+def _usable(
+    volume: Volume, tight: Box, affine: np.ndarray, shape: tuple[int, ...], exclude: np.ndarray | None
+) -> np.ndarray | None:
+    """Where a region shows what may be healthy tissue; None for everywhere.
+
+    Beyond the scan's edge, where its last voxels go on, nothing is seen of a lesion that reaches it.
+    """
+    around, matrix = _cover(volume, affine, shape)
+    within = grow(around, np.zeros(3), volume.shape)
+    bad = volume.hu(within) <= UNKNOWN_HU
+    if exclude is not None:
+        bad |= exclude[within]
+    cut = any(part.start == 0 or part.stop == size for part, size in zip(tight, volume.shape, strict=True))
+    if not (cut or bad.any()):
+        return None
+    bad = np.pad(bad, 1, constant_values=True) if cut else np.pad(bad, 1, mode="edge")
+    to_box = np.linalg.inv(shifted(within)) @ shifted(around) @ matrix
+    to_box[:3, 3] += 1
+    return np.asarray(resample(bad.astype(np.float32), to_box, shape) < UNUSABLE)
 
 
 def _cover(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:

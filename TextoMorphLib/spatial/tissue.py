@@ -11,6 +11,11 @@ from scipy import ndimage
 
 SOFT_TISSUE_HU = (-40.0, 260.0)  # excludes fat, lung and bone, keeps enhanced organs
 NEIGHBOURHOOD_MM = 6.0
+FARTHER_MM = 9.0  # likewise, where less of that is usable than
+LEAST_USABLE = 0.6  # this share;
+LEAST_APART_HU = 15.0  # tissues that are nearer each other than this are one,
+MOST_ALIKE = 0.2  # as are those of which so much lies on the other side
+LEAST_VOXELS = 200  # and where there are fewer usable voxels than this, wherever there are any
 SMOOTHING_MM = 1.5
 SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
 INSIDE_COUNTS = 3.0  # how much more what lies in the mask counts than what lies around it
@@ -21,25 +26,92 @@ def lifted(hu: np.ndarray, lowest_hu: float, softly_hu: float) -> np.ndarray:
     return np.asarray(softly_hu * np.logaddexp(0, (lowest_hu - hu) / softly_hu))
 
 
-def parenchyma_hu(ct: np.ndarray, depth: np.ndarray) -> float:
+def neighbourhood(depth: np.ndarray, usable: np.ndarray | None) -> np.ndarray:
+    """Where healthy tissue is looked at: in a mask and 6 mm around it, or 9 mm where much of that tells nothing.
+
+    Args:
+        depth: Signed distance to the mask's border in mm, positive inside.
+        usable: Boolean, of the same shape: where what is seen may be healthy; None for everywhere.
+    """
+    near = depth > -NEIGHBOURHOOD_MM
+    if usable is None:
+        return near
+    if np.count_nonzero(near & usable) < LEAST_USABLE * np.count_nonzero(near):
+        near = depth > -FARTHER_MM
+    if np.count_nonzero(near & usable) < LEAST_VOXELS:
+        return _or(usable, near)
+    return np.asarray(near & usable)
+
+
+def smoothed(ct: np.ndarray, sigma: float, usable: np.ndarray | None) -> np.ndarray:
+    """A scan smoothed by a Gaussian of a sigma in voxels; what is not usable does not blur into what is."""
+    if usable is None:
+        return np.asarray(ndimage.gaussian_filter(ct, sigma))
+    weight = ndimage.gaussian_filter(usable.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(usable, ct, np.float32(0)), sigma)
+    return np.where(weight > 1e-3, total / np.maximum(weight, 1e-3), ct)
+
+
+def parenchyma_hu(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> float:
     """HU of the healthy parenchyma that a lesion replaces: the commonest soft tissue in the mask and 6 mm around it.
 
     A median would be drawn towards the fat that lies around a small organ and blurs with it.
 
     Args:
-        ct: Healthy scan, HU, on a 1 mm grid.
+        ct: Scan, HU, on a 1 mm grid.
         depth: Signed distance to the mask's border in mm, positive inside.
+        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
 
     Returns:
-        HU. Where the mask holds no soft tissue at all (lung, fat), the commonest of what is there.
+        HU. Where there is no soft tissue at all (lung, fat), the commonest of what is there.
     """
-    near = depth > -NEIGHBOURHOOD_MM
-    smooth = ndimage.gaussian_filter(ct, SMOOTHING_MM)
+    near = neighbourhood(depth, usable)
+    smooth = smoothed(ct, SMOOTHING_MM, usable)
     low, high = SOFT_TISSUE_HU
-    tissue = near & (smooth > low) & (smooth < high)
-    tissue = tissue if tissue.any() else near
+    tissue = _or(near & (smooth > low) & (smooth < high), near)
     values = smooth[tissue]
-    bins = np.arange(np.floor(values.min()), np.ceil(values.max()) + 2)
-    count, _ = np.histogram(values, bins, weights=np.where(depth[tissue] > 0, INSIDE_COUNTS, 1.0))
-    commonest = bins[ndimage.gaussian_filter1d(count, SPREAD_HU, mode="constant").argmax()] + 0.5
+    weights = np.where(depth[tissue] > 0, INSIDE_COUNTS, 1.0)
+    commonest = _commonest(values, weights)
     return float(np.median(ct[tissue][np.abs(values - commonest) < 2.5 * SPREAD_HU]))
+
+
+def unlike_around(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> tuple[float, float] | None:
+    """Whether what a mask holds is another tissue than what lies around it, as a tumour is that is there already.
+
+    Noise is smoothed away; organs that end within the mask, or tissues side by side, are found on both sides of its
+    border, and count for nothing.
+
+    Args:
+        ct: Scan, HU, on a 1 mm grid.
+        depth: Signed distance to the mask's border in mm, positive inside.
+        usable: Boolean, of the same shape: where the scan is looked at; None for everywhere.
+
+    Returns:
+        HU inside and around it; None where the same tissue is on both sides, or too little to tell.
+    """
+    smooth = smoothed(ct, SMOOTHING_MM, usable)
+    soft = (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
+    if usable is not None:
+        soft &= usable
+    within, around = (
+        smooth[soft & zone] for zone in (depth > min(2.0, 0.3 * depth.max()), (depth < -2) & (depth > -FARTHER_MM))
+    )
+    if min(within.size, around.size) < LEAST_VOXELS:
+        return None
+    inside, outside = (_commonest(values, np.ones(values.size)) for values in (within, around))
+    apart = abs(inside - outside)
+    alike = np.mean(np.abs(around - inside) < apart / 2)
+    if apart < LEAST_APART_HU or alike > MOST_ALIKE or np.mean(np.abs(within - outside) < apart / 2) > 0.5:
+        return None
+    return inside, outside
+
+
+def _commonest(values: np.ndarray, weights: np.ndarray) -> float:
+    """The highest point of a smoothed histogram."""
+    bins = np.arange(np.floor(values.min()), np.ceil(values.max()) + 2)
+    count, _ = np.histogram(values, bins, weights=weights)
+    return float(bins[ndimage.gaussian_filter1d(count, SPREAD_HU, mode="constant").argmax()] + 0.5)
+
+
+def _or(some: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    return some if some.any() else fallback

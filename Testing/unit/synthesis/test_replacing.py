@@ -1,0 +1,151 @@
+"""A tumour that is there already is replaced: what it lies in is judged outside it, and its twin lies in the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from TextoMorphLib import Synthesizer
+from TextoMorphLib.commands.measure import measured
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.simulation.lesion_masks import lesion_mask
+from TextoMorphLib.simulation.phantom import phantom
+from TextoMorphLib.spatial.geometry import distances
+from TextoMorphLib.spatial.healing import doubts, healed
+from TextoMorphLib.spatial.region import regions
+from TextoMorphLib.spatial.tissue import parenchyma_hu
+
+LIVER_HU, TUMOUR_HU, NOISE_HU = 103.0, 51.0, 15.0
+MM = np.array([0.9, 0.9, 2.5])
+
+
+def scan_with(diameter_mm: float, organ_mm: float = 55.0) -> tuple[Volume, np.ndarray, np.ndarray]:
+    """A liver in fat with a metastasis, blurred as a scanner blurs; its mask, and the liver without it."""
+    shape = (160, 160, 60)
+    at = (np.indices(shape) - np.reshape(shape, (3, 1, 1, 1)) / 2) * MM[:, None, None, None]
+    liver = np.linalg.norm(at * [[[[1]]], [[[1]]], [[[0.9]]]], axis=0) < organ_mm
+    mask = np.linalg.norm(at - np.reshape([12, 5, 0], (3, 1, 1, 1)), axis=0) < diameter_mm / 2
+    hu = np.where(liver, LIVER_HU, -100.0)
+    hu[mask & liver] = TUMOUR_HU
+    hu = ndimage.gaussian_filter(hu, 1.2 / MM)
+    hu += ndimage.gaussian_filter(np.random.default_rng(0).normal(0, 1, shape), (0.7, 0.7, 0)) * NOISE_HU * 2.2
+    away, _ = distances(~mask, MM)
+    return Volume.from_array(np.rint(hu).astype(np.int16), np.diag([*MM, 1])), mask, liver & (away > 4)
+
+
+@pytest.fixture(scope="module")
+def model() -> Synthesizer:
+    return Synthesizer.load("starter", "cpu")
+
+
+@pytest.mark.parametrize("diameter_mm", [20, 30, 40, 50])
+def test_a_twin_is_as_dense_as_its_text_says_against_the_liver(model: Synthesizer, diameter_mm: float) -> None:
+    ct, mask, liver = scan_with(diameter_mm)
+    level = np.median(ct.hu()[liver])
+    inner = distances(mask, MM)[0] > 4
+    for text, low, high in (("hypoattenuating", -80, -20), ("isoattenuating", -12, 12)):
+        made = model.synthesize(ct, mask, text, seed=1, preset="preview", replace=True)
+        assert low < made.volume.hu()[inner].mean() - level < high
+        assert made.report["lesions"][0]["parenchyma_hu"] == pytest.approx(level, abs=5)
+        assert not [warning for warning in made.report["warnings"] if "already" in warning]
+        far = distances(~mask, MM)[0] > 4
+        np.testing.assert_array_equal(made.volume.data[far], ct.data[far])
+
+
+def test_without_a_word_a_tumour_that_is_there_is_doubted() -> None:
+    ct, mask, _ = scan_with(40)
+    (said,) = doubts(regions(ct, mask))
+    assert "--replace" in said
+    healthy = healed(ct, mask)
+    assert doubts(regions(healthy, mask)) == []
+
+
+@pytest.mark.parametrize("organ", ["liver", "pancreas", "kidney"])
+def test_healthy_organs_are_not_doubted(organ: str) -> None:
+    ct, organs = phantom()
+    for seed in range(2):
+        mask = lesion_mask(ct, organs[organ], 20.0, seed=seed)
+        assert doubts(regions(ct, mask)) == []
+
+
+def test_a_healed_scan_is_liver_with_the_livers_noise_where_the_tumour_was() -> None:
+    ct, mask, liver = scan_with(30)
+    healthy = healed(ct, mask)
+    assert healthy.hu()[mask].mean() == pytest.approx(LIVER_HU, abs=4)
+    inner = distances(mask, MM)[0] > 2
+    assert healthy.hu()[inner].std() == pytest.approx(ct.hu()[liver & (distances(~mask, MM)[0] < 15)].std(), rel=0.15)
+    near = (distances(~mask, MM)[0] > 0) & (distances(~mask, MM)[0] < 1.5)  # what blurred out of the mask goes, too
+    assert healthy.hu()[near].mean() > LIVER_HU - 8
+    assert ct.hu()[near].mean() < LIVER_HU - 12
+
+
+def test_another_lesion_that_is_known_does_not_count_as_liver() -> None:
+    ct, mask, _ = scan_with(16)
+    other = (distances(~mask, MM)[0] < 12) & ~mask  # most of what is near
+    hu = ct.hu()
+    hu[other] = 40
+    scan = Volume.from_array(hu, ct.affine)
+    (blind,) = regions(healed(scan, mask), mask)
+    (told,) = regions(healed(scan, mask, exclude=other), mask, exclude=other)
+    assert parenchyma_hu(blind.ct, blind.depth) < 60
+    assert parenchyma_hu(told.ct, told.depth, told.usable) == pytest.approx(LIVER_HU, abs=6)
+
+
+def test_an_organ_smaller_than_the_mask_gives_its_own_level() -> None:
+    """A pancreas of 16 mm in fat; the tumour in it is as wide."""
+    shape = (120, 120, 40)
+    at = (np.indices(shape) - np.reshape(shape, (3, 1, 1, 1)) / 2) * MM[:, None, None, None]
+    strand = np.hypot(at[1], at[2]) < 8
+    mask = np.linalg.norm(at, axis=0) < 10
+    hu = np.where(strand, 90.0, -100.0)
+    hu[mask] = 45
+    hu = ndimage.gaussian_filter(hu, 1.0 / MM) + np.random.default_rng(0).normal(0, 15, shape)
+    ct = Volume.from_array(hu.astype(np.float32), np.diag([*MM, 1]))
+    (region,) = regions(healed(ct, mask), mask)
+    assert parenchyma_hu(region.ct, region.depth, region.usable) == pytest.approx(90, abs=10)
+    fat = (np.hypot(at[1], at[2]) > 10) & (distances(~mask, MM)[0] < 2.5)  # right beside the tumour
+    assert healed(ct, mask).hu()[fat].mean() < -60
+
+
+def test_unknown_voxels_of_a_crop_are_no_tissue() -> None:
+    ct, mask, _ = scan_with(30)
+    whole = healed(ct, mask).hu()[mask].mean()
+    data = ct.data.copy()
+    data[:68] = -1500  # up to the tumour
+    crop = Volume.from_array(data, ct.affine)
+    assert healed(crop, mask).hu()[mask & (data > -1500)].mean() == pytest.approx(whole, abs=5)
+    assert (healed(crop, mask).data[:68] == -1500).all()
+
+
+def test_a_lesion_already_in_a_scan_is_measured_against_what_it_lies_in(tmp_path: Path) -> None:
+    ct, mask, _ = scan_with(30)
+    ct.write(tmp_path / "ct.nii.gz")
+    Volume.from_array(mask, ct.affine).write(tmp_path / "mask.nii.gz")
+    one, where = tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz"
+    (blind,), (told,) = measured(one, one, where), measured(one, one, where, replace=True)
+    assert abs(blind["contrast_hu"]) < 10
+    assert told["contrast_hu"] == pytest.approx(TUMOUR_HU - LIVER_HU, abs=6)
+
+
+def test_the_real_tumours_of_msd_crops() -> None:
+    """Pancreatic tumours beside the checkout: the level is that of the pancreas around, in most of them."""
+    beside = Path(__file__).resolve().parents[4] / "shared" / "data"
+    folder = Path(os.environ.get("TEXTOMORPH_CT_DATA", beside)) / "msd_pancreas"
+    found = sorted(folder.glob("*_ct.nii.gz"))[::12]
+    if not found:
+        pytest.skip("no MSD crops beside the checkout")
+    apart = []
+    for path in found:
+        ct, label = Volume.read(path), Volume.read(str(path).replace("_ct", "_label")).data
+        mask, away = label == 2, distances(~(label == 2), Volume.read(path).spacing)[0]
+        own = (label == 1) & (away > 2) & (away < 25)
+        if mask.sum() < 300 or own.sum() < 300:
+            continue
+        elsewhere = label != 1
+        region = max(regions(healed(ct, mask, elsewhere), mask, exclude=elsewhere & ~mask), key=lambda r: r.mask.sum())
+        apart.append(abs(parenchyma_hu(region.ct, region.depth, region.usable) - np.median(ct.hu()[own])))
+    assert np.mean(np.array(apart) < 12) > 0.8

@@ -1,0 +1,160 @@
+"""The best of several: a seed's candidates for one lesion, held against the text until all of it holds or none can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from torch import Tensor
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import Attributes
+from TextoMorphLib.measurement.expectations import Row, beside
+from TextoMorphLib.models import samplers
+from TextoMorphLib.spatial.borders import beyond_organ
+from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
+from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text.concepts import sharpness
+
+# Candidates are given for a region of this side: smaller ones, where more fails, get more, in these bounds.
+USUAL_MM, BOUNDS = 96.0, (2, 16)
+# Guidance of the candidates in turn, relative to the first's: of what is asked there may be too little or too much.
+LEANING = (1.0, 1.5, 0.8)
+ENOUGH = 4  # candidates after which it can be said that something is out of reach:
+HOPELESS = 1.5  # all miss it by more than this many times what they differ by
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of every lesion.
+
+    Attributes:
+        said: [1, concepts], probabilities of what the text says.
+        understood: The likely ones of these.
+        mentions: The vocabulary's terms, which are held against the measurements.
+        sampler: Takes the steps.
+        steps: Sampling steps.
+        guidance: Guidance scale.
+        candidates: How many may be drawn in a region of `USUAL_MM`.
+    """
+
+    said: Tensor
+    understood: dict[str, dict[str, float]]
+    mentions: list[vocabulary.Mention]
+    sampler: samplers.Sampler
+    steps: int
+    guidance: float
+    candidates: int
+
+    @property
+    def sharp(self) -> float:
+        """How surely the border is sharp."""
+        return sharpness(self.understood)
+
+    @property
+    def vessels(self) -> bool:
+        """Whether the scan's own vessels go on through the lesion."""
+        return vocabulary.vessels_pass(self.mentions)
+
+    def most(self, region: Region) -> int:
+        """How many candidates may be drawn, so that it takes about as long in a region of any size."""
+        usual = self.candidates
+        return int(np.clip(round(usual * USUAL_MM**3 / region.ct.size), *BOUNDS)) if usual > 1 else 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a lesion goes, and all of it that no text changes.
+
+    Attributes:
+        region: The neighbourhood, on a 1 mm grid.
+        filled: The region with healthy tissue in the mask, HU.
+        covariance: The autocovariance of the scan's noise around the mask.
+        condition: [1, C + 4, x, y, z]: the filled region's latent and the depth channels.
+        decoded: [1, 1, X, Y, Z]: what the decoder makes of the filled region's latent, HU.
+    """
+
+    region: Region
+    filled: np.ndarray
+    covariance: np.ndarray
+    condition: Tensor
+    decoded: Tensor
+
+    @cached_property
+    def vessels(self) -> np.ndarray:
+        """The share of each of the region's voxels that is the scan's own vessel; for texts that ask for them."""
+        return vessels(self.region, self.filled)
+
+    @cached_property
+    def beyond(self) -> np.ndarray:
+        """The share of each of the region's voxels that is not of the organ and stays as it is."""
+        return beyond_organ(self.region, MARGIN_MM)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One lesion as it was drawn: the scan with it, what was measured, what of the text holds, and its number."""
+
+    volume: Volume
+    lesion: Attributes
+    asked: list[Row]
+    number: int
+
+    @property
+    def misses(self) -> int:
+        """How much of what was asked does not hold."""
+        return sum(row["ok"] is False for row in self.asked)
+
+
+def best(draw: Callable[[int, float], Candidate], guidance: float, most: int) -> tuple[Candidate, list[str]]:
+    """The first of a seed's candidates in which all that was asked holds, or the one in which most does.
+
+    Args:
+        draw: Makes a candidate from its number, which counts from 1, and a guidance scale.
+        guidance: The first candidate's.
+        most: How many may be drawn.
+
+    Returns:
+        The best, and what is out of reach for this mask, in words.
+    """
+    drawn: list[Candidate] = []
+    found, hopeless = None, []
+    for number in range(1, most + 1):
+        drawn.append(draw(number, LEANING[(number - 1) % len(LEANING)] * guidance))
+        found = min(drawn, key=lambda each: each.misses)
+        hopeless = out_of_reach([each.asked for each in drawn]) if number >= min(ENOUGH, most) else []
+        if found.misses <= len(hopeless):
+            break
+    assert found is not None
+    return found, [_in_words(row, len(drawn), found.lesion.diameter_mm) for row in hopeless]
+
+
+def out_of_reach(candidates: Sequence[Sequence[Row]]) -> list[Row]:
+    """What no candidate reaches, or comes near: further ones would not either.
+
+    Args:
+        candidates: The rows of each, in the same order: what was asked, held against what was measured.
+
+    Returns:
+        Those rows of the last candidate.
+    """
+    if len(candidates) < 2:
+        return []
+    found = []
+    for rows in zip(*candidates, strict=True):
+        if any(row["ok"] is not False for row in rows):
+            continue
+        apart = [beside(row) for row in rows]
+        if min(apart) > HOPELESS * (max(apart) - min(apart)):
+            found.append(rows[-1])
+    return found
+
+
+def _in_words(row: Row, tries: int, diameter_mm: float) -> str:
+    return (
+        f"'{row['asked']}' is out of reach in a lesion of {diameter_mm:.0f} mm here: "
+        f"none of {tries} candidates comes near it; no more were drawn for it"
+    )
