@@ -13,8 +13,10 @@ SOFT_TISSUE_HU = (-40.0, 260.0)  # excludes fat, lung and bone, keeps enhanced o
 NEIGHBOURHOOD_MM = 6.0
 FARTHER_MM = 9.0  # likewise, where less of that is usable than
 LEAST_USABLE = 0.6  # this share;
-LEAST_APART_HU = 15.0  # tissues that are nearer each other than this are one,
-MOST_ALIKE = 0.2  # as are those of which so much lies on the other side
+# A mask holds a tumour already if most of it is another tissue than around it (told on real tumours of the pancreas
+# and on healthy organs): they are at least so far apart, the inner one is neither fat nor blurred with it,
+LEAST_APART_HU, LEAST_INSIDE_HU = 20.0, -10.0
+MOST_ALIKE, MOST_INSIDE = 0.4, 0.1  # and so little of each lies on the other side
 LEAST_VOXELS = 200  # and where there are fewer usable voxels than this, wherever there are any
 SMOOTHING_MM = 1.5
 SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
@@ -101,7 +103,8 @@ def unlike_around(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None =
     inside, outside = (_commonest(values, np.ones(values.size)) for values in (within, around))
     apart = abs(inside - outside)
     alike = np.mean(np.abs(around - inside) < apart / 2)
-    if apart < LEAST_APART_HU or alike > MOST_ALIKE or np.mean(np.abs(within - outside) < apart / 2) > 0.5:
+    also_inside = np.mean(np.abs(within - outside) < apart / 2)
+    if inside < LEAST_INSIDE_HU or apart < LEAST_APART_HU or alike > MOST_ALIKE or also_inside > MOST_INSIDE:
         return None
     return inside, outside
 
