@@ -129,6 +129,29 @@ def autoencoder(
 
 
 @app.command()
+def texts(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON: descriptions and probes with what each means.")],
+    half: Annotated[
+        str, typer.Option("--half", help="all, or the texts with an odd SHA-256 (kept), or the others (seen).")
+    ] = "all",
+    json: Json = None,
+) -> None:
+    """Count what is understood of descriptions, by attribute: precision, recall, inventions, contraries.
+
+    Prints a Markdown table; needs no model.
+    """
+    from TextoMorphLib.errors import InputError
+    from TextoMorphLib.evaluation import texts as benchmark
+
+    if half not in benchmark.HALVES:
+        raise InputError(f"unknown half '{half}'; use one of: {', '.join(benchmark.HALVES)}")
+    found = benchmark.run(benchmark.load(file, half))
+    typer.echo(benchmark.table(found))
+    if json:
+        outputs.write_bytes(json, outputs.to_json(found.as_dict()).encode())
+
+
+@app.command()
 def speed(
     model: common.Model = "starter",
     device: common.Device = "auto",

@@ -41,6 +41,9 @@ class Claims:
                 found.setdefault(head, []).append(at)
             elif word.thing and at + 1 < len(self.words) and self.words[at + 1].thing and word.has("thing"):
                 found.setdefault(self._last_of_run(at), []).append(at)
+        for at, word in enumerate(self.words):  # "thick septa and wall"
+            if word.thing in BASE_TERMS and at not in found and at > 1 and self.words[at - 1].has("word", "and"):
+                found[at] = found.get(at - 2, []) if self.words[at - 2].thing in BASE_TERMS else []
         return found
 
     def _last_of_run(self, at: int) -> int:
@@ -50,7 +53,7 @@ class Claims:
         word, owner, marks = self.words[at], self.whose[at], self.marks[at]
         term = self._term(at, word, owner)
         if word.has("heard"):
-            return None, next(iter(word.roles["heard"]))
+            return None, min(word.roles["heard"])
         if term is None:
             return None, self._unexpressed(at, word, owner)
         if owner.kind == "other" or (owner.kind == "organ" and not _sets_nothing(term)):
@@ -75,7 +78,7 @@ class Claims:
             return self._of_thing(at, word)
         if word.term is not None and "degree" in word.term.kinds:
             return word.term if self._before_density(at) else None
-        if owner.foreign or owner.kind == LESION:
+        if owner.foreign or owner.kind in (LESION, "interior"):
             return word.term
         return self._of_quality(at, word, owner)
 
@@ -98,7 +101,7 @@ class Claims:
                 and kinds.keys() <= {"density", "texture", "content", "degree"}
             ):
                 return term
-            return term if term is not None and kinds.keys() == {"texture"} else None
+            return term if kinds.keys() == {"texture"} or word.has("compared") else None
         if part == "centre":
             dark = kinds.get("density") == "hypo" or kinds.get("content") in ("cystic", "necrotic")
             return self.lexicon.terms["necrotic"] if dark else None
@@ -106,6 +109,8 @@ class Claims:
             if kinds.get("calcification"):
                 return term
             return self._refined(at, owner)
+        if part == "scar":
+            return term if "calcification" in kinds else None
         if part == "partial":
             return self._partial(owner, term)
         return None
@@ -140,6 +145,8 @@ class Claims:
         qualities = [self.words[i] for i in self.qualities.get(at, ()) if i < at]
         if at + 1 < len(self.words) and self.words[at + 1].thing and part in ("wall", "septum", "margin", "centre"):
             return None  # "wall calcification", "rim enhancement": the last noun counts
+        if part == "wall" and self._of_something(at):
+            return None
         if part == "enhancement":
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
@@ -155,6 +162,13 @@ class Claims:
                     return self.lexicon.terms[name]
             return term
         return word.term
+
+    def _of_something(self, at: int) -> bool:
+        """Whether a rim is one of calcium or fat rather than a wall."""
+        following = self.words[at + 1 : at + 3]
+        if len(following) < 2 or following[0].norm != "of":
+            return False
+        return following[1].thing == "calcification" or following[1].has("unexpressed")
 
     def _enhancement(self, at: int, word: Word, qualities: Sequence[Word]) -> Term | None:
         """What an enhancement says: of a wall, of the density, or nothing that is modelled."""

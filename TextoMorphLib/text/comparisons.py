@@ -30,7 +30,7 @@ _COMPARED = {
 }
 _DIMENSIONS = {"density": "hyper", "margin": "well", "enhancement": "arterial"}
 _MARKS = (",", ".", ";", ":", "(", ")", "|", "-", "\u2013", "\u2014", "+", "\n")
-_FARTHEST = 5  # words between a quality and the comparison that follows it
+_FARTHEST = 7  # words between a quality and the comparison that follows it
 
 
 def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
@@ -39,10 +39,13 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     at = 0
     while at < len(words):
         if words[at].has("compare") and words[at].term is None:
-            place = _after(words, at) or _before(words, at)
+            place = _after(words, at)
+            if place is None and (found := _before(words, at)):
+                place = (at, *found[1:])
+                words[found[0]] = replace(words[found[0]], term=None)
             if place:
                 first, last, pole = place
-                name = next((_COMPARED.get((way, pole)) for way in words[at].roles["compare"]), None)
+                name = next((_COMPARED.get((way, pole)) for way in sorted(words[at].roles["compare"])), None)
                 words[first : last + 1] = [_joined(words[first : last + 1], terms.get(name or ""), pole)]
                 at = first
         at += 1
@@ -97,12 +100,17 @@ def _degree(word: Word) -> bool:
 
 
 def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
-    """What is compared where it comes first: "attenuation [is] lower", "enhances [to a] lesser degree"."""
+    """What is compared where it comes first: "attenuation [is] lower", "enhances [to a] lesser degree".
+
+    Returns:
+        The word that is compared, the last word of the comparison, and the pole.
+    """
     if words[at].norm == "as":
         return None
     for index in range(at - 1, max(at - 2 - _FARTHEST, -1), -1):
         word = words[index]
-        if word.norm in _MARKS or word.has("word", "but") or word.has("word", "and"):
+        than = at + 1 < len(words) and words[at + 1].norm == "than"
+        if word.norm in _MARKS or word.has("word", "but") or (word.has("word", "and") and not than):
             return None
         pole = _pole(word)
         if pole and (word.thing in ("density", "enhancement") or pole == "arterial"):

@@ -69,7 +69,7 @@ class Word:
         for role in ("organ", "other"):
             if role in self.roles:
                 return role
-        return next(iter(self.roles["thing"])) if "thing" in self.roles else ""
+        return min(self.roles["thing"], key=_THINGS.index) if "thing" in self.roles else ""
 
     @property
     def known(self) -> bool:
@@ -125,7 +125,7 @@ class Lexicon:
             entry.roles.setdefault(role, set()).add(value)
 
     def _add_term(self, term: Term, organ: str | None) -> None:
-        last = {tokens(w)[-1].norm for part in ("nouns", "heads") for w in term.wordings[part]}
+        last = {tokens(w)[-1].norm for part in ("nouns", "heads", "named") for w in term.wordings[part]}
         for part in PARTS:
             for wording in term.wordings[part]:
                 for norms in _norms(wording, organ):
@@ -135,16 +135,22 @@ class Lexicon:
                     if entry.term is not term:
                         continue
                     entry.predicate = part == "phrases"
-                    entry.noun = part in ("nouns", "heads") or (part == "also" and norms[-1] in last | _nouns())
+                    entry.noun = part in ("nouns", "heads", "named") or (
+                        part == "also" and norms[-1] in last | _nouns()
+                    )
                     if entry.noun and "thing" not in entry.roles:
-                        entry.roles["thing"] = {self._thing(term, norms, wording in term.wordings["heads"])}
+                        entry.roles["thing"] = {
+                            self._thing(term, norms, part == "named" or wording in term.wordings["heads"])
+                        }
 
     def _thing(self, term: Term, norms: Sequence[str], head: bool) -> str:
         if term.about == "background":
             return "background"
         if head or not term.kinds or norms[-1] in _singles("lesion"):
             return "lesion"
-        for name in ("wall", "centre", "margin", "enhancement", "density", "texture"):
+        if "content" in term.kinds and norms[-1] in {normal(wording.split()[-1]) for wording in term.wordings["heads"]}:
+            return "lesion"
+        for name in ("partial", "wall", "centre", "margin", "enhancement", "density", "texture"):
             if norms[-1] in _singles(name):
                 return name
         return next((_CLASS_OF_KIND[kind] for kind in term.kinds if kind in _CLASS_OF_KIND), "lesion")
@@ -190,6 +196,11 @@ class Lexicon:
         return best
 
 
+# What a word is that may name several things: the first of these.
+_THINGS = (
+    "wall", "septum", "calcification", "margin", "centre", "enhancement", "density", "texture", "scar", "nodule",
+    "interior", "lesion", "partial", "content", "size", "background",
+)  # fmt: skip
 _ROLE = {"things": "thing", "modifiers": "modifier", "words": "word"}
 
 
@@ -217,6 +228,8 @@ def _norms(wording: str, organ: str | None) -> Iterator[list[str]]:
         filled = wording
         for slot, word in zip(slots, choice, strict=True):
             filled = filled.replace(f"{{{slot}}}", word)
-        yield [token.norm for token in tokens(filled)]
-        if "-" in filled:
-            yield [token.norm for token in tokens(filled.replace("-", ""))]
+        bare = [filled.replace(" the ", " ")] if "the {organ}" in wording else []
+        for form in (filled, *bare):
+            yield [token.norm for token in tokens(form)]
+            if "-" in form:
+                yield [token.norm for token in tokens(form.replace("-", ""))]

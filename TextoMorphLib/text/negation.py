@@ -111,7 +111,12 @@ def _names_place(sentence: Sequence[Word], at: int) -> bool:
     if not sentence[at].has("word", "prep") or sentence[at].norm == "of":
         return False
     for word in sentence[at + 1 : at + 7]:
-        if word.norm == "," or word.has("word", "prep") or word.has("word", "or") or _stops(word):
+        if (
+            word.norm == ","
+            or word.has("word", "or")
+            or _stops(word)
+            or (word.has("word", "prep") and word.norm != "of")
+        ):
             return False
         if word.thing in ("lesion", "organ", "other"):
             return True

@@ -26,7 +26,6 @@ _LOCATES = (
     "at",
     "along",
     "on",
-    "from",
     "throughout",
     "arising from",
     "arise from",
@@ -79,7 +78,7 @@ class Ownership:
     def _of_adjective(self, at: int) -> Owner:
         run = [] if self.words[at].predicate else self.run_after(at)
         if run:
-            return self._named(run)
+            return self._with_site(self._named(run), run)
         subject = self.subjects[at]
         return subject
 
@@ -87,6 +86,7 @@ class Ownership:
         """The nouns that an adjective stands before: "hypodense | liver lesion"; empty if it is a predicate."""
         crossed = False
         word = self.words[at]
+        predicate = at > 0 and self.words[at - 1].has("word", "verb")
         index = at + 1
         while index < min(len(self.words), at + FARTHEST_NOUN):
             here = self.words[index]
@@ -94,6 +94,8 @@ class Ownership:
                 run = self._run_from(index)
                 return run if self._fits(word, run[-1], crossed) else []
             if here.norm in (",", "/") or here.has("word", "and") or here.has("word", "or"):
+                if predicate:
+                    return []  # "the wall is thick, septa are thin"
                 crossed = True
             elif not self._is_modifier(index):
                 return []
@@ -188,6 +190,8 @@ class Ownership:
             owner = self._named([index - 1])
             if owner.kind == "other" and not self._in_phrase(index - 1):
                 return owner
+        if index > 0 and self.words[index].norm == "of" and self.words[index - 1].thing == "other":
+            return self._named([index - 1])  # "ascites of low density"
         return self.subjects[first]
 
     def _in_phrase(self, index: int) -> bool:
@@ -203,16 +207,16 @@ class Ownership:
         lesions = [index for index in run if self.words[index].thing == LESION]
         organs = [index for index in run if self.words[index].thing == "organ"]
         if others:
-            return Owner("other", next(iter(self.words[others[-1]].roles["other"])), run[-1])
+            return Owner("other", min(self.words[others[-1]].roles["other"]), run[-1])
         if last.thing == "organ":
-            return Owner("organ", next(iter(last.roles["organ"])), run[-1])
+            return Owner("organ", _organ(last), run[-1])
         foreign = [i for i in organs if all(self._is_other_organ(name) for name in self.words[i].roles["organ"])]
         if foreign:
-            return Owner("other", next(iter(self.words[foreign[-1]].roles["organ"])), run[-1])
+            return Owner("other", _organ(self.words[foreign[-1]]), run[-1])
         if last.thing == LESION:
             return self._lesion(run)
         if organs and not lesions and last.thing in ("margin", "density", "texture", "wall", "enhancement"):
-            return Owner("organ", next(iter(self.words[organs[-1]].roles["organ"])), run[-1])
+            return Owner("organ", _organ(self.words[organs[-1]]), run[-1])
         return Owner(last.thing, "", run[-1])
 
     def _lesion(self, run: Sequence[int]) -> Owner:
@@ -221,6 +225,12 @@ class Ownership:
             if self.words[index].has("modifier", "another") and self.seen:
                 return Owner("other", "another lesion", run[-1])
             index -= 1
+        while index > 0 and self.words[index].has("word", "det"):
+            index -= 1
+        if index > 0 and self.words[index].has("word", "with") and self.words[index - 1].thing == "other":
+            holder = self._named([index - 1])
+            if holder.name in _OTHER_SITES:  # "the spleen shows a lesion"
+                return holder
         return Owner(LESION, "", -1)
 
     def _is_other_organ(self, name: str) -> bool:
@@ -279,6 +289,8 @@ class Ownership:
         if after >= len(self.words) or self._is_object(index, ("prep", "with")):
             return False
         word = self.words[after]
+        if after == index + 1 and (word.term is not None or word.has("modifier")) and not word.noun:
+            return self.words[index].thing in _OWN_PARTS and not self.run_after(after)  # "Wall thick."
         return word.norm == ":" or word.has("word", "verb") or (word.norm in _VERBS)
 
     def _is_object(self, index: int, after: Sequence[str] = ("prep", "with", "and")) -> bool:
@@ -314,6 +326,7 @@ class Ownership:
         return False
 
 
+_OWN_PARTS = ("wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
 _VERBS = (
     "show",
     "contain",
@@ -330,6 +343,10 @@ _VERBS = (
     "were",
 )
 _OF_WALLS = ("enhancing", "smooth", "sharp", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
+
+
+def _organ(word: Word) -> str:
+    return min(word.roles["organ"])
 
 
 def _says(word: Word, kind: str) -> bool:

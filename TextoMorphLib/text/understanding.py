@@ -29,6 +29,7 @@ from TextoMorphLib.text.tokens import Token, corrected, tokens
 from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
 
 MOST_CHARACTERS = 20_000  # of a text that are read: ten pages of a report
+STONE = "renal stone"
 LONGEST_SENTENCE = 80  # tokens; what goes on is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
@@ -175,6 +176,7 @@ def understand(text: str, organ: str | None = None) -> Understanding:
         elsewhere, reader = reader.foreign, _Reader(read, reader.foreign)
         reader.all()
     numbers = quantities(read)
+    reader.without_stones()
     return Understanding(
         text=text,
         organ=organ,
@@ -310,6 +312,14 @@ class _Reader:
         """Whether lesions are denied and nothing else is said of one."""
         of_lesion = any(m.term.about == "lesion" and not m.negated for m in self.mentions)
         return not self.lesions and not of_lesion and (self.denied_lesions > 0 or self.normal)
+
+    def without_stones(self) -> None:
+        """A stone is what the text is about only where it names no lesion."""
+        stones = [m for m in self.mentions if m.term.name == STONE]
+        spans = {(stone.start, stone.end) for stone in stones}
+        for stone in stones if set(self.lesions) - spans else ():
+            self.mentions.remove(stone)
+            self.heard.append(Heard(stone.name, "said of a stone", stone.start, stone.end))
 
     def all(self) -> None:
         """Read the whole text."""

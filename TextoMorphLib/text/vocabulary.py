@@ -17,7 +17,7 @@ from TextoMorphLib.paths import listed
 from TextoMorphLib.text.concepts import ATTRIBUTES, Description
 from TextoMorphLib.text.organs import ORGANS, organs
 
-PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also")  # of speech
+PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also", "named")  # of speech
 
 # Terms of the scan's own vessels: composited, not drawn by the model.
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
