@@ -5,8 +5,13 @@ Exit status: 0 done; 2 bad input or usage, told in one line on stderr, nothing w
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +20,7 @@ from TextoMorphLib.commands import (
     batch,
     benchmark,
     cases,
+    common,
     demo,
     doctor,
     evaluate,
@@ -26,7 +32,7 @@ from TextoMorphLib.commands import (
     train,
     vtt,
 )
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled, Doubt, InputError
 
 # The base of all usage errors; typer has it from click, or from a copy of its own.
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -115,17 +121,66 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     arguments = None if argv is None else list(argv)
-    try:
-        status = typer.main.get_command(app).main(arguments, prog_name="textomorph", standalone_mode=False)
-    except InputError as error:
-        return _end(2, f"error: {_one_line(str(error))}")
-    except USAGE_ERROR as error:
-        return _end(2, f"error: {_one_line(_usage(error))}")
-    except (Cancelled, KeyboardInterrupt, typer.Abort):
-        status = 130
+    with _quiet(), _ended_by_sigterm():
+        try:
+            status = typer.main.get_command(app).main(arguments, prog_name="textomorph", standalone_mode=False)
+            sys.stdout.flush()
+        except InputError as error:
+            return _end(2, f"error: {_one_line(str(error))}")
+        except USAGE_ERROR as error:
+            return _end(2, f"error: {_one_line(_usage(error))}")
+        except (Cancelled, KeyboardInterrupt, typer.Abort):
+            status = 130
+        except OSError as error:
+            if not _stdout_is_shut():
+                raise
+            reason = error.strerror or error
+            return _end(2, f"error: cannot write to standard output ({reason}); files that were written are whole")
     if status == 130:
         return _end(130, "cancelled")
     return status if isinstance(status, int) else 0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Doubts are told in one line each; what libraries warn their programmers of is not for users."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Doubt)
+
+        def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+            common.warn(_one_line(str(message)))
+
+        warnings.showwarning = tell
+        yield
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Schedulers end programs by SIGTERM: the same as Ctrl-C, so that nothing half-made stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def cancel(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stdout_is_shut() -> bool:
+    """Whether standard output takes no more (a full disk, a closed pipe); nothing is written to it any more then."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _end(status: int, message: str) -> int:

@@ -1,6 +1,10 @@
-"""What can go wrong, in words a user can act on."""
+"""What can go wrong or is in doubt, in words a user can act on."""
 
 from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -9,3 +13,30 @@ class InputError(ValueError):
 
 class Cancelled(Exception):  # noqa: N818 - nothing went wrong
     """The user stopped the work; nothing was written."""
+
+
+class Doubt(UserWarning):
+    """Input that can be used and may not be what the user means; one line that says why."""
+
+
+def doubt(message: str) -> None:
+    """Tell of a doubt, and go on; the command prints it as a warning, and puts it into the report."""
+    warnings.warn(message, Doubt, stacklevel=3)
+
+
+@contextmanager
+def doubts_told() -> Iterator[list[str]]:
+    """Collects the doubts that the block tells of.
+
+    Yields:
+        The messages, filled when the block ends; they are told on to whoever listens around it, too.
+    """
+    found: list[str] = []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", Doubt)
+        try:
+            yield found
+        finally:
+            found += [str(each.message) for each in told if issubclass(each.category, Doubt)]
+    for each in told:
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)

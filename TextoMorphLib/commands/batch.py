@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import multiprocessing
 import os
+import signal
 import sys
+import threading
 import typing
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -20,15 +24,25 @@ from TextoMorphLib.commands import common
 from TextoMorphLib.commands.job import Job, make
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.names import check_path
 
 if typing.TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
     from TextoMorphLib.synthesis import Synthesizer
 
-Line = tuple[int, Job]  # line numbers count from 1, as editors do
+Line = tuple[int, Job, bool]  # its number, counted from 1 as editors do, and whether its output may be replaced
 REQUIRED = ("ct", "mask", "text", "output")
 PATHS = ("ct", "mask", "output")
+TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "seed": ((int,), "number"),
+    "steps": ((int,), "number"),
+    "guidance": ((int, float), "number"),
+    "label": ((int, str), "number or a name"),
+    "replace": ((bool,), "true or false"),
+    "resample_mask": ((bool,), "true or false"),
+    "assume_hu": ((bool,), "true or false"),
+}
 
 
 def batch(
@@ -42,17 +56,17 @@ def batch(
     """Make many tumours, from a file of jobs.
 
     A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps", "guidance",
-    "preset" and "replace" (true where the mask holds a tumour already). Relative paths start at the folder of
-    JOBS.jsonl. A bad job is named by its line; the others still run, and the status is 2 at the end. Each job that
-    ends prints a line of JSON on stdout, unless that is a terminal; its "notes" say what is doubtful about the result
-    and what was done about short memory.
+    "preset", "replace" (true where the mask holds a tumour already), "label", "resample_mask" and "assume_hu". Relative
+    paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others still run, and the status is 2
+    at the end. Each job that ends prints a line of JSON on stdout, unless that is a terminal; its "notes" say what is
+    doubtful about the input and the result, and what was done about short memory.
     """
     lines = common.read_lines(jobs)
     from TextoMorphLib.models import bundle
     from TextoMorphLib.models import device as devices
 
     devices.resolve(device)
-    bundle.verify(bundle.find(model))
+    fingerprint = bundle.verify(bundle.find(model))
     failed = False
 
     def tell(event: str, number: int, **more: Any) -> None:
@@ -64,11 +78,11 @@ def batch(
             typer.echo(json.dumps({"event": event, "line": number, **more}, ensure_ascii=False))
             sys.stdout.flush()
 
-    todo = list(_todo(lines, jobs.parent, model, resume, overwrite, tell))
+    todo = list(_todo(lines, jobs.parent, fingerprint, resume, overwrite, tell))
     results = _in_processes(todo, model, device, workers) if workers > 1 else _here(todo, model, device)
     with common.progress("batch") as step, contextlib.closing(results):
         step(0, len(todo))
-        for done, ((number, job), result) in enumerate(results, start=1):
+        for done, ((number, job, _), result) in enumerate(results, start=1):
             if isinstance(result, InputError):
                 tell("failed", number, error=str(result))
             else:
@@ -102,31 +116,20 @@ def parse(line: str, folder: Path) -> Job:
         raise InputError(f"{', '.join(missing)} left out")
     if unknown := [name for name in given if name not in known]:
         raise InputError(f"unknown {', '.join(unknown)}; known are {', '.join(known)}")
-    types: dict[str, Any] = {"seed": int, "steps": int, "guidance": (int, float), "replace": bool}
     for name, value in given.items():
-        kind = types.get(name, str)
-        if (isinstance(value, bool) and kind is not bool) or not isinstance(value, kind):
-            words = {str: "a string", bool: "true or false"}.get(kind, "a number")
-            raise InputError(f"{name} must be {words}, not {json.dumps(value)}")
+        types, called = TYPES.get(name, ((str,), "string"))
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            article = "" if bool in types else "a "
+            raise InputError(f"{name} must be {article}{called}, not {json.dumps(value)[:100]}")
+    for name in PATHS:
+        check_path(Path(given[name]))
     return Job(**{name: folder / value if name in PATHS else value for name, value in given.items()})
-
-
-def is_done(job: Job, model: str) -> bool:
-    """Whether an earlier run made exactly this: the image is there, and its report has this request."""
-    report = outputs.report_path(job.output)
-    if not (job.output.is_file() and report.is_file()):
-        return False
-    try:
-        made = json.loads(report.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(made, Mapping) and made.get("request") == job.request(model)
 
 
 def _todo(
     lines: Iterable[tuple[int, str]],
     folder: Path,
-    model: str,
+    fingerprint: str,
     resume: bool,
     overwrite: bool,
     tell: Callable[..., None],
@@ -140,11 +143,12 @@ def _todo(
             if report in claimed:
                 raise InputError(f"writes {job.output} or its report, as line {claimed[report]} does")
             claimed[report] = number
-            if resume and is_done(job, model):
+            if resume and job.is_done(fingerprint):
                 tell("skipped", number, output=str(job.output))
                 continue
-            job.check(overwrite)
-            yield number, job
+            again = overwrite or (resume and job.is_broken())
+            job.check(again)
+            yield number, job, again
         except InputError as error:
             tell("failed", number, error=str(error))
 
@@ -159,19 +163,17 @@ def _here(todo: list[Line], model: str, device: str) -> Generator[Result]:
     if todo:
         synthesizer = Synthesizer.load(model, device)
     for line in todo:
-        yield line, _attempt(line[1], model, synthesizer, lambda *_: True)
+        yield line, _attempt(line, model, synthesizer, lambda *_: True)
 
 
 def _in_processes(todo: list[Line], model: str, device: str, workers: int) -> Generator[Result]:
-    import multiprocessing
-
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     workers = min(workers, len(todo)) or 1
     threads = max((os.cpu_count() or 1) // workers, 1)
     pool = ProcessPoolExecutor(workers, context, _start_worker, (model, device, threads, stop))
     try:
-        running: dict[Future[Made | InputError], Line] = {pool.submit(_work, line[1], model): line for line in todo}
+        running: dict[Future[Made | InputError], Line] = {pool.submit(_work, line, model): line for line in todo}
         for future in as_completed(running):
             yield running[future], future.result()
     except BrokenProcessPool as error:
@@ -181,9 +183,13 @@ def _in_processes(todo: list[Line], model: str, device: str, workers: int) -> Ge
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _attempt(job: Job, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]) -> Made | InputError:
+def _attempt(line: Line, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]) -> Made | InputError:
+    _, job, again = line
     try:
-        made = make(job, model, synthesizer, *common.read_scan(job.ct, job.mask), step)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # doubts go into the report's notes, which are told with the job
+            ct, mask, doubts = job.read()
+        made = make(job, model, synthesizer, ct, mask, step, doubts, again)
     except InputError as error:
         return error
     return float(sum(made.report["seconds"].values())), [*made.report["warnings"], *made.report["notes"]]
@@ -194,9 +200,9 @@ _worker: dict[str, Any] = {}
 
 
 def _start_worker(model: str, device: str, threads: int, stop: Event) -> None:
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sets `stop`
+    signal.signal(signal.SIGTERM, _end_worker)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
@@ -205,8 +211,30 @@ def _start_worker(model: str, device: str, threads: int, stop: Event) -> None:
     _worker.update(synthesizer=Synthesizer.load(model, device), stop=stop)
 
 
-def _work(job: Job, model: str) -> Made | InputError:
+def _end_worker(*_: Any) -> None:
+    """Ends the process: at once when it waits, after its temporary files are gone when it works."""
+    _worker["ended"] = True
+    raise SystemExit(143)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for ever, and hold its model's memory."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    parent.join()
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:
+        os._exit(143)
+
+
+def _work(line: Line, model: str) -> Made | InputError:
     stop: Event = _worker["stop"]
-    if stop.is_set():
-        raise Cancelled
-    return _attempt(job, model, _worker["synthesizer"], lambda *_: not stop.is_set())
+    try:
+        if stop.is_set():
+            raise Cancelled
+        return _attempt(line, model, _worker["synthesizer"], lambda *_: not stop.is_set())
+    finally:
+        if _worker.get("ended"):
+            os._exit(143)  # the pool would go on with the next job

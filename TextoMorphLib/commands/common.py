@@ -26,6 +26,17 @@ ResampleMask = Annotated[
     bool,
     typer.Option("--resample-mask", help="Take a mask on another grid, resampled to the CT's (nearest voxel)."),
 ]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="N",
+        help="Which label of the mask is the lesion, where it holds several; or a segment's name, where it has names.",
+    ),
+]
+AssumeHu = Annotated[
+    bool, typer.Option("--assume-hu", help="Take the scan's values for HU, though they do not look like it.")
+]
 Organ = Annotated[str, typer.Option("--organ", help="liver, pancreas or kidney.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
 Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps. [default: the preset's]")]
@@ -83,8 +94,17 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     return lines
 
 
-def read_scan(ct: Path, mask: Path, resample_mask: bool = False) -> tuple[Volume, np.ndarray[Any, Any]]:
+def read_scan(
+    ct: Path, mask: Path, resample_mask: bool = False, label: str | int | None = None, assume_hu: bool = False
+) -> tuple[Volume, np.ndarray[Any, Any]]:
     """Read and check a scan and its mask.
+
+    Args:
+        ct: The scan.
+        mask: The mask.
+        resample_mask: Take a mask on another grid.
+        label: Which of the mask's labels is the lesion.
+        assume_hu: Take the scan's values for HU, whatever they look like.
 
     Returns:
         The scan and a boolean array of its shape.
@@ -96,7 +116,7 @@ def read_scan(ct: Path, mask: Path, resample_mask: bool = False) -> tuple[Volume
     from TextoMorphLib.io.volume import Volume, check_ct
 
     volume = Volume.read(ct)
-    check_ct(volume)
-    where = read_mask(mask, volume, resample=resample_mask)
+    check_ct(volume, assume_hu)
+    where = read_mask(mask, volume, resample=resample_mask, label=label)
     check_mask(where, volume)
     return volume, where

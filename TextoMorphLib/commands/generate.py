@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,6 +35,8 @@ def generate(
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
+    label: common.Label = None,
+    assume_hu: common.AssumeHu = False,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
     ] = None,
@@ -56,22 +60,17 @@ def generate(
     A DICOM series is marked as derived and synthetic, with new UIDs and a made-up patient; where CT is a DICOM
     folder, --keep-patient takes patient and study from it.
     """
-    job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset, replace)
+    job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu)
     if dicom_seg and dicom is None:
         raise InputError("--dicom-seg goes with --dicom DIR; name the folder of the DICOM series")
     if keep_patient and dicom is None:
         raise InputError("--keep-patient goes with --dicom DIR; name the folder of the DICOM series")
-    run(
-        job,
-        model,
-        device,
-        resample_mask=resample_mask,
-        picture=picture,
-        dicom=dicom,
-        dicom_seg=dicom_seg,
-        keep_patient=keep_patient,
-        overwrite=overwrite,
-    )
+    kept = {"picture": picture, "dicom": dicom, "dicom_seg": dicom_seg, "keep_patient": keep_patient}
+    run(job, model, device, overwrite=overwrite, **kept)  # type: ignore[arg-type]
+
+
+def _save(content: bytes, place: Path) -> None:
+    place.write_bytes(content)
 
 
 def run(
@@ -79,7 +78,6 @@ def run(
     model: str = "starter",
     device: str = "auto",
     *,
-    resample_mask: bool = False,
     picture: Path | None = None,
     dicom: Path | None = None,
     dicom_seg: bool = False,
@@ -103,7 +101,7 @@ def run(
     from TextoMorphLib.text.understanding import understand
 
     devices.resolve(device)
-    ct, mask = common.read_scan(job.ct, job.mask, resample_mask)
+    ct, mask, doubts = job.read()
     source = job.ct if job.ct.is_dir() else None
     if dicom:
         dicom_export.check_scan(ct, dicom, source, keep_patient)
@@ -111,27 +109,28 @@ def run(
     from TextoMorphLib.spatial import placement
     from TextoMorphLib.synthesis import Synthesizer
 
-    for line in understand(job.text, job.organ).lines():
-        typer.echo(line)
     said = placement.warnings(ct, mask)
     for warning in said:  # before the work
         common.warn(warning)
     with common.progress("generating") as step:
         synthesizer = Synthesizer.load(model, device)
-        synthesis = make(job, model, synthesizer, ct, mask, step)
-    if picture:
-        from TextoMorphLib import pictures
+        for line in understand(job.text, job.organ).lines():
+            typer.echo(line)
 
-        figure = pictures.before_after(ct, synthesis.volume, mask, title=job.text, note=provenance(job.seed))
-        outputs.write_bytes(picture, figure)
-    if dicom:
-        painted = mask if dicom_seg else None
-        try:
-            whose = dicom_export.write(
-                synthesis.volume, synthesis.report, dicom, source, painted, keep_patient=keep_patient
-            )
-        except InputError as error:
-            raise InputError(f"{error}; {job.output} and its report were written") from error
+        def also(made: Synthesis) -> dict[Path, Callable[[Path], Any]]:
+            more: dict[Path, Callable[[Path], Any]] = {}
+            if picture:
+                from TextoMorphLib import pictures
+
+                figure = pictures.before_after(ct, made.volume, mask, title=job.text, note=provenance(job.seed))
+                more[picture] = partial(_save, figure)
+            if dicom:
+                painted = mask if dicom_seg else None
+                series = partial(dicom_export.fill, volume=made.volume, report=made.report, source=source)
+                more[dicom] = partial(series, mask=painted, keep_patient=keep_patient)
+            return more
+
+        synthesis = make(job, model, synthesizer, ct, mask, step, doubts, overwrite, also)
 
     several = len(synthesis.report["asked"]) > 1
     for index, rows in enumerate(synthesis.report["asked"], start=1):
@@ -144,5 +143,5 @@ def run(
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")
     if dicom:
-        typer.echo(f"DICOM: {whose}")
+        typer.echo(f"DICOM: {dicom_export.KEPT if keep_patient else dicom_export.MADE_UP}")
     return synthesis

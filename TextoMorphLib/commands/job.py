@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from TextoMorphLib.errors import doubts_told
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 
@@ -31,6 +34,9 @@ class Job:
     guidance: float | None = None
     preset: str = "final"
     replace: bool = False
+    label: str | int | None = None
+    resample_mask: bool = False
+    assume_hu: bool = False
 
     def check(self, overwrite: bool = False) -> None:
         """Find what is cheap to find before any scan or model is read.
@@ -43,10 +49,66 @@ class Job:
 
         check_request(self.text, self.organ, self.seed, self.steps, self.guidance, self.preset)
 
-    def request(self, model: str) -> dict[str, Any]:
-        """All that decides the result, as it stands in the report; equal requests give equal results."""
-        plain = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
-        return {**plain, "model": model}
+    def read(self) -> tuple[Volume, np.ndarray[Any, Any], list[str]]:
+        """The checked scan and mask, and what is doubtful of them; the user is told of it at once.
+
+        Raises:
+            InputError: What is wrong with either.
+        """
+        from TextoMorphLib.commands import common
+
+        with doubts_told() as doubts:
+            ct, mask = common.read_scan(self.ct, self.mask, self.resample_mask, self.label, self.assume_hu)
+        return ct, mask, doubts
+
+    def request(self) -> dict[str, Any]:
+        """All that decides the result but the model, as it stands in the report; equal requests give equal results.
+
+        Paths are as seen from the output's folder: wherever a batch is started from, and wherever all of it is moved.
+        """
+        here = self.output.resolve().parent
+
+        def plain(value: Any) -> Any:
+            if not isinstance(value, Path):
+                return value
+            try:
+                return Path(os.path.relpath(value.resolve(), here)).as_posix()
+            except ValueError:  # another drive
+                return str(value.resolve())
+
+        return {key: plain(value) for key, value in asdict(self).items()}
+
+    def is_done(self, fingerprint: str) -> bool:
+        """Whether an earlier run made exactly this: the whole image is there, and its report has this request.
+
+        Args:
+            fingerprint: The model's, which the report has to name, too.
+        """
+        made = self._made()
+        return (
+            self._asked(made) == self.request()
+            and (made.get("model") or {}).get("sha256") == fingerprint
+            and outputs.is_whole(self.output)
+        )
+
+    def is_broken(self) -> bool:
+        """Whether there is nothing to lose: an empty file that a crash left, or no longer what this request made."""
+        for path in (self.output, outputs.report_path(self.output)):
+            if path.is_file() and path.stat().st_size == 0:
+                return True
+        return self._asked(self._made()) == self.request() and not outputs.is_whole(self.output)
+
+    @staticmethod
+    def _asked(made: Mapping[str, Any]) -> dict[str, Any]:
+        asked = made.get("request")
+        return {key: value for key, value in asked.items() if key != "model"} if isinstance(asked, Mapping) else {}
+
+    def _made(self) -> dict[str, Any]:
+        try:
+            made = json.loads(outputs.report_path(self.output).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return made if isinstance(made, dict) else {}
 
 
 def make(
@@ -56,6 +118,9 @@ def make(
     ct: Volume,
     mask: np.ndarray[Any, Any],
     step: Callable[[int, int], bool] | None = None,
+    doubts: Sequence[str] = (),
+    overwrite: bool = True,
+    also: Callable[[Synthesis], Mapping[Path, Callable[[Path], Any]]] | None = None,
 ) -> Synthesis:
     """Synthesise a job's tumour and write the scan with its report.
 
@@ -66,6 +131,9 @@ def make(
         ct: The job's scan, already read.
         mask: The job's mask, already read; boolean, the scan's shape.
         step: Called with (done, total); returns False to cancel.
+        doubts: What was doubtful of the input; goes into the report.
+        overwrite: Whether outputs that exist when they are written are replaced.
+        also: What else is to be written with the image, all or none: see `outputs.write_image`.
     """
     synthesis = synthesizer.synthesize(
         ct,
@@ -79,6 +147,9 @@ def make(
         preset=job.preset,
         replace=job.replace,
     )
-    report = {**synthesis.report, "request": job.request(model)}
-    outputs.write_image(synthesis.volume, report, job.output, note=provenance(job.seed))
+    report = {**synthesis.report, "request": {**job.request(), "model": model}}
+    report["warnings"] = [*doubts, *report["warnings"]]
+    more = also(synthesis) if also else None
+    note = provenance(job.seed)
+    outputs.write_image(synthesis.volume, report, job.output, note, overwrite=overwrite, also=more)
     return synthesis

@@ -37,6 +37,8 @@ def measure(
     mask: Annotated[Path, typer.Option("--mask", metavar="FILE", help="Where the lesion is.")],
     resample_mask: common.ResampleMask = False,
     replace: common.Replace = False,
+    label: common.Label = None,
+    assume_hu: common.AssumeHu = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure a lesion against the healthy scan.
@@ -44,7 +46,7 @@ def measure(
     Contrast, texture, margin, rim, calcification, size and noise, in HU and mm, of each lesion of the mask. With
     --replace, HEALTHY may hold the lesion (both may be one scan): what was there before is then judged around it.
     """
-    lesions = measured(healthy, synthetic, mask, resample_mask, replace)
+    lesions = measured(healthy, synthetic, mask, resample_mask, replace, label, assume_hu)
     if as_json:
         typer.echo(outputs.to_json({"lesions": lesions}))
         return
@@ -65,7 +67,13 @@ def measure(
 
 
 def measured(
-    healthy: Path, synthetic: Path, mask: Path, resample_mask: bool = False, replace: bool = False
+    healthy: Path,
+    synthetic: Path,
+    mask: Path,
+    resample_mask: bool = False,
+    replace: bool = False,
+    label: str | int | None = None,
+    assume_hu: bool = False,
 ) -> list[dict[str, Any]]:
     """The attributes of each lesion of a mask.
 
@@ -80,9 +88,9 @@ def measured(
     from TextoMorphLib.spatial.borders import beyond_organ
     from TextoMorphLib.spatial.region import regions, resampled
 
-    before, where = common.read_scan(healthy, mask, resample_mask)
+    before, where = common.read_scan(healthy, mask, resample_mask, label, assume_hu)
     after = Volume.read(synthetic)
-    check_ct(after)
+    check_ct(after, assume_hu)
     if before.shape != after.shape or not np.allclose(before.affine, after.affine, atol=1e-3):
         raise InputError(
             f"{synthetic} is not on the grid of {healthy}: {after.shape} voxels, not {before.shape}, or lies elsewhere"

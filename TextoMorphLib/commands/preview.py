@@ -26,6 +26,8 @@ def preview(
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
+    label: common.Label = None,
+    assume_hu: common.AssumeHu = False,
     window: Annotated[str, typer.Option("--window", metavar="LEVEL,WIDTH", help="Grey values, HU.")] = "40,400",
     table: Annotated[
         Path | None, typer.Option("--csv", metavar="CSV", help="Also write each lesion's measured attributes.")
@@ -55,7 +57,7 @@ def preview(
     from TextoMorphLib.models import device as devices
 
     devices.resolve(device)
-    volume, where = common.read_scan(ct, mask, resample_mask)
+    volume, where = common.read_scan(ct, mask, resample_mask, label, assume_hu)
 
     from TextoMorphLib import previews
     from TextoMorphLib.synthesis import Synthesizer

@@ -1,48 +1,74 @@
-"""Lesion masks: on the scan's own grid, or brought onto it."""
+"""Lesion masks: one label of them, on the scan's own grid, or brought onto it."""
 
 from __future__ import annotations
 
 import os
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, doubt
+from TextoMorphLib.io.formats import dicom_masks
+from TextoMorphLib.io.formats.nifti import described
+from TextoMorphLib.io.names import check_path
 from TextoMorphLib.io.volume import Array, Volume
 
 MOST_OF_SCAN = 0.5
 MOST_LABELS = 65_535
-_SAME_VOXEL = 0.01  # of a voxel: what float32 headers lose, and no more
+_SAME_VOXEL = 0.05  # of a voxel, at the corners: no voxel's centre is nearer to another voxel's for it
+_WORTH_TELLING = 0.01  # of a voxel: more than float32 headers lose
+_SOFT = (-0.25, 1.25)  # probabilities, and what interpolation overshoots by
+_MOST_LABELS = 300  # more values are an image's
+_LISTED = 12
+
+Label = int | str | None
 
 
-def read_mask(path: str | os.PathLike[str], ct: Volume, resample: bool = False) -> Array:
-    """Read a mask onto the scan's grid; every value above 0 is lesion, whatever its label.
+def read_mask(path: str | os.PathLike[str], ct: Volume, resample: bool = False, label: Label = None) -> Array:
+    """Read a mask onto the scan's grid.
 
-    A mask with the scan's voxels in another axis order (as DICOM converters write them) is reordered, which
-    loses nothing.
+    A mask with the scan's voxels in another axis order (as DICOM converters write them), or a segmentation on a part of
+    them (as 3D Slicer and DICOM have it), is put in its place, which loses nothing. Probabilities are cut at 0.5, which
+    a `Doubt` tells.
 
     Args:
-        path: A mask in any format that `Volume.read` takes.
+        path: A mask in any format that `Volume.read` takes; a DICOM segmentation or structure set (the file, or a
+            folder with nothing else).
         ct: The scan.
         resample: Take a mask on another grid, by nearest neighbour.
+        label: Which value of a mask with several is the lesion, or the name or number of a segment that has one.
 
     Returns:
         Boolean array of the scan's shape.
 
     Raises:
-        InputError: The file cannot be read, lies on another grid, or wholly outside the scan.
+        InputError: The file cannot be read, holds several labels and none is chosen, lies on another grid, or wholly
+            outside the scan.
     """
-    volume = Volume.read(path)
-    positive = (volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()) > 0
-    mask, affine = _reordered(positive, volume.affine, ct.affine)
-    if _same_grid(mask.shape, affine, ct):
+    path = Path(path)
+    check_path(path)
+    if dicom_masks.is_one(path):
+        volume, part = dicom_masks.read(path, ct, label), True
+        positive = volume.data > 0
+    else:
+        volume, part = Volume.read(path), path.name.lower().endswith(".seg.nrrd")
+        positive = _chosen(path, volume, label)
+    own, scans = _frames(path, volume, ct)
+    mask, affine = _reordered(positive, own, scans)
+    apart = _apart(affine, scans, mask.shape)
+    farthest = float(np.abs(apart).max())
+    if mask.shape == ct.shape and farthest < _SAME_VOXEL:
+        if farthest > _WORTH_TELLING:
+            doubt(f"the mask {path.name} lies {farthest:.0%} of a voxel beside the scan; it is taken to lie on it")
         return mask
-    if not resample:
+    if not resample and not (part and _on_part(apart)):
+        where = f"{farthest:.3g} voxels apart: " if mask.shape == ct.shape else ""
         raise InputError(
-            f"the mask {path} is on another grid ({_grid(volume)}) than the scan ({_grid(ct)}); "
-            "draw it on this scan, or add --resample-mask"
+            f"the mask {path} is on another grid ({where}{_grid(positive.shape, own)}) than the scan "
+            f"({_grid(ct.shape, scans)}); draw it on this scan, or add --resample-mask"
         )
-    return _resampled(mask, affine, ct) if mask.any() else np.zeros(ct.shape, bool)
+    return _resampled(mask, affine, ct.shape, scans) if mask.any() else np.zeros(ct.shape, bool)
 
 
 def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
@@ -60,9 +86,11 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
     """
     volume = Volume.read(path)
     stored = volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()
-    labels, affine = _reordered(stored, volume.affine, ct.affine)
-    if not _same_grid(labels.shape, affine, ct):
-        raise InputError(f"the labels {path} are on another grid ({_grid(volume)}) than the scan ({_grid(ct)})")
+    own, scans = _frames(Path(path), volume, ct)
+    labels, affine = _reordered(stored, own, scans)
+    if labels.shape != ct.shape or np.abs(_apart(affine, scans, labels.shape)).max() > _SAME_VOXEL:
+        grids = f"({_grid(volume.shape, own)}) than the scan ({_grid(ct.shape, scans)})"
+        raise InputError(f"the labels {path} are on another grid {grids}")
     if labels.dtype.kind == "f":
         whole = np.rint(labels)
         if not (np.isfinite(labels).all() and np.abs(labels - whole).max() < 1e-3):
@@ -92,6 +120,86 @@ def check_mask(mask: Array, ct: Volume) -> None:
         raise InputError(f"the mask covers {share:.0%} of the scan; paint only where the tumour goes")
 
 
+def _chosen(path: Path, volume: Volume, label: Label) -> Array:
+    """Where the one label is, or the chosen one."""
+    values = volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()
+    found = np.unique(values)
+    if not np.isfinite(found).all():
+        raise InputError(f"the mask {path} holds NaN or infinite voxels; write 0 outside the lesion and 1 in it")
+    whole = np.rint(found.astype(np.float64))
+    if np.abs(found - whole).max() > 1e-3:
+        return _thresholded(path, values, label)
+    labels = sorted({int(value) for value in whole} - {0})
+    names = _segment_names(volume)
+    if label is None:
+        if len(labels) > 1:
+            raise InputError(_several(path, labels, names))
+        return np.rint(values) != 0
+    number = dicom_masks.chosen_number(label, names)
+    if number not in labels:
+        raise InputError(f"the mask {path} has no label {label}; it has {_listed(labels, names) or 'none'}")
+    return np.rint(values) == number
+
+
+def _thresholded(path: Path, values: Array, label: Label) -> Array:
+    low, high = float(values.min()), float(values.max())
+    if low < _SOFT[0] or high > _SOFT[1]:
+        raise InputError(
+            f"the mask {path} holds values from {low:g} to {high:g} that are neither labels nor probabilities; "
+            "write 0 outside the lesion and 1 in it"
+        )
+    if label not in (None, 1, "1"):
+        raise InputError(f"the mask {path} holds probabilities, no labels; leave --label out")
+    doubt(f"the mask {path} holds probabilities from {low:.2g} to {high:.2g}; what is 0.5 or more is taken for lesion")
+    return values >= 0.5
+
+
+def _several(path: Path, labels: list[int], names: dict[int, str]) -> str:
+    if len(labels) > _MOST_LABELS or (len(labels) > _LISTED and labels[0] < 0):
+        return (
+            f"the mask {path} holds {len(labels)} values from {labels[0]} to {labels[-1]}, as an image does; "
+            "give a mask that is 1 in the lesion"
+        )
+    grey = " (grey levels of a probability map? cut them at half of their range first)" if len(labels) > 20 else ""
+    return (
+        f"the mask {path} holds {len(labels)} labels: {_listed(labels, names)}{grey}; "
+        "choose the lesion's with --label N"
+    )
+
+
+def _listed(labels: list[int], names: dict[int, str]) -> str:
+    told = [f"{number} ({names[number]})" if number in names else str(number) for number in labels[:_LISTED]]
+    return ", ".join(told) + (", ..." if len(labels) > _LISTED else "")
+
+
+def _segment_names(volume: Volume) -> dict[int, str]:
+    """The labels' names in a segmentation that 3D Slicer wrote (.seg.nrrd)."""
+    told = volume.metadata
+    names = {}
+    for key, name in told.items():
+        if key.startswith("Segment") and key.endswith("_Name"):
+            value = told.get(key.replace("_Name", "_LabelValue"), "")
+            if value.isdigit():
+                names[int(value)] = name
+    return names
+
+
+def _frames(path: Path, volume: Volume, ct: Volume) -> tuple[Array, Array]:
+    """The mask's and the scan's affine by one rule: where one of two files has no sform, the qform of both."""
+    if not (volume.frames and ct.frames):
+        return volume.affine, ct.affine
+    rule, scans = next(iter(volume.frames)), next(iter(ct.frames))
+    if rule == scans:
+        return volume.affine, ct.affine
+    common = [name for name in ("sform", "qform") if name in volume.frames and name in ct.frames]
+    if not common:
+        return volume.affine, ct.affine
+    own, other = volume.frames[common[0]], ct.frames[common[0]]
+    if not np.allclose(other, ct.affine, atol=1e-2):
+        doubt(f"the mask {path.name} has no {scans}: it is laid on the scan by the {common[0]} of both")
+    return own, other
+
+
 def _reordered(mask: Array, affine: Array, like: Array) -> tuple[Array, Array]:
     """The same voxels with axes flipped and swapped to point along those of `like`."""
     from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation, ornt_transform
@@ -100,31 +208,34 @@ def _reordered(mask: Array, affine: Array, like: Array) -> tuple[Array, Array]:
     return apply_orientation(mask, turn), affine @ inv_ornt_aff(turn, mask.shape)
 
 
-def _same_grid(shape: tuple[int, ...], affine: Array, ct: Volume) -> bool:
-    if shape != ct.shape:
-        return False
+def _apart(affine: Array, scans: Array, shape: tuple[int, ...]) -> Array:
+    """How far the mask's corners lie from where the scan has the voxels of the same index, in the scan's voxels."""
     from nibabel.affines import apply_affine
 
-    corners = list(product(*[(0, size - 1) for size in shape]))
-    apart = np.abs(apply_affine(affine, corners) - apply_affine(ct.affine, corners)).max()
-    return bool(apart < _SAME_VOXEL * ct.spacing.min())
+    corners = np.array(list(product(*[(0, size - 1) for size in shape])))
+    return np.asarray(apply_affine(np.linalg.inv(scans) @ affine, corners) - corners)
 
 
-def _resampled(mask: Array, affine: Array, ct: Volume) -> Array:
+def _on_part(apart: Array) -> bool:
+    """Whether the mask's voxels are some of the scan's."""
+    return bool(np.abs(apart - np.rint(apart[0])).max() < _SAME_VOXEL)
+
+
+def _resampled(mask: Array, affine: Array, shape: tuple[int, int, int], scans: Array) -> Array:
     """Nearest neighbour, worked out only around the mask."""
     from nibabel.affines import apply_affine
     from scipy import ndimage
 
-    to_ct = np.linalg.inv(ct.affine) @ affine
+    to_ct = np.linalg.inv(scans) @ affine
     tight = ndimage.find_objects(mask.view(np.uint8))[0]
     corners = apply_affine(to_ct, list(product(*[(part.start - 0.5, part.stop - 0.5) for part in tight])))
-    low = np.clip(np.floor(corners.min(0)), 0, ct.shape).astype(int)
-    high = np.clip(np.ceil(corners.max(0)) + 1, 0, ct.shape).astype(int)
+    low = np.clip(np.floor(corners.min(0)), 0, shape).astype(int)
+    high = np.clip(np.ceil(corners.max(0)) + 1, 0, shape).astype(int)
     if (high <= low).any():
         raise InputError("the mask lies wholly outside the scan; draw it on this scan")
     box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
     to_mask = np.linalg.inv(to_ct)
-    result = np.zeros(ct.shape, bool)
+    result = np.zeros(shape, bool)
     result[box] = ndimage.affine_transform(
         mask.view(np.uint8),
         to_mask[:3, :3],
@@ -138,12 +249,5 @@ def _resampled(mask: Array, affine: Array, ct: Volume) -> Array:
     return result
 
 
-def _grid(volume: Volume) -> str:
-    from nibabel.orientations import aff2axcodes
-
-    size, spacing, origin = (
-        " x ".join(f"{number:.4g}" for number in numbers)
-        for numbers in (volume.shape, volume.spacing, volume.affine[:3, 3])
-    )
-    axes = "".join(aff2axcodes(volume.affine))
-    return f"{size} voxels of {spacing} mm, axes {axes}, origin {origin.replace(' x ', ', ')}"
+def _grid(shape: tuple[int, ...], affine: Array) -> str:
+    return f"{' x '.join(map(str, shape))} {described(affine)}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import formats
+from TextoMorphLib.io.atomic import replacing
+from TextoMorphLib.io.names import check_path
 
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
@@ -71,6 +74,7 @@ def check_table(path: Path, inputs: Iterable[Path] = (), overwrite: bool = True)
 
 
 def _check(path: Path, inputs: Iterable[Path], overwrite: bool) -> None:
+    check_path(path)
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; give a file name in it")
     if any(path.resolve() == given.resolve() for given in inputs):
@@ -89,31 +93,54 @@ def write_image(
     path: Path,
     note: str,
     progress: Callable[[int, int], Any] | None = None,
+    overwrite: bool = True,
+    also: Mapping[Path, Callable[[Path], Any]] | None = None,
 ) -> None:
-    """Write an image and its report, both or none.
+    """Write an image, its report and what else belongs to them: all or none.
 
-    Both are written beside their places and moved there when complete; the image goes last, so that an
-    image always has its report.
+    All are written beside their places and moved there when complete; the image goes last, so that an image always has
+    its report.
 
     Args:
         volume: The image.
-        report: What goes into the JSON; NaN becomes null.
+        report: What goes into the JSON, with the image's SHA-256; NaN becomes null.
         path: The image's place; its report goes to `report_path(path)`.
         note: Provenance kept in the image's own header.
-        progress: Called with (1, 1) once both are written, before they are moved; may return False to cancel.
+        progress: Called with (1, 1) once all are written, before they are moved; may return False to cancel.
+        overwrite: Whether files that exist by then are replaced.
+        also: More files or folders by their place: each is called with the path that it is to fill.
 
     Raises:
-        InputError: The disk refuses (full, read-only).
+        InputError: The disk refuses (full, read-only), or a file has appeared that may not be replaced.
         Cancelled: `progress` returned False.
     """
-
-    def write(image: Path, text: Path) -> None:
-        volume.write(image, note=note)
-        text.write_text(to_json(report) + "\n", encoding="utf-8")
+    more = also or {}
+    with replacing(path, report_path(path), *more, overwrite=overwrite) as (image, text, *others):
+        formats.writer(path)(volume, image, note)
+        whole = {**report, "image": {"sha256": sha256(image)}}
+        text.write_text(to_json(whole) + "\n", encoding="utf-8")
+        for fill, place in zip(more.values(), others, strict=True):
+            fill(place)
         if progress is not None and progress(1, 1) is False:
             raise Cancelled("cancelled")
 
-    _replace_together(write, path, report_path(path))
+
+def is_whole(path: Path) -> bool:
+    """Whether an image is there as its report says: not empty, cut short or changed since."""
+    try:
+        made = json.loads(report_path(path).read_text(encoding="utf-8"))
+        return bool(made["image"]["sha256"] == sha256(path))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(1 << 20):
+            found.update(part)
+    return found.hexdigest()
 
 
 def write_bytes(path: Path, content: bytes, private: bool = False) -> None:
@@ -127,12 +154,9 @@ def write_bytes(path: Path, content: bytes, private: bool = False) -> None:
     Raises:
         InputError: The disk refuses.
     """
-
-    def write(beside: Path) -> None:
+    with replacing(path) as (beside,):
         beside.touch(0o600 if private else 0o666)
         beside.write_bytes(content)
-
-    _replace_together(write, path)
 
 
 def to_json(value: Any) -> str:
@@ -150,17 +174,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
-
-
-def _replace_together(write: Callable[..., None], *places: Path) -> None:
-    beside = [place.with_name(f".{os.getpid()}-{place.name}") for place in places]
-    try:
-        write(*beside)
-        for temporary, place in reversed(list(zip(beside, places, strict=True))):
-            os.replace(temporary, place)
-    except OSError as error:
-        raise InputError(f"cannot write {places[0]}: {error.strerror or error}") from error
-    finally:
-        for temporary in beside:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import formats
+from TextoMorphLib.io.atomic import replacing
+from TextoMorphLib.io.hounsfield import check_ct
+from TextoMorphLib.io.names import check_path
 
 Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["Array", "Box", "Volume", "check_ct"]
+
 Box = tuple[slice, slice, slice]
-
-_FORMATS = {".nii": "nifti", ".nii.gz": "nifti", ".nrrd": "itk", ".mha": "itk", ".nhdr": "itk", ".mhd": "itk"}
-_DETACHED = (".nhdr", ".mhd")  # header and voxels in two files, which cannot be replaced at one stroke
-
-SPACING_MM = (0.1, 20.0)
-FAT_AND_AIR_HU = (-1500.0, -30.0)
-BRIGHTEST_HU = 35_000.0  # metal on an extended scale
-_LEAST_FAT_AND_AIR = 0.001
-_LEAST_PLAUSIBLE = 0.95
-_PLAUSIBLE_HU = (-1500.0, 4000.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +33,7 @@ class Volume:
         intercept: See `slope`.
         header: The NIfTI header and its extensions as read, byte for byte; empty for other sources.
         metadata: Key-value pairs of an NRRD or MetaImage file.
+        frames: Every affine that the file gives, by name (sform and qform of a NIfTI file); `affine` is the first.
 
     Raises:
         InputError: The image is not 3D, not of plain numbers, or its affine has no volume (zero spacing).
@@ -51,6 +45,7 @@ class Volume:
     intercept: float = 0.0
     header: bytes = field(default=b"", repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    frames: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no volume of numbers."""
@@ -85,16 +80,18 @@ class Volume:
             InputError: What is wrong with the file or folder.
         """
         path = Path(path)
+        check_path(path)
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
-        name = "dicom" if path.is_dir() else _FORMATS[_suffix(path, tuple(_FORMATS))]
+        read = formats.reader(path)
         try:
-            volume: Volume = import_module(f"TextoMorphLib.io.formats.{name}").read(path)
+            return read(path)
         except InputError as error:
             raise InputError(f"cannot read {path}: {error}") from error
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-        return volume
+        except MemoryError as error:
+            raise InputError(f"cannot read {path}: it is larger than the memory that is free") from error
 
     def write(self, path: str | os.PathLike[str], note: str = "") -> None:
         """Write the volume, whole or not at all; the same volume gives the same bytes.
@@ -110,16 +107,9 @@ class Volume:
             InputError: The format cannot hold this volume, or the file cannot be written.
         """
         path = Path(path)
-        suffix = _suffix(path, tuple(suffix for suffix in _FORMATS if suffix not in _DETACHED))
-        beside = path.with_name(f".{uuid.uuid4().hex}{suffix}")
-        try:
-            import_module(f"TextoMorphLib.io.formats.{_FORMATS[suffix]}").write(self, beside, note)
-            os.replace(beside, path)
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-        finally:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
+        write = formats.writer(path)
+        with replacing(path) as (beside,):
+            write(self, beside, note)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -164,57 +154,3 @@ class Volume:
         data = self.data.copy(order="K")
         data[where][changed] = stored.astype(data.dtype)
         return replace(self, data=data)
-
-
-def check_ct(volume: Volume) -> None:
-    """Make sure that a volume is a CT in HU.
-
-    HU are told from other values by what every body CT holds: fat, lung or air, that is voxels below -30 HU.
-    MR, PET, 8-bit images, normalised images and CT stored with an offset of 1024 have none. Padding outside
-    the scanner's field of view (-2000, -3024 and the like) is left out of the judgement.
-
-    Raises:
-        InputError: A single slice, NaN or infinite voxels, spacing outside 0.1 to 20 mm, or values that
-            cannot be HU.
-    """
-    if min(volume.shape) < 2:
-        raise InputError("a 3D scan is needed, this one is a single slice; give the whole CT volume")
-    if volume.spacing.min() < SPACING_MM[0] or volume.spacing.max() > SPACING_MM[1]:
-        size = " x ".join(f"{mm:.4g}" for mm in volume.spacing)
-        raise InputError(f"the scan's spacing of {size} mm is outside 0.1 to 20 mm; check the header's units")
-    ends = volume.data.min(), volume.data.max()
-    if not np.isfinite(ends).all():
-        bad = volume.data.size - np.count_nonzero(np.isfinite(volume.data))
-        raise InputError(f"the scan holds {bad} NaN or infinite voxels; replace them, by -1024 outside the body")
-    low, high = sorted(float(end) * volume.slope + volume.intercept for end in ends)
-    if reason := _not_hu(volume, high):
-        raise InputError(
-            f"the scan is not in HU: values run from {low:g} to {high:g} and {reason}; "
-            "give a CT in Hounsfield units (air -1000, water 0)"
-        )
-
-
-def _not_hu(volume: Volume, high: float) -> str:
-    """Why the values cannot be HU; empty if they can."""
-    step = max(1, round((volume.data.size / 1e6) ** (1 / 3)))  # a million voxels tell as much as all of them
-    every = slice(None, None, step)
-    hu = volume.hu((every, every, every))
-    if hu.min() <= FAT_AND_AIR_HU[0]:
-        hu = hu[hu > hu.min()]  # padding is one constant value
-    fat_and_air = np.mean((hu > FAT_AND_AIR_HU[0]) & (hu < FAT_AND_AIR_HU[1])) if hu.size else 0.0
-    if fat_and_air < _LEAST_FAT_AND_AIR:
-        return "hardly any lie below -30, where fat and air would be"
-    plausible = np.mean((hu > _PLAUSIBLE_HU[0]) & (hu < _PLAUSIBLE_HU[1]))
-    if plausible < _LEAST_PLAUSIBLE or high > BRIGHTEST_HU:
-        return "many lie beyond air and bone"
-    return ""
-
-
-def _suffix(path: Path, known: tuple[str, ...]) -> str:
-    for suffix in known:
-        if path.name.lower().endswith(suffix):
-            return suffix
-    hint = (
-        "give the folder of the DICOM series" if path.suffix.lower() in (".dcm", ".ima") else f"use {', '.join(known)}"
-    )
-    raise InputError(f"{path} is in no format known here: {hint}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import Doubt, InputError
 from TextoMorphLib.io.masks import check_mask, read_mask
 from TextoMorphLib.io.volume import Volume
 
@@ -39,13 +40,68 @@ def write(path: Path, mask: np.ndarray, affine: np.ndarray = AFFINE) -> Path:
 
 
 @pytest.mark.parametrize("name", ["mask.nii.gz", "mask.nrrd"])
-@pytest.mark.parametrize("dtype", [bool, np.int32, np.float32])
-def test_every_label_above_zero_is_lesion(tmp_path: Path, name: str, dtype: type) -> None:
-    labels = BALL.astype(dtype)
-    if dtype is not bool:
-        labels[20:] *= 3
-        labels[0, 0, 0] = -1
-    np.testing.assert_array_equal(read_mask(write(tmp_path / name, labels), CT), BALL)
+@pytest.mark.parametrize("one", [True, np.int32(1), np.uint8(255), np.float32(1), np.int16(-1)])
+def test_one_value_is_the_lesion_whatever_it_is(tmp_path: Path, name: str, one: np.generic) -> None:
+    np.testing.assert_array_equal(read_mask(write(tmp_path / name, BALL * one), CT), BALL)
+
+
+@pytest.mark.parametrize("name", ["mask.nii.gz", "mask.nrrd"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_of_several_labels_one_is_chosen(tmp_path: Path, name: str, dtype: type) -> None:
+    organ = ball(AFFINE, CT.shape, CENTRE, 12)
+    labels = organ.astype(dtype)
+    labels[BALL] = 2
+    path = write(tmp_path / name, labels)
+    with pytest.raises(InputError, match=r"holds 2 labels: 1, 2; choose the lesion's with --label N"):
+        read_mask(path, CT)
+    np.testing.assert_array_equal(read_mask(path, CT, label=2), BALL)
+    np.testing.assert_array_equal(read_mask(path, CT, label="1"), organ & ~BALL)
+    with pytest.raises(InputError, match="no label 3; it has 1, 2"):
+        read_mask(path, CT, label=3)
+    with pytest.raises(InputError, match="no label tumour"):
+        read_mask(path, CT, label="tumour")
+
+
+def test_probabilities_are_cut_at_a_half_and_told(tmp_path: Path) -> None:
+    soft = np.clip(1 - np.linalg.norm(np.indices(CT.shape).T - (20, 17, 9), axis=-1).T / 10, 0, 1).astype(np.float32)
+    with pytest.warns(Doubt, match=r"probabilities from 0 to 1; what is 0\.5 or more"):
+        mask = read_mask(write(tmp_path / "mask.nii.gz", soft), CT)
+    np.testing.assert_array_equal(mask, soft >= 0.5)
+
+    bytes_with_slope = Volume(np.rint(soft * 255).astype(np.uint8), AFFINE, slope=1 / 255)
+    bytes_with_slope.write(tmp_path / "scaled.nii.gz")
+    with pytest.warns(Doubt, match="probabilities"):
+        np.testing.assert_array_equal(read_mask(tmp_path / "scaled.nii.gz", CT), np.rint(soft * 255) / 255 >= 0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (lambda soft: np.rint(soft * 255).astype(np.uint8), "grey levels of a probability map"),
+        (lambda soft: np.rint(soft * 100).astype(np.int16), "grey levels of a probability map"),
+        (lambda soft: (soft * 40 - 20).astype(np.float32), "neither labels nor probabilities"),
+        (lambda soft: np.rint(soft * 1500 - 1000).astype(np.int16), "as an image does"),
+        (lambda soft: np.where(soft > 0.5, np.nan, 0).astype(np.float32), "NaN"),
+    ],
+)
+def test_what_is_no_mask_is_refused(tmp_path: Path, values: Callable[[np.ndarray], np.ndarray], words: str) -> None:
+    soft = np.clip(1 - np.linalg.norm(np.indices(CT.shape).T - (20, 17, 9), axis=-1).T / 10, 0, 1)
+    with pytest.raises(InputError, match=words) as refused:
+        read_mask(write(tmp_path / "mask.nii.gz", values(soft)), CT)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+def test_a_slicer_segmentation_has_names_and_may_be_a_part_of_the_scan(tmp_path: Path) -> None:
+    organ = ball(AFFINE, CT.shape, CENTRE, 12)
+    labels = organ.astype(np.uint8)
+    labels[BALL] = 2
+    part = labels[3:, 2:-1, 1:]
+    names = {"Segment0_Name": "Liver", "Segment0_LabelValue": "1", "Segment1_Name": "Met", "Segment1_LabelValue": "2"}
+    Volume(part, AFFINE @ _shift(3, 2, 1), metadata=names).write(tmp_path / "mask.seg.nrrd")
+    with pytest.raises(InputError, match=r"1 \(Liver\), 2 \(Met\)"):
+        read_mask(tmp_path / "mask.seg.nrrd", CT)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.seg.nrrd", CT, label="met"), BALL)
 
 
 def test_other_axis_order_is_the_same_grid(tmp_path: Path) -> None:
@@ -91,9 +147,12 @@ def test_a_mask_of_one_slice_is_a_mask(tmp_path: Path) -> None:
 
 def test_shifted_by_less_than_a_header_can_hold_is_the_same_grid(tmp_path: Path) -> None:
     write(tmp_path / "same.nii.gz", BALL, AFFINE @ _shift(1e-3, 0, 0))
+    write(tmp_path / "near.nii.gz", BALL, AFFINE @ _shift(0.02, -0.02, 0.02))
     write(tmp_path / "other.nii.gz", BALL, AFFINE @ _shift(0.1, 0, 0))
     np.testing.assert_array_equal(read_mask(tmp_path / "same.nii.gz", CT), BALL)
-    with pytest.raises(InputError, match="another grid"):
+    with pytest.warns(Doubt, match="2% of a voxel beside"):
+        np.testing.assert_array_equal(read_mask(tmp_path / "near.nii.gz", CT), BALL)
+    with pytest.raises(InputError, match=r"another grid \(0\.1 voxels apart: .*origin 89\.925, .*origin 90, "):
         read_mask(tmp_path / "other.nii.gz", CT)
 
 
@@ -123,3 +182,23 @@ def _shift(*voxels: float) -> np.ndarray:
     matrix = np.eye(4)
     matrix[:3, 3] = voxels
     return matrix
+
+
+def test_scan_and_mask_are_laid_together_by_one_rule(tmp_path: Path) -> None:
+    """The scan has an sform and, 27 mm away, a qform; the mask, drawn on it, has the qform alone."""
+    away = AFFINE.copy()
+    away[:3, 3] += (20, -15, 10)
+    scan = nib.Nifti1Image(CT.data, AFFINE)
+    scan.set_sform(AFFINE, code=2)
+    scan.set_qform(away, code=1)
+    scan.to_filename(tmp_path / "ct.nii.gz")
+    mask = nib.Nifti1Image(BALL.astype(np.uint8), away)
+    mask.set_sform(None, code=0)
+    mask.set_qform(away, code=1)
+    mask.to_filename(tmp_path / "mask.nii.gz")
+
+    with pytest.warns(Doubt, match=r"its sform \(.*origin 90, .*its qform \(.*origin 110, .*26.9 mm apart; the sform"):
+        ct = Volume.read(tmp_path / "ct.nii.gz")
+    for resample in (False, True):
+        with pytest.warns(Doubt, match="by the qform of both"):
+            np.testing.assert_array_equal(read_mask(tmp_path / "mask.nii.gz", ct, resample), BALL)

@@ -256,7 +256,7 @@ BAD_FILES = {
     "text.nii.gz": (lambda path: path.write_text("hello"), "not gzip-compressed"),
     "text.nii": (lambda path: path.write_text("hello " * 200), "not a NIfTI file"),
     "text.nrrd": (lambda path: path.write_text("hello"), "damaged"),
-    "scan.jpg": (lambda path: path.write_text("hello"), "use .nii"),
+    "scan.jpg": (lambda path: path.write_text("hello"), "use .*[.]nii"),
     "slice.dcm": (lambda path: path.write_text("hello"), "folder of the DICOM series"),
     "flat.nii.gz": (lambda path: nifti(path, body()[:, :, 0]), "2D"),
     "phases.nii.gz": (lambda path: nifti(path, np.stack([body()] * 3, -1)), "4D"),

@@ -1,22 +1,26 @@
-"""DICOM series: pydicom reads the headers, which tell whether they make one volume; GDCM reads the pixels."""
+"""DICOM series: the headers tell whether their images make one volume; pydicom reads plain pixels, GDCM packed ones."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
-import SimpleITK
-from pydicom.errors import InvalidDicomError
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.formats import Format
 from TextoMorphLib.io.formats.itk import LPS_TO_RAS, smallest
+from TextoMorphLib.io.names import check_path
 from TextoMorphLib.io.volume import Array, Volume
 
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")  # of multi-frame images
+_RESCALE = "PixelValueTransformationSequence"
 _TAGS = (
     "SOPClassUID",
     "SeriesInstanceUID",
@@ -27,13 +31,16 @@ _TAGS = (
     "PixelSpacing",
     "ImageOrientationPatient",
     "ImagePositionPatient",
+    *_SEQUENCES,
 )
 _UNEVEN = 0.1  # of the distance between slices
+_OFF_LINE_MM = 0.3  # how far a slice may lie beside the line of the others: what rounded positions lose, and no more
 
 
 @dataclass(frozen=True)
 class _Slice:
     path: Path
+    frame: int  # in the file; 0 in a file of one image
     series: str
     size: tuple[int, int]
     spacing: tuple[float, ...]  # between rows, between columns, mm
@@ -42,7 +49,7 @@ class _Slice:
 
 
 def read(folder: Path) -> Volume:
-    """Read a folder that holds one DICOM series.
+    """Read a folder that holds one DICOM series, in files of one image or in a multi-frame file.
 
     Slices are sorted by position along their normal. A tilted gantry gives a sheared affine.
 
@@ -51,9 +58,9 @@ def read(folder: Path) -> Volume:
 
     Raises:
         InputError: No DICOM images, several series, slices of different size or orientation, a slice missing,
-            given twice, or damaged.
+            given twice, beside the others, or damaged.
     """
-    slices = [image for path in sorted(folder.iterdir()) if path.is_file() and (image := _slice(path))]
+    slices = [image for path in sorted(folder.iterdir()) if path.is_file() for image in _slices(path)]
     if len(slices) < 2:
         found = "a single DICOM slice" if slices else "no DICOM images"
         raise InputError(f"the folder holds {found}; give the folder of one whole CT series")
@@ -71,46 +78,92 @@ def read(folder: Path) -> Volume:
     to_lps = np.eye(4)
     to_lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, step])
     to_lps[:3, 3] = slices[0].position
-    return Volume(_pixels([image.path for image in slices]), LPS_TO_RAS @ to_lps)
+    return Volume(_pixels(slices), LPS_TO_RAS @ to_lps)
 
 
-def _slice(path: Path) -> _Slice | None:
-    """What a file's header says; None if it is no image (notes, reports, structure sets, DICOMDIR)."""
+def _slices(path: Path) -> list[_Slice]:
+    """What a file's header says; nothing if it is no image (notes, reports, structure sets, DICOMDIR)."""
+    check_path(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about values that break the letter of the standard
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-            kind = header.get("SOPClassUID") or header.file_meta.MediaStorageSOPClassUID
-            if "Image Storage" not in kind.name:
-                return None
-            image = _Slice(
-                path,
-                str(header.SeriesInstanceUID),
-                (header.Rows, header.Columns),
-                _numbers(header.get("PixelSpacing")),
-                _numbers(header.get("ImageOrientationPatient")),
-                _numbers(header.get("ImagePositionPatient")),
-            )
-            frames, colours = (int(header.get(tag) or 1) for tag in ("NumberOfFrames", "SamplesPerPixel"))
-    except InvalidDicomError:
-        return None
+        header = header_of(path, _TAGS)
+        if header is None:
+            return []
+        kind = header.get("SOPClassUID") or header.file_meta.MediaStorageSOPClassUID
+        if "Image Storage" not in kind.name:
+            return []
+        frames, colours = (int(header.get(tag) or 1) for tag in ("NumberOfFrames", "SamplesPerPixel"))
+        found = [_slice(path, header, groups) for groups in _frames(header, frames)]
+    except InputError:
+        raise
     except Exception as error:  # pydicom raises whatever a damaged file makes it stumble over
         raise InputError(f"{path.name} is damaged; copy or download it again") from error
-    if frames > 1 or colours > 1:
-        raise InputError(f"{path.name} is a multi-frame or colour image; convert it to NIfTI (dcm2niix) first")
-    if (len(image.spacing), len(image.orientation), len(image.position)) != (2, 6, 3):
-        raise InputError(f"{path.name} does not say where it lies in the patient; take it out of the folder")
-    return image
+    if colours > 1:
+        raise InputError(f"{path.name} is a colour image; give the CT series itself")
+    for image in found:
+        if (len(image.spacing), len(image.orientation), len(image.position)) != (2, 6, 3):
+            raise InputError(f"{path.name} does not say where it lies in the patient; take it out of the folder")
+        if not np.isfinite([*image.spacing, *image.orientation, *image.position]).all():
+            raise InputError(f"{path.name} says of its place what is no number; take it out of the folder")
+    return found
 
 
-def _numbers(values: Any) -> tuple[float, ...]:
-    return tuple(float(number) for number in values or ())
+def header_of(path: Path, tags: tuple[str, ...]) -> Dataset | None:
+    """A DICOM file's header, from a file without the preamble, too; None if the file is no DICOM."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about values that break the letter of the standard
+        try:
+            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags))
+        except InvalidDicomError:
+            pass
+        try:  # as older archives wrote them; whatever other file it is, it has no SOP class that is known
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags), force=True)
+            return header if header.get("SOPClassUID") and "Storage" in header.SOPClassUID.name else None
+        except Exception:
+            return None
+
+
+def _frames(header: Dataset, frames: int) -> Iterator[tuple[int, list[Dataset]]]:
+    """The number of each frame, and where to look for what is said of it."""
+    if frames == 1 and _SEQUENCES[1] not in header:
+        yield 0, [header]
+        return
+    if _SEQUENCES[1] not in header:
+        raise InputError("a multi-frame image does not say where its frames lie; convert it to NIfTI (dcm2niix) first")
+    shared = list(header.get(_SEQUENCES[0]) or [])[:1]
+    own = list(header[_SEQUENCES[1]].value)
+    if len(own) != frames:
+        raise InputError(f"a multi-frame image has {frames} frames and tells of {len(own)}; export it again")
+    for number, groups in enumerate(own):
+        sequences = [element.value for group in (groups, *shared) for element in group if element.VR == "SQ"]
+        yield number, [items[0] for items in sequences if len(items)]
+
+
+def _slice(path: Path, header: Dataset, frame: tuple[int, list[Dataset]]) -> _Slice:
+    number, said = frame
+
+    def numbers(tag: str) -> tuple[float, ...]:
+        return tuple(float(one) for one in next((group.get(tag) for group in said if group.get(tag)), ()) or ())
+
+    return _Slice(
+        path,
+        number,
+        str(header.SeriesInstanceUID),
+        (header.Rows, header.Columns),
+        numbers("PixelSpacing"),
+        numbers("ImageOrientationPatient"),
+        numbers("ImagePositionPatient"),
+    )
 
 
 def _same(slices: list[_Slice], what: str, value: Callable[[_Slice], Any]) -> None:
-    values = {tuple(value(image)) for image in slices}
-    if len(values) > 1:
-        raise InputError(f"the folder mixes {len(values)} {what}; keep one series in it")
+    values = [tuple(value(image)) for image in slices]
+    if len(kinds := set(values)) > 1:
+        rarest = min(kinds, key=values.count)
+        odd = slices[values.index(rarest)].path.name
+        raise InputError(f"the folder mixes {len(kinds)} {what}; keep one series in it ({odd} is one of the rarest)")
 
 
 def _step(positions: Array, normal: Array) -> Array:
@@ -126,20 +179,80 @@ def _step(positions: Array, normal: Array) -> Array:
             f"{usual:.2f} mm elsewhere; give the whole series"
         )
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
-    line = positions[0] + np.arange(len(positions))[:, None] * step
-    if np.abs(positions - line).max() > max(1.0, usual):
-        raise InputError("the slices are shifted against each other; keep one series in the folder")
+    off = positions - (positions[0] + np.arange(len(positions))[:, None] * step)
+    along = np.abs(off @ normal).max()
+    beside = np.linalg.norm(off - (off @ normal)[:, None] * normal, axis=1).max()
+    if beside > _OFF_LINE_MM or along > max(_OFF_LINE_MM, _UNEVEN * usual):
+        raise InputError(
+            f"the slices do not lie on one line: they are shifted against each other by up to "
+            f"{max(beside, along):.1f} mm; give one series as the scanner wrote it"
+        )
     return np.asarray(step)
 
 
-def _pixels(paths: list[Path]) -> Array:
+def _pixels(slices: list[_Slice]) -> Array:
     """HU, axes (i, j, k); each slice is rescaled by its own header."""
-    slices = []
-    for path in paths:
-        try:
-            image = SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO")
-        except RuntimeError as error:
-            raise InputError(f"the pixels of {path.name} are damaged or in an unknown compression") from error
-        slices.append(SimpleITK.GetArrayFromImage(image)[0])
-    stack = np.stack(slices).T
+    planes: list[Array] = []
+    known: tuple[Path, Array] | None = None
+    for image in slices:
+        if known is None or known[0] != image.path:
+            known = image.path, _hu(image.path)
+        planes.append(known[1][image.frame])
+    stack = np.stack(planes).T
     return smallest(stack) if stack.dtype.kind in "iu" else stack.astype(np.float32)
+
+
+def _hu(path: Path) -> Array:
+    """HU of a file's frames; axes (frame, row, column)."""
+    import pydicom
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = pydicom.dcmread(path, force=True)
+            syntax = getattr(image.file_meta, "TransferSyntaxUID", None)
+            if syntax is None:
+                image.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+                if not image.original_encoding[0]:
+                    image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+            if syntax is not None and syntax.is_compressed:
+                return _unpacked(path)
+            spare = image.BitsAllocated - image.BitsStored
+            if image.BitsAllocated not in (8, 16, 32) or image.HighBit != image.BitsStored - 1:
+                return _unpacked(path)
+            stored = (image.pixel_array << spare) >> spare  # above the highest bit may lie an overlay
+            return _rescaled(stored.reshape(-1, image.Rows, image.Columns), image)
+    except InputError:
+        raise
+    except Exception as error:  # pydicom raises whatever a damaged file makes it stumble over
+        raise InputError(f"the pixels of {path.name} are damaged, cut short or of an unknown kind") from error
+
+
+def _rescaled(stored: Array, image: Dataset) -> Array:
+    planes = []
+    shared = list(image.get(_SEQUENCES[0]) or [])[:1]
+    own = list(image.get(_SEQUENCES[1]) or [])
+    for number, plane in enumerate(stored):
+        groups = [*own[number : number + 1], *shared]
+        told = next((group[_RESCALE].value[0] for group in groups if _RESCALE in group), image)
+        slope, intercept = float(told.get("RescaleSlope") or 1), float(told.get("RescaleIntercept") or 0)
+        if slope.is_integer() and intercept.is_integer():
+            planes.append(plane.astype(np.int64) * int(slope) + int(intercept))
+        else:
+            planes.append(plane * slope + intercept)
+    return np.stack(planes)
+
+
+def _unpacked(path: Path) -> Array:
+    """The same of compressed pixels, by GDCM."""
+    import SimpleITK
+
+    SimpleITK.ProcessObject.GlobalWarningDisplayOff()
+    try:
+        found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO"))
+    except RuntimeError as error:
+        raise InputError(f"the pixels of {path.name} are damaged or in an unknown compression") from error
+    return np.asarray(found.reshape(-1, *found.shape[-2:]))
+
+
+FORMAT = Format(read, folders=True)

@@ -7,10 +7,9 @@ by itself. Which of the two was done stands in every image and in the report.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import replacing
+from TextoMorphLib.io.formats.dicom import header_of
 from TextoMorphLib.io.formats.itk import LPS_TO_RAS
 from TextoMorphLib.io.volume import Array, Volume
 
@@ -44,15 +45,14 @@ IDENTITY = (
     "FrameOfReferenceUID",
     "PositionReferenceIndicator",
 )
+LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 # What it always gives: how the patient lay, how the scan was taken, and what compression has done to it.
 ACQUISITION = (
     "PatientPosition",
     "BodyPartExamined",
     "Laterality",
     "KVP",
-    "LossyImageCompression",
-    "LossyImageCompressionRatio",
-    "LossyImageCompressionMethod",
+    *LOSSY,
 )
 MADE_UP = "patient and study are made up"
 KEPT = "patient and study are those of the real scan, kept on request"
@@ -73,6 +73,8 @@ def check(folder: Path, segmentation: bool = False) -> None:
         raise InputError(f"cannot write a DICOM series to {folder}: it exists and is not empty; name a new folder")
     if not folder.resolve().parent.is_dir():
         raise InputError(f"cannot write {folder}: the folder {folder.parent} does not exist; make it first")
+    if not os.access(folder.resolve().parent, os.W_OK):
+        raise InputError(f"cannot write {folder}: no permission to write in {folder.parent}")
     if segmentation:
         _highdicom()
 
@@ -140,6 +142,20 @@ def write(
         Cancelled: `progress` returned False.
     """
     check(folder, mask is not None)
+    with replacing(folder) as (beside,):
+        return fill(beside, volume, report, source, mask, progress, keep_patient)
+
+
+def fill(
+    folder: Path,
+    volume: Volume,
+    report: Mapping[str, Any],
+    source: Path | None = None,
+    mask: Array | None = None,
+    progress: Callable[[int, int], Any] | None = None,
+    keep_patient: bool = False,
+) -> str:
+    """Makes a folder and writes the series into it; the same as `write`, for who sees to it that all or none stays."""
     check_scan(volume, folder, source, keep_patient)
     whose = KEPT if keep_patient else MADE_UP
     to_lps = orientations.ornt_transform(
@@ -148,27 +164,17 @@ def write(
     hu = orientations.apply_orientation(_whole_hu(volume), to_lps)
     affine = LPS_TO_RAS @ volume.affine @ orientations.inv_ornt_aff(to_lps, volume.shape)
     wanted = (*ACQUISITION, *(IDENTITY if keep_patient else ()))
-    shared = _shared(report, _header(source, wanted), wanted, whose)
-    images = _images(hu, affine, shared)
-    beside = folder.with_name(f".{os.getpid()}-{folder.name}")
-    try:
-        beside.mkdir()
-        for number, image in enumerate(images, 1):
-            image.save_as(beside / f"{number:04d}.dcm", enforce_file_format=True)
-            if progress is not None and progress(number, len(images)) is False:
-                raise Cancelled("cancelled")
-        if mask is not None:
-            painted = orientations.apply_orientation(mask.astype(np.uint8), to_lps)
-            _segmentation(images, painted, report).save_as(beside / SEGMENTATION)
-        told = {**report, "dicom": whose}
-        (beside / REPORT).write_text(outputs.to_json(told) + "\n", encoding="utf-8")
-        with suppress(FileNotFoundError):
-            folder.rmdir()
-        os.replace(beside, folder)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    images = _images(hu, affine, _shared(report, _header(source, wanted), wanted, whose))
+    folder.mkdir()
+    for number, image in enumerate(images, 1):
+        image.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
+        if progress is not None and progress(number, len(images)) is False:
+            raise Cancelled("cancelled")
+    if mask is not None:
+        painted = orientations.apply_orientation(mask.astype(np.uint8), to_lps)
+        _segmentation(images, painted, report).save_as(folder / SEGMENTATION)
+    told = {**report, "dicom": whose}
+    (folder / REPORT).write_text(outputs.to_json(told) + "\n", encoding="utf-8")
     return whose
 
 
@@ -185,12 +191,14 @@ def _header(source: Path | None, wanted: Sequence[str]) -> Dataset:
     if source is None:
         return Dataset()
     files = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
-    for path in files:
-        with suppress(pydicom.errors.InvalidDicomError, OSError):
-            found = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*wanted, "StudyInstanceUID"])
-            if found.get("StudyInstanceUID"):
-                return found
-    raise InputError(f"{source} is no DICOM image or series; what stands in its header cannot be taken over")
+    found = [
+        header for path in files if (header := header_of(path, (*wanted, *LOSSY, "StudyInstanceUID", "SOPClassUID")))
+    ]
+    images = [header for header in found if header.get("StudyInstanceUID")]
+    if not images:
+        raise InputError(f"{source} is no DICOM image or series; what stands in its header cannot be taken over")
+    # What was lost in one slice is lost to the series.
+    return next((header for header in images if header.get(LOSSY[0]) == "01"), images[0])
 
 
 def _shared(report: Mapping[str, Any], source: Dataset, wanted: Sequence[str], whose: str) -> Dataset:
@@ -206,7 +214,7 @@ def _shared(report: Mapping[str, Any], source: Dataset, wanted: Sequence[str], w
     made.PatientPosition, made.KVP, made.BodyPartExamined = "HFS", None, "ABDOMEN"
     made.LossyImageCompression = "00"
     for name in wanted:
-        if source.get(name) not in (None, ""):
+        if source.get(name) not in (None, "") and _is_valid(source[name]):
             value = source[name].value
             setattr(made, name, str(value) if source[name].VR == "PN" else value)
 
@@ -229,6 +237,21 @@ def _shared(report: Mapping[str, Any], source: Dataset, wanted: Sequence[str], w
     made.RescaleIntercept, made.RescaleSlope, made.RescaleType = 0, 1, "HU"
     made.WindowCenter, made.WindowWidth = 40, 400
     return made
+
+
+def _is_valid(element: pydicom.DataElement) -> bool:
+    """Whether a value is what the standard has for its kind; others (a birth date of 00000000) are left out."""
+    kinds: dict[str, Any] = {"DA": pydicom.valuerep.DA, "TM": pydicom.valuerep.TM}
+    values = element.value if element.VM > 1 else [element.value]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for value in values:
+                kinds.get(element.VR, str)(value)
+                pydicom.valuerep.validate_value(element.VR, str(value), pydicom.config.RAISE)
+    except Exception:  # each kind of value has its own way to be wrong
+        return False
+    return True
 
 
 def _derivation(report: Mapping[str, Any]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import SimpleITK
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.formats import Format
 from TextoMorphLib.io.volume import Array, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -20,6 +20,9 @@ def read(path: Path) -> Volume:
     Raises:
         InputError: The file is damaged or holds no 3D image of one number a voxel.
     """
+    import SimpleITK
+
+    SimpleITK.ProcessObject.GlobalWarningDisplayOff()  # what matters of it is told as an error
     try:
         image = SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
@@ -45,6 +48,8 @@ def write(volume: Volume, path: Path, note: str) -> None:
     Raises:
         InputError: The axes are not at right angles, which these formats' readers do not expect.
     """
+    import SimpleITK
+
     to_lps = LPS_TO_RAS @ volume.affine
     direction = to_lps[:3, :3] / volume.spacing
     if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-4):
@@ -79,3 +84,6 @@ def smallest(values: Array) -> Array:
     limits = np.iinfo(np.int16)
     fits = values.min() >= limits.min and values.max() <= limits.max
     return values.astype(np.int16 if fits else np.int32, copy=False)
+
+
+FORMAT = Format(read, write, (".nrrd", ".mha", ".nhdr", ".mhd"), unwritten=(".nhdr", ".mhd"))

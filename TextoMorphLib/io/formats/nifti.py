@@ -10,19 +10,25 @@ import gzip
 import io
 import math
 import zlib
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import apply_affine
 from nibabel.nifti1 import Nifti1Extension, Nifti1Header
 from nibabel.nifti2 import Nifti2Header
+from nibabel.orientations import aff2axcodes
 from nibabel.spatialimages import HeaderDataError
 
-from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.errors import InputError, doubt
+from TextoMorphLib.io.formats import Format
+from TextoMorphLib.io.volume import Array, Volume
 
 # Level 1: CT noise does not compress further (2% smaller at level 6, for four times the time).
 _GZIP_LEVEL = 1
 _MM = {"meter": 1000.0, "micron": 0.001}
+_APART = 0.25  # of a voxel, at the corner where two affines of one header differ most: what is no rounding
 
 
 def read(path: Path) -> Volume:
@@ -36,7 +42,7 @@ def read(path: Path) -> Volume:
     try:
         shape, offset = header.get_data_shape(), int(header["vox_offset"])
         dtype = header.get_data_dtype()
-        affine = header.get_best_affine()
+        frames = _frames(header)
         slope, intercept = header.get_slope_inter()
         unit = header.get_xyzt_units()[0]
     except (HeaderDataError, KeyError, ValueError, OverflowError) as error:
@@ -46,13 +52,55 @@ def read(path: Path) -> Volume:
     if not (header["pixdim"][1 : 1 + min(3, len(shape))] > 0).all():
         raise InputError("its voxel spacing (pixdim) is zero or negative; repair the header")
     count = math.prod(shape)
-    if min(shape, default=0) < 1 or not header.single_vox_offset <= offset <= len(raw):
+    if min(shape, default=0) < 1 or not dtype.itemsize or not header.single_vox_offset <= offset <= len(raw):
         raise InputError("its NIfTI header is damaged")
     if len(raw) < offset + count * dtype.itemsize:
         raise InputError(f"it is cut short: {len(raw)} of {offset + count * dtype.itemsize} bytes are there")
     data = np.frombuffer(raw, dtype, count, offset).reshape(shape, order="F")
-    affine[:3] *= _MM.get(unit, 1.0)
-    return Volume(data, affine, 1.0 if slope is None else slope, intercept or 0.0, header=raw[:offset])
+    for affine in frames.values():
+        affine[:3] *= _MM.get(unit, 1.0)
+    name, affine = next(iter(frames.items()))
+    scale = 1.0 if slope is None else slope, intercept or 0.0
+    volume = Volume(data, affine, *scale, header=raw[:offset], frames=frames)
+    _tell_doubts(path, name, volume, header["pixdim"][1:4] * _MM.get(unit, 1.0))
+    return volume
+
+
+def _frames(header: Nifti1Header) -> dict[str, Array]:
+    """The header's affines by name; the one that counts (as for nibabel, ITK and FSL) first."""
+    frames = {}
+    if header["sform_code"] > 0:
+        frames["sform"] = header.get_sform()
+    if header["qform_code"] > 0:
+        with suppress(HeaderDataError):  # a quaternion that is no rotation
+            frames["qform"] = header.get_qform()
+    return frames or {"voxel order": header.get_base_affine()}
+
+
+def _tell_doubts(path: Path, name: str, volume: Volume, pixdim: Array) -> None:
+    """Tells where the header contradicts itself."""
+    if name == "voxel order":
+        doubt(f"{path.name} does not say where its voxels lie in the patient (no sform, no qform): left may be right")
+    qform = volume.frames.get("qform")
+    if name == "sform" and qform is not None and np.isfinite(qform).all():
+        corners = np.array(list(product(*[(0, size - 1) for size in volume.shape])))
+        apart = np.linalg.norm(apply_affine(qform, corners) - apply_affine(volume.affine, corners), axis=1).max()
+        if apart > _APART * volume.spacing.min():
+            doubt(
+                f"{path.name} gives two places: its sform ({described(volume.affine)}) "
+                f"and its qform ({described(qform)}), {apart:.1f} mm apart; the sform is used"
+            )
+            return
+    if name == "sform" and not np.allclose(pixdim, volume.spacing, rtol=0.02):
+        said, used = (" x ".join(f"{mm:.4g}" for mm in size) for size in (pixdim, volume.spacing))
+        doubt(f"{path.name} gives two voxel sizes: {said} mm (pixdim) and {used} mm (sform); the sform is used")
+
+
+def described(affine: Array) -> str:
+    """An affine in words."""
+    spacing = " x ".join(f"{mm:.4g}" for mm in np.linalg.norm(affine[:3, :3], axis=0))
+    origin = ", ".join(f"{round(mm, 3):.8g}" for mm in affine[:3, 3])
+    return f"voxels of {spacing} mm, axes {''.join(map(str, aff2axcodes(affine)))}, origin {origin}"
 
 
 def write(volume: Volume, path: Path, note: str) -> None:
@@ -125,3 +173,6 @@ def _bytes_of(header: Nifti1Header) -> bytes:
     file = io.BytesIO()
     header.write_to(file)
     return file.getvalue().ljust(int(header["vox_offset"]), b"\0")
+
+
+FORMAT = Format(read, write, (".nii", ".nii.gz"))

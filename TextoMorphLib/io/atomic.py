@@ -1,0 +1,106 @@
+"""Files and folders that appear whole or not at all: the one way in which anything here reaches the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from TextoMorphLib.errors import InputError
+
+_PREFIX = f".textomorph-{hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]}-"
+_count = itertools.count()
+
+
+@contextmanager
+def replacing(*places: Path, overwrite: bool = True) -> Iterator[list[Path]]:
+    """Places beside the given ones, moved there together once the block has filled them.
+
+    When the block fails, or one of them cannot be moved, no new file stays. What a killed program left of an earlier
+    try at the same places is removed.
+
+    Args:
+        places: Files or folders to make; the first is moved last, so that where it is, all are.
+        overwrite: Whether files that exist are replaced; folders never are, unless empty.
+
+    Yields:
+        A path for each place, with its suffix, in its folder; nothing is there yet.
+
+    Raises:
+        InputError: The disk refuses, or a place exists that may not be replaced.
+    """
+    beside = [_beside(place) for place in places]
+    try:
+        yield beside
+        _move(list(zip(beside, places, strict=True))[::-1], overwrite)
+    except FileExistsError as error:
+        raise InputError(f"{error.filename} exists; choose another name or add --overwrite") from error
+    except OSError as error:
+        raise InputError(f"cannot write {places[0]}: {error.strerror or error}") from error
+    finally:
+        for path in beside:
+            _remove(path)
+
+
+def _move(moves: list[tuple[Path, Path]], overwrite: bool) -> None:
+    made: list[Path] = []
+    try:
+        for beside, place in moves:
+            new = not place.exists()
+            _to(beside, place, overwrite)
+            if new:
+                made.append(place)
+    except BaseException:
+        for place in made:
+            _remove(place)
+        raise
+
+
+def _to(beside: Path, place: Path, overwrite: bool) -> None:
+    if beside.is_dir():
+        with suppress(FileNotFoundError):
+            place.rmdir()  # refuses unless it is empty
+        os.replace(beside, place)
+        return
+    if overwrite:
+        os.replace(beside, place)
+        return
+    try:
+        os.link(beside, place)  # unlike a move, this never replaces what has appeared meanwhile
+    except FileExistsError:
+        raise FileExistsError(None, None, str(place)) from None
+    except OSError:  # a file system without links
+        if place.exists():
+            raise FileExistsError(None, None, str(place)) from None
+        os.replace(beside, place)
+
+
+def _beside(place: Path) -> Path:
+    """A name that no other place, process or thread uses; short, however long the place's is."""
+    mark = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:10]
+    with suppress(OSError):
+        for entry in os.scandir(place.parent):
+            if entry.name.startswith(_PREFIX) and mark in entry.name:
+                process = entry.name[len(_PREFIX) :].split("-")[0]
+                if process.isdigit() and not _lives(int(process)):
+                    _remove(Path(entry.path))
+    return place.with_name(f"{_PREFIX}{os.getpid()}-{next(_count)}-{mark}-{place.name[-12:]}")
+
+
+def _lives(process: int) -> bool:
+    import psutil
+
+    return bool(psutil.pid_exists(process))
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

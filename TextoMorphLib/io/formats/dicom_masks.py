@@ -1,0 +1,195 @@
+"""Masks that DICOM keeps as objects of their own: segmentations (SEG) and contours (RTSTRUCT)."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from TextoMorphLib.errors import InputError, doubt
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from TextoMorphLib.io.volume import Array, Volume
+
+_SEGMENTATION, _CONTOURS = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
+_OFF_SLICE = 0.3  # of the distance between slices, how far a contour may lie beside one
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file, or the only image or object of a folder, is a segmentation or a structure set."""
+    return _file(path) is not None
+
+
+def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
+    """Read one segment, or one region of interest.
+
+    Args:
+        path: The file, or the folder that holds nothing else.
+        ct: The scan; contours are filled on its grid.
+        label: The segment's number or name; may be left out where there is only one.
+
+    Returns:
+        0 and 1, on the segmentation's own grid or, of contours, on the scan's.
+
+    Raises:
+        InputError: The file is damaged, `label` names none of its segments, or is needed.
+    """
+    from pydicom import dcmread
+
+    file = _file(path)
+    assert file is not None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = dcmread(file, force=True)
+            return _segment(found, label) if found.SOPClassUID == _SEGMENTATION else _filled(found, ct, label)
+    except InputError as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    except Exception as error:  # pydicom raises whatever a damaged file makes it stumble over
+        raise InputError(f"cannot read {path}: it is damaged or incomplete; export it again") from error
+
+
+def _file(path: Path) -> Path | None:
+    if path.is_dir():
+        kinds = {file: _kind(file) for file in path.iterdir() if file.is_file()}
+        objects = [file for file, kind in kinds.items() if kind in (_SEGMENTATION, _CONTOURS)]
+        return objects[0] if len(objects) == 1 and sum(map(bool, kinds.values())) == 1 else None
+    if path.suffix.lower() not in (".dcm", ".ima", "") or not path.is_file():
+        return None
+    return path if _kind(path) in (_SEGMENTATION, _CONTOURS) else None
+
+
+def _kind(file: Path) -> str:
+    """The SOP class of a DICOM file; empty for other files."""
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID", ""))
+    except (InvalidDicomError, OSError):
+        return ""
+    except Exception:  # what it is cannot be told; whoever reads it will say what is wrong
+        return ""
+
+
+def chosen_number(label: int | str, names: dict[int, str]) -> int | None:
+    """The number of a label that is given by it or by its name; None if no label, or several, have the name."""
+    if isinstance(label, int) or label.strip().lstrip("-").isdigit():
+        return int(label)
+    fitting = [number for number, name in names.items() if name.strip().lower() == label.strip().lower()]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _one_of(names: dict[int, str], label: int | str | None, what: str) -> int:
+    """The number of the segment that is asked for."""
+    listed = ", ".join(f"{number} ({name})" for number, name in names.items())
+    if label is None:
+        if len(names) != 1:
+            raise InputError(
+                f"it holds {len(names)} {what}: {listed or 'none'}; choose one with --label NUMBER or NAME"
+            )
+        return next(iter(names))
+    number = chosen_number(label, names)
+    if number not in names:
+        raise InputError(f"it has no one {what[:-1]} {label}; it has {listed or 'none'}")
+    return number
+
+
+def _segment(found: Dataset, label: int | str | None) -> Volume:
+    """A segment on the grid of its frames; slices that have no frame are empty."""
+    from TextoMorphLib.io.formats.itk import LPS_TO_RAS
+    from TextoMorphLib.io.volume import Volume
+
+    names = {int(item.SegmentNumber): str(item.get("SegmentLabel", "")) for item in found.SegmentSequence}
+    number = _one_of(names, label, "segments")
+    frames = np.asarray(found.pixel_array).reshape(-1, found.Rows, found.Columns)
+    if str(found.get("SegmentationType", "BINARY")) == "FRACTIONAL":
+        doubt("the segmentation holds fractions; what is half or more is taken for lesion")
+        frames = frames >= 0.5 * float(found.get("MaximumFractionalValue", 255))
+    elif frames.max(initial=0) > 1:  # a label map, whose values are the segments
+        frames = frames == number
+    shared, own = found.SharedFunctionalGroupsSequence[0], found.PerFrameFunctionalGroupsSequence
+    orientation = _group(shared, own[0], "PlaneOrientationSequence").ImageOrientationPatient
+    measures = _group(shared, own[0], "PixelMeasuresSequence")
+    along_row, along_column = np.reshape(np.array(orientation, float), (2, 3))
+    normal = np.cross(along_row, along_column)
+    places, planes = [], []
+    for frame, groups in zip(frames, own, strict=True):
+        of = groups.get("SegmentIdentificationSequence") or shared.get("SegmentIdentificationSequence")
+        if not of or int(of[0].ReferencedSegmentNumber) == number:
+            position = _group(shared, groups, "PlanePositionSequence").ImagePositionPatient
+            places.append(np.array(position, float))
+            planes.append(frame)
+    if not places:
+        raise InputError(f"segment {number} is empty")
+    heights = np.array(places) @ normal
+    lowest = places[int(heights.argmin())]
+    step = _step(np.unique(np.round(heights, 3)), float(measures.get("SpacingBetweenSlices") or 0))
+    index = np.rint((heights - heights.min()) / step).astype(int)
+    if np.abs(heights - heights.min() - index * step).max() > 0.1 * step:
+        raise InputError("its slices are uneven; export it again")
+    stack = np.zeros((found.Columns, found.Rows, index.max() + 1), np.uint8)
+    for k, plane in zip(index, planes, strict=True):
+        stack[:, :, k] |= plane.T.astype(np.uint8)
+    row_mm, column_mm = (float(mm) for mm in measures.PixelSpacing)
+    highest = places[int(heights.argmax())]
+    along = (highest - lowest) / max(int(index.max()), 1) if index.max() else normal * step
+    to_lps = np.eye(4)
+    to_lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, along])
+    to_lps[:3, 3] = lowest
+    return Volume.from_array(stack, LPS_TO_RAS @ to_lps)
+
+
+def _group(shared: Dataset, own: Dataset, name: str) -> Any:
+    return (own.get(name) or shared[name].value)[0]
+
+
+def _step(heights: Array, told: float) -> float:
+    """From slice to slice, mm: segmentations leave empty ones out."""
+    between = np.diff(heights)
+    if told > 0 and (np.abs(between / told - np.rint(between / told)) < 0.1).all():
+        return told
+    return float(between.min()) if between.size else max(told, 1.0)
+
+
+def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
+    """A region of interest, filled on the scan's slices; a contour within another is a hole."""
+    from matplotlib.path import Path as Polygon
+
+    from TextoMorphLib.io.formats.itk import LPS_TO_RAS
+    from TextoMorphLib.io.volume import Volume
+
+    names = {int(item.ROINumber): str(item.get("ROIName", "")) for item in found.StructureSetROISequence}
+    number = _one_of(names, label, "regions")
+    contours = [item for item in found.ROIContourSequence if int(item.ReferencedROINumber) == number]
+    planes = [plane for item in contours for plane in item.get("ContourSequence", [])]
+    closed = [plane for plane in planes if str(plane.get("ContourGeometricType", "")).startswith("CLOSED_PLANAR")]
+    if not closed:
+        raise InputError(f"region {number} has no closed contours")
+    to_index = np.linalg.inv(ct.affine) @ LPS_TO_RAS
+    mask = np.zeros(ct.shape, bool)
+    cut = []
+    for plane in closed:
+        lps = np.reshape(np.array(plane.ContourData, float), (-1, 3))
+        points = lps @ to_index[:3, :3].T + to_index[:3, 3]
+        k = int(np.rint(points[:, 2].mean()))
+        if np.abs(points[:, 2] - k).max() > _OFF_SLICE:
+            raise InputError("its contours do not lie on the scan's slices; export it for this series")
+        if not 0 <= k < ct.shape[2]:
+            raise InputError("its contours reach beyond the scan; give the series that it was drawn on")
+        low = np.clip(np.floor(points[:, :2].min(0)), 0, None).astype(int)
+        high = np.minimum(np.ceil(points[:, :2].max(0)).astype(int) + 1, ct.shape[:2])
+        i, j = np.meshgrid(*map(np.arange, low, high), indexing="ij")
+        inside = Polygon(points[:, :2]).contains_points(np.column_stack([i.ravel(), j.ravel()]))
+        mask[low[0] : high[0], low[1] : high[1], k] ^= inside.reshape(i.shape)
+        cut.append(k)
+    if any(b - a > 1 for a, b in pairwise(sorted(set(cut)))):
+        doubt("the contours leave out slices of the scan between others; those stay without lesion")
+    return Volume.from_array(mask, ct.affine)

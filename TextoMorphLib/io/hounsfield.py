@@ -1,0 +1,153 @@
+"""Whether a scan's values are HU: told from where its tissues lie on the scale.
+
+A CT of the body has soft tissue from 0 to about 200 HU and most often fat at -100 and air or lung from -1000 to -700;
+nothing fills the gap between lung and fat or lies under air. Other scales (MR, PET, 8 bits, stored values without their
+rescale, a rescale applied twice, a factor) have their peaks elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from TextoMorphLib.errors import InputError, doubt
+
+if TYPE_CHECKING:
+    from TextoMorphLib.io.volume import Array, Volume
+
+SPACING_MM = (0.1, 20.0)
+BRIGHTEST_HU = 35_000.0  # metal on an extended scale
+FAT_AND_AIR_HU = (-1500.0, -30.0)
+SOFT_TISSUE_HU = (-30.0, 250.0)  # of unenhanced and enhanced organs, scan noise and all
+DENSE_HU = -210.0  # from fat on
+PEAKS_HU = ((-np.inf, -700.0), (-150.0, -55.0), (-10.0, 260.0))  # of air and lung, fat, soft tissue: none elsewhere
+UNDER_AIR_HU = -1100.0  # scan noise in air, and no tissue
+PLAUSIBLE_HU = (-1100.0, 4000.0)
+_PADDING = 0.002  # the least share of a value under air that is repeated so often that it is padding, no noise
+_SAMPLE = 1e6  # voxels; as many tell as much as all of them
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Which part of a scan's voxels lies where, padding left out."""
+
+    fat_and_air: float
+    soft_tissue: float
+    under_air: float
+    plausible: float
+    middle: float  # the median of what is denser than fat, HU
+    spread: float  # the width of the middle 90%, HU
+    dense: float  # the median of fat and what is denser, HU
+    peaks: tuple[float, ...]  # where values are commonest, HU
+
+
+def check_ct(volume: Volume, assume_hu: bool = False) -> None:
+    """Make sure that a volume is a CT in HU.
+
+    Where it cannot be told from the values (a crop without fat and air) a `Doubt` says so.
+
+    Args:
+        volume: The scan.
+        assume_hu: Take the values for HU, whatever they look like; what would be refused is told as a doubt.
+
+    Raises:
+        InputError: A single slice, NaN or infinite voxels, spacing outside 0.1 to 20 mm, or values that
+            cannot be HU.
+    """
+    if min(volume.shape) < 2:
+        raise InputError("a 3D scan is needed, this one is a single slice; give the whole CT volume")
+    if volume.spacing.min() < SPACING_MM[0] or volume.spacing.max() > SPACING_MM[1]:
+        size = " x ".join(f"{mm:.4g}" for mm in volume.spacing)
+        raise InputError(f"the scan's spacing of {size} mm is outside 0.1 to 20 mm; check the header's units")
+    ends = volume.data.min(), volume.data.max()
+    if not np.isfinite(ends).all():
+        bad = volume.data.size - np.count_nonzero(np.isfinite(volume.data))
+        raise InputError(f"the scan holds {bad} NaN or infinite voxels; replace them, by -1024 outside the body")
+    low, high = sorted(float(end) * volume.slope + volume.intercept for end in ends)
+    shares = _shares(volume)
+    if reason := _not_hu(shares, high, volume):
+        told = f"values run from {low:g} to {high:g} and {reason}"
+        if not assume_hu:
+            raise InputError(
+                f"the scan is not in HU: {told}; give a CT in Hounsfield units (air -1000, water 0), "
+                "or add --assume-hu if you know that it is"
+            )
+        doubt(f"the scan is taken to be in HU as you say, though {told}")
+    elif (reason := _odd(shares)) and not assume_hu:
+        doubt(f"the scan may not be in HU: {reason}; make sure that air is -1000 and water 0 in it")
+
+
+def _shares(volume: Volume) -> _Shares:
+    step = max(1, round((volume.data.size / _SAMPLE) ** (1 / 3)))
+    every = slice(None, None, step)
+    hu = _without_padding(volume.hu((every, every, every)).ravel())
+
+    def share(low: float, high: float) -> float:
+        return float(np.mean((hu > low) & (hu < high))) if hu.size else 0.0
+
+    denser = hu[hu > FAT_AND_AIR_HU[1]]
+    ends = np.percentile(hu, (5, 95)) if hu.size else np.zeros(2)
+    return _Shares(
+        fat_and_air=share(*FAT_AND_AIR_HU),
+        soft_tissue=share(*SOFT_TISSUE_HU),
+        under_air=share(-np.inf, UNDER_AIR_HU),
+        plausible=share(*PLAUSIBLE_HU),
+        middle=float(np.median(denser)) if denser.size else 0.0,
+        spread=float(ends[1] - ends[0]),
+        dense=float(np.median(hu[hu > DENSE_HU])) if (hu > DENSE_HU).any() else 0.0,
+        peaks=_peaks(hu),
+    )
+
+
+def _peaks(hu: Array) -> tuple[float, ...]:
+    """Where values are commonest, in steps of 2 HU smoothed by 8: all that reach a third of the highest from fat on."""
+    from scipy import ndimage, signal
+
+    edges = np.arange(-1200.0, 3001.0, 2.0)
+    within = hu[(hu > hu.min()) & (hu < hu.max())] if hu.size else hu  # the ends may be where values were cut off
+    count, _ = np.histogram(within, edges)
+    smooth = ndimage.gaussian_filter1d(count.astype(np.float64), 4.0, mode="constant")
+    found, _ = signal.find_peaks(smooth, prominence=max(0.3 * smooth[edges[:-1] > DENSE_HU].max(), 1e-9))
+    return tuple(float(edges[index] + 1) for index in found)
+
+
+def _odd(shares: _Shares) -> str:
+    """What is unlike a CT without ruling it out; empty if nothing is."""
+    for peak in shares.peaks:
+        if not any(low < peak < high for low, high in PEAKS_HU):
+            return f"values are common at {peak:.0f}, where no tissue of a CT is"
+    if not PEAKS_HU[1][0] < shares.dense < PEAKS_HU[2][1]:
+        return f"most of what is no air lies about {shares.dense:.0f}, where no soft tissue is"
+    if shares.fat_and_air < 0.001:
+        return "it holds hardly any fat or air that would show it"
+    return ""
+
+
+def _without_padding(hu: Array) -> Array:
+    """Without the values under air that are repeated: what lies outside the scanner's field, or is unknown."""
+    under = hu[hu < UNDER_AIR_HU]
+    if not under.size:
+        return hu
+    values, counts = np.unique(under, return_counts=True)
+    return hu[~np.isin(hu, values[counts > _PADDING * hu.size])]
+
+
+def _not_hu(shares: _Shares, high: float, volume: Volume) -> str:
+    """Why the values cannot be HU; empty if they can."""
+    if high > BRIGHTEST_HU:
+        return "some lie beyond any metal"
+    if shares.under_air > 0.02:
+        return f"{shares.under_air:.0%} lie under {UNDER_AIR_HU:g}, where nothing is (was an offset applied twice?)"
+    if shares.soft_tissue < 0.01:
+        return "hardly any lie from -30 to 250, where soft tissue would be"
+    if shares.plausible < 0.95:
+        return "many lie beyond air and bone"
+    if shares.fat_and_air < 0.001:
+        # Soft tissue alone: possible in a crop, with the spread of organs and scan noise and nothing else.
+        if volume.data.dtype.kind == "u" and volume.intercept == 0 and volume.slope == 1:
+            return "hardly any lie below -30, where fat and air would be, in a type that holds none below 0"
+        if not (0 < shares.middle < 200 and 5 < shares.spread < 220):
+            return "hardly any lie below -30, where fat and air would be"
+    return ""
