@@ -87,7 +87,7 @@ class Installing:
         from TextoMorphLib import paths
 
         found: dict[str, Model] = {}
-        for folder in (paths.models(), self.modelsFolder()):
+        for folder in (paths.resources() / "Models", self.modelsFolder()):
             for card in sorted(folder.glob("*/MODEL_CARD.md")):
                 if (card.parent / "config.json").is_file():
                     found.setdefault(card.parent.name, Model(card.parent.name, card.read_text(encoding="utf-8")))
@@ -103,7 +103,7 @@ class Installing:
         from TextoMorphLib import paths
 
         own = self.modelsFolder() / model
-        return str(own) if not (paths.models() / model).is_dir() and own.is_dir() else model
+        return str(own) if not (paths.resources() / "Models" / model).is_dir() and own.is_dir() else model
 
     def preset(self, model: str = "starter", name: str = "final") -> dict[str, float]:
         """The `steps` and `guidance` that a model comes with; empty if there is no such model.
@@ -114,7 +114,7 @@ class Installing:
         """
         from TextoMorphLib import paths
 
-        for folder in (paths.models() / model, self.modelsFolder() / model, Path(model)):
+        for folder in (paths.resources() / "Models" / model, self.modelsFolder() / model, Path(model)):
             config = folder / "config.json"
             if config.is_file():
                 usual: dict[str, float] = json.loads(config.read_text(encoding="utf-8"))["presets"][name]
