@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 import slicer
+from PySide6 import QtWidgets
 
 LIVER = (70.0, 10.0, 20.0)
 
@@ -34,7 +35,7 @@ def test_a_result_becomes_a_dicom_series_with_its_mask(
     ui.dicomButton.click()  # the folder is there now
     assert "name a new folder" in host.messages[0]
 
-    # A CT from Slicer's DICOM database lends its patient; no highdicom wanted, no mask written.
+    # A CT from Slicer's DICOM database lends its patient when that is asked for; no highdicom wanted, no mask written.
     class Database:
         def fileForInstance(self, uid: str) -> str:
             assert uid == "1.2.3"
@@ -42,11 +43,16 @@ def test_a_result_becomes_a_dicom_series_with_its_mask(
 
     monkeypatch.setattr(slicer, "dicomDatabase", Database(), raising=False)
     ct.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
-    host.packages.missing, host.packages.declines = {"highdicom"}, True
+    host.packages.missing, host.answer = {"highdicom"}, QtWidgets.QMessageBox.StandardButton.Cancel
     host.file = str(tmp_path / "second")
     Path(host.file).mkdir()
     ui.dicomButton.click()
     (again,) = Path(host.file).iterdir()
     assert not (again / "mask-seg.dcm").exists()
-    first, second = (pydicom.dcmread(each / "0001.dcm") for each in (folder, again))
-    assert first.StudyInstanceUID == second.StudyInstanceUID
+    assert "Keep the real patient's instead?" in host.messages[-1]
+    host.file, host.answer = str(tmp_path / "third"), QtWidgets.QMessageBox.StandardButton.Yes
+    Path(host.file).mkdir()
+    ui.dicomButton.click()
+    (kept,) = Path(host.file).iterdir()
+    first, second, third = (pydicom.dcmread(each / "0001.dcm").StudyInstanceUID for each in (folder, again, kept))
+    assert first == third != second

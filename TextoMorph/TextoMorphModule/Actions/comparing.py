@@ -164,22 +164,38 @@ class Comparing(Histogram):
         given = nodes.volumeOf(result), report, Path(path), provenance(report["seed"])
         background.run(lambda onStep: outputs.write_image(*given, progress=onStep), progress)
 
+    def dicomSource(self, result: Any) -> Path | None:
+        """A file of the DICOM series that a result's CT was loaded from; None where it was no DICOM."""
+        known = result.GetNodeReference(nodes.CT)
+        instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
+        source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
+        return Path(source) if source else None
+
     def exportDicom(
-        self, result: Any, folder: str | Path, segmentation: bool = True, progress: Progress | None = None
-    ) -> None:
+        self,
+        result: Any,
+        folder: str | Path,
+        segmentation: bool = True,
+        progress: Progress | None = None,
+        keepPatient: bool = False,
+    ) -> str:
         """Writes a result as a DICOM series that is marked as derived and synthetic, with its mask; all or nothing.
 
-        Patient and study are those of the CT where it was loaded from Slicer's DICOM database, else made up. Slicer
-        stays alive meanwhile.
+        Patient and study are made up unless those of the CT are asked for. Slicer stays alive meanwhile.
 
         Args:
             result: One of `generate`'s volumes.
             folder: New or empty.
             segmentation: Whether the mask is written too (DICOM SEG); needs highdicom.
             progress: Called about twenty times a second with (slices written, slices in all); returns False to cancel.
+            keepPatient: Take patient and study from the CT's series; see `dicomSource`.
+
+        Returns:
+            Whose patient and study it has, in words.
 
         Raises:
-            InputError: The folder is not empty, the result's CT or mask is gone, the disk is full.
+            InputError: The folder is not empty, the result's CT or mask is gone, there is no series to take a patient
+                from, the disk is full.
             Cancelled: `progress` returned False; nothing was written.
 
         Example:
@@ -188,12 +204,12 @@ class Comparing(Histogram):
         from TextoMorphLib.io.formats import dicom_export
 
         mask = nodes.whole(*nodes.keptMaskOf(result, result), result) if segmentation else None
-        known = result.GetNodeReference(nodes.CT)
-        instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
-        source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
         volume, report = nodes.volumeOf(result), self.report(result)  # type: ignore[attr-defined]
-        given = volume, report, Path(folder), Path(source) if source else None, mask
-        background.run(lambda onStep: dicom_export.write(*given, progress=onStep), progress)
+        given = volume, report, Path(folder), self.dicomSource(result), mask
+        whose: str = background.run(
+            lambda onStep: dicom_export.write(*given, progress=onStep, keep_patient=keepPatient), progress
+        )
+        return whose
 
     def canWriteDicomSegmentation(self) -> bool:
         """Whether highdicom is there; if not, Slicer asks whether to install it.

@@ -135,9 +135,13 @@ class ComparePanel(RunPanel):
         with self._pressed(self.ui.dicomButton, _("Writing…"), _("The DICOM series could not be written.")):
             folder = Path(parent) / f"{result.GetName()} DICOM"
             withMask = self.logic.canWriteDicomSegmentation()
-            self.logic.exportDicom(result, folder, withMask, self.onStep)
-            said = _("Wrote {folder}") if withMask else _("Wrote {folder}, without the mask")
-            slicer.util.showStatusMessage(said.format(folder=folder), 5000)
+            keepPatient = self.logic.dicomSource(result) is not None and slicer.util.confirmYesNoDisplay(
+                _("Patient and study of the DICOM series are made up. Keep the real patient's instead?"),
+                windowTitle=_("TextoMorph"),
+            )
+            whose = self.logic.exportDicom(result, folder, withMask, self.onStep, keepPatient)
+            said = _("Wrote {folder}: {whose}") if withMask else _("Wrote {folder}, without the mask: {whose}")
+            slicer.util.showStatusMessage(said.format(folder=folder, whose=whose), 5000)
 
     def onAccept(self) -> None:
         """Keeps the result and goes to the next that is not decided on, or takes that back."""
