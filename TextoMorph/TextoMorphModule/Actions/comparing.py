@@ -165,7 +165,12 @@ class Comparing(Histogram):
         background.run(lambda onStep: outputs.write_image(*given, progress=onStep), progress)
 
     def dicomSource(self, result: Any) -> Path | None:
-        """A file of the DICOM series that a result's CT was loaded from; None where it was no DICOM."""
+        """A file of the DICOM series that a result's CT was loaded from; None where it was no DICOM.
+
+        Example:
+            >>> logic.dicomSource(node) is None
+            True
+        """
         known = result.GetNodeReference(nodes.CT)
         instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
         source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
