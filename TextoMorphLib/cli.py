@@ -22,6 +22,7 @@ from TextoMorphLib.commands import (
     cases,
     common,
     demo,
+    describe,
     doctor,
     evaluate,
     generate,
@@ -93,6 +94,12 @@ _add(
 )
 _add(demo.demo, MAKE)
 _add(measure.measure, LOOK, "textomorph measure ct.nii.gz new.nii.gz --mask mask.nii.gz --json")
+_add(
+    describe.describe,
+    LOOK,
+    "textomorph describe ct.nii.gz --mask lesion.nii.gz --organ liver",
+    "textomorph describe ct.nii.gz --mask labels.nii.gz --label 2 --organ-label 1 --organ pancreas --json",
+)
 _add(
     patterns.patterns,
     LOOK,

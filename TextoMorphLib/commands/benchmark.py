@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.commands import common
+from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
@@ -116,6 +117,53 @@ def realism(
 
 
 @app.command()
+def observer(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Real tumours, a line a case.")],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Where twins and tables go; made if need be.")
+    ],
+    model: common.Model = "starter",
+    device: common.Device = "auto",
+    preset: common.Preset = "final",
+    steps: common.Steps = None,
+    guidance: common.Guidance = None,
+    seed: common.Seed = 0,
+    fold: Annotated[
+        int | None, typer.Option("--fold", min=0, help="The fold that the model was not trained on: asked of apart.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")] = 1,
+) -> None:
+    """Ask a machine which tumours are real: each real tumour against a twin at its place, with its mask and words.
+
+    Prints the AUC of two classifiers on three sets of features, and what gives the twins away. Writes observer.md,
+    observer.json and the twins. Started again after a stop, it goes on where it was.
+    """
+    from TextoMorphLib.cases import read_cases
+    from TextoMorphLib.evaluation import observer as benchmark
+    from TextoMorphLib.evaluation import twins
+    from TextoMorphLib.request import check_preset
+
+    check_preset(preset)
+    settings = twins.Settings(model, device, preset, steps, guidance, seed)
+    with common.progress("making twins") as step:
+        pairs = twins.pairs(read_cases(cases), settings, output, workers, step)
+    held_out = {pair.patient for pair in pairs if fold is not None and pair.fold == fold}
+    if fold is not None and not held_out:
+        raise InputError(f"no case is in fold {fold}; see textomorph cases split")
+    found = benchmark.judge(
+        [pair.real for pair in pairs],
+        [pair.twin for pair in pairs],
+        [pair.patient for pair in pairs],
+        held_out,
+        seed,
+    )
+    text = benchmark.table(found)
+    outputs.write_bytes(output / "observer.json", outputs.to_json(found).encode())
+    outputs.write_bytes(output / "observer.md", (text + "\n").encode())
+    typer.echo(text)
+
+
+@app.command()
 def autoencoder(
     ct: ControlScan,
     model: common.Model = "starter",
@@ -169,8 +217,6 @@ def speed(
 
 
 def _sizes(text: str) -> list[float]:
-    from TextoMorphLib.errors import InputError
-
     try:
         sizes = [float(part) for part in text.split(",")]
     except ValueError:
@@ -181,8 +227,6 @@ def _sizes(text: str) -> list[float]:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    from TextoMorphLib.errors import InputError
-
     parts = tuple(part.strip() for part in text.split(","))
     if unknown := [part for part in parts if part not in PARTS]:
         raise InputError(f"unknown part '{unknown[0]}'; use some of: {', '.join(PARTS)}")

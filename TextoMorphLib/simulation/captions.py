@@ -102,9 +102,23 @@ def write(description: Description, rng: np.random.Generator, held_out: bool = F
     return _mistyped(text, rng) if rng.random() < TYPING_ERRORS else text
 
 
-def compose(description: Description, rng: np.random.Generator, held_out: bool = False) -> str:
-    """Like `write`, without typing errors."""
-    writer = _Writer(rng, held_out)
+def compose(
+    description: Description,
+    rng: np.random.Generator,
+    held_out: bool = False,
+    organ: str | None = None,
+    only: bool = False,
+) -> str:
+    """Like `write`, without typing errors.
+
+    Args:
+        description: As `write` takes it.
+        rng: Likewise.
+        held_out: Likewise.
+        organ: Whose lesion it is; drawn if None.
+        only: Say the description and nothing else: no size, place, diagnosis, finding or denial that is made up.
+    """
+    writer = _Writer(rng, held_out, organ, only)
     said = writer.choose(description)
     text = writer.as_list(said) if rng.random() < 0.35 else writer.as_report(said)
     return writer.in_some_case(text)
@@ -113,11 +127,12 @@ def compose(description: Description, rng: np.random.Generator, held_out: bool =
 class _Writer:
     """Writes one text: one organ, one split of the wordings."""
 
-    def __init__(self, rng: np.random.Generator, held_out: bool) -> None:
+    def __init__(self, rng: np.random.Generator, held_out: bool, organ: str | None = None, only: bool = False) -> None:
         self.rng = rng
         self.held_out = held_out
+        self.only = only
         self.style = style(held_out)
-        self.organ = self.pick(ORGANS)
+        self.organ = organ or self.pick(ORGANS)
 
     def pick(self, choices: Sequence[str]) -> str:
         return choices[int(self.rng.integers(len(choices)))]
@@ -135,12 +150,13 @@ class _Writer:
         stated = {kind: value for kind, value in description.items() if value not in UNSAID}
         more = {other: {kind: stated.pop(kind)} for kind, other in QUALIFIES.items() if kind in stated}
         degree = stated.pop("degree", None)
-        if stated.get("content") == "solid" and not self.chance(SOLID_SAID):
+        if stated.get("content") == "solid" and not self.only and not self.chance(SOLID_SAID):
             del stated["content"]
         for kind in self.shuffled(list(stated)):
             sets = {kind: stated[kind], **more.get(kind, {})}
             self.state(said, sets, degree if kind == "density" else None)
-        self.deny_defaults(said, description)
+        if not self.only:
+            self.deny_defaults(said, description)
         return said
 
     def state(self, said: _Said, sets: Description, degree: str | None) -> None:
@@ -197,7 +213,7 @@ class _Writer:
         items = [*said.adjectives, *(_bare(noun) for noun in said.nouns), *said.phrases]
         if said.head is not None or not items or self.chance(0.3):
             items.append(_bare(said.head or self.lesion()))
-        if self.chance(ASIDE_LISTED):
+        if not self.only and self.chance(ASIDE_LISTED):
             items.append(self.aside().rstrip("."))
         # Denials last: in "no septa, calcification" both would be denied.
         return self.pick(self.style.separators).join(self.shuffled(items) + self.shuffled(self.denials(said)))
@@ -206,7 +222,7 @@ class _Writer:
         """A sentence or a phrase around the lesion, and perhaps more sentences with the rest."""
         rest = self.sentences(self.style.follow_adjective, self.taken(said.adjectives))
         rest += self.sentences(self.style.follow_noun, self.taken(said.nouns))
-        sentence = self.pick(self.style.sentences)
+        sentence = self.pick([form for form in self.style.sentences if not (self.only and "{place}" in form)])
         phrase = self.noun_phrase(said)
         if self.chance(0.5):
             rest += [self.denial_sentence(noun) for noun in said.denied_nouns]
@@ -216,7 +232,7 @@ class _Writer:
             phrase += f", {', '.join(denials)}" + ("" if last else ",")
         place = self.pick(organs[self.organ].places)
         sentence = sentence.format(np=phrase, bare=_bare(phrase), organ=self.organ, place=place)
-        asides = [self.aside() for _ in range(self.rng.choice(len(ASIDES), p=ASIDES))]
+        asides = [self.aside() for _ in range(0 if self.only else self.rng.choice(len(ASIDES), p=ASIDES))]
         first = [aside for aside in asides if self.chance(ASIDE_FIRST)]
         rest += [aside for aside in asides if aside not in first]
         if (first or rest) and sentence[-1] != ".":
@@ -231,7 +247,7 @@ class _Writer:
 
     def noun_phrase(self, said: _Said) -> str:
         head = said.head or self.lesion()
-        size = self.size() if self.chance(0.3) else ""
+        size = self.size() if not self.only and self.chance(0.3) else ""
         adjectives = self.shuffled(said.adjectives)
         comma = ", " if self.chance(0.6) else " "
         front = " ".join(part for part in (size, comma.join(adjectives), _bare(head)) if part)
@@ -244,7 +260,7 @@ class _Writer:
 
     def lesion(self) -> str:
         """A word for the lesion, now and then a diagnosis."""
-        if not self.chance(DIAGNOSIS_SAID):
+        if self.only or not self.chance(DIAGNOSIS_SAID):
             return self.pick(self.style.heads)
         named = [t for t in vocabulary.terms(self.organ) if t.about == "lesion" and not t.kinds]
         return self.pick([head for term in named for head in self.of_split(term, "heads")])

@@ -1,0 +1,152 @@
+"""Lesions into words: what is drawn is said, what cannot be known is not, and small changes change nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from TextoMorphLib.cli import main
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.description import Words, describe
+from TextoMorphLib.text import understanding, vocabulary
+
+SIDE = 56
+
+
+def _scene(
+    hu: float,
+    radius: float = 13.0,
+    blur: float = 0.6,
+    core: float | None = None,
+    wall: float | None = None,
+    texture: float = 0.0,
+    calcium: float | None = None,
+    noise: float = 8.0,
+    seed: int = 0,
+    spacing: float = 1.0,
+) -> tuple[Volume, np.ndarray]:
+    """A lesion in tissue of 100 HU beside a dark and a bright organ, and its mask."""
+    rng = np.random.default_rng(seed)
+    away = np.linalg.norm(np.indices((SIDE,) * 3) - (SIDE - 1) / 2, axis=0) - radius
+    scan = np.full(away.shape, 100.0)
+    scan[:6], scan[-5:] = -90.0, 190.0
+    inside = np.full(away.shape, hu) + texture * _texture(rng, away.shape)
+    if core is not None:
+        inside = np.where(away < -0.4 * radius, core, inside)
+    if wall is not None:
+        inside = np.where(away > -3, wall, inside)
+    share = ndimage.gaussian_filter((away < 0).astype(float), blur)
+    scan += share * (inside - scan)
+    if calcium is not None:
+        scan[(np.linalg.norm(np.indices(scan.shape) - 26, axis=0) < calcium)] = 700
+    scan += noise * ndimage.gaussian_filter(rng.standard_normal(scan.shape), 0.6) / 0.33
+    return Volume.from_array(scan.astype(np.float32), np.diag([spacing, spacing, spacing, 1])), away < 0
+
+
+def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    rough = ndimage.gaussian_filter(rng.standard_normal(shape), 2.5)
+    return rough / rough.std()
+
+
+def _said(volume: Volume, mask: np.ndarray, organ: str = "liver") -> Words:
+    (found,) = describe(volume, mask, organ)
+    return found
+
+
+@cache
+def _words(**scene: float) -> Words:
+    return _said(*_scene(**scene))
+
+
+@pytest.mark.parametrize(
+    ("scene", "expected"),
+    [
+        ({"hu": 45}, {"density": "hypo", "content": "solid", "texture": "homogeneous", "margin": "well"}),
+        ({"hu": 10}, {"density": "hypo", "content": "cystic", "margin": "well"}),
+        ({"hu": 150, "texture": 20}, {"density": "hyper", "content": "solid", "texture": "heterogeneous"}),
+        ({"hu": 76}, {"density": "hypo", "degree": "mild", "content": "solid"}),
+        ({"hu": 101}, {"density": "iso", "content": "solid"}),
+        ({"hu": 75, "core": 15, "radius": 16}, {"density": "hypo", "content": "necrotic"}),
+        ({"hu": 10, "wall": 150, "radius": 15}, {"content": "cystic", "wall": "walled"}),
+        ({"hu": 50, "blur": 3.0, "radius": 16}, {"density": "hypo", "margin": "ill"}),
+        ({"hu": 60, "calcium": 3.0}, {"density": "hypo", "calcification": "present"}),
+    ],
+    ids=str,
+)
+def test_what_is_drawn_is_said(scene: dict[str, float], expected: dict[str, str]) -> None:
+    said = _words(**scene).description
+    assert {kind: said.get(kind) for kind in expected} == expected
+    for kind in ("septa", "wall", "calcification"):
+        assert kind in expected or kind not in said
+
+
+def test_the_text_reads_back_to_the_description() -> None:
+    for scene in ({"hu": 45}, {"hu": 76, "calcium": 3.0}, {"hu": 10, "wall": 150, "radius": 15}):
+        found = _words(**scene)
+        assert vocabulary.describe(understanding.find(found.text, "liver")) == found.description, found.text
+
+
+def test_the_same_words_for_the_same_lesion() -> None:
+    volume, mask = _scene(45)
+    first = _words(hu=45)
+    for other in (
+        _words(hu=45, seed=1),  # other noise
+        _said(volume, ndimage.binary_erosion(mask)),  # a contour 1 mm farther in, or out
+        _said(volume, ndimage.binary_dilation(mask)),
+        _said(replace(volume, data=volume.data[::-1], affine=np.diag([-1, 1, 1, 1])), mask[::-1]),
+    ):
+        assert other.description == first.description
+    assert other.text == first.text
+
+
+def test_nothing_is_said_where_nothing_can_be_known() -> None:
+    small = _said(*_scene(60, radius=3.0))
+    assert {"content", "texture", "wall"} <= small.unsaid.keys()
+    assert "too small" in small.unsaid["content"]
+    between = _said(*_scene(88))
+    assert "density" not in between.description
+    noisy = _said(*_scene(92, noise=40.0, radius=6.0))
+    assert "margin" not in noisy.description
+    volume, mask = _scene(45)
+    alone = Volume.from_array(np.where(mask, volume.data, -1500), volume.affine)  # nothing around it is known
+    unknown = _said(alone, mask)
+    assert "density" not in unknown.description
+    assert "healthy tissue" in unknown.unsaid["density"]
+
+
+def test_other_lesions_are_no_healthy_tissue() -> None:
+    volume, mask = _scene(45, radius=9.0)
+    ring = ndimage.binary_dilation(mask, iterations=7) & ~ndimage.binary_dilation(mask, iterations=1)
+    data = np.where(ring, volume.data - 55, volume.data)
+    crowded = Volume.from_array(data, volume.affine)
+    (found,) = describe(crowded, mask, others=ring)
+    assert found.description["density"] == "hypo"
+    assert found.attributes.parenchyma_hu == pytest.approx(100, abs=6)
+
+
+def test_command_prints_words_numbers_and_wordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume, mask = _scene(45)
+    volume.write(tmp_path / "ct.nii.gz")
+    labels = np.where(mask, 2, np.where(volume.data > 60, 1, 0)).astype(np.uint8)
+    Volume.from_array(labels, volume.affine).write(tmp_path / "labels.nii.gz")
+    arguments = ["describe", str(tmp_path / "ct.nii.gz"), "--mask", str(tmp_path / "labels.nii.gz")]
+    assert main([*arguments, "--label", "2", "--organ-label", "1", "--wordings", "3", "--json"]) == 0
+    (lesion,) = json.loads(capsys.readouterr().out)["lesions"]
+    assert lesion["description"]["density"] == "hypo"
+    assert lesion["diameters_mm"] == pytest.approx([26, 26], abs=1.5)
+    assert lesion["attributes"]["contrast_hu"] == pytest.approx(-55, abs=4)
+    assert all(0.7 <= term["confidence"] <= 1 for term in lesion["terms"])
+    for text in lesion["wordings"]:
+        assert vocabulary.describe(understanding.find(text, "liver")) == lesion["description"]
+        assert not any(letter.isdigit() for letter in text)
+    assert len(set(lesion["wordings"])) == 3
+
+    assert main([*arguments, "--label", "7"]) == 2
+    assert capsys.readouterr().err.strip() == "error: the mask has no label 7; it has 1, 2"
+    assert main([*arguments, "--organ", "spleen"]) == 2

@@ -1,0 +1,102 @@
+"""`textomorph describe`: a lesion that is in a scan, into words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from TextoMorphLib.commands import common
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
+
+if TYPE_CHECKING:
+    from TextoMorphLib.measurement.description import Words
+
+LesionMask = Annotated[
+    Path, typer.Option("--mask", metavar="FILE", help="The lesion: a mask or label map on the CT's grid.")
+]
+
+
+def describe(
+    ct: common.Ct,
+    mask: LesionMask,
+    label: Annotated[
+        list[int] | None, typer.Option("--label", help="Numbers in the mask that are lesions; may be repeated. [all]")
+    ] = None,
+    organ: common.Organ = "liver",
+    organ_label: Annotated[
+        list[int] | None, typer.Option("--organ-label", help="Numbers in the mask that are the organ.")
+    ] = None,
+    organ_mask: Annotated[
+        Path | None, typer.Option("--organ-mask", metavar="FILE", help="The organ, for healthy tissue to compare with.")
+    ] = None,
+    wordings: Annotated[int, typer.Option("--wordings", min=0, help="Also write so many texts that say the same.")] = 0,
+    seed: common.Seed = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print terms, confidences and numbers as JSON.")] = False,
+) -> None:
+    """Describe each lesion of a mask, real or synthetic, in the vocabulary's terms.
+
+    What is said is measured against healthy tissue outside all lesions; what noise, size or a single phase leave open
+    is not said. The text can be given to `generate`.
+    """
+    import numpy as np
+
+    from TextoMorphLib.io.masks import check_mask, read_labels, read_mask
+    from TextoMorphLib.io.volume import Volume, check_ct
+    from TextoMorphLib.measurement import description
+    from TextoMorphLib.spatial.region import UNKNOWN_HU
+    from TextoMorphLib.text.organs import ORGANS
+
+    if organ not in ORGANS:
+        raise InputError(f"unknown organ '{organ}': choose {', '.join(ORGANS)}")
+    volume = Volume.read(ct)
+    hu = volume.hu()
+    # The crop of an organ may hold no fat or air to tell HU by; only CT has padding this dark.
+    if not (np.isfinite(hu).all() and (hu <= UNKNOWN_HU).any()):
+        check_ct(volume)
+    labels = read_labels(mask, volume)
+    tissue = np.isin(labels, organ_label) if organ_label else None
+    if organ_mask:
+        tissue = read_mask(organ_mask, volume)
+    if label and not np.isin(labels, label).any():
+        there = ", ".join(str(number) for number in np.unique(labels[labels > 0])) or "none"
+        raise InputError(f"the mask has no label {' or '.join(map(str, label))}; it has {there}")
+    lesion = np.isin(labels, label) if label else labels > 0
+    if organ_label and not label:
+        lesion &= ~np.isin(labels, organ_label)
+    check_mask(lesion, volume)
+    found = description.describe(volume, lesion, organ, healthy=tissue)
+    texts = [_texts(each, organ, wordings, seed) for each in found]
+    if json:
+        rows = [{**each.as_json(), "wordings": own} for each, own in zip(found, texts, strict=True)]
+        typer.echo(outputs.to_json({"organ": organ, "lesions": rows}))
+        return
+    for number, (each, own) in enumerate(zip(found, texts, strict=True), start=1):
+        typer.echo(each.text if len(found) == 1 else f"{number}: {each.text}")
+        for said in each.said:
+            typer.echo(f"  {said.term}: {100 * said.confidence:.0f}% sure, {said.attribute} {said.measured:.3g}")
+        for kind, reason in each.unsaid.items():
+            typer.echo(f"  {kind} not said: {reason}")
+        for note in each.notes:
+            typer.echo(f"  note: {note}")
+        for text in own:
+            typer.echo(f"  > {text}")
+
+
+def _texts(words: Words, organ: str, count: int, seed: int) -> list[str]:
+    """Texts of the composer of training captions that say the same."""
+    import numpy as np
+
+    from TextoMorphLib.simulation import captions
+    from TextoMorphLib.text import understanding, vocabulary
+
+    rng, found = np.random.default_rng(seed), dict[str, None]()
+    for _ in range(20 * count):
+        if len(found) == count:
+            break
+        text = captions.compose(words.description, rng, organ=organ, only=True)
+        if vocabulary.describe(understanding.find(text, organ)) == words.description:
+            found[text] = None
+    return list(found)

@@ -1,0 +1,237 @@
+"""Twins of real tumours: the same scan, place, mask and words, the tumour replaced by a synthetic one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from TextoMorphLib.cases import Case
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.evaluation.observer_features import Features, measured
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.masks import MOST_OF_SCAN
+from TextoMorphLib.io.provenance import provenance
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.description import describe
+from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions
+from TextoMorphLib.synthesis import Synthesizer
+from TextoMorphLib.text.organs import ORGANS
+
+TWINS, PAIRS = "twins", "pairs"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How twins are made.
+
+    Attributes:
+        model: A bundle's name or folder.
+        device: auto, cpu, cuda, cuda:N or mps.
+        preset: Of the model.
+        steps: Sampling steps; the preset's if None.
+        guidance: Guidance scale; the preset's if None.
+        seed: Of the first case; the next has the next one.
+    """
+
+    model: str = "starter"
+    device: str = "auto"
+    preset: str = "final"
+    steps: int | None = None
+    guidance: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A real tumour and its twin.
+
+    Attributes:
+        case: The case's name.
+        patient: Whose it is.
+        fold: The case's fold; None if it has none.
+        text: What the twin was asked to be.
+        real: Features of the real tumour, by set,
+        twin: and of its twin.
+    """
+
+    case: str
+    patient: str
+    fold: int | None
+    text: str
+    real: dict[str, Features]
+    twin: dict[str, Features]
+
+
+def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) -> tuple[Pair, Volume] | None:
+    """The case's largest tumour and its twin.
+
+    Words are the case's first text, or else what `describe` says of the real tumour. Healthy tissue is judged outside
+    all tumours, and noise in the twin is that of the tissue around: nothing of the real tumour is left but its words.
+
+    Args:
+        case: With a tumour.
+        synthesizer: Of the settings' model.
+        settings: How it is made.
+        seed: The twin's.
+
+    Returns:
+        The pair, and the scan with the twin; None if the tumour is too small to have a texture.
+    """
+    volume, targets = _read(case)
+    tumours, organ = targets > 1, case.organ if case.organ in ORGANS else "liver"
+    mask = largest(tumours, volume.spacing)
+    real = measured(volume.hu(), mask, volume.spacing)
+    if real is None:
+        return None
+    healthy = targets == 1
+    found = describe(volume, mask, organ, others=tumours, healthy=healthy if healthy.any() else None)
+    text = case.texts[0] if case.texts else found[0].text
+    made = synthesizer.synthesize(
+        volume,
+        mask,
+        text,
+        organ,
+        seed,
+        settings.steps,
+        settings.guidance,
+        preset=settings.preset,
+        replace=True,
+        exclude=tumours,
+    )
+    twin = measured(made.volume.hu(), mask, volume.spacing)
+    assert twin is not None  # the mask and what is known are the real one's
+    return Pair(case.id, case.patient, case.fold, text, real, twin), made.volume
+
+
+def _read(case: Case) -> tuple[Volume, np.ndarray]:
+    """The scan and what is where in it; a crop that hardly holds more than the tumour gets unknown voxels around."""
+    volume = Volume.read(case.ct)
+    targets = case.targets(volume)
+    if np.mean(targets > 1) <= MOST_OF_SCAN:
+        return volume, targets
+    more = [size // 2 for size in volume.shape[:2]]
+    pad = ((more[0], more[0]), (more[1], more[1]), (0, 0))
+    unknown = (UNKNOWN_HU - 300 - volume.intercept) / volume.slope
+    affine = volume.affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ np.array([*more, 0])
+    wider = np.pad(volume.data, pad, constant_values=volume.data.dtype.type(unknown))
+    return replace(volume, data=wider, affine=affine), np.pad(targets, pad)
+
+
+def largest(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """The largest lesion of a mask (boolean), alone."""
+    box, lesion = max(lesions(mask, spacing), key=lambda each: np.count_nonzero(each[1]))
+    alone = np.zeros(mask.shape, bool)
+    alone[box] = lesion
+    return alone
+
+
+def pairs(
+    cases: Sequence[Case],
+    settings: Settings,
+    folder: Path,
+    workers: int = 1,
+    progress: Callable[[int, int], Any] | None = None,
+) -> list[Pair]:
+    """Pairs of all cases with a tumour; those that were made before, the same way, are read again.
+
+    Args:
+        cases: Real tumours.
+        settings: How twins are made.
+        folder: Keeps twins (images) and pairs (their features).
+        workers: Processes that share the work, each with its own model.
+        progress: Called with (cases done, cases in all); may return False to stop, which loses nothing.
+
+    Raises:
+        InputError: No case has a tumour, or one cannot be read.
+        Cancelled: `progress` returned False.
+    """
+    with_tumour = [case for case in cases if case.label and case.classes and not case.healthy]
+    if not with_tumour:
+        raise InputError("no case has a tumour in a label map")
+    for part in (TWINS, PAIRS):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    key = {**asdict(settings), "sha256": _sha256(settings.model)}
+    jobs = [(case, settings, settings.seed + number, folder, key) for number, case in enumerate(with_tumour)]
+    todo = [job for job in jobs if _known(folder, job[0], {**key, "seed": job[2]}) is None]
+    done = len(jobs) - len(todo)
+    for _ in _made(todo, settings, workers):
+        done += 1
+        if progress is not None and progress(done, len(jobs)) is False:
+            raise Cancelled("cancelled")
+    found = (_known(folder, case, {**key, "seed": seed}) for case, _, seed, _, _ in jobs)
+    return [Pair(**each["pair"]) for each in found if each and each["pair"]]
+
+
+_Job = tuple[Case, Settings, int, Path, dict[str, Any]]
+
+
+def _made(todo: Sequence[_Job], settings: Settings, workers: int) -> Iterator[None]:
+    if not todo:
+        return
+    if workers <= 1:
+        synthesizer = Synthesizer.load(settings.model, settings.device)
+        for job in todo:
+            _make(job, synthesizer)
+            yield
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (settings, workers)) as pool:
+        try:
+            yield from pool.map(_work, todo)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _make(job: _Job, synthesizer: Synthesizer) -> None:
+    case, settings, seed, folder, key = job
+    found = pair(case, synthesizer, settings, seed)
+    if found is not None:
+        path = folder / TWINS / f"{case.id}.nii.gz"
+        note = {"synthetic": True, "case": case.id, "text": found[0].text, "seed": seed, "model": key["sha256"]}
+        outputs.write_image(found[1], note, path, note=provenance(seed))
+    kept = {"key": {**key, "seed": seed}, "pair": asdict(found[0]) if found else None}
+    outputs.write_bytes(folder / PAIRS / f"{case.id}.json", outputs.to_json(kept).encode())
+
+
+_worker: Synthesizer
+
+
+def _start_worker(settings: Settings, workers: int) -> None:
+    import os
+
+    import torch
+
+    global _worker
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    _worker = Synthesizer.load(settings.model, settings.device)
+
+
+def _work(job: _Job) -> None:
+    _make(job, _worker)
+
+
+def _known(folder: Path, case: Case, key: dict[str, Any]) -> dict[str, Any] | None:
+    """What was kept of a case, if it was made the same way."""
+    path = folder / PAIRS / f"{case.id}.json"
+    if not path.is_file():
+        return None
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if kept["key"] != key:
+        return None
+    for side in ("real", "twin") if kept["pair"] else ():
+        for features in kept["pair"][side].values():
+            features.update({name: float("nan") for name, value in features.items() if value is None})
+    return kept
+
+
+def _sha256(model: str) -> str:
+    from TextoMorphLib.models import bundle
+
+    return str(bundle.load(model).sha256)

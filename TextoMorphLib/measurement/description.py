@@ -1,0 +1,278 @@
+"""A lesion that is in a scan, into words: measured against the healthy tissue outside all lesions, one term a kind.
+
+A term is said only where the measurement is surely in its range (`Resources/Vocabulary/terms`), given what noise, the
+scan's voxels, the lesion's size and a border drawn 0.7 mm too far in or out would change (`evidence`). What one scan
+cannot tell (phases, washout, what the lesion is) is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import cdist
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import Attributes
+from TextoMorphLib.measurement.evidence import Evidence, chance, doubtful
+from TextoMorphLib.spatial.geometry import tight_box
+from TextoMorphLib.spatial.region import lesions, regions
+from TextoMorphLib.text.concepts import ATTRIBUTES, QUALIFIES, Description
+from TextoMorphLib.text.vocabulary import Term, terms
+
+SAY = 0.7  # how sure a term must be to be said
+FAR_MM = 16.0  # around a lesion, where healthy tissue is looked for
+NEVER = (("density", "arterial"), ("content", "haemorrhagic"), ("septa", "septated"))  # needs phases, or cannot be told
+# What lies between the ranges of a degree's densities parts them.
+DEGREES = {"hypo": ("hypo mild", "hypo plain", "hypo marked"), "hyper": ("hyper mild", "hyper plain", "hyper marked")}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A term that is said of a lesion.
+
+    Attributes:
+        kind: What it speaks of, such as margin.
+        value: What it says of that.
+        term: Its name in the vocabulary.
+        confidence: How surely it holds, 0 to 1.
+        attribute: What was measured for it,
+        measured: and how much that is (HU, mm or a share).
+    """
+
+    kind: str
+    value: str
+    term: str
+    confidence: float
+    attribute: str
+    measured: float
+
+
+@dataclass(frozen=True)
+class Words:
+    """A lesion in words.
+
+    Attributes:
+        text: All that is said, as a phrase that reads back to the same description.
+        said: Each term.
+        unsaid: Kinds of which nothing is said, and why.
+        attributes: The numbers behind them.
+        diameters_mm: The longest diameter in a slice and the longest across it, as reports give them.
+        centre_mm: RAS.
+        notes: What is doubtful about all of it.
+    """
+
+    text: str
+    said: tuple[Said, ...]
+    unsaid: dict[str, str]
+    attributes: Attributes
+    diameters_mm: tuple[float, float]
+    centre_mm: tuple[float, float, float]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> Description:
+        """The terms as kinds and values."""
+        return {each.kind: each.value for each in self.said}
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it in plain types, numbers rounded."""
+        numbers = {name: float(value) for name, value in asdict(self.attributes).items()}
+        return {
+            "text": self.text,
+            "description": self.description,
+            "terms": [
+                {**asdict(each), "confidence": round(each.confidence, 3), "measured": round(each.measured, 3)}
+                for each in self.said
+            ],
+            "unsaid": self.unsaid,
+            "diameters_mm": [round(mm, 1) for mm in self.diameters_mm],
+            "centre_mm": [round(mm, 1) for mm in self.centre_mm],
+            "attributes": {name: round(value, 3) if np.isfinite(value) else None for name, value in numbers.items()},
+            "notes": list(self.notes),
+        }
+
+
+def describe(
+    volume: Volume,
+    mask: np.ndarray,
+    organ: str = "liver",
+    others: np.ndarray | None = None,
+    healthy: np.ndarray | None = None,
+) -> list[Words]:
+    """Describes each lesion of a mask.
+
+    Args:
+        volume: The scan.
+        mask: Boolean, of its shape: the lesions.
+        organ: Decides which of the vocabulary's terms are used.
+        others: Boolean, of its shape: further lesions, which are no healthy tissue.
+        healthy: Boolean, of its shape: the organ, which healthy tissue is then taken from. Without it, that is the
+            commonest soft tissue around.
+
+    Returns:
+        One description a lesion (components nearer than 10 mm are one), in the order in which the grid meets them.
+    """
+    excluded = mask if others is None else mask | others
+    found = []
+    for box, lesion in lesions(mask, volume.spacing):
+        own = np.zeros(mask.shape, bool)
+        own[box] = lesion
+        found.append(_words(volume, own, organ, excluded, healthy))
+    return found
+
+
+def _words(volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, healthy: np.ndarray | None) -> Words:
+    scan, whole, no_tissue, tissue = _continued(volume, mask, excluded, healthy)
+    (region,) = regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue)[:1]
+    evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue)
+    millilitres = np.count_nonzero(mask) * float(np.prod(volume.spacing)) / 1000
+    diameter = float(np.cbrt(6000 / np.pi * millilitres))
+    evidence = replace(evidence, lesion=replace(evidence.lesion, volume_ml=millilitres, diameter_mm=diameter))
+    said, unsaid = _terms(evidence, organ)
+    diameters = _diameters(volume, mask)
+    centre = volume.affine @ np.array([*ndimage.center_of_mass(mask), 1.0])
+    notes = [] if whole.shape == mask.shape else ["the lesion reaches the scan's edge; it is taken to go on there"]
+    return Words(
+        phrase(said, diameters),
+        tuple(said),
+        unsaid,
+        evidence.lesion,
+        diameters,
+        (float(centre[0]), float(centre[1]), float(centre[2])),
+        (*notes, *evidence.notes),
+    )
+
+
+def _terms(evidence: Evidence, organ: str) -> tuple[list[Said], dict[str, str]]:
+    """The surest term of each kind if it is sure enough, and why nothing is said of the other kinds."""
+    said: dict[str, Said] = {}
+    unsaid: dict[str, str] = {}
+    for kind in ATTRIBUTES:
+        if kind in QUALIFIES and QUALIFIES[kind] not in said:
+            continue
+        found = _degree(evidence, said, organ) if kind == "degree" else _surest(kind, evidence, said, organ)
+        if isinstance(found, Said):
+            said[kind] = found
+        elif found:
+            unsaid[kind] = found
+    return list(said.values()), unsaid
+
+
+def _surest(kind: str, evidence: Evidence, said: dict[str, Said], organ: str) -> Said | str:
+    options: dict[str, Term] = {}
+    for term in terms(organ):
+        value = term.kinds.get(kind)
+        proper = term.about == "lesion" and term.measured and set(term.kinds) <= {kind, QUALIFIES.get(kind, kind)}
+        if value and proper and (kind, value) not in NEVER:
+            options.setdefault(value, term)
+    if not options:
+        return ""
+    described = {each.kind: each.value for each in said.values()}
+    rated: list[tuple[float, str, Term]] = []
+    reasons = []
+    for value, term in options.items():
+        reason = doubtful(kind, value, evidence, described)
+        if reason:
+            reasons.append(reason)
+        sure = (
+            0.0 if reason else min(chance(evidence, check.attribute, check.low, check.high) for check in term.measured)
+        )
+        rated.append((sure, value, term))
+    sure, value, term = max(rated, key=lambda each: each[0])
+    last = term.measured[-1].attribute
+    measured = float(getattr(evidence.lesion, last))
+    if sure >= SAY:
+        return Said(kind, value, term.name, sure, last, measured)
+    if np.isnan(measured):
+        return "could not be measured"
+    return reasons[0] if reasons and len(reasons) == len(options) else f"{last} of {measured:.3g} is sure of no term"
+
+
+def _degree(evidence: Evidence, said: dict[str, Said], organ: str) -> Said | str:
+    """Mild or marked, for solid lesions whose density is said."""
+    density = said.get("density")
+    if density is None or density.value not in DEGREES:
+        return ""
+    hu = ATTRIBUTES["density"].rendered["hu"]
+    mild, plain, marked = (sorted(abs(end) for end in hu[name]) for name in DEGREES[density.value])
+    sign = -1 if density.value == "hypo" else 1
+    ends = {"mild": (0.0, (mild[1] + plain[0]) / 2), "marked": ((plain[1] + marked[0]) / 2, 400.0)}
+    for value, (low, high) in ends.items():
+        sure = chance(evidence, "contrast_hu", *sorted((sign * low, sign * high)))
+        named = [term for term in terms(organ) if term.kinds == {"degree": value}]
+        if sure >= SAY and named:
+            return Said("degree", value, named[0].name, sure, "contrast_hu", evidence.lesion.contrast_hu)
+    return ""
+
+
+def phrase(said: Iterable[Said], diameters_mm: Sequence[float] = ()) -> str:
+    """The terms as a phrase: "mildly hypoattenuating, ill-defined solid lesion with calcification, 24 x 18 mm"."""
+    by_kind = {each.kind: each for each in said}
+    qualified = {QUALIFIES[kind] for kind in by_kind if kind in QUALIFIES}
+    front: list[str] = []
+    nouns: list[str] = []
+    for kind, each in by_kind.items():
+        if kind in qualified or kind == "degree":
+            continue
+        name = each.term
+        if kind == "density" and "degree" in by_kind:
+            name = f"{by_kind['degree'].term} {name}"
+        (nouns if "calcif" in name else front).append(name)
+    last = f" {front.pop()}" if front else ""
+    text = ", ".join(front) + ("," if front else "") + last + " lesion"
+    text += f" with {' and '.join(nouns)}" if nouns else ""
+    if diameters_mm:
+        text += ", " + " x ".join(f"{max(mm, 1):.0f}" for mm in diameters_mm) + " mm"
+    return text.strip()
+
+
+def _diameters(volume: Volume, mask: np.ndarray) -> tuple[float, float]:
+    """The longest diameter in a slice, voxels' edges included, and the longest across it in that slice, mm."""
+    across = int(np.argmax(np.abs(volume.affine[2, :3])))  # slices: across the patient's long axis
+    plane = np.delete(volume.spacing, across)
+    best = (0.0, 0.0)
+    for slice_ in np.moveaxis(mask, across, 0):
+        voxels = np.argwhere(slice_ & ~ndimage.binary_erosion(slice_)) * plane
+        if len(voxels) < 2:
+            continue
+        try:
+            hull = voxels[ConvexHull(voxels).vertices]
+        except QhullError:  # all on a line
+            hull = voxels
+        apart = cdist(hull, hull)
+        if apart.max() + plane.mean() <= best[0]:
+            continue
+        a, b = np.unravel_index(apart.argmax(), apart.shape)
+        along = (hull[b] - hull[a]) / apart.max()
+        width = np.ptp(voxels @ np.array([-along[1], along[0]]))
+        best = (float(apart.max() + plane.mean()), float(width + plane.mean()))
+    return best if best[0] else (float(plane.mean()), float(plane.mean()))
+
+
+def _continued(
+    volume: Volume, mask: np.ndarray, excluded: np.ndarray, healthy: np.ndarray | None
+) -> tuple[Volume, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Scan and masks, with its slices mirrored where the lesion reaches them.
+
+    What the scan's edge cuts is no border: neither a margin nor a rim is to be looked for there.
+    """
+    box = tight_box(mask)
+    reach = np.ceil(FAR_MM / volume.spacing).astype(int)
+    pad = [
+        (int(more) if part.start == 0 else 0, int(more) if part.stop == size else 0)
+        for part, size, more in zip(box, mask.shape, reach, strict=True)
+    ]
+    if not any(ends != (0, 0) for ends in pad):
+        return volume, mask, excluded, healthy
+    affine = volume.affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ np.array([first for first, _ in pad])
+    scan = replace(volume, data=np.pad(volume.data, pad, mode="symmetric"), affine=affine)
+    grown = [None if part is None else np.pad(part, pad, mode="symmetric") for part in (mask, excluded, healthy)]
+    assert grown[0] is not None
+    assert grown[1] is not None
+    return scan, grown[0], grown[1], grown[2]

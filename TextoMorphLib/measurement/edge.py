@@ -1,0 +1,118 @@
+"""How sharp the border of a lesion is of which only a contour is known.
+
+A reader's contour runs beside the true border, now outside, now inside; the mean over all of it would blur the sharpest
+edge. Here each stretch of the border is looked at by itself: its step may lie up to 2.5 mm beside the contour.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import ndtr
+
+from TextoMorphLib.measurement.attributes import RISE
+
+TURNS = 16  # stretches around the lesion in the plane, on each half of it
+REACH_MM = 5  # inside and outside the contour
+ASIDE_MM = 2.5
+SIGMAS_MM = np.geomspace(0.5, 4.0, 14)
+LEAST_CONTRAST_HU = 20.0  # of the lesion, below which no border can be judged
+LEAST_STEP_HU, LEAST_STEP = 12.0, 0.5  # a stretch that steps by less, or by less of the contrast, blends in
+BLENDING_MM = 10.0  # the width that stands for such a stretch
+LEAST_VOXELS = 6  # a layer
+LEAST_DEPTH_MM, WALL_REACH_MM = 5, 10  # a lesion in which a wall has an inside, and how far in that is sought
+LEAST_WALL_HU = 8.0
+TISSUE_HU = 30.0  # how near the healthy tissue's level a stretch's outside must be: not fat, not a vessel
+LEAST_STRETCHES = 5
+
+
+def border_width(
+    ct: np.ndarray, depth: np.ndarray, usable: np.ndarray, level: float, contrast: float
+) -> tuple[float, float]:
+    """The 10-90% width of a border, the median over its stretches, and the standard error of that, mm.
+
+    Args:
+        ct: HU, 1 mm grid.
+        depth: Signed distance to the contour, mm, positive inside.
+        usable: Boolean: where tissue may be healthy.
+        level: The healthy tissue's HU.
+        contrast: The lesion's HU less that.
+
+    Returns:
+        Both NaN where the contrast is too small, or too little of the border is one to healthy tissue.
+    """
+    if abs(contrast) < LEAST_CONTRAST_HU:
+        return float("nan"), float("nan")
+    inner = min(REACH_MM, max(float(depth.max()) - 0.5, 1.5))
+    near = (depth > -REACH_MM) & (depth < inner) & ((depth > 0) | usable)
+    count, profiles = _stretches(ct, depth, near, REACH_MM)
+    widths = [
+        width
+        for own, profile in zip(count, profiles, strict=True)
+        if (width := _width(own, profile, level, contrast)) is not None
+    ]
+    if len(widths) < LEAST_STRETCHES:
+        return float("nan"), float("nan")
+    low, middle, high = np.percentile(widths, (25, 50, 75))
+    return float(middle), float(0.93 * (high - low) / len(widths) ** 0.5)
+
+
+def walled_share(ct: np.ndarray, depth: np.ndarray) -> float:
+    """The share of a border's stretches that are brighter under the contour than on both sides: a blurred edge is not.
+
+    Args:
+        ct: HU, 1 mm grid.
+        depth: Signed distance to the contour, mm, positive inside.
+    """
+    deepest = int(depth.max())
+    if deepest < LEAST_DEPTH_MM:
+        return 0.0
+    inner = min(deepest, WALL_REACH_MM)
+    count, profiles = _stretches(ct, depth, (depth > -REACH_MM) & (depth < inner), inner)
+    found = []
+    for own, profile in zip(count, profiles, strict=True):
+        known = own >= LEAST_VOXELS
+        outside, wall, inside = slice(0, REACH_MM - 2), slice(REACH_MM - 2, -2), slice(-2, None)
+        if all(known[part].sum() >= 2 for part in (outside, wall, inside)):
+            beyond, core = (np.average(profile[part], weights=own[part]) for part in (outside, inside))
+            found.append(profile[wall][known[wall]].max() > max(beyond, core) + LEAST_WALL_HU)
+    return float(np.mean(found)) if len(found) >= LEAST_STRETCHES else 0.0
+
+
+def _stretches(ct: np.ndarray, depth: np.ndarray, near: np.ndarray, inner: int) -> tuple[np.ndarray, np.ndarray]:
+    """[stretches, layers of a mm from -5 to `inner`]: how many voxels, and their mean HU."""
+    centre = np.array(ndimage.center_of_mass(depth > 0))
+    x, y, z = (np.argwhere(near) - centre).T
+    turn = np.floor((np.arctan2(y, x) / (2 * np.pi) + 0.5) * TURNS).astype(int) % TURNS
+    layers = REACH_MM + inner
+    layer = np.clip(np.floor(depth[near]).astype(int) + REACH_MM, 0, layers - 1)
+    cell = (turn + TURNS * (z > 0)) * layers + layer
+    size = 2 * TURNS * layers
+    count = np.bincount(cell, minlength=size).reshape(-1, layers)
+    total = np.bincount(cell, ct[near], size).reshape(-1, layers)
+    return count, total / np.maximum(count, 1)
+
+
+def _width(count: np.ndarray, profile: np.ndarray, level: float, contrast: float) -> float | None:
+    """The width of one stretch's step; None if there is no healthy tissue outside it."""
+    filled = count >= LEAST_VOXELS
+    outside, inside = filled[: REACH_MM - 1], filled[REACH_MM:]
+    if outside.sum() < 2 or inside.sum() < 2:
+        return None
+    beyond = np.average(profile[:2], weights=count[:2] + 1e-6)
+    if abs(beyond - level) > TISSUE_HU:
+        return None
+    at = np.arange(-REACH_MM, REACH_MM)[filled] + 0.5
+    sigma, shift = (grid.reshape(-1, 1) for grid in np.meshgrid(SIGMAS_MM, np.arange(-ASIDE_MM, ASIDE_MM + 0.1, 0.5)))
+    weight = np.sqrt(count[filled])
+    step = ndtr((at - shift) / sigma)
+    basis = np.stack([np.ones_like(step), step], axis=-1) * weight[:, None]
+    turned = basis.swapaxes(1, 2)
+    target = (profile[filled] * weight)[:, None]
+    heights = np.linalg.solve(turned @ basis + 1e-3 * np.eye(2), turned @ target)
+    misses = np.square(basis @ heights - target).sum(axis=(1, 2))
+    best = int(misses.argmin())
+    height = heights[best, 1, 0] * np.sign(contrast)
+    if height < max(LEAST_STEP_HU, LEAST_STEP * abs(contrast)):
+        return BLENDING_MM
+    return min(RISE * float(sigma[best, 0]), BLENDING_MM)

@@ -1,0 +1,209 @@
+"""How surely a lesion that is in a scan has an attribute.
+
+The number itself, what noise and the border leave in doubt, and what speaks against taking it at its word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+from scipy.special import ndtr
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import CALCIUM_HU, Attributes, measure
+from TextoMorphLib.measurement.edge import border_width, walled_share
+from TextoMorphLib.spatial.geometry import resample
+from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, parenchyma_hu
+
+BORDERS_MM = (0.0, -0.7, 0.7)  # how far out or in the lesion's border may have been drawn
+SMALL_MM = 8.0  # the voxels of smaller lesions are mixed with their surroundings: too small to say what they hold
+TISSUE_MM3 = 250  # of healthy tissue, below which there is nothing to compare with
+PATCH_MM3 = 250.0  # healthy tissue this large is one sample of it
+TISSUE_DOUBT_HU = 3.0
+CONTENT_DOUBT_HU = 6.0  # solid and fluid are a guess from one scan
+GRAIN_MM3 = 100.0  # of texture smoothed by 1.3 mm: what is nearer is one sample
+LEAST_GRAINS = 6
+NOISE_LEFT = 0.3  # share of the fine noise that this smoothing leaves, and what of that is in doubt
+NECROSIS_HU = (0.0, 45.0)  # what a necrotic core is in any phase,
+LEAST_LIVING_HU = 15.0  # and how much brighter what is around it
+FLUID_TEXTURE_HU = 12.0  # a simple fluid varies less
+WALLED = 0.6  # share of a border that makes a wall
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a lesion.
+
+    Attributes:
+        lesion: Measured with the border as it was drawn,
+        variants: and with it drawn farther out and in.
+        tissue_mm3: How much healthy tissue there is to compare with.
+        tissue_doubt_hu: Standard deviation of its level.
+        interior_mm3: Of the lesion without its border.
+        slice_mm: The scan's longest voxel side.
+        margin_doubt_mm: Standard error of its border's width.
+        core_hu: Level of the lesion's centre.
+        walled_share: Share of the border under which it is brighter than on both sides.
+        calcium_goes_on: Whether most of what is bright enough for calcium goes on outside the lesion.
+        notes: What is doubtful about all of it.
+    """
+
+    lesion: Attributes
+    variants: tuple[Attributes, ...]
+    tissue_mm3: float
+    tissue_doubt_hu: float
+    interior_mm3: float
+    slice_mm: float
+    margin_doubt_mm: float
+    core_hu: float
+    walled_share: float
+    calcium_goes_on: bool
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, region: Region, scan: Volume, healthy: np.ndarray | None) -> Evidence:
+        """Looks at a lesion.
+
+        Args:
+            region: Its neighbourhood, with all lesions marked as unusable.
+            scan: The scan it was cut from.
+            healthy: Boolean, of the scan's shape: the organ without lesions; None if it is not known.
+        """
+        ct, depth = region.ct, region.depth
+        usable = depth <= 0 if region.usable is None else region.usable & (depth <= 0)
+        notes: list[str] = []
+        tissue = _tissue(ct, depth, usable)
+        if healthy is not None:
+            organ = usable & (_on(region, scan, healthy) > 0.9) & (depth < -1.5)
+            if np.count_nonzero(organ) >= TISSUE_MM3:
+                tissue, usable = organ, organ
+            else:
+                notes.append("too little of the organ is near; compared with the commonest soft tissue around instead")
+        level = parenchyma_hu(ct, depth, usable)
+        smooth = ndimage.gaussian_filter(ct, 1.5)[tissue]
+        samples = max(smooth.size / PATCH_MM3, 1)
+        doubt = float(np.hypot(TISSUE_DOUBT_HU, smooth.std() / samples**0.5)) if smooth.size else float("inf")
+        variants = []
+        for border in BORDERS_MM:
+            shifted = depth + border
+            if shifted.max() <= 0.5:
+                continue
+            variants.append(_measured(ct, shifted, level, usable & (shifted <= 0)))
+        deepest = float(depth.max())
+        return cls(
+            lesion=variants[0],
+            variants=tuple(variants),
+            tissue_mm3=float(np.count_nonzero(tissue)),
+            tissue_doubt_hu=doubt,
+            interior_mm3=float(np.count_nonzero(depth > min(3.0, 0.3 * deepest))),
+            slice_mm=float(scan.spacing.max()),
+            margin_doubt_mm=float(np.hypot(border_width(ct, depth, usable, level, variants[0].contrast_hu)[1], 0.3)),
+            core_hu=float(np.median(ct[depth > 0.65 * deepest])),
+            walled_share=walled_share(ct, depth),
+            calcium_goes_on=_goes_on(ct, depth),
+            notes=tuple(notes),
+        )
+
+
+def chance(evidence: Evidence, attribute: str, low: float, high: float) -> float:
+    """How likely it is that an attribute lies in a range, 0 to 1; the mean over borders drawn a little otherwise."""
+    spread = DOUBTS[attribute](evidence)
+    low = low or -np.inf  # what cannot be below 0 is not in doubt there
+    found = []
+    for lesion in evidence.variants:
+        value = float(getattr(lesion, attribute))
+        inside = ndtr((high - value) / spread) - ndtr((low - value) / spread)
+        found.append(0.0 if np.isnan(value) else float(inside))
+    return float(np.mean(found))
+
+
+def _level_doubt(evidence: Evidence) -> float:
+    """Of the mean of a lesion's interior: noise of neighbours is alike, so 30 mm3 are one sample."""
+    return float(evidence.lesion.noise_inside_hu / max(evidence.interior_mm3 / 30, 1) ** 0.5 + 1)
+
+
+def _texture_doubt(evidence: Evidence) -> float:
+    texture = evidence.lesion.texture_hu
+    sampled = texture / (2 * max(evidence.interior_mm3 / GRAIN_MM3, 1)) ** 0.5
+    left = (NOISE_LEFT * evidence.lesion.noise_outside_hu) ** 2 * NOISE_LEFT / max(texture, 1)
+    return float(np.hypot(sampled, left) + 0.5)
+
+
+DOUBTS: dict[str, Callable[[Evidence], float]] = {
+    "contrast_hu": lambda evidence: float(np.hypot(evidence.tissue_doubt_hu, _level_doubt(evidence))),
+    "mean_hu": lambda evidence: float(np.hypot(CONTENT_DOUBT_HU, _level_doubt(evidence))),
+    "texture_hu": _texture_doubt,
+    "margin_mm": lambda evidence: evidence.margin_doubt_mm,
+    "rim_hu": lambda evidence: 3 * _level_doubt(evidence),
+    "wall_mm": lambda evidence: 0.7,
+    "core_hu": lambda evidence: 2.5 * _level_doubt(evidence),
+    "bright_fraction": lambda evidence: 0.0005,
+    "calcium_mm": lambda evidence: 0.5,
+}
+
+
+def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, str]) -> str:
+    """Why a value must not be said, whatever its number; empty if it may."""
+    lesion, reason = evidence.lesion, ""
+    small = lesion.diameter_mm < SMALL_MM
+    if kind == "density" and evidence.tissue_mm3 < TISSUE_MM3:
+        reason = "there is too little healthy tissue around to compare with"
+    elif kind in ("content", "texture", "wall") and small:
+        reason = f"too small ({lesion.diameter_mm:.0f} mm) to say what it holds"
+    elif kind == "texture" and evidence.interior_mm3 < LEAST_GRAINS * GRAIN_MM3:
+        reason = "too small to judge texture"
+    elif kind == "margin" and np.isnan(lesion.margin_mm):
+        reason = "it differs too little from healthy tissue, or too little of that is around it, to judge its border"
+    elif kind == "margin" and value == "ill" and evidence.slice_mm > 4:
+        reason = "the slices are too thick to call a border blurred"
+    elif (kind, value) == ("texture", "homogeneous") and described.get("content") == "necrotic":
+        reason = "it has a core"
+    elif (kind, value) == ("content", "cystic") and lesion.texture_hu > FLUID_TEXTURE_HU:
+        reason = "too uneven for a simple fluid"
+    elif (kind, value) == ("content", "necrotic"):
+        living = evidence.core_hu - lesion.core_hu
+        if not NECROSIS_HU[0] <= evidence.core_hu <= NECROSIS_HU[1] or living < evidence.core_hu + LEAST_LIVING_HU:
+            reason = "its centre is not as dark as necrosis"
+    elif (kind, value) == ("content", "solid") and described.get("density") == "hypo" and lesion.mean_hu < 40:
+        reason = "between fluid and solid tissue"
+    elif kind == "wall" and evidence.walled_share < WALLED:
+        reason = "no layer under its border is brighter than on both sides"
+    elif kind == "calcification" and evidence.calcium_goes_on:
+        reason = "what is bright enough goes on outside: a vessel, bone or a stent"
+    return reason
+
+
+def _measured(ct: np.ndarray, depth: np.ndarray, level: float, usable: np.ndarray) -> Attributes:
+    """The attributes of a lesion of which no scan from before is known: healthy tissue was of one level."""
+    found = measure(np.where(depth > 0, np.float32(level), ct), ct, depth, usable)
+    return replace(found, margin_mm=border_width(ct, depth, usable, level, found.contrast_hu)[0])
+
+
+def _tissue(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """The commonest soft tissue from 1.5 mm outside the border on."""
+    smooth = ndimage.gaussian_filter(ct, 1.5)
+    soft = usable & (depth < -1.5) & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
+    if not soft.any():
+        return soft
+    return np.asarray(soft & (np.abs(smooth - parenchyma_hu(ct, depth, usable)) < 25))
+
+
+def _on(region: Region, scan: Volume, mask: np.ndarray) -> np.ndarray:
+    """A mask of the scan's on a region's grid, 0 to 1."""
+    return resample(mask.astype(np.float32), np.linalg.inv(scan.affine) @ region.affine, region.ct.shape)
+
+
+def _goes_on(ct: np.ndarray, depth: np.ndarray) -> bool:
+    """Whether most voxels as bright as calcium hang together with such voxels outside the lesion."""
+    bright = ndimage.gaussian_filter(ct, 0.5) > CALCIUM_HU
+    grains, count = ndimage.label(bright & (depth > -3))
+    if not count:
+        return False
+    inside, outside = bright & (depth > 0), bright & (depth <= -0.5)
+    going_on = np.unique(grains[outside])
+    joined = np.count_nonzero(np.isin(grains[inside], going_on[going_on > 0]))
+    return bool(joined > 0.5 * max(int(np.count_nonzero(inside)), 1))
