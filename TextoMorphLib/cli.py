@@ -30,6 +30,7 @@ from TextoMorphLib.commands import (
     models,
     patterns,
     preview,
+    segment,
     train,
     vtt,
 )
@@ -107,6 +108,11 @@ _add(
 )
 app.add_typer(vtt.app, name="vtt", rich_help_panel=LOOK)
 app.add_typer(cases.app, name="cases", rich_help_panel=SEGMENT)
+_add(
+    segment.segment,
+    SEGMENT,
+    "textomorph segment ct.nii.gz --model runs/laptop/whole/model --output tumours.nii.gz",
+)
 _add(
     evaluate.evaluate,
     SEGMENT,

@@ -46,6 +46,40 @@ def diffusion(config: Config, data: Data, output: Output, resume: Resume = False
     typer.echo(f"wrote {train_diffusion.main(config, data, output, resume)}")
 
 
+@app.command()
+def segmentation(
+    cases: Annotated[Path, typer.Option("--cases", metavar="CASES.jsonl", help="What to train on.")],
+    output: Output,
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG.toml]", help="A configuration of your own; or take a preset.")
+    ] = None,
+    preset: Annotated[str, typer.Option("--preset", help="laptop or paper, where no configuration is given.")] = "",
+    fold: Annotated[
+        str | None, typer.Option("--fold", help="A fold's number, or all. [default: train on every case]")
+    ] = None,
+    shard: Annotated[str, typer.Option("--shard", help="I/N: of the folds, every N-th from the I-th on.")] = "0/1",
+    resume: Resume = False,
+) -> None:
+    """Train a segmenter of organ and tumours, on real tumours, synthetic ones, or both."""
+    from TextoMorphLib import paths
+
+    if (config is None) == (not preset):
+        raise InputError("give a configuration or a preset: --preset laptop or --preset paper")
+    if preset:
+        config = paths.resources() / "Training" / f"segmentation-{preset}.toml"
+        if not config.is_file():
+            raise InputError(f"unknown preset '{preset}'; use laptop or paper")
+    assert config is not None
+    _check(config)
+    part, slash, parts = shard.partition("/")
+    if not (slash and part.isdigit() and parts.isdigit() and int(part) < int(parts)):
+        raise InputError(f"'{shard}' is no shard; write 0/4 to 3/4 for four machines")
+    from TextoMorphLib.training import train_segmentation
+
+    for made in train_segmentation.main(config, cases, output, fold, resume, (int(part), int(parts))):
+        typer.echo(f"wrote {made}")
+
+
 def _check(config: Path, data: Path | None = None) -> None:
     if not config.is_file():
         raise InputError(f"no such file: {config}; Resources/Training holds configurations to start from")

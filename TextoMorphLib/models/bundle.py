@@ -28,6 +28,7 @@ from TextoMorphLib.models.denoiser import Denoiser
 WEIGHTS = {  # of each kind of model
     "synthesis": ("autoencoder", "reader", "denoiser"),
     "published": ("autoencoder", "denoiser"),
+    "segmentation": ("network",),
 }
 LOST_BITS = 5  # of half precision's ten, in the matrices of reader and denoiser: a weight is off by 1.6% at the most
 LARGE = 4096  # values from which a tensor counts as a matrix

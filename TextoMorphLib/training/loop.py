@@ -7,10 +7,10 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ else:
 
 Batch = dict[str, Tensor]
 DrawBatch = Callable[[np.random.Generator], Batch]
+Check = Callable[[nn.Module, int], Mapping[str, float]]  # the moving average and the step; what it returns is logged
 LossFunction = Callable[[nn.Module, Batch], dict[str, Tensor]]  # "loss" is minimised, the rest is logged
 
 
@@ -69,6 +70,15 @@ class LoopConfig:
     workers: int = 0
 
 
+@runtime_checkable
+class DrawAtStep(Protocol):
+    """Draws batches that depend on the step, too."""
+
+    def at(self, step: int, rng: np.random.Generator) -> Batch:
+        """The batch of a step."""
+        ...
+
+
 class Batches(Dataset[Batch]):
     """The batch of each step of one process: decided by the seed, the step and the process alone."""
 
@@ -80,7 +90,9 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         """The batch of step `first + index`."""
-        return self.draw(np.random.default_rng([self.config.seed, self.first + index, self.process]))
+        step = self.first + index
+        rng = np.random.default_rng([self.config.seed, step, self.process])
+        return self.draw.at(step, rng) if isinstance(self.draw, DrawAtStep) else self.draw(rng)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -105,6 +117,8 @@ def fit(
     folder: Path,
     resume: bool,
     hidden: Sequence[nn.Parameter] = (),
+    check: Check | None = None,
+    check_every: int = 0,
 ) -> nn.Module:
     """Trains a model and returns its moving average.
 
@@ -116,6 +130,9 @@ def fit(
         folder: Gets `checkpoint.pt`, TensorBoard logs and, at the end, nothing else.
         resume: Go on from `checkpoint.pt`, exactly; without it an existing checkpoint is an error.
         hidden: Weights that Muon trains if `muon_rate` is set.
+        check: Looks at the moving average every `check_every` steps and at the end, in the main process; what it
+            writes must not depend on whether the training was resumed in between.
+        check_every: See `check`.
 
     Returns:
         The moving average of the model, on the CPU.
@@ -141,6 +158,10 @@ def fit(
         with log.shown:
             for batch in DataLoader(batches, batch_size=None, num_workers=config.workers):
                 log.write(run.step + 1, run.take(batch))
+                if check and (run.step == config.steps or (check_every and run.step % check_every == 0)):
+                    if run.accelerator.is_main_process:
+                        log.checked(run.step, check(run.average.module, run.step))
+                    run.accelerator.wait_for_everyone()
                 if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
                     run.save()
                     saved_at = time.monotonic()
@@ -222,6 +243,14 @@ class _Log:
                 print(json.dumps({"step": step, "of": self.steps, **numbers}), flush=True)
             self.shown.update(self.task, loss=f"loss {numbers['loss']:.4f}")
         self.shown.update(self.task, completed=step)
+
+    def checked(self, step: int, values: Mapping[str, float]) -> None:
+        """What a check found."""
+        for name, value in values.items():
+            if self.curves:
+                self.curves.add_scalar(name, value, step)
+        if self.shown.disable:
+            print(json.dumps({"step": step, **values}), flush=True)
 
 
 def _optimisers(model: nn.Module, hidden: Sequence[nn.Parameter], config: LoopConfig) -> list[torch.optim.Optimizer]:

@@ -1,0 +1,184 @@
+"""Whole scans through a segmenter: the scan's own grid, the organ's limits, and what is left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from TextoMorphLib.cli import main
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.evaluation.lesions import dice
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.segmentation import model, predict
+from TextoMorphLib.segmentation.networks import NETWORKS, build
+
+CONFIG: dict[str, Any] = {
+    "name": "tried",
+    "organ": "liver",
+    "classes": ["pdac", "cyst"],
+    "network": {"name": "unet", "channels": [4, 8], "strides": [2], "num_res_units": 0},
+    "patch": [16, 16, 16],
+    "spacing_mm": 2.0,
+    "window_hu": [-175.0, 250.0],
+}
+ORGAN, PDAC, CYST = 100.0, 180.0, 30.0  # HU
+
+
+class ByHu(nn.Module):
+    """Calls 100 HU organ, 180 HU the one tumour and 30 HU the other: what a perfect network would."""
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        hu = seen * 425 - 175
+        return torch.cat([-((hu - level) ** 2) / 300 for level in (-150.0, ORGAN, PDAC, CYST)], 1)
+
+
+@pytest.fixture
+def segmenter() -> model.Segmenter:
+    return model.Segmenter(ByHu(), CONFIG, "0" * 64, torch.device("cpu"))
+
+
+def scan() -> tuple[Volume, np.ndarray]:
+    """A liver with two tumours on a flipped grid of thick slices, a speck, and a tumour's HU outside; and the truth."""
+    affine = np.diag([-1.2, 1.2, 3.0, 1.0])
+    affine[:3, 3] = [40, -30, 7]
+    truth = np.zeros((60, 56, 30), np.uint8)
+    truth[10:50, 10:50, 4:27] = 1
+    truth[15:25, 15:25, 8:14] = 2
+    truth[32:42, 30:40, 15:22] = 3
+    hu = np.choose(truth, [-100.0, ORGAN, PDAC, CYST])  # in fat
+    hu[1:7, 1:7, 2:10] = PDAC  # outside the organ
+    hu[30, 20, 20] = 400  # a speck, less than 3 mm once it is blurred
+    return Volume.from_array(hu.astype(np.int16), affine), truth
+
+
+def test_labels_on_the_scans_own_grid(segmenter: model.Segmenter) -> None:
+    ct, truth = scan()
+    found = predict.segment(segmenter, ct, overlap=0.25, probability=True)
+    assert found.labels.shape == ct.shape
+    for value, least in ((1, 0.9), (2, 0.8), (3, 0.8)):
+        assert dice(truth == value, found.labels == value) > least, value
+    assert not (found.labels[:8, :8, :12] > 1).any()
+    assert found.dropped["outside_organ"] > 0
+    assert found.probability is not None
+    assert found.probability[20, 20, 11] > 250
+    assert found.probability[3, 3, 5] == 0
+    anywhere = predict.segment(segmenter, ct, overlap=0.25, restrict=False)
+    assert (anywhere.labels[2:6, 2:6, 4:8] == 2).any()
+
+
+def test_an_organ_mask_is_the_limit(segmenter: model.Segmenter) -> None:
+    ct, truth = scan()
+    organ = truth > 0
+    organ[:30] = False
+    found = predict.segment(segmenter, ct, organ, overlap=0.25)
+    assert set(np.unique(found.labels[found.labels > 1])) == {3}
+    assert found.box[0].start > 5
+    with pytest.raises(InputError, match="empty"):
+        predict.segment(segmenter, ct, np.zeros(ct.shape, bool))
+
+
+def test_slabs_leave_no_seam_and_can_be_cancelled(segmenter: model.Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    ct, _ = scan()
+    in_slabs = predict.segment(segmenter, ct, overlap=0.5)
+    monkeypatch.setattr(predict, "SLAB_PATCHES", 100)
+    whole = predict.segment(segmenter, ct, overlap=0.5)
+    assert np.mean(in_slabs.labels != whole.labels) < 1e-3
+    with pytest.raises(Cancelled):
+        predict.segment(segmenter, ct, progress=lambda done, of: False)
+
+
+def test_a_component_has_one_class(segmenter: model.Segmenter) -> None:
+    ct, truth = scan()
+    data = ct.data.copy()
+    data[15:25, 20:21, 8:14] = CYST  # a slice of the other kind through a tumour
+    found = predict.segment(segmenter, Volume.from_array(data, ct.affine), overlap=0.25)
+    assert set(np.unique(found.labels[14:26, 14:26, 7:15])) <= {1, 2}
+    assert truth.any()
+
+
+def test_least_size(segmenter: model.Segmenter) -> None:
+    ct, _ = scan()
+    assert predict.segment(segmenter, ct, overlap=0.25, least_mm=60).dropped["too_small"] > 500
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_networks_by_name(name: str) -> None:
+    small: dict[str, dict[str, Any]] = {
+        "unet": {"channels": [4, 8], "strides": [2], "num_res_units": 0},
+        "segresnet": {"init_filters": 8, "blocks_down": [1, 1], "blocks_up": [1]},
+        "dynunet": {"filters": [4, 8, 8, 8]},
+        "swin_unetr": {"feature_size": 12},
+    }
+    side = 64 if name == "swin_unetr" else 32
+    network = build(name, 3, (side,) * 3, **small[name]).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 1, side, side, side)).shape == (1, 3, side, side, side)
+    with pytest.raises(InputError, match="unknown network"):
+        build("nonsense", 3, (32, 32, 32))
+    with pytest.raises(InputError, match="cannot be built"):
+        build(name, 3, (32, 32, 32), colour="red")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model.save(tmp_path / "model", CONFIG, model.from_config(CONFIG), "# tried\n")
+    return tmp_path / "model"
+
+
+def test_segment_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ct, _ = scan()
+    ct.write(tmp_path / "ct.nii.gz")
+    out = tmp_path / "out.nii.gz"
+    arguments = ["segment", str(tmp_path / "ct.nii.gz"), "--model", str(bundle), "--output", str(out)]
+    assert main([*arguments, "--probability", "--overlap", "0", "--device", "cpu"]) == 0
+    made = Volume.read(out)
+    assert made.shape == ct.shape
+    assert np.allclose(made.affine, ct.affine)
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["values"] == {"organ": [1], "pdac": [2], "cyst": [3]}
+    assert told["model"]["name"] == "tried"
+    assert Volume.read(tmp_path / "out_probability.nii.gz").hu().max() <= 1.001
+    first = out.read_bytes()
+    assert main([*arguments, "--overwrite", "--overlap", "0", "--device", "cpu"]) == 0
+    assert out.read_bytes() == first
+    assert main(["models", "verify", str(bundle)]) == 0
+    assert main(["generate", arguments[1], "--mask", arguments[1], "--text", "cyst", "--output", "x.nii.gz",
+                 "--model", str(bundle)]) == 2  # fmt: skip
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--model", "starter"], "one that segments"),
+        (["--model", "nowhere"], "unknown model"),
+        (["--overlap", "1"], "overlap"),
+        (["--organ-mask", "other.nii.gz"], "another grid"),
+        (["--output", "ct.nii.gz"], "one of the inputs"),
+        (["--output", "out.txt"], "must end in"),
+        (["--dicom-seg", "seg.dcm"], "DICOM series"),
+        (["--least-mm", "-1"], "out of range"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    more: list[str], words: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    scan()[0].write("ct.nii.gz")
+    Volume.from_array(np.ones((5, 5, 5), np.uint8), np.eye(4)).write("other.nii.gz")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    usual = {"--model": str(bundle), "--output": "out.nii.gz", "--device": "cpu"}
+    usual |= dict(zip(more[::2], more[1::2], strict=True))
+    assert main(["segment", "ct.nii.gz", *(part for pair in usual.items() for part in pair)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

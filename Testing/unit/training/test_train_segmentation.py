@@ -1,0 +1,191 @@
+"""Training of segmenters: shares as said, folds apart, an exact resume, and a bundle that segments."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from TextoMorphLib.cases import read_cases
+from TextoMorphLib.cli import main
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.segmentation.model import Segmenter
+from TextoMorphLib.sources import load
+from TextoMorphLib.training.checkpoint_choice import Validation
+from TextoMorphLib.training.patches import Patches, PatchSettings, prepare
+
+CONFIG = """
+name = "tried"
+[patches]
+patch = [16, 16, 16]
+spacing_mm = 2.0
+count = 2
+rotate = 0.5
+flip = 0.5
+[network]
+name = "unet"
+channels = [4, 8]
+strides = [2]
+num_res_units = 0
+[mix]
+real = 1.0
+synthetic = 1.0
+healthy = 0.5
+[source]
+kind = "ellipsoids"
+diameters_mm = [8.0, 14.0]
+[validation]
+patches = 3
+every = 2
+[training]
+steps = 6
+learning_rate = 1e-3
+warmup = 1
+ema = 0.9
+seed = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four patients with a tumour, four without, in two folds."""
+    folder = tmp_path_factory.mktemp("cases")
+    lines = []
+    for number in range(8):
+        rng = np.random.default_rng(number)
+        label = np.zeros((28, 28, 28), np.uint8)
+        label[4:24, 4:24, 4:24] = 1
+        healthy = number % 2 == 1
+        if not healthy:
+            label[10:16, 10:16, 10:16] = 2
+        hu = np.choose(label, [-100.0, 100.0, 40.0]) + rng.normal(0, 5, label.shape)
+        hu[:2] = -1000
+        affine = np.diag([2.0, 2.0, 2.0, 1.0])
+        Volume.from_array(hu.astype(np.int16), affine).write(folder / f"{number}.nii.gz")
+        Volume.from_array(label, affine).write(folder / f"{number}_label.nii.gz")
+        known: dict[str, Any] = {"label": f"{number}_label.nii.gz", "values": {"organ": [1], "tumour": [2]}}
+        if healthy:
+            known = {"organ_mask": [f"{number}_label.nii.gz"], "healthy": True}
+        lines.append({"id": f"c{number}", "ct": f"{number}.nii.gz", "organ": "liver", "fold": number // 4, **known})
+    (folder / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "config.toml").write_text(CONFIG)
+    return folder
+
+
+def train(cases: Path, output: Path, *more: str) -> int:
+    config = next((word for word in more if word.endswith(".toml")), str(cases / "config.toml"))
+    rest = [word for word in more if not word.endswith(".toml")]
+    return main(
+        ["train", "segmentation", config, "--cases", str(cases / "cases.jsonl"), "--output", str(output), *rest]
+    )
+
+
+def test_every_fold_gives_a_bundle_that_knows_no_tested_case(cases: Path, tmp_path: Path) -> None:
+    assert train(cases, tmp_path, "--fold", "all") == 0
+    for fold, tested in (("fold0", range(4)), ("fold1", range(4, 8))):
+        segmenter = Segmenter.load(str(tmp_path / fold / "model"), "cpu")
+        assert segmenter.classes == ("tumour",)
+        card = (tmp_path / fold / "model/MODEL_CARD.md").read_text()
+        assert not any(f"c{number}" in card for number in tested)
+        assert "real 0.40, synthetic 0.40, healthy 0.20" in card
+        rows = [json.loads(line) for line in (tmp_path / fold / "validation.jsonl").read_text().splitlines()]
+        assert [row["step"] for row in rows] == [2, 4, 6]
+        assert (tmp_path / fold / "curves.png").read_bytes().startswith(b"\x89PNG")
+    before = (tmp_path / "fold0/model/manifest.json").read_bytes()
+    assert train(cases, tmp_path, "--fold", "all", "--resume") == 0  # all is done
+    assert (tmp_path / "fold0/model/manifest.json").read_bytes() == before
+
+
+def test_a_resumed_training_ends_bit_equal(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train(cases, tmp_path / "whole") == 0
+    usual = Validation.__call__
+
+    def interrupted(self: Validation, network: Any, step: int) -> Any:
+        found = usual(self, network, step)
+        if step == 4:
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Validation, "__call__", interrupted)
+    assert train(cases, tmp_path / "broken") == 130
+    monkeypatch.setattr(Validation, "__call__", usual)
+    assert train(cases, tmp_path / "broken") == 2  # --resume was left out
+    assert train(cases, tmp_path / "broken", "--resume") == 0
+    for name in ("model/network.safetensors", "best.safetensors"):
+        whole, broken = (load_file(tmp_path / run / "whole" / name) for run in ("whole", "broken"))
+        assert all((whole[key] == broken[key]).all() for key in whole)
+    histories = [(tmp_path / run / "whole/validation.jsonl").read_text() for run in ("whole", "broken")]
+    assert histories[0] == histories[1]
+
+
+def test_with_a_bank_made_ahead(cases: Path, tmp_path: Path) -> None:
+    config = tmp_path / "bank.toml"
+    config.write_text(CONFIG + "[bank]\nsize = 3\nrefresh = 0.5\n")
+    assert train(cases, tmp_path / "run", str(config)) == 0
+    assert len(list((tmp_path / "run/whole/bank").glob("*.npz"))) >= 5
+
+
+def test_patches_hold_what_their_shares_say(cases: Path, tmp_path: Path) -> None:
+    prepared = prepare(read_cases(cases / "cases.jsonl"), ("tumour",), 2.0, tmp_path)
+    settings = PatchSettings(patch=(16, 16, 16), spacing_mm=2.0, foreground=1.0)
+    seen = {}
+    for kind in ("real", "synthetic", "healthy"):
+        how = PatchSettings(**{**settings.__dict__, "mix": {kind: 1.0}})
+        patches = Patches(prepared, how, load("ellipsoids", 2.0, diameters_mm=(8, 14)))
+        drawn = [patches.one(np.random.default_rng(seed)) for seed in range(6)]
+        assert all(image.shape == (16, 16, 16) and image.dtype == np.float32 for image, _ in drawn)
+        seen[kind] = [int((label == 2).sum()) for _, label in drawn]
+    assert min(seen["real"]) > 100
+    assert min(seen["synthetic"]) > 10
+    assert max(seen["healthy"]) == 0
+    batch = patches(np.random.default_rng(0))
+    assert batch["image"].shape == (4, 1, 16, 16, 16)
+    only_ill = [case for case in prepared if len(case.tumour)]
+    with pytest.raises(InputError, match="free of tumours"):
+        Patches(only_ill, settings, load("cells", 2.0))
+    with pytest.raises(InputError, match="has a tumour; set real = 0"):
+        Patches([case for case in prepared if not len(case.tumour)], settings, load("cells", 2.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "words"),
+    [
+        (('name = "unet"', 'name = "magic"'), [], "unknown network"),
+        (("rotate", "spin"), [], "[patches] knows"),
+        (("real = 1.0", "unreal = 1.0"), [], "[mix] knows"),
+        (('kind = "ellipsoids"', 'kind = "magic"'), [], "unknown source"),
+        (("", ""), ["--fold", "7"], "no fold '7'"),
+        (("", ""), ["--shard", "2/2"], "no shard"),
+        (("patches = 3", 'select_on = "luck"'), [], "not possible here"),
+    ],
+)
+def test_bad_input_is_one_line(
+    change: tuple[str, str],
+    more: list[str],
+    words: str,
+    cases: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = tmp_path / "bad.toml"
+    config.write_text(CONFIG.replace(*change) if change[0] else CONFIG)
+    assert train(cases, tmp_path / "run", str(config), *more) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+    assert not list((tmp_path / "run").rglob("model"))
+
+
+def test_presets_are_whole_configurations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for preset in ("laptop", "paper"):
+        (tmp_path / "cases.jsonl").write_text('{"id": "a", "ct": "a.nii.gz", "organ": "liver", "healthy": true}\n')
+        arguments = ["train", "segmentation", "--preset", preset, "--cases", str(tmp_path / "cases.jsonl")]
+        assert main([*arguments, "--output", str(tmp_path / "run")]) == 2
+        assert "too few patients" in capsys.readouterr().err
+    assert main(["train", "segmentation", "--cases", "x.jsonl", "--output", "y"]) == 2
+    assert "--preset laptop" in capsys.readouterr().err

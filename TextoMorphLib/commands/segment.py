@@ -1,0 +1,166 @@
+"""`textomorph segment`: the organ and its tumours in a CT."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from TextoMorphLib.commands import common
+from TextoMorphLib.errors import InputError
+
+if TYPE_CHECKING:
+    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.segmentation.model import Segmenter
+    from TextoMorphLib.segmentation.predict import Segmentation
+
+MOST_SHOWN = 12  # tumours that are listed
+
+
+def segment(
+    ct: common.Ct,
+    model: Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="A model of kind segmentation.")],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="OUT", help="The labels, on the CT's grid; their report goes beside.")
+    ],
+    organ_mask: Annotated[
+        Path | None, typer.Option("--organ-mask", metavar="FILE", help="Where the organ is; nothing else is looked at.")
+    ] = None,
+    overlap: Annotated[float, typer.Option("--overlap", help="Of neighbouring windows.")] = 0.75,
+    least_mm: Annotated[float, typer.Option("--least-mm", help="Smaller tumours are left out.")] = 3.0,
+    anywhere: Annotated[bool, typer.Option("--anywhere", help="Keep tumours outside the organ.")] = False,
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Also write the tumour's probability: OUT_probability, for FROC.")
+    ] = False,
+    dicom_seg: Annotated[
+        Path | None, typer.Option("--dicom-seg", metavar="FILE.dcm", help="Also write a DICOM segmentation.")
+    ] = None,
+    device: common.Device = "auto",
+    overwrite: common.Overwrite = False,
+) -> None:
+    """Find the organ and its tumours in a CT.
+
+    Values are 1 for the organ and 2 and above for the model's tumour classes; the report says which. Tumours are kept
+    inside the organ alone: that of --organ-mask, or what the model itself calls organ.
+    """
+    from TextoMorphLib.io import outputs
+
+    inputs = tuple(filter(None, (ct, organ_mask)))
+    outputs.check_image(output, inputs, overwrite)
+    beside = _probability_path(output) if probability else None
+    for path in filter(None, (beside, dicom_seg)):
+        outputs.check_file(path, inputs, overwrite)
+    if dicom_seg and not ct.is_dir():
+        raise InputError("--dicom-seg needs the CT as the folder of its DICOM series, which the segmentation refers to")
+    if not 0 <= least_mm < 1000:
+        raise InputError(f"a least size of {least_mm:g} mm is out of range; 3 is usual")
+    if not 0 <= overlap < 1:
+        raise InputError(f"an overlap of {overlap:g} is out of range; use 0 to below 1, such as 0.75")
+
+    from TextoMorphLib.io.masks import read_mask
+    from TextoMorphLib.io.volume import Volume, check_ct
+    from TextoMorphLib.segmentation import predict
+    from TextoMorphLib.segmentation.model import Segmenter
+
+    started = time.perf_counter()
+    segmenter = Segmenter.load(model, device)
+    volume = Volume.read(ct)
+    check_ct(volume)
+    organ = read_mask(organ_mask, volume) if organ_mask else None
+    with common.progress("segmenting") as step:
+        found = predict.segment(segmenter, volume, organ, overlap, least_mm, not anywhere, probability, step)
+    report = {
+        **_report(segmenter, found, volume),
+        "request": {
+            "ct": str(ct),
+            "organ_mask": str(organ_mask) if organ_mask else None,
+            "overlap": overlap,
+            "least_mm": least_mm,
+            "restricted_to": "anywhere" if anywhere else "organ mask" if organ_mask else "the model's own organ",
+        },
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+    _write(volume, found, report, output, beside, dicom_seg, ct)
+    lesions = report["lesions"]
+    typer.echo(f"{len(lesions)} tumours, {sum(lesion['volume_ml'] for lesion in lesions):.1f} ml in all")
+    for lesion in sorted(lesions, key=lambda lesion: -lesion["volume_ml"])[:MOST_SHOWN]:
+        place = ", ".join(f"{mm:.0f}" for mm in lesion["centre_ras_mm"])
+        typer.echo(f"  {lesion['class']}: {lesion['diameter_mm']:.1f} mm at ({place})")
+    if len(lesions) > MOST_SHOWN:
+        typer.echo(f"  and {len(lesions) - MOST_SHOWN} smaller ones; all are in the report")
+    for path in filter(None, (output, outputs.report_path(output), beside, dicom_seg)):
+        typer.echo(f"wrote {path}")
+
+
+def _probability_path(output: Path) -> Path:
+    from TextoMorphLib.io import outputs
+
+    end = outputs.suffix(output)
+    return output.with_name(f"{output.name[: -len(end)]}_probability{end}")
+
+
+def _report(segmenter: Segmenter, found: Segmentation, ct: Volume) -> dict[str, Any]:
+    """What is known of a segmentation: its model, what its numbers mean, and each lesion."""
+    import numpy as np
+    from scipy import ndimage
+
+    import TextoMorphLib
+
+    numbers, _ = ndimage.label(found.labels > 1, np.ones((3, 3, 3)))
+    lesions = []
+    for number, box in enumerate(ndimage.find_objects(numbers), start=1):
+        own = numbers[box] == number
+        middle = np.argwhere(own).mean(0) + [part.start for part in box]
+        volume_mm3 = float(own.sum() * np.prod(ct.spacing))
+        value = int(np.bincount(found.labels[box][own]).argmax())
+        lesions.append(
+            {
+                "number": number,
+                "class": segmenter.classes[value - 2],
+                "diameter_mm": round((6 * volume_mm3 / np.pi) ** (1 / 3), 2),
+                "volume_ml": round(volume_mm3 / 1000, 3),
+                "centre_voxel": [round(float(n), 1) for n in middle],
+                "centre_ras_mm": [round(float(n), 1) for n in ct.affine[:3, :3] @ middle + ct.affine[:3, 3]],
+            }
+        )
+    return {
+        "segmentation": True,
+        "values": segmenter.values,
+        "organ": segmenter.config["organ"],
+        "model": {"name": segmenter.config["name"], "sha256": segmenter.sha256},
+        "version": TextoMorphLib.__version__,
+        "device": str(segmenter.device),
+        "lesions": lesions,
+        "organ_ml": round(float((found.labels == 1).sum() * np.prod(ct.spacing)) / 1000, 1),
+        "dropped_voxels": found.dropped,
+        "box": [[part.start, part.stop] for part in found.box],
+    }
+
+
+def _write(
+    ct: Volume,
+    found: Segmentation,
+    report: dict[str, Any],
+    output: Path,
+    beside: Path | None,
+    dicom_seg: Path | None,
+    source: Path,
+) -> None:
+    from dataclasses import replace
+
+    from TextoMorphLib.io import outputs
+    from TextoMorphLib.io.volume import Volume
+
+    note = (
+        f"segmentation: TextoMorph {report['version']} model {report['model']['name']} {report['model']['sha256'][:16]}"
+    )
+    if dicom_seg:
+        from TextoMorphLib.io.formats import dicom_seg as seg
+
+        seg.write(found.labels, report, dicom_seg, source)
+    if beside and found.probability is not None:
+        scaled = replace(Volume.from_array(found.probability, ct.affine), slope=1 / 255)
+        scaled.write(beside, note)
+    outputs.write_image(Volume.from_array(found.labels, ct.affine), report, output, note)

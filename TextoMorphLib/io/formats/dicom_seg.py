@@ -1,0 +1,97 @@
+"""Labels as a DICOM segmentation that refers to the series they were made from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.sr.codedict import codes
+from pydicom.uid import generate_uid
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.volume import Array
+
+
+def write(labels: Array, report: Mapping[str, Any], path: Path, source: Path) -> None:
+    """Writes a DICOM segmentation, one segment a label that is there.
+
+    Args:
+        labels: uint8, on the grid on which `Volume.read` reads the series.
+        report: `values` (name to numbers), `model` and `version`.
+        path: The new file.
+        source: Folder of the series.
+
+    Raises:
+        InputError: highdicom is not installed, nothing is segmented, or the slices cannot be told apart.
+    """
+    try:
+        import highdicom
+    except ImportError as error:
+        raise InputError("a DICOM segmentation needs highdicom; pip install 'highdicom>=0.25'") from error
+    names = {number: name for name, numbers in report["values"].items() for number in numbers}
+    there = [number for number in sorted(names) if (labels == number).any()]
+    if not there:
+        raise InputError("nothing was found; a DICOM segmentation cannot be empty")
+    seg = highdicom.seg
+    model = f"{report['model']['name']} {report['model']['sha256'][:16]}"
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name="TextoMorph", family=codes.DCM.ArtificialIntelligence, version=f"{report['version']}, {model}"
+    )
+    segments = [
+        seg.SegmentDescription(
+            segment_number=at,
+            segment_label=names[number][:64],
+            segmented_property_category=codes.SCT.AnatomicalStructure
+            if names[number] == "organ"
+            else codes.SCT.MorphologicallyAbnormalStructure,
+            segmented_property_type=codes.SCT.Organ if names[number] == "organ" else codes.SCT.Neoplasm,
+            algorithm_type=seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+            algorithm_identification=algorithm,
+        )
+        for at, number in enumerate(there, start=1)
+    ]
+    frames = np.zeros((labels.shape[2], labels.shape[1], labels.shape[0]), np.uint8)
+    for at, number in enumerate(there, start=1):
+        frames[labels.transpose(2, 1, 0) == number] = at
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = seg.Segmentation(
+            source_images=_slices(source, labels.shape[2]),
+            pixel_array=frames,
+            segmentation_type=seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=segments,
+            series_instance_uid=generate_uid(),
+            series_number=9002,
+            sop_instance_uid=generate_uid(),
+            instance_number=1,
+            manufacturer="TextoMorph",
+            manufacturer_model_name=report["model"]["name"],
+            software_versions=report["version"],
+            device_serial_number="none",
+            series_description="Automatic segmentation, for research only",
+        )
+    file = pydicom.filebase.DicomBytesIO()
+    made.save_as(file)
+    outputs.write_bytes(path, file.getvalue())
+
+
+def _slices(folder: Path, count: int) -> list[pydicom.Dataset]:
+    """The images of a series, in the order in which `Volume.read` stacks them."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        try:
+            image = pydicom.dcmread(path, stop_before_pixels=True) if path.is_file() else None
+        except pydicom.errors.InvalidDicomError:
+            continue
+        if image is not None and "ImagePositionPatient" in image and "ImageOrientationPatient" in image:
+            found.append(image)
+    if len(found) != count:
+        raise InputError(f"{folder} has {len(found)} slices and the segmentation {count}")
+    row, column = np.reshape(np.array(found[0].ImageOrientationPatient, float), (2, 3))
+    normal = np.cross(row, column)
+    return sorted(found, key=lambda image: float(normal @ np.array(image.ImagePositionPatient, float)))

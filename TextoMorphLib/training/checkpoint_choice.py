@@ -1,0 +1,137 @@
+"""The checkpoint that is kept: the one that is best on fixed patches of patients who are not trained on."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
+from TextoMorphLib.segmentation.networks import MISSING
+from TextoMorphLib.sources import TumourSource
+from TextoMorphLib.training.loop import LossFunction
+from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, healthy_of
+
+BEST, HISTORY = "best.safetensors", "validation.jsonl"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the checkpoint is chosen.
+
+    Attributes:
+        select_on: "inner": patients of the training folds that are not trained on; "test": those of the tested fold,
+            as the published protocol does, which makes its result optimistic.
+        share: Of the training patients, kept for "inner".
+        patches: Fixed patches that are looked at.
+        every: Steps between looks.
+    """
+
+    select_on: str = "inner"
+    share: float = 0.2
+    patches: int = 24
+    every: int = 250
+
+
+def dice_ce() -> LossFunction:
+    """Dice and cross-entropy."""
+    try:
+        from monai.losses.dice import DiceCELoss
+    except ImportError as error:
+        raise InputError(MISSING) from error
+    criterion = DiceCELoss(softmax=True, to_onehot_y=True, squared_pred=True)
+
+    def losses(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"loss": criterion(network(batch["image"]).float(), batch["target"])}
+
+    return losses
+
+
+def fixed_patches(
+    cases: Sequence[Prepared], how: PatchSettings, source: TumourSource | None, choice: Choice, place: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """The patches that the checkpoint is chosen on: the same ones throughout, drawn from the mix, as they are."""
+    path = place / "validation.npz"
+    if path.exists():
+        with np.load(path, allow_pickle=False) as file:
+            return file["image"], file["label"]
+    mix = dict(how.mix)
+    if not any(len(case.tumour) for case in cases):
+        mix["real"] = 0.0
+    if not healthy_of(cases):
+        mix["synthetic"] = mix["healthy"] = 0.0
+    plain = replace(how, mix=mix, rotate=0.0, shift_chance=0.0, flip=0.0)
+    patches = Patches(cases, plain, source)
+    drawn = [patches.one(np.random.default_rng([7, number])) for number in range(choice.patches)]
+    image, label = np.stack([each[0] for each in drawn]).astype(np.float16), np.stack([each[1] for each in drawn])
+    with open(path.with_suffix(".partial"), "wb") as file:
+        np.savez_compressed(file, image=image, label=label)
+    path.with_suffix(".partial").replace(path)
+    return image, label
+
+
+class Validation:
+    """Looks at fixed patches and keeps the weights that are best there: the highest pooled tumour DSC, the earliest."""
+
+    def __init__(self, fixed: tuple[np.ndarray, np.ndarray], place: Path, classes: int) -> None:
+        self.images, self.labels, self.place, self.classes = *fixed, place, classes
+        self.history = place / HISTORY
+
+    def __call__(self, network: nn.Module, step: int) -> dict[str, float]:
+        device = next(network.parameters()).device
+        criterion, losses = dice_ce(), []
+        both = np.zeros((self.classes, 2))
+        network.eval()
+        with torch.inference_mode():
+            for image, label in zip(self.images, self.labels, strict=True):
+                seen = torch.from_numpy(image.astype(np.float32))[None, None].to(device)
+                target = torch.from_numpy(label.astype(np.int64))[None, None].to(device)
+                losses.append(float(criterion(network, {"image": seen, "target": target})["loss"]))
+                called = network(seen).argmax(1)[0].cpu().numpy()
+                for at in range(self.classes):
+                    one, other = label == 2 + at, called == 2 + at
+                    both[at] += 2 * np.count_nonzero(one & other), np.count_nonzero(one) + np.count_nonzero(other)
+        network.train()
+        dsc = float(np.mean([a / b if b else 0.0 for a, b in both]))
+        found = {"validation_dsc": round(dsc, 6), "validation_loss": round(float(np.mean(losses)), 6)}
+        rows = [row for row in self.rows() if row["step"] < step]  # a resumed run looks again where it was
+        if all(dsc > row["validation_dsc"] + 1e-9 for row in rows):
+            state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+            save_file(state, self.place / "best.partial")
+            (self.place / "best.partial").replace(self.place / BEST)
+        lines = [json.dumps(row) + "\n" for row in [*rows, {"step": step, **found}]]
+        outputs.write_bytes(self.history, "".join(lines).encode())
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What every look found."""
+        return [json.loads(line) for line in self.history.read_text().splitlines()] if self.history.exists() else []
+
+    def best(self) -> dict[str, Any]:
+        """What the look found whose weights are kept."""
+        return max(self.rows(), key=lambda row: (row["validation_dsc"], -row["step"]))
+
+    def picture(self) -> bytes:
+        """Both curves, as PNG."""
+        from matplotlib.figure import Figure
+
+        rows, best = self.rows(), self.best()
+        figure = Figure((8, 3), layout="constrained", dpi=110)
+        for axes, name, label in zip(
+            figure.subplots(1, 2), ("validation_loss", "validation_dsc"), ("loss", "tumour DSC"), strict=True
+        ):
+            axes.plot([row["step"] for row in rows], [row[name] for row in rows], "o-", markersize=3)
+            axes.axvline(best["step"], color="grey", linestyle=":")
+            axes.set(xlabel="step", title=f"{label} on the fixed validation patches")
+        file = io.BytesIO()
+        figure.savefig(file, format="png", metadata={"Software": "TextoMorph"})
+        return file.getvalue()

@@ -1,0 +1,265 @@
+"""Patches for segmentation: real tumours, synthetic ones in healthy tissue, and none at all, by stated shares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from TextoMorphLib.cases import Case
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io.volume import Volume, check_ct
+from TextoMorphLib.segmentation.model import intensities
+from TextoMorphLib.sources import TumourSource
+from TextoMorphLib.spatial.geometry import grow, tight_box
+from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
+
+KINDS = ("real", "synthetic", "healthy")
+AROUND_MM = 30.0  # what is kept around the organ
+MARGIN = 6  # voxels by which a bank's patches are larger than those trained on, on each side
+PADDING_HU = -1000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case on the training's grid, cut to its organ's surroundings; on disk, read as needed.
+
+    Attributes:
+        case: What it is made from.
+        ct: int16 HU.
+        label: uint8: 0, 1 organ, 2 and above tumours.
+        organ: [N] indices of the organ's voxels without tumour, into the flat array.
+        tumour: [N] the same of tumour voxels.
+    """
+
+    case: Case
+    ct: np.ndarray
+    label: np.ndarray
+    organ: np.ndarray
+    tumour: np.ndarray
+
+
+@dataclass(frozen=True)
+class PatchSettings:
+    """How patches are drawn.
+
+    Attributes:
+        patch: Voxels a side.
+        spacing_mm: Of their grid.
+        window_hu: Becomes 0 to 1.
+        count: Patches in a batch.
+        mix: Shares of real tumours, synthetic ones, and tumour-free patches.
+        foreground: How often a patch of a real tumour is centred on it; else it is anywhere in the organ.
+        rotate: Chance of a turn by 90, 180 or 270 degrees.
+        shift: Largest shift of the intensities.
+        shift_chance: How often they are shifted.
+        flip: Chance of a mirroring along each axis.
+    """
+
+    patch: tuple[int, int, int] = (96, 96, 96)
+    spacing_mm: float = 1.0
+    window_hu: tuple[float, float] = (-175.0, 250.0)
+    count: int = 4
+    mix: Mapping[str, float] = field(default_factory=lambda: {"real": 1.0, "synthetic": 1.0, "healthy": 0.5})
+    foreground: float = 0.5
+    rotate: float = 0.1
+    shift: float = 0.1
+    shift_chance: float = 0.2
+    flip: float = 0.0
+
+
+def prepare(
+    cases: Sequence[Case],
+    classes: Sequence[str],
+    spacing_mm: float,
+    folder: Path,
+    progress: Callable[[int, int], Any] | None = None,
+) -> list[Prepared]:
+    """Brings cases onto the training's grid; what an earlier run did is taken from the folder.
+
+    Raises:
+        InputError: A case that cannot be used, by its name.
+        Cancelled: `progress` returned False.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for number, case in enumerate(cases):
+        if progress is not None and progress(number, len(cases)) is False:
+            raise Cancelled("cancelled")
+        told = json.dumps([case.line(Path("/")), list(classes), spacing_mm, _times(case)], sort_keys=True)
+        path = folder / f"{case.id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npy"
+        if not path.exists():
+            try:
+                _write(path, *_resampled(case, classes, spacing_mm))
+            except InputError as error:
+                raise InputError(f"case {case.id}: {error}") from error
+        both = np.load(path, mmap_mode="r")
+        label = both[1].astype(np.uint8)
+        organ, tumour = np.flatnonzero(label == 1), np.flatnonzero(label > 1)
+        made.append(Prepared(case, both[0], label, organ, tumour))
+    return made
+
+
+def _times(case: Case) -> list[list[int]]:
+    """When its files were changed, so that a mended case is read again."""
+    missing = [path for path in case.files if not path.exists()]
+    if missing:
+        raise InputError(f"case {case.id}: {missing[0]} does not exist")
+    return [[path.stat().st_mtime_ns, path.stat().st_size] for path in case.files]
+
+
+def _resampled(case: Case, classes: Sequence[str], spacing_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    volume = Volume.read(case.ct)
+    check_ct(volume)
+    target = case.targets(volume, classes)
+    box = tight_box(target) if target.any() else tuple(slice(0, size) for size in volume.shape)
+    box = grow(box, np.ceil(AROUND_MM / volume.spacing), volume.shape)  # type: ignore[arg-type]
+    affine, shape = isotropic_grid(volume, box, spacing_mm)
+    hu = sampled_hu(volume, affine, shape)
+    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16), sampled_labels(target, volume.affine, affine, shape)
+
+
+def _write(path: Path, ct: np.ndarray, label: np.ndarray) -> None:
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    with open(beside, "wb") as file:
+        np.save(file, np.stack([ct, label.astype(np.int16)]))
+    os.replace(beside, path)
+
+
+@dataclass(frozen=True)
+class HealthyPatches:
+    """Draws tumour-free patches with an organ in them; can be sent to other processes."""
+
+    cases: tuple[Prepared, ...]
+    patch: tuple[int, ...]
+
+    def __call__(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """HU, float32, and the organ."""
+        case = self.cases[int(rng.integers(len(self.cases)))]
+        ct, label = cut(case, centre_in(case, case.organ, rng), self.patch)
+        return ct.astype(np.float32), label == 1
+
+
+class Patches:
+    """Draws batches.
+
+    Args:
+        cases: To train on.
+        settings: How.
+        source: Of synthetic tumours; its patches may be larger than those trained on.
+        bank: Whether the source gives whole patches of its own.
+    """
+
+    def __init__(
+        self, cases: Sequence[Prepared], settings: PatchSettings, source: TumourSource | None, bank: bool = False
+    ) -> None:
+        self.settings, self.source, self.bank = settings, source, bank
+        self.ill = [case for case in cases if len(case.tumour)]
+        self.healthy = healthy_of(cases)
+        self.kinds, self.odds = _shares(settings.mix, bool(self.ill), bool(self.healthy), source is not None)
+        self.around = HealthyPatches(tuple(self.healthy), settings.patch)
+
+    def at(self, step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """The batch of a step."""
+        if self.bank:
+            self.source.at(step)  # type: ignore[union-attr]
+        return self(rng)
+
+    def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """A batch: image [B, 1, X, Y, Z], 0 to 1, and target [B, 1, X, Y, Z]."""
+        drawn = [self.one(rng) for _ in range(self.settings.count)]
+        return {
+            "image": torch.from_numpy(np.stack([image for image, _ in drawn])[:, None]),
+            "target": torch.from_numpy(np.stack([label for _, label in drawn])[:, None].astype(np.int64)),
+        }
+
+    def one(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """One patch: intensities, and its label."""
+        kind = str(rng.choice(self.kinds, p=self.odds))
+        ct, label = getattr(self, f"_{kind}")(rng)
+        return augmented(intensities(ct, self.settings.window_hu), label, self.settings, rng)
+
+    def _real(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        case = self.ill[int(rng.integers(len(self.ill)))]
+        on_tumour = rng.random() < self.settings.foreground or not len(case.organ)
+        return cut(case, centre_in(case, case.tumour if on_tumour else case.organ, rng), self.settings.patch)
+
+    def _healthy(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        ct, organ = self.around(rng)
+        return ct, organ.astype(np.uint8)
+
+    def _synthetic(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        assert self.source is not None
+        nothing = np.zeros((1, 1, 1), np.float32)
+        ct, organ = (nothing, nothing > 0) if self.bank else self.around(rng)
+        made = self.source.insert(ct, organ, rng)
+        # A bank's patches are larger: one part of many, image and label alike.
+        start = [
+            int(rng.integers(size - side + 1)) for size, side in zip(made.ct.shape, self.settings.patch, strict=True)
+        ]
+        part = tuple(slice(at, at + side) for at, side in zip(start, self.settings.patch, strict=True))
+        return made.ct[part], made.label[part]
+
+
+def healthy_of(cases: Sequence[Prepared]) -> list[Prepared]:
+    """The cases without a tumour that have an organ to put one in."""
+    return [case for case in cases if not len(case.tumour) and len(case.organ)]
+
+
+def _shares(mix: Mapping[str, float], ill: bool, healthy: bool, source: bool) -> tuple[list[str], np.ndarray]:
+    if unknown := [name for name in mix if name not in KINDS]:
+        raise InputError(f"[mix] knows {', '.join(KINDS)}, not {unknown[0]}")
+    wanted = {name: float(mix.get(name, 0)) for name in KINDS}
+    if min(wanted.values()) < 0 or sum(wanted.values()) <= 0:
+        raise InputError("the shares in [mix] must be 0 or more, and one of them above 0")
+    if wanted["real"] and not ill:
+        raise InputError("no case to train on has a tumour; set real = 0 in [mix], or add such cases")
+    if (wanted["synthetic"] or wanted["healthy"]) and not healthy:
+        raise InputError(
+            "no case to train on is free of tumours and has an organ mask; set synthetic = 0 and healthy = 0 in [mix], "
+            "or add healthy cases"
+        )
+    if wanted["synthetic"] and not source:
+        raise InputError("[mix] wants synthetic tumours, and there is no [source]")
+    names = [name for name in KINDS if wanted[name]]
+    odds = np.array([wanted[name] for name in names])
+    return names, odds / odds.sum()
+
+
+def centre_in(case: Prepared, voxels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of some voxels of a case."""
+    return np.array(np.unravel_index(int(voxels[rng.integers(len(voxels))]), case.label.shape))
+
+
+def cut(case: Prepared, centre: np.ndarray, patch: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """A patch around a voxel, float32 HU and label; moved inside the case where it has room, air beyond its edge."""
+    size, shape = np.array(patch), np.array(case.label.shape)
+    start = np.clip(centre - size // 2, np.minimum(0, shape - size), np.maximum(shape - size, 0))
+    low, high = np.maximum(start, 0), np.minimum(start + size, shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    pad = [(int(a - s), int(s + n - b)) for a, b, s, n in zip(low, high, start, size, strict=True)]
+    ct = np.pad(case.ct[box].astype(np.float32), pad, constant_values=PADDING_HU)
+    return ct, np.pad(case.label[box], pad)
+
+
+def augmented(
+    image: np.ndarray, label: np.ndarray, settings: PatchSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turned, mirrored and shifted in intensity at random, the label alike."""
+    if rng.random() < settings.rotate:
+        (one, other), turns = (int(axis) for axis in rng.permutation(3)[:2]), int(rng.integers(1, 4))
+        if image.shape[one] == image.shape[other]:
+            image, label = (np.rot90(each, turns, (one, other)) for each in (image, label))
+    for axis in range(3):
+        if settings.flip and rng.random() < settings.flip:
+            image, label = np.flip(image, axis), np.flip(label, axis)
+    if rng.random() < settings.shift_chance:
+        image = image + np.float32(rng.uniform(-settings.shift, settings.shift))
+    return np.ascontiguousarray(image, np.float32), np.ascontiguousarray(label)

@@ -1,0 +1,247 @@
+"""`textomorph train segmentation`: segmenters on real tumours, on synthetic ones, or on both, fold by fold."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from safetensors.torch import load_file
+
+from TextoMorphLib.cases import Case, read_cases, tumour_classes
+from TextoMorphLib.cases.folds import check_patients, parted
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
+from TextoMorphLib.segmentation import model as segmenter
+from TextoMorphLib.sources import TumourSource, from_settings
+from TextoMorphLib.sources.bank import Bank, Maker
+from TextoMorphLib.training.checkpoint_choice import BEST, Choice, Validation, dice_ce, fixed_patches
+from TextoMorphLib.training.loop import LoopConfig, fit, read_config
+from TextoMorphLib.training.patches import MARGIN, HealthyPatches, Patches, PatchSettings, healthy_of, prepare
+
+ALL, NO_FOLD = "all", "whole"
+SELECT = ("inner", "test")
+CURVES = "curves.png"
+
+
+def main(
+    config: Path,
+    cases: Path,
+    output: Path,
+    fold: str | None = None,
+    resume: bool = False,
+    shard: tuple[int, int] = (0, 1),
+) -> list[Path]:
+    """Trains one segmenter a fold.
+
+    Args:
+        config: TOML; `Resources/Training/segmentation-laptop.toml` shows all that it holds.
+        cases: cases.jsonl.
+        output: Gets a folder a fold (`fold0`), with the finished bundle in `fold0/model`; `whole` without folds.
+        fold: A fold's number, "all", or None to train on every case.
+        resume: Go on with what an earlier run began, and skip what it finished.
+        shard: (I, N): of the folds, only every N-th from the I-th on.
+
+    Returns:
+        The bundles' folders.
+
+    Raises:
+        InputError: What is wrong with configuration or cases.
+    """
+    settings = read_config(config)
+    listed = [case for case in read_cases(cases) if case.annotated]
+    if not listed:
+        raise InputError(f"{cases} has no case that says where its tumours are")
+    made = []
+    for name in _folds(listed, fold)[shard[0] :: shard[1]]:
+        place = output / (NO_FOLD if name is None else f"fold{name}")
+        if resume and (place / "model" / "manifest.json").exists():
+            made.append(place / "model")
+            continue
+        train, tested = (listed, []) if name is None else parted(listed, name)
+        made.append(_train(settings, train, tested, place, output / "cache", resume))
+    return made
+
+
+def _folds(cases: Sequence[Case], fold: str | None) -> list[int | None]:
+    check_patients(cases)
+    known = sorted({case.fold for case in cases if case.fold is not None})
+    if fold is None:
+        return [None]
+    if fold == ALL:
+        if not known:
+            raise InputError("the cases have no folds; make them with textomorph cases split")
+        return list(known)
+    if not fold.isdigit() or int(fold) not in known:
+        raise InputError(f"no fold '{fold}' there; use {', '.join(map(str, known)) or 'textomorph cases split'} or all")
+    return [int(fold)]
+
+
+def _train(
+    settings: Mapping[str, Any], train: Sequence[Case], tested: Sequence[Case], place: Path, cache: Path, resume: bool
+) -> Path:
+    """One fold, from its cases to its bundle."""
+    how, validation = _settings(PatchSettings, settings, "patches"), _settings(Choice, settings, "validation")
+    mix = settings.get("mix", {})
+    how = replace(how, mix=mix) if mix else how
+    loop = LoopConfig(**settings["training"])
+    classes = tumour_classes([*train, *tested])
+    kept, inner = _inner(train, validation) if validation.select_on == "inner" else (list(train), list(tested))
+    if validation.select_on not in SELECT or not inner:
+        raise InputError(f"select_on = '{validation.select_on}' is not possible here; use one of {', '.join(SELECT)}")
+    told = _config(settings, how, classes, train)
+    torch.manual_seed(loop.seed)
+    network = segmenter.from_config(told)
+    prepared = {case.case.id: case for case in prepare([*kept, *inner], classes, how.spacing_mm, cache)}
+    own = [prepared[case.id] for case in kept]
+    place.mkdir(parents=True, exist_ok=True)
+    resume = resume and (place / "checkpoint.pt").exists()
+    with _source(settings, how, own, classes, place, loop) as (source, bank):
+        draw = Patches(own, how, source, bank)
+        plain = _plain_source(settings, how, classes)
+        fixed = fixed_patches([prepared[case.id] for case in inner], how, plain, validation, place)
+        checked = Validation(fixed, place, len(classes))
+        average = fit(network, draw, dice_ce(), loop, place, resume, check=checked, check_every=validation.every)
+    if PartialState().is_main_process:
+        best = checked.best()
+        average.load_state_dict(load_file(place / BEST))
+        card = _card(told, settings, train, inner, tested, validation, best, draw)
+        segmenter.save(place / "model", told, average, card)
+        outputs.write_bytes(place / CURVES, checked.picture())
+    return place / "model"
+
+
+def _settings(kind: Any, settings: Mapping[str, Any], table: str) -> Any:
+    given = dict(settings.get(table, {}))
+    known = [field.name for field in fields(kind)]
+    if unknown := [name for name in given if name not in known]:
+        raise InputError(f"[{table}] knows {', '.join(known)}, not {unknown[0]}")
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+def _config(
+    settings: Mapping[str, Any], how: PatchSettings, classes: Sequence[str], cases: Sequence[Case]
+) -> dict[str, Any]:
+    organs = sorted({case.organ for case in cases})
+    if len(organs) > 1:
+        raise InputError(f"the cases are of several organs ({', '.join(organs)}); train one segmenter for each")
+    return {
+        "name": str(settings.get("name", "segmenter")),
+        "organ": organs[0],
+        "classes": list(classes),
+        "network": dict(settings.get("network", {"name": "unet"})),
+        "patch": list(how.patch),
+        "spacing_mm": how.spacing_mm,
+        "window_hu": list(how.window_hu),
+    }
+
+
+def _inner(cases: Sequence[Case], validation: Choice) -> tuple[list[Case], list[Case]]:
+    """Cases to train on, and cases of other patients to choose the checkpoint on: an even share of ill and healthy."""
+    held: set[str] = set()
+    for healthy in (False, True):
+        people = sorted({case.patient for case in cases if case.healthy == healthy})
+        order = np.random.default_rng(0).permutation(len(people))
+        count = min(max(1, round(validation.share * len(people))), len(people) - 1) if people else 0
+        held |= {people[int(at)] for at in order[:count]}
+    if not held:
+        raise InputError("too few patients to keep some for choosing the checkpoint; add cases")
+    return [c for c in cases if c.patient not in held], [c for c in cases if c.patient in held]
+
+
+@contextlib.contextmanager
+def _source(
+    settings: Mapping[str, Any],
+    how: PatchSettings,
+    cases: Sequence[Any],
+    classes: Sequence[str],
+    place: Path,
+    loop: LoopConfig,
+) -> Iterator[tuple[TumourSource | None, bool]]:
+    """The source that the configuration names; with its bank and the processes that make that, if it wants one."""
+    plain, wanted = _plain_source(settings, how, classes), dict(settings.get("bank", {}))
+    if plain is None or not wanted:
+        yield plain, False
+        return
+    size, refresh = int(wanted.get("size", 200)), float(wanted.get("refresh", 0.0))
+    if not healthy_of(cases):
+        raise InputError(
+            "no case to train on is free of tumours and has an organ mask: there is nothing to put them in"
+        )
+    around = HealthyPatches(tuple(healthy_of(cases)), tuple(side + 2 * MARGIN for side in how.patch))
+    told = {**settings["source"], **_class_names(settings, classes)}
+    maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, int(wanted.get("workers", 1)))
+    try:
+        maker.start(_step(place))
+        bank = _MovingBank(how.spacing_mm, place / "bank", size, refresh)
+        bank.made_up_to = maker.first
+        yield bank, True
+    finally:
+        maker.stop()
+
+
+class _MovingBank(Bank):
+    """A bank whose processes go on as the training does."""
+
+    made_up_to: Any = None  # shared with them
+
+    def at(self, step: int) -> None:
+        super().at(step)
+        self.made_up_to.value = max(self.made_up_to.value, self.first)
+
+
+def _step(place: Path) -> int:
+    path = place / "checkpoint.pt"
+    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
+
+
+def _plain_source(settings: Mapping[str, Any], how: PatchSettings, classes: Sequence[str]) -> TumourSource | None:
+    if not settings.get("mix", {"synthetic": 1.0}).get("synthetic") or "source" not in settings:
+        return None
+    return from_settings({**settings["source"], **_class_names(settings, classes)}, how.spacing_mm)
+
+
+def _class_names(settings: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """The classes' names, for a source whose texts are given by class."""
+    by_class = isinstance(settings.get("source", {}).get("texts"), Mapping)
+    return {"classes": list(classes)} if by_class else {}
+
+
+def _card(
+    told: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    train: Sequence[Case],
+    inner: Sequence[Case],
+    tested: Sequence[Case],
+    validation: Choice,
+    best: Mapping[str, Any],
+    draw: Patches,
+) -> str:
+    shares = ", ".join(f"{name} {odds:.2f}" for name, odds in zip(draw.kinds, draw.odds, strict=True))
+    warning = (
+        "The checkpoint was chosen on the tested fold, as in the published protocol: figures there are optimistic."
+        if validation.select_on == "test"
+        else "No tested case had a part in choosing the checkpoint."
+    )
+    source = settings.get("source")
+    return f"""# {told["name"]}
+
+Segments {told["organ"]} (1) and {", ".join(f"{name} ({2 + at})" for at, name in enumerate(told["classes"]))}. For
+research only; not a medical device.
+
+- Network: {json.dumps(told["network"])}, patches of {told["patch"]} voxels at {told["spacing_mm"]:g} mm,
+  {told["window_hu"]} HU.
+- Trained on {len(train)} cases ({sum(case.healthy for case in train)} healthy), {len(inner)} of them looked at for
+  choosing the checkpoint alone ({validation.select_on}); {len(tested)} cases kept for testing. {warning}
+- Shares of the patches: {shares}. Source of synthetic tumours: {json.dumps(source) if source else "none"}.
+- Checkpoint: step {best["step"]} of {settings["training"]["steps"]}, the highest pooled tumour DSC
+  ({best["validation_dsc"]:.3f}) on {validation.patches} fixed patches. This figure chose the checkpoint, so it is no
+  result.
+- Cases: {", ".join(case.id for case in train)}.
+"""
