@@ -1,5 +1,7 @@
 # make demo   sets everything up and puts a tumour into a real CT: see demo-output/
 # make test   sets everything up, then checks style, types and behaviour
+# make test-gui   the Slicer module's tests, on a host of Slicer's own core (1.3 GB more)
+# make test-browser   the Visual Turing Test's page in a browser
 # make coverage   the tests again, with what they reach: coverage's report
 # make turing-test   reads a whole Visual Turing Test: 60 cases, 3 simulated readers, from the shell, and in the browser where one is
 #
@@ -19,10 +21,10 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage turing-test architecture lint format clean
+.PHONY: help setup demo test test-gui test-browser coverage turing-test architecture lint format clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -6
 
 setup: $(INSTALLED)
 
@@ -31,6 +33,15 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest
+
+# A test that is skipped is a failure here: these are run where one wants to know.
+test-gui: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[slicer,train,dev]"
+	$(BIN)/python Testing/gui/run.py --strict
+
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet playwright
+	TEXTOMORPH_NEEDS_BROWSER=1 $(BIN)/python -m pytest -rs Testing/unit/reader_study/test_reading_browser.py
 
 coverage: $(INSTALLED)
 	$(BIN)/coverage run --source TextoMorphLib -m pytest

@@ -20,6 +20,7 @@ from TextoMorphModule.Actions.describing import Describing
 from TextoMorphModule.Actions.generating import Generating
 from TextoMorphModule.Actions.installing import Installing
 from TextoMorphModule.Actions.masking import Masking
+from TextoMorphModule.Actions.organs import Organs
 from TextoMorphModule.Actions.previewing import Previewing
 from TextoMorphModule.Actions.reading import Reading
 from TextoMorphModule.Actions.showing import Showing
@@ -103,16 +104,18 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
         from TextoMorphModule.Panels import PANELS
+        from TextoMorphModule.Panels.column import Column
         from TextoMorphModule.Panels.mask_view import MaskView
 
         ScriptedLoadableModuleWidget.setup(self)
         self.logic = TextoMorphLogic()
         self.maskView = MaskView(self.logic)
+        column = Column()
         for panelClass in PANELS:
             panel = panelClass(self.logic, self.resourcePath)
-            self.layout.addWidget(panel.widget)
+            column.add(panel)
             self.panels.append(panel)
-        self.layout.addStretch(1)
+        self.layout.addWidget(column.widget)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
@@ -178,6 +181,7 @@ class TextoMorphLogic(
     ScriptedLoadableModuleLogic,
     Installing,
     Masking,
+    Organs,
     Showing,
     Describing,
     Generating,

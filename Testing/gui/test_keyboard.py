@@ -14,7 +14,7 @@ from host import widgets
 
 CONTROLS = (
     *(QtWidgets.QAbstractButton, QtWidgets.QComboBox, QtWidgets.QAbstractSpinBox, QtWidgets.QLineEdit),
-    *(QtWidgets.QTextEdit, QtWidgets.QTableWidget, widgets.ctkSliderWidget),
+    *(QtWidgets.QPlainTextEdit, QtWidgets.QTextEdit, QtWidgets.QTableWidget, widgets.ctkSliderWidget),
     *(widgets.qMRMLNodeComboBox, widgets.qMRMLSegmentSelectorWidget),
 )
 
@@ -64,10 +64,22 @@ def goes_down(panel: Any, whole: Any) -> None:
             break
         by_tab = widget.focusPolicy & QtCore.Qt.FocusPolicy.TabFocus and widget.focusProxy() is None
         if panel.widget.isAncestorOf(widget) and widget.isVisible() and widget.isEnabled() and by_tab:
-            stops.append((widget.mapTo(whole, QtCore.QPoint(0, widget.height // 2)).y(), widget.objectName))
+            stops.append((place(widget, whole), widget.objectName))
     assert stops, panel.name
     jumps = [(a, b) for a, b in pairwise(stops) if b[0] < a[0] - 15]  # a row's parts differ a little
     assert jumps == [], panel.name
+
+
+def place(widget: Any, whole: Any) -> int:
+    """How far down a widget's middle is shown; of one that is scrolled out of sight, the edge that it is behind."""
+    down: int = widget.mapTo(whole, QtCore.QPoint(0, widget.height // 2)).y()
+    around = widget.parentWidget()
+    while around is not None and around is not whole:
+        if isinstance(around, QtWidgets.QScrollArea):
+            top = around.mapTo(whole, QtCore.QPoint(0, 0)).y()
+            down = min(max(down, top), top + around.height)
+        around = around.parentWidget()
+    return down
 
 
 def test_every_control_says_what_it_does(host: Any, panels: Any) -> None:

@@ -26,18 +26,18 @@ def mask_text(scan: Any) -> str:
 def test_setup_says_what_is_missing_and_installs_it_after_asking(host: Any) -> None:
     from PySide6 import QtWidgets
 
-    host.packages.missing = {"monai", "nibabel"}
+    host.packages.missing = {"nibabel", "rich"}
     widget = host.open("TextoMorph")
     setup = widget.panels[0]
     assert not setup.ui.setupCollapsibleButton.collapsed
-    assert "monai, nibabel" in setup.ui.packagesLabel.text
+    assert "nibabel, rich" in setup.ui.packagesLabel.text
     host.answer = QtWidgets.QMessageBox.StandardButton.Cancel
     setup.ui.installButton.click()
-    assert "monai" in host.messages[0]
+    assert "rich" in host.messages[0]
     assert host.packages.installed == []
     host.answer = QtWidgets.QMessageBox.StandardButton.Ok
     setup.ui.installButton.click()
-    assert host.packages.installed == ["monai", "nibabel"]
+    assert host.packages.installed == ["nibabel", "rich"]
     assert "All Python packages are installed" in setup.ui.packagesLabel.text
     host.close(widget)
 
@@ -167,8 +167,9 @@ def test_an_image_that_is_no_ct_is_warned_of(host: Any, panels: Any) -> None:
 def test_terms_are_pressed_and_text_is_understood(host: Any, panels: Any) -> None:
     describe = panels["Describe"]
     wanted = describe.parameters
-    others = describe.logic.termGroups("liver")["Diagnosis, organ"]
-    assert not [term.name for term in others if term.kinds]  # what can be drawn stands under its kind
+    groups = describe.logic.termGroups("liver")
+    others = [*groups["Diagnosis"], *groups["Organ around it"]]
+    assert not [term.name for term in others if term.claims]  # what can be drawn stands under its kind
     wanted.text = "hypodense lesion"
     assert describe._chips["hypoattenuating"].checked
     describe._chips["mildly"].click()
@@ -250,3 +251,114 @@ def test_variants_have_their_own_seeds_and_a_mask_of_their_own(host: Any, ct: An
     kept = results[0].GetNodeReference("TextoMorph.mask")
     assert "1 lesion" in logic.describeMask(kept, kept.GetSegmentation().GetNthSegmentID(0), ct)
     assert np.any(slicer.util.arrayFromVolume(results[0]) != slicer.util.arrayFromVolume(results[1]))
+
+
+def test_all_that_is_needed_is_in_sight_at_once(host: Any, ct: Any, panels: Any, logic: Any) -> None:
+    """What Slicer leaves of a screen of 1920 x 1080 for a module's panel: about 460 x 780 pixels."""
+    from PySide6 import QtCore, QtWidgets
+
+    wanted = panels["Scan"].parameters
+    wanted.ct = ct
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    window = panels["Scan"].widget.window()
+    window.resize(460, 780)
+    window.show()
+    for _ in range(5):
+        QtWidgets.QApplication.processEvents()
+    panels["Scan"].describeMask()
+    QtWidgets.QApplication.processEvents()
+    assert (window.width, window.height) == (460, 780)  # it can be as small
+    scan, describe, generate = (panels[name].ui for name in ("Scan", "Describe", "Generate"))
+    chip = panels["Describe"]._chips["hypoattenuating"]
+    for control in (
+        scan.ctSelector,
+        scan.placeButton,
+        scan.paintButton,
+        describe.textEdit,
+        chip,
+        generate.generateButton,
+    ):
+        seen = control.visibleRegion().boundingRect()
+        assert seen == QtCore.QRect(QtCore.QPoint(0, 0), control.size), control.objectName
+
+
+def test_a_folded_section_says_in_a_line_what_it_holds(host: Any, ct: Any, panels: Any, logic: Any) -> None:
+    scan, describe = panels["Scan"], panels["Describe"]
+    scan.parameters.ct = ct
+    scan.parameters.segmentation, scan.parameters.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    scan.describeMask()
+    scan.ui.scanCollapsibleButton.collapsed = describe.ui.describeCollapsibleButton.collapsed = True
+    assert scan.ui.scanCollapsibleButton.text.startswith("Scan and mask: Phantom CT, liver, 1 lesion")
+    describe.parameters.text = "cystic"
+    assert describe.ui.describeCollapsibleButton.text == "Describe: cystic"
+    describe.ui.describeCollapsibleButton.collapsed = False
+    assert describe.ui.describeCollapsibleButton.text == "Describe"
+
+
+def test_terms_are_found_by_their_letters(host: Any, panels: Any) -> None:
+    from PySide6 import QtTest
+
+    describe = panels["Describe"]
+    QtTest.QTest.keyClicks(describe.ui.searchLineEdit, "hypodense")
+    shown = [name for name, chip in describe._chips.items() if not chip.isHidden()]
+    assert "hypoattenuating" in shown
+    assert "well-defined" not in shown
+    describe.ui.searchLineEdit.text = ""
+    assert not any(chip.isHidden() for chip in describe._chips.values())
+
+
+@pytest.mark.parametrize(
+    ("where", "said"), [((70.0, 400.0, 20.0), ""), ((150.0, 120.0, 20.0), "outside the body"), (LIVER, "")]
+)
+def test_where_a_mask_lies_is_said_before_generate(
+    host: Any, ct: Any, panels: Any, logic: Any, where: Any, said: str
+) -> None:
+    wanted = panels["Scan"].parameters
+    wanted.ct = ct
+    try:
+        wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=where)
+    except ValueError:
+        return  # outside the CT
+    panels["Scan"].describeMask()
+    label = panels["Generate"].ui.doubtLabel
+    assert said in label.text
+    assert label.isHidden() == (not said)
+    assert said in panels["Scan"].ui.statusLabel.text
+
+
+def test_a_mask_outside_its_organ_is_said(host: Any, ct: Any, panels: Any, logic: Any) -> None:
+    wanted = panels["Scan"].parameters
+    wanted.ct = ct
+    wanted.organSegmentation, wanted.organSegmentId = logic.placeLesion(ct, 40.0, position=LIVER)
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=(LIVER[0], LIVER[1], LIVER[2] + 30))
+    panels["Scan"].describeMask()
+    assert "outside the organ" in panels["Generate"].ui.doubtLabel.text
+
+
+def test_the_organ_is_found_by_an_extension_where_there_is_one(
+    host: Any, ct: Any, panels: Any, logic: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """A stand-in for the extension TotalSegmentator, with the calls that its own source has."""
+    wanted, button = panels["Scan"].parameters, panels["Scan"].ui.organButton
+    wanted.ct, wanted.organ = ct, "kidney"
+    button.click()
+    assert "extension TotalSegmentator" in host.messages[0]
+    (tmp_path / "TotalSegmentator.py").write_text(
+        "import numpy as np\nimport slicer\n\n\nclass TotalSegmentatorLogic:\n"
+        "    logCallback = None\n\n    def setupPythonRequirements(self, upgrade=False): ...\n\n"
+        "    def process(self, inputVolume, outputSegmentation, fast=True, cpu=False, task=None, subset=None):\n"
+        "        self.logCallback('at work')\n"
+        "        for number, name in enumerate(subset):\n"
+        "            voxels = np.zeros(slicer.util.arrayFromVolume(inputVolume).shape, np.uint8)\n"
+        "            voxels[5:9, 9:19, 9 + 20 * number : 19 + 20 * number] = 1\n"
+        "            outputSegmentation.GetSegmentation().AddEmptySegment(name, name)\n"
+        "            slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, outputSegmentation, name, inputVolume)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(slicer.modules, "totalsegmentator", object(), raising=False)
+    button.click()
+    assert host.messages[1:] == []
+    assert wanted.organSegmentation.GetName() == "Kidney"
+    both = slicer.util.arrayFromSegmentBinaryLabelmap(wanted.organSegmentation, wanted.organSegmentId, ct)
+    assert both.sum() == 2 * 4 * 10 * 10
+    assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == 1

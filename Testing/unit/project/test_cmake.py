@@ -58,7 +58,7 @@ def test_the_library_lands_whole_with_its_resources(installed: Path) -> None:
     assert files(library, ".py") == files(ROOT / "TextoMorphLib", ".py")
     there = {name for name in files(ROOT / "Resources") if not name.startswith("Screenshots/")}
     assert files(library / "Resources") == there
-    code = "import TextoMorphLib.paths as p; assert (p.models() / 'starter').is_dir(); print(p.resources())"
+    code = "import TextoMorphLib.paths as p; assert (p.folders('Models')[0] / 'starter').is_dir(); print(p.resources())"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=installed, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True
     )

@@ -166,4 +166,4 @@ class Batching:
             >>> run.done, run.total, run.running
             (3, 40, True)
         """
-        return BatchRun(Path(jobs), device, self.modelFolder(model), onChange)  # type: ignore[attr-defined]
+        return BatchRun(Path(jobs), device, model, onChange)

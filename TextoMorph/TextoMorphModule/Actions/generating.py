@@ -234,8 +234,7 @@ class Generating:
 
         if self._loaded is None or self._loaded[0] != (model, device):
             self._loaded = None  # first, so that two models never share the memory
-            where = self.modelFolder(model)  # type: ignore[attr-defined]
-            self._loaded = (model, device), Synthesizer.load(where, device)
+            self._loaded = (model, device), Synthesizer.load(model, device)
         return self._loaded[1]
 
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import qt
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import background, packages
@@ -78,32 +78,18 @@ class Installing:
                 raise RuntimeError(_("PyTorch was not installed; nothing else was changed."))
 
     def models(self) -> list[Model]:
-        """The models that come with TextoMorph, and those in the user's models folder.
+        """The models that draw tumours: those that come with TextoMorph, and those in the user's models folder.
 
         Example:
             >>> [model.name for model in logic.models()]
             ['starter']
         """
-        from TextoMorphLib import paths
-
         found: dict[str, Model] = {}
-        for folder in (paths.resources() / "Models", self.modelsFolder()):
+        for folder in _folders():
             for card in sorted(folder.glob("*/MODEL_CARD.md")):
-                if (card.parent / "config.json").is_file():
+                if _config(card.parent).get("kind", "synthesis") == "synthesis":
                     found.setdefault(card.parent.name, Model(card.parent.name, card.read_text(encoding="utf-8")))
         return list(found.values())
-
-    def modelFolder(self, model: str) -> str:
-        """What the library is given for a model: its name, or the folder of one in the user's models folder.
-
-        Example:
-            >>> logic.modelFolder("starter")
-            'starter'
-        """
-        from TextoMorphLib import paths
-
-        own = self.modelsFolder() / model
-        return str(own) if not (paths.resources() / "Models" / model).is_dir() and own.is_dir() else model
 
     def preset(self, model: str = "starter", name: str = "final") -> dict[str, float]:
         """The `steps` and `guidance` that a model comes with; empty if there is no such model.
@@ -112,13 +98,9 @@ class Installing:
             >>> logic.preset("starter", "preview")["steps"]
             1
         """
-        from TextoMorphLib import paths
-
-        for folder in (paths.resources() / "Models" / model, self.modelsFolder() / model, Path(model)):
-            config = folder / "config.json"
-            if config.is_file():
-                usual: dict[str, float] = json.loads(config.read_text(encoding="utf-8"))["presets"][name]
-                return usual
+        for folder in (*(models / model for models in _folders()), Path(model)):
+            if usual := _config(folder).get("presets", {}).get(name):
+                return {"steps": usual["steps"], "guidance": usual["guidance"]}
         return {}
 
     def modelsFolder(self) -> Path:
@@ -127,8 +109,10 @@ class Installing:
         Example:
             >>> logic.modelsFolder() / "my-model"
         """
-        data = qt.QStandardPaths.writableLocation(qt.QStandardPaths.AppDataLocation)
-        return Path(data) / "TextoMorph" / "Models"
+        from TextoMorphLib import paths
+
+        folder: Path = paths.user() / "Models"
+        return folder
 
     def checkDevice(self, device: str = "auto", progress: Progress | None = None) -> str:
         """What the networks would run on, in words. Imports torch, which takes seconds the first time.
@@ -161,3 +145,20 @@ class Installing:
 
         words: str = background.run(background.inOneGo(look), progress)
         return words
+
+
+def _folders() -> list[Path]:
+    """The folders that hold models."""
+    from TextoMorphLib import paths
+
+    found: list[Path] = paths.folders("Models")
+    return found
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """What a model's config.json says; what cannot be read is no model, and "kind" says so."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"kind": ""}
+    return config if isinstance(config, dict) else {"kind": ""}

@@ -10,7 +10,13 @@ from TextoMorphModule.Actions.background import Progress
 
 
 class Masking:
-    """CT and mask."""
+    """CT and mask.
+
+    Attributes:
+        doubts: What is doubtful about where the panel's mask lies.
+    """
+
+    doubts: tuple[str, ...] | list[str] = ()
 
     def whatIsWrongWithCt(self, ctNode: Any) -> str:
         """Why a volume cannot be used as a CT, in one sentence; empty if it can.
@@ -180,6 +186,43 @@ class Masking:
         segmentation, segmentId = into if _canTake(into, ctNode) else self.newMask(ctNode)
         nodes.paint(mask, segmentation, segmentId, ctNode)
         return segmentation, segmentId
+
+    def maskDoubts(
+        self,
+        segmentationNode: Any,
+        segmentId: str,
+        ctNode: Any,
+        inside: tuple[Any, str] | None = None,
+        progress: Progress | None = None,
+    ) -> list[str]:
+        """What is doubtful about where a mask lies, told by HU: in air, on bone, outside the body or the organ.
+
+        Args:
+            segmentationNode: Where the segment is.
+            segmentId: The segment.
+            ctNode: The CT.
+            inside: Segmentation node and segment ID of the organ that it should lie in.
+            progress: Called about twenty times a second; returns False to cancel. Slicer stays alive meanwhile.
+
+        Returns:
+            Sentences without a full stop; none where all seems well.
+
+        Raises:
+            InputError: What is wrong with the mask.
+            Cancelled: `progress` returned False.
+
+        Example:
+            >>> logic.maskDoubts(segmentation, segmentId, ctNode)
+            ['72% of the mask lies in air']
+        """
+        from TextoMorphLib.spatial.placement import warnings
+
+        progress = progress or (lambda _done, _total: True)
+        ct = nodes.volumeOf(ctNode)
+        mask = nodes.maskOf(segmentationNode, segmentId, ctNode, progress)
+        organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
+        doubts: list[str] = background.run(background.inOneGo(lambda: warnings(ct, mask, organ)), progress)
+        return doubts
 
     def describeMask(self, segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> str:
         """How large a mask is.

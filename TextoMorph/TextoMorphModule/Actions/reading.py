@@ -87,7 +87,7 @@ class Reading:
             title=title,
             questions=tuple(questions),
             frame=Frame.parse(field, spacing),
-            model=self.modelFolder(model),  # type: ignore[attr-defined]
+            model=model,
             device=device,
         )
         keyPath = Path(key) if key else None

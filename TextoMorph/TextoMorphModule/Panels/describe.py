@@ -7,6 +7,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.live import Live
 from TextoMorphModule.Panels.panel import Panel, plainErrors
 
@@ -26,8 +27,12 @@ class DescribePanel(Panel):
         """Connects the widgets."""
         self._organ = ""
         self._chips: dict[str, Any] = {}
+        self._searched: dict[str, str] = {}  # what a term is found by
+        self._boxes: list[Any] = []  # of the groups
         self._result: Any = None
         qt.QVBoxLayout(self.ui.termsWidget).setContentsMargins(0, 0, 0, 0)
+        self.ui.searchLineEdit.connect("textChanged(QString)", self.onSearch)
+        self._fold = Fold(self.ui.describeCollapsibleButton)
         self.ui.clearButton.connect("clicked(bool)", self.onClear)
         self.ui.recentComboBox.connect("activated(int)", self.onRecent)
         self.ui.reportButton.connect("clicked(bool)", self.onReport)
@@ -47,6 +52,7 @@ class DescribePanel(Panel):
         if wanted.organ != self._organ:
             self._organ = wanted.organ
             self._buildChips()
+        self._fold.say(_line(wanted.text))
         self.ui.favouriteButton.checked = _line(wanted.text) in _kept(FAVOURITES)
         self.ui.favouriteButton.enabled = bool(wanted.text.strip())
         understood = self.logic.understand(wanted.text, wanted.organ)
@@ -69,6 +75,14 @@ class DescribePanel(Panel):
         change = self.logic.withTerm if self._chips[name].checked else self.logic.withoutTerm
         self.parameters.text = change(self.parameters.text, self.parameters.organ, name)
         self.refresh()
+
+    def onSearch(self, letters: str = "") -> None:
+        """Shows the terms that hold these letters, in their name, their meaning or another wording."""
+        wanted = letters.strip().lower()
+        for name, chip in self._chips.items():
+            chip.setVisible(wanted in self._searched[name])
+        for box in self._boxes:
+            box.setVisible(any(not chip.isHidden() for chip in box.findChildren(qt.QPushButton)))
 
     def onClear(self) -> None:
         """Empties the description."""
@@ -115,11 +129,13 @@ class DescribePanel(Panel):
             box = layout.takeAt(0).widget()
             box.setParent(None)  # at once, so that nothing of it shows or answers meanwhile
             box.deleteLater()
-        self._chips = {}
+        self._chips, self._searched, self._boxes = {}, {}, []
         for group, terms in self.logic.termGroups(self._organ).items():
             if not terms:
                 continue
-            box = qt.QGroupBox(group)
+            drawn = any(term.claims for term in terms)
+            box = qt.QGroupBox(group if drawn else _("{group} (in reports; not drawn)").format(group=group))
+            self._boxes.append(box)
             grid = qt.QGridLayout(box)
             grid.setContentsMargins(4, 2, 4, 4)
             grid.setSpacing(3)
@@ -130,8 +146,11 @@ class DescribePanel(Panel):
                 chip.connect("clicked(bool)", lambda checked=False, name=term.name: self.onChip(name))
                 grid.addWidget(chip, place // COLUMNS, place % COLUMNS)
                 self._chips[term.name] = chip
+                other = (each for wordings in term.wordings.values() for each in wordings)
+                self._searched[term.name] = " ".join((term.name, term.explanation, *other)).lower()
             layout.addWidget(box)
-        order = [self.ui.textEdit, *self._chips.values(), self.ui.textEdit]  # Tab comes to the terms, then to the text
+        self.onSearch(self.ui.searchLineEdit.text)
+        order = [self.ui.liveCheckBox, *self._chips.values(), self.ui.recentComboBox]  # as they lie
         for before, after in pairwise(order):
             qt.QWidget.setTabOrder(before, after)
 

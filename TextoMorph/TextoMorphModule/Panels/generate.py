@@ -6,20 +6,27 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.panel import RunPanel, later, whatIsMissing, withNotes
+
+WARNING = "#b26a00"
 
 
 class GeneratePanel(RunPanel):
     """Seed, variants, and the button."""
 
     name = "Generate"
+    pinned = True
 
     def setup(self) -> None:
         """Connects the widgets."""
         super().setup()
+        self._missing = ""  # what is said to be missing
         self._usual: tuple[str, dict[str, float]] = ("", {})  # model, its preset
         self._again = later(100, self.onGenerate)
         self.ui.generateButton.connect("clicked(bool)", self.onGenerate)
+        self._fold = Fold(self.ui.generateCollapsibleButton)
+        self.ui.generateCollapsibleButton.collapsed = True
 
     def refresh(self) -> None:
         """Enables what can be used now."""
@@ -33,8 +40,15 @@ class GeneratePanel(RunPanel):
         own = bool(wanted and wanted.ownSettings)
         self.ui.stepsSpinBox.enabled = self.ui.guidanceSpinBox.enabled = own
         self.ui.seedSpinBox.enabled = bool(wanted) and not wanted.newSeed
-        if not self._running and missing:
+        if wanted:
+            seed = _("new seed each time") if wanted.newSeed else _("seed {seed}").format(seed=wanted.seed)
+            self._fold.say(f"{seed}, {wanted.variants} \u00d7, {wanted.device}")
+        if not self._running and (missing or self._missing):
             self.ui.statusLabel.text = missing
+        self._missing = missing
+        doubts = "; ".join(self.logic.doubts)
+        self.ui.doubtLabel.text = f'<span style="color:{WARNING}">{doubts[:1].upper()}{doubts[1:]}</span>'
+        self.ui.doubtLabel.visible = bool(doubts) and not missing
 
     def cleanup(self) -> None:
         """Called when the application closes: a run that goes on is cancelled."""

@@ -38,7 +38,7 @@ class Live:
 
     def _onToggle(self) -> None:
         self._made = None
-        self.ui.liveLabel.text = ""
+        self._say("")
         self.refresh()
 
     def _request(self) -> Any:
@@ -60,13 +60,13 @@ class Live:
         if self._running or not self.ui.liveCheckBox.checked or self._asked() == self._made:
             return
         if request is None:
-            self.ui.liveLabel.text = whatIsMissing(self.panel.parameters)
+            self._say(whatIsMissing(self.panel.parameters))
             return
         if self.panel.logic.busy:
             self._timer.start()
             return
         self._running = True
-        self.ui.liveLabel.text = _("Following…")
+        self._say(_("Following…"))
         said, node = "", None
         try:
             node = self.panel.logic.live(*request, lambda done, total: self._isNewest(request[:5]))
@@ -75,7 +75,7 @@ class Live:
             said = str(error)
         finally:
             self._running = False
-        self.ui.liveLabel.text = f"{said[:1].upper()}{said[1:]}"
+        self._say(f"{said[:1].upper()}{said[1:]}")
         if self._isNewest(request[:5]):  # else it was stopped for a newer one
             self._made = request[:5]
         if node and self.panel.parameters:
@@ -89,6 +89,10 @@ class Live:
             return
         wanted.result = node
         slicer.util.setSliceViewerLayers(background=node)
+
+    def _say(self, what: str) -> None:
+        self.ui.liveLabel.text = what
+        self.ui.liveLabel.visible = bool(what)
 
     def _isNewest(self, asked: Any) -> bool:
         return bool(self.ui.liveCheckBox.checked) and self._asked() == asked

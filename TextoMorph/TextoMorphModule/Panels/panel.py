@@ -25,10 +25,12 @@ class Panel(VTKObservationMixin):
         ui: The named widgets.
         logic: The module's logic, which does the work.
         parameters: The parameter node, or None while the scene is closed or another module is shown.
+        pinned: Whether it stays at the foot, below what scrolls.
         whileReading: Whether it is shown while somebody reads a Turing test, or all the rest of the time.
     """
 
     name = ""
+    pinned = False
     whileReading = False
 
     def __init__(self, logic: Any, resourcePath: Callable[[str], str]) -> None:

@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import nodes
+from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.panel import RunPanel, later, plainErrors
 
 WARNING = "#b26a00"
@@ -37,7 +38,15 @@ class ScanPanel(RunPanel):
         self._points: Any = None  # what is being clicked
         self._taken = later(0, self.onClicked)  # not while the point list is still at work
         self._showing = False
+        self._fold = Fold(self.ui.scanCollapsibleButton)
+        self.ui.moreCollapsibleButton.collapsed = True
+        self.ui.organButton.connect("clicked(bool)", self.onOrgan)
         self._describe = later(200, self.describeMask)  # painting changes the mask many times a second
+
+    def setParameterNode(self, parameters: Any) -> None:
+        """Binds the widgets to a parameter node, or to none; chooses a CT where the scene has one."""
+        super().setParameterNode(parameters)
+        self.chooseCt()
 
     def refresh(self) -> None:
         """Shows the parameters; looks at the CT and the mask anew where they are others."""
@@ -45,8 +54,6 @@ class ScanPanel(RunPanel):
         if not wanted:  # the scene closes, or another module opens
             self.logic.takePoint(self._forget())
         ct = wanted.ct if wanted else None
-        if wanted and ct is None and self._ct is None:
-            self._choose.start()
         if wanted:
             self._showing = True
             self._select(self.ui.segmentSelector, wanted.segmentation, wanted.segmentId)
@@ -61,7 +68,9 @@ class ScanPanel(RunPanel):
         self.ui.paintButton.enabled = ct is not None and not self._running
         self.ui.placeButton.enabled = not self._cancelled if self._running else ct is not None
         self.ui.placeButton.text = _("Cancel") if self._running else _("Place a lesion")
-        mask = (ct, wanted.segmentation, wanted.segmentId) if wanted else None
+        self.ui.organButton.enabled = ct is not None and not self._running
+        organ = (wanted.organSegmentation, wanted.organSegmentId) if wanted else None
+        mask = (ct, wanted.segmentation, wanted.segmentId, organ) if wanted else None
         if mask != self._described:  # for other parameters it stays as it is
             self._described = mask
             self._lookAgain()
@@ -115,6 +124,18 @@ class ScanPanel(RunPanel):
         wanted = self.parameters
         with plainErrors(_("No mask can be painted.")):
             wanted.segmentation, wanted.segmentId = self.logic.paintMask(wanted.ct)
+
+    def onOrgan(self) -> None:
+        """Finds the organ and chooses it under Inside."""
+        wanted, found = self.parameters, None
+        doing = _("Finding the organ…")
+        with self.run(doing, _("The organ was not found."), doing):
+            slicer.app.processEvents()
+            found = self.logic.findOrgan(wanted.ct, wanted.organ)
+        self._lookAgain()
+        if found and self.parameters:
+            self._take(ORGAN, *found)
+        self.refresh()
 
     def onPlace(self) -> None:
         """Makes a lesion-shaped mask, or cancels that; pressed again, another one."""
@@ -172,21 +193,44 @@ class ScanPanel(RunPanel):
 
         wanted = self.parameters
         if not (wanted and wanted.ct and wanted.segmentation):
-            self.ui.statusLabel.text = _("No mask yet: paint one, or place a lesion.")
+            self._say(_("No mask yet: paint one, or place a lesion."))
+            self._tell([])
             return
         if self._running or self.logic.busy:  # a look in the midst of a run would keep its Cancel waiting
             self._describe.start()
             return
         self._looks += 1
         look = self._looks
+        mask = (wanted.segmentation, wanted.segmentId, wanted.ct)
+        inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
+        said, doubts = "", []
+
+        def newest(_done: int, _total: int) -> bool:
+            return look == self._looks
+
         with suppress(Cancelled):
             try:
-                said = self.logic.describeMask(
-                    *(wanted.segmentation, wanted.segmentId, wanted.ct), lambda _done, _total: look == self._looks
-                )
+                said = self.logic.describeMask(*mask, newest)
+                self._say(said)
+                doubts = self.logic.maskDoubts(*mask, inside, newest)
             except ValueError as error:
-                said = f'<span style="color:{WARNING}">{error}</span>'
-            self.ui.statusLabel.text = said
+                doubts = [str(error)]
+            self._say(said, doubts)
+            self._tell(doubts if said else [])
+
+    def _say(self, said: str, doubts: list[str] | None = None) -> None:
+        """Shows what is known of the mask, and what is doubtful in another colour."""
+        warned = [f'<span style="color:{WARNING}">{each[:1].upper()}{each[1:]}</span>' for each in doubts or []]
+        self.ui.statusLabel.text = "<br>".join([*([said] if said else []), *warned])
+        ct = self.parameters.ct.GetName() if self.parameters and self.parameters.ct else ""
+        self._fold.say(", ".join(each for each in (ct, self.parameters.organ if ct else "", said) if each))
+
+    def _tell(self, doubts: list[str]) -> None:
+        """Lets the other panels know what is doubtful about the mask."""
+        if doubts != self.logic.doubts:
+            self.logic.doubts = doubts
+            if self.parameters:
+                self.parameters.Modified()
 
     def _observe(self, segmentation: Any) -> None:
         """Follows what is painted in a segmentation."""

@@ -1,0 +1,62 @@
+"""The panels above each other: what scrolls, and below it what always stays in sight."""
+
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+
+LEAST_HEIGHT = 300  # of what scrolls, pixels
+
+
+class Column:
+    """Panels in a scrolled area, and the pinned ones at its foot.
+
+    Attributes:
+        widget: All of it.
+    """
+
+    def __init__(self) -> None:
+        self.widget = qt.QWidget()
+        whole = qt.QVBoxLayout(self.widget)
+        whole.setContentsMargins(0, 0, 0, 0)
+        area = qt.QScrollArea()
+        area.objectName = "panelsArea"
+        area.widgetResizable = True
+        area.setFrameShape(qt.QFrame.NoFrame)
+        area.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
+        area.setMinimumHeight(LEAST_HEIGHT)
+        area.toolTip = ""
+        scrolled = qt.QWidget()
+        self._scrolled = qt.QVBoxLayout(scrolled)
+        self._scrolled.setContentsMargins(0, 0, 0, 0)
+        self._scrolled.addStretch(1)
+        area.setWidget(scrolled)
+        whole.addWidget(area)
+        self._pinned = qt.QVBoxLayout()
+        whole.addLayout(self._pinned)
+
+    def add(self, panel: Any) -> None:
+        """Puts a panel below the others of its kind."""
+        if panel.pinned:
+            self._pinned.addWidget(panel.widget)
+        else:
+            self._scrolled.insertWidget(self._scrolled.count() - 1, panel.widget)
+
+
+class Fold:
+    """A section whose title, while it is folded, says in one line what it holds."""
+
+    def __init__(self, button: Any) -> None:
+        self._button, self._title, self._summary = button, button.text, ""
+        button.connect("contentsCollapsed(bool)", lambda collapsed: self._show())
+
+    def say(self, summary: str) -> None:
+        """What the title says while the section is folded."""
+        self._summary = summary
+        self._show()
+
+    def _show(self) -> None:
+        folded = self._button.collapsed and self._summary
+        title = _("{title}: {summary}").format(title=self._title, summary=self._summary) if folded else self._title
+        if self._button.text != title:
+            self._button.text = title
