@@ -158,13 +158,15 @@ def preview(
     for text in texts:
         whole, made = make(text)
         flat = view.cut(made.volume, "axial")
-        influences = []
-        for match in _WORD.finditer(text) if words else ():
-            difference = whole - make(without(text, match))[0]
-            change, shift = float(np.sqrt(np.mean(difference**2))), float(difference.mean())
-            influences.append(Word(match.group(), change, shift))
+        found = _WORD.finditer(text) if words else ()
+        influences = [_influence(match.group(), whole - make(without(text, match))[0]) for match in found]
         rows.append(Preview(text, flat, made.lesions, tuple(influences)))
     return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, tuple(notes))
+
+
+def _influence(word: str, difference: np.ndarray) -> Word:
+    """What a word changes: the result with it minus the result without it, HU."""
+    return Word(word, float(np.sqrt(np.mean(difference**2))), float(difference.mean()))
 
 
 def without(text: str, word: re.Match[str]) -> str:

@@ -44,10 +44,9 @@ def preview(
     result with it minus the result without it, over the mask, in HU; it takes one more synthesis a word.
     """
     outputs.check_figure(out, inputs=(ct, mask, texts), overwrite=overwrite)
-    if table:
-        outputs.check_table(table, inputs=(ct, mask, texts), overwrite=overwrite)
-    if words:
-        outputs.check_table(words, inputs=(ct, mask, texts, *filter(None, (table,))), overwrite=overwrite)
+    for number, path in enumerate((table, words)):
+        if path:
+            outputs.check_table(path, inputs=(ct, mask, texts, *filter(None, (table,) * number)), overwrite=overwrite)
     grey = _window(window)
     descriptions = [line.strip() for _, line in common.read_lines(texts)]
     from TextoMorphLib.request import check_request

@@ -27,6 +27,12 @@ Key = Annotated[
 ]
 
 
+Questions = Annotated[
+    str,
+    typer.Option("--questions", help="Asked besides call and confidence: terms, comment, terms,comment or none."),
+]
+
+
 @app.command()
 def create(
     table: Annotated[
@@ -42,10 +48,7 @@ def create(
     repeats: Annotated[int, typer.Option("--repeats", help="Cases that each reader sees twice.")] = 0,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides the orders. [default: drawn anew]")] = None,
     title: Annotated[str, typer.Option("--title", help="What the readers see above the cases.")] = "Visual Turing Test",
-    questions: Annotated[
-        str,
-        typer.Option("--questions", help="Asked besides call and confidence: terms, comment, terms,comment or none."),
-    ] = "terms,comment",
+    questions: Questions = "terms,comment",
     field: Annotated[
         str, typer.Option("--field", help="What is shown: mm to the left, back and head.")
     ] = "200,200,120",
