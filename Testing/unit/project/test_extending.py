@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from TextoMorphLib import Volume
+from TextoMorphLib.io import formats
 from TextoMorphLib.models import samplers
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.text import encoders
@@ -92,3 +95,29 @@ def load(device, path):
     (tmp_path / "letters.py").write_text(code, encoding="utf-8")
     monkeypatch.setattr(encoders, "__path__", [*encoders.__path__, str(tmp_path)])
     assert encoders.load("letters").encode(["cyst"]).hidden.flatten().tolist() == [99.0, 121.0, 115.0, 116.0]
+
+
+def test_a_file_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+import numpy as np
+from TextoMorphLib.io.formats import Format
+from TextoMorphLib.io.volume import Volume
+
+def read(path):
+    return Volume(np.load(path), np.eye(4))
+
+def write(volume, path, note):
+    with open(path, "wb") as file:
+        np.save(file, volume.data)
+
+FORMAT = Format(read, write, (".npy",))
+"""
+    (tmp_path / "array.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
+    formats.known.cache_clear()
+    voxels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    try:
+        Volume(voxels, np.eye(4)).write(tmp_path / "scan.npy")
+        assert np.array_equal(Volume.read(tmp_path / "scan.npy").data, voxels)
+    finally:
+        formats.known.cache_clear()
