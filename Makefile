@@ -5,12 +5,12 @@
 # make coverage   the tests again, with what they reach: coverage's report
 # make turing-test   reads a whole Visual Turing Test: 60 cases, 3 simulated readers, from the shell, and in the browser where one is
 #
-# Needs Python 3.10 or newer and nothing else; PYTHON=python3.12 chooses one. Everything goes to .venv.
+# Needs Python 3.10 or newer with venv, make and bash; PYTHON=python3.12 chooses one. Everything goes to .venv.
 
-SHELL := /bin/bash
+SHELL := bash
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALLED := $(VENV)/.installed
 
 # Linux without an NVIDIA GPU gets PyTorch's CPU build: its default one brings gigabytes of CUDA.
