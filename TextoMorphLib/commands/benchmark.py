@@ -164,6 +164,29 @@ def observer(
 
 
 @app.command()
+def noise(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Scans with tumours (replaced) or organs.")],
+    model: common.Model = "starter",
+    device: common.Device = "auto",
+    sites: Annotated[int, typer.Option("--sites", min=1, help="Lesions in each organ without a tumour.")] = 3,
+    size: Annotated[float, typer.Option("--size", min=10, help="Their diameter, mm.")] = 24.0,
+) -> None:
+    """Hold the noise in homogeneous lesions against that of the nearest homogeneous tissue.
+
+    Its strength, and the correlation of neighbours along each axis of the scan. Prints JSON.
+    """
+    from TextoMorphLib.cases import read_cases
+    from TextoMorphLib.evaluation import grain as benchmark
+    from TextoMorphLib.synthesis import Synthesizer
+
+    known = read_cases(cases)
+    synthesizer = Synthesizer.load(model, device)
+    with common.progress("measuring noise") as on_trial:
+        found = benchmark.run(synthesizer, known, sites, size, on_trial)
+    typer.echo(outputs.to_json(found))
+
+
+@app.command()
 def autoencoder(
     ct: ControlScan,
     model: common.Model = "starter",

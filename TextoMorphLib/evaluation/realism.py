@@ -16,8 +16,8 @@ from scipy import ndimage, optimize, stats
 
 from TextoMorphLib.evaluation.control import places
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.region import regions, resampled
+from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU
 from TextoMorphLib.synthesis import Synthesizer
 
 METASTASIS = "hypoattenuating, heterogeneous metastasis"
@@ -33,6 +33,9 @@ REAL = {
 }
 BANDS_MM = (0.0, 0.7, 1.2, 2.0, 3.5)  # sigmas between which noise is compared
 RING_MM = 2.0
+# What counts as homogeneous tissue: around the mask, and how far from its median and its trend, smoothed.
+NEAR_MM, DETAIL_MM, TREND_MM = 10.0, 1.5, 6.0
+MOST_CONTRAST_HU, MOST_DETAIL_HU = 40.0, 20.0
 FOLDS = 5
 RESAMPLES = 1000
 RIDGE = 1.0
@@ -78,7 +81,7 @@ def run(
         scan, made, own = ct.hu(around), plain.hu(around), mask[around]
         away = ndimage.distance_transform_edt(~own, sampling=ct.spacing)
         deep = ndimage.distance_transform_edt(own, sampling=ct.spacing) > min(2.0, 0.3 * trial.size_mm)
-        tissue = deep & noise.homogeneous(scan, away < noise.NEAR_MM, ct.spacing)[0]
+        tissue = deep & homogeneous(scan, away < NEAR_MM, ct.spacing)
         inside += _bands(made, tissue, ct.spacing)
         before += _bands(scan, tissue, ct.spacing)
         ring = (away > 0) & (away <= RING_MM)
@@ -92,6 +95,37 @@ def run(
         "noise": {"sd": round(sd**0.5, 3), "power": dict(zip(bands, powers, strict=True))},
         "border": classified(rings),
     }
+
+
+def homogeneous(ct: np.ndarray, near: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Where all there is to see is noise: tissue without edges, vessels and outliers, boolean.
+
+    Args:
+        ct: HU.
+        near: Boolean, of the same shape: where it is looked for.
+        spacing: Voxel size in mm.
+    """
+    smooth = ndimage.gaussian_filter(ct, DETAIL_MM / spacing)
+    soft = near & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
+    tissue = soft if soft.any() else near.copy()
+    tissue &= _usual(smooth, tissue, 3, MOST_CONTRAST_HU)
+    weight = ndimage.gaussian_filter(tissue.astype(np.float32), TREND_MM / spacing, truncate=3)
+    trend = ndimage.gaussian_filter(np.where(tissue, ct, np.float32(0)), TREND_MM / spacing, truncate=3)
+    trend /= np.maximum(weight, 1e-3)
+    # Twice, since what is dropped first can hide what is left.
+    for _ in range(2):
+        tissue &= _usual(smooth - trend, tissue, 3, MOST_DETAIL_HU)
+    return tissue & _usual(ct - trend, tissue, 4, np.inf)
+
+
+def _usual(values: np.ndarray, tissue: np.ndarray, spread: float, most: float) -> np.ndarray:
+    """Where values lie within so many standard deviations, and so many HU, of the tissue's median."""
+    usual = values[tissue]
+    if not usual.size:
+        return tissue
+    middle = np.median(usual)
+    deviation = 1.4826 * np.median(np.abs(usual - middle))
+    return np.asarray(np.abs(values - middle) <= min(spread * deviation + 0.5, most))
 
 
 def _numbers(made: np.ndarray, depth: np.ndarray, measured: Any) -> dict[str, float]:

@@ -12,8 +12,8 @@ from scipy import ndimage
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.geometry import distances, grow, placed, resample, shifted, tight_box
-from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
-from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, lifted, neighbourhood, parenchyma_hu, smoothed
+from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, UNKNOWN_HU, lifted, neighbourhood, parenchyma_hu, smoothed
 
 FEATHER_MM = 0.5  # either side of the mask's border, over which the filled-in parenchyma gives way to the scan
 FILL_SIGMA_MM = 5.0
@@ -141,7 +141,7 @@ def noise_around(volume: Volume, region: Region, exclude: np.ndarray | None = No
         region: The neighbourhood of the lesion.
         exclude: Boolean, of the scan's shape: what is no healthy tissue.
     """
-    around = grow(region.box, np.ceil(noise.NEAR_MM / volume.spacing), volume.shape)
+    around = grow(region.box, np.ceil(noise.reach_mm(volume.spacing) / volume.spacing), volume.shape)
     mask = placed(region.mask, region.box, around)
     return noise.autocovariance(volume.hu(around), mask, volume.spacing, None if exclude is None else ~exclude[around])
 

@@ -15,8 +15,8 @@ from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.borders import beyond_organ
 from TextoMorphLib.spatial.compositing import background, noise_around, smoothstep, to_scan
 from TextoMorphLib.spatial.geometry import distances
-from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, regions
-from TextoMorphLib.spatial.tissue import unlike_around
+from TextoMorphLib.spatial.region import Region, regions
+from TextoMorphLib.spatial.tissue import UNKNOWN_HU, unlike_around
 
 SPILL_MM = 2.0  # how far a tumour is seen beyond its mask: it blurs, and masks are drawn tight
 

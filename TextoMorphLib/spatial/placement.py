@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, grow, tight_box
-from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions
+from TextoMorphLib.spatial.region import lesions
+from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
 # Tissues by the lower end of their HU, smoothed; what a mask over each is called.
 LOWER_HU = {"air": UNKNOWN_HU, "lung": -930.0, "fat": -250.0, "soft": -30.0, "bone": 300.0}

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, grow, placed, resample, shifted, signed_depth, tight_box
+from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
 REACH_MM = 4.0  # nothing farther outside the mask than this may change
 JOIN_MM = 10.0  # components nearer than this are one lesion to the model
@@ -22,7 +23,6 @@ FINE_MM = 0.8  # grids finer than this are low-pass filtered before they are sam
 LEAST_SIDE_MM = 48.0  # the models have learned from nothing smaller
 LEAST_DEPTH_MM = 0.5  # however small a lesion, it is this deep somewhere
 UNUSABLE = 0.01  # how much of a voxel may come from what is no healthy tissue
-UNKNOWN_HU = -1200.0  # what is darker than air is no voxel of the scan: padding, or the outside of a crop
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+UNKNOWN_HU = -1200.0  # what is darker than air is no voxel of the scan: padding, or the outside of a crop
 SOFT_TISSUE_HU = (-40.0, 260.0)  # excludes fat, lung and bone, keeps enhanced organs
 NEIGHBOURHOOD_MM = 6.0
 FARTHER_MM = 9.0  # likewise, where less of that is usable than

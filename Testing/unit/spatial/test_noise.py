@@ -78,3 +78,33 @@ def test_the_seed_decides() -> None:
     assert first.shape == (9, 8, 7)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1
+
+
+def streaky(shape: tuple[int, ...], sd: float, seed: int) -> np.ndarray:
+    """Noise with grain, direction and slices that have to do with each other."""
+    image = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), (0.9, 0.5, 0.5))
+    return np.asarray(image * sd / image.std(), np.float32)
+
+
+def neighbours(image: np.ndarray) -> list[float]:
+    along = [(image, np.moveaxis(image, axis, 0)) for axis in range(3)]
+    return [float((turned[1:] * turned[:-1]).mean() / image.var()) for image, turned in along]
+
+
+@pytest.mark.parametrize("case", ["an organ smaller than the mask", "an organ with a structure of its own", "a crop"])
+def test_noise_has_the_scans_grain_and_direction_where_little_around_the_mask_is_even(case: str) -> None:
+    shape, spacing = (130, 110, 24), np.array([0.8, 0.8, 2.5])
+    i, j, _ = np.indices(shape)
+    anatomy = np.full(shape, -100.0)
+    anatomy[:40] = 60  # muscle, 40 mm away
+    near = np.hypot(i - 90, j - 55) < 14
+    anatomy[near] = 90
+    if case == "an organ with a structure of its own":
+        anatomy[near] += 60 * np.sin(i[near] * 2 * np.pi / 9)
+    mask = np.hypot(i - 90, j - 55) < 12
+    mask[:, :, :8] = mask[:, :, 16:] = False
+    scan = ndimage.gaussian_filter(anatomy, (0.8, 0.8, 0)) + streaky(shape, 14, 1)
+    box = np.s_[72:108, 37:73, 6:18] if case == "a crop" else np.s_[:, :, :]
+    drawn = noise.draw(noise.autocovariance(scan[box].astype(np.float32), mask[box], spacing), shape, seed=0)
+    assert drawn.std() == pytest.approx(14, rel=0.12 if case != "a crop" else 0.25)
+    np.testing.assert_allclose(neighbours(drawn), neighbours(streaky(shape, 14, 2)), atol=0.1)
