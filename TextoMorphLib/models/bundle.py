@@ -110,7 +110,7 @@ def verify(folder: Path) -> str:
     manifest = folder / "manifest.json"
     try:
         sums = dict(json.loads(manifest.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         raise InputError(f"model {folder} has no readable manifest.json; install it again") from None
     for path in sorted(folder.iterdir()):
         if path.suffix in (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle"):
@@ -118,6 +118,8 @@ def verify(folder: Path) -> str:
                 f"model {folder} holds {path.name}, a pickle, which can run code; only safetensors are loaded"
             )
     for name, wanted in sums.items():
+        if not _is_plain(name):
+            raise InputError(f"model {folder}: manifest.json lists {name!r}, which lies outside it; install it again")
         path = folder / name
         if not path.is_file():
             raise InputError(f"model {folder} lacks {name}; install the model again")
@@ -144,11 +146,8 @@ def load(name: str) -> Bundle:
     config = read_config(folder)
     if config["kind"] != "synthesis":
         raise InputError(f"model {folder} is of kind {config['kind']}; one that draws by words is wanted here")
-    autoencoder, reader = Autoencoder(**config["autoencoder"]), AttributeClassifier(**config["reader"])
-    try:
-        denoiser = Denoiser.told_by(reader, **config["denoiser"])
-    except ValueError:
-        raise InputError(f"model {folder} is of an earlier version, which knew fewer words; train it anew") from None
+    _check_config(folder, config)
+    autoencoder, reader, denoiser = _built(folder, config)
     for part, network in zip(WEIGHTS["synthesis"], (autoencoder, reader, denoiser), strict=True):
         try:
             weights = load_file(folder / f"{part}.safetensors")
@@ -158,8 +157,57 @@ def load(name: str) -> Bundle:
             raise InputError(
                 f"model {folder}: {part}.safetensors cannot be used ({reason}); install it again"
             ) from None
+        if not all(torch.isfinite(value).all() for value in weights.values()):
+            raise InputError(f"model {folder}: {part}.safetensors holds NaN or infinite weights; train it anew")
         network.eval().requires_grad_(False)
     return Bundle(folder, config, fingerprint, autoencoder, reader, denoiser)
+
+
+def _is_plain(name: object) -> bool:
+    """Whether a name is a file's in the folder itself."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+
+
+def _check_config(folder: Path, config: dict[str, Any]) -> None:
+    """What is used of a config besides the networks' parts is there, and of its kind."""
+
+    def wanted(where: Any, name: str, *kinds: type) -> Any:
+        value = where.get(name) if isinstance(where, dict) else None
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise InputError(
+                f"model {folder}: config.json has no {name}, or not as {kinds[0].__name__}; install it again"
+            )
+        return value
+
+    wanted(config, "name", str)
+    steps = wanted(wanted(config, "schedule", dict), "timesteps", int)
+    for name in ("name", "sha256"):
+        wanted(wanted(config, "text_encoder", dict), name, str)
+    for preset in ("preview", "final"):
+        usual = wanted(wanted(config, "presets", dict), preset, dict)
+        if not 1 <= wanted(usual, "steps", int) <= steps or not 0 <= wanted(usual, "guidance", float, int) <= 20:
+            raise InputError(f"model {folder}: config.json has steps or guidance out of range; install it again")
+
+
+def _built(folder: Path, config: dict[str, Any]) -> tuple[Autoencoder, AttributeClassifier, Denoiser]:
+    """The networks that a config describes, without their weights."""
+    part = "autoencoder"
+    try:
+        autoencoder = Autoencoder(**config[part])
+        part = "reader"
+        reader = AttributeClassifier(**config[part])
+        part = "denoiser"
+        denoiser = Denoiser.told_by(reader, **config[part])
+    except Exception as error:  # whatever a value of another kind or size makes a network stumble over
+        if part == "denoiser" and isinstance(error, ValueError):
+            raise InputError(
+                f"model {folder} is of an earlier version, which knew fewer words; train it anew"
+            ) from None
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"model {folder}: config.json does not describe the {part} of this version ({reason}); install it again"
+        ) from None
+    return autoencoder, reader, denoiser
 
 
 def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], card: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs as files
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.masks import check_mask, read_mask
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.reader_study import order, package, study
@@ -364,9 +365,7 @@ def _finish(
     folder: Path, key: Path, members: Sequence[_Member], content: dict[str, Any], key_text: bytes, work: Work
 ) -> None:
     """Write the package in one go, in the order of the names: no date or place on the disk tells how a case came."""
-    ready = folder.with_name(f".{folder.name}.new")
-    try:
-        shutil.rmtree(ready, ignore_errors=True)  # of a run that was killed
+    with replacing(folder, key, overwrite=False) as (ready, kept):  # the key first: no study is there without it
         (ready / "cases").mkdir(parents=True)
         (ready / "answers").mkdir()
         (ready / study.FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -376,13 +375,4 @@ def _finish(
         for path in [ready, *ready.rglob("*")]:
             os.utime(path, (SAME_TIME, SAME_TIME))
         _check_free(folder, key, work)
-        files.write_bytes(key, key_text)  # first: a study is never there without its key
-        try:
-            os.replace(ready, folder)
-        finally:
-            if not folder.exists():
-                key.unlink()
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(ready, ignore_errors=True)
+        kept.write_bytes(key_text)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.sources import Insertion, from_settings
 
 Healthy = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]  # a patch in HU, and its organ
@@ -148,11 +149,9 @@ def make_entry(number: int, seed: int, healthy: Healthy, source: Any) -> Inserti
 def write_entry(folder: Path, number: int, made: Insertion) -> None:
     """Writes an entry, whole or not at all."""
     path = _path(folder, number)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
     ct = np.clip(np.rint(made.ct), -32768, 32767).astype(np.int16)
-    with open(beside, "wb") as file:
+    with replacing(path) as (beside,), open(beside, "wb") as file:
         np.savez(file, ct=ct, label=made.label, text=np.array(made.text))
-    os.replace(beside, path)
 
 
 def _path(folder: Path, number: int) -> Path:

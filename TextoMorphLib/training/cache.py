@@ -8,7 +8,6 @@ other scans. Shards are written whole or not at all, so that an interrupted run 
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -21,6 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast
@@ -98,9 +98,8 @@ def _make_shard(job: tuple[int, int]) -> None:
     tensors = {key: torch.stack([tensor[key] for tensor, _ in pairs]) for key in pairs[0][0]}
     said = json.dumps([descriptions for _, descriptions in pairs])
     path = shards.path(size, number)
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, {"descriptions": said})
-    os.replace(partial, path)
+    with replacing(path) as (partial,):
+        save_file(tensors, partial, {"descriptions": said})
 
 
 @torch.inference_mode()

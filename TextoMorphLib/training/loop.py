@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.device import has_bf16
 from TextoMorphLib.training.muon import Muon
 
@@ -200,13 +200,12 @@ class _Run:
         """Writes the checkpoint, whole or not at all."""
         if self.accelerator.is_main_process:
             state = {"step": self.step, "model": self.model.state_dict(), "average": self.average.state_dict()}
-            partial = self.path.with_suffix(".partial")
-            torch.save({**state, "optimisers": [part.state_dict() for part in self.optimisers]}, partial)
-            os.replace(partial, self.path)
+            with replacing(self.path) as (partial,):
+                torch.save({**state, "optimisers": [part.state_dict() for part in self.optimisers]}, partial)
 
     def take(self, batch: Batch) -> dict[str, Tensor]:
         """One optimiser step; returns the losses."""
-        torch.manual_seed(self.config.seed * 2**40 + self.step * 2**10 + self.accelerator.process_index)
+        torch.manual_seed((self.config.seed * 2**40 + self.step * 2**10 + self.accelerator.process_index) % 2**63)
         batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
         for group in (group for part in self.optimisers for group in part.param_groups):
             group["lr"] = group["peak"] * _share_of_peak(self.config, self.step)

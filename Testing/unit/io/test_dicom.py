@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -82,6 +84,51 @@ def test_each_slice_has_its_own_rescale(tmp_path: Path) -> None:
     assert volume.data.dtype == np.float32
 
 
+def test_files_without_the_preamble_are_read(tmp_path: Path) -> None:
+    """As older archives wrote them: neither preamble nor file meta information."""
+    folder = series(tmp_path / "in")
+    expected = Volume.read(folder)
+    for path in folder.iterdir():
+        bare = Dataset(dcmread(path))
+        dcmwrite(path, bare, implicit_vr=True, little_endian=True, enforce_file_format=False)
+        assert not path.read_bytes().startswith(bytes(128))
+    (folder / "notes.txt").write_text("not an image")
+    volume = Volume.read(folder)
+    np.testing.assert_array_equal(volume.data, expected.data)
+    np.testing.assert_array_equal(volume.affine, expected.affine)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_multi_frame_file_is_the_same_scan(tmp_path: Path) -> None:
+    from highdicom.legacy import LegacyConvertedEnhancedCTImage
+
+    expected = Volume.read(series(tmp_path / "in", legacy))
+    files = [dcmread(path) for path in sorted((tmp_path / "in").iterdir())]
+    whole = LegacyConvertedEnhancedCTImage(files, generate_uid(), 1, generate_uid(), 1)
+    (tmp_path / "multi").mkdir()
+    whole.save_as(tmp_path / "multi" / "one.dcm")
+    volume = Volume.read(tmp_path / "multi")
+    np.testing.assert_array_equal(volume.data, expected.data)
+    np.testing.assert_allclose(volume.affine, expected.affine, atol=1e-6)
+
+
+def legacy(index: int, header: Dataset) -> None:
+    """What a converter to multi-frame wants to find."""
+    for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime"):
+        setattr(header, name, "")
+    for name in ("AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator"):
+        setattr(header, name, "")
+    header.StudyInstanceUID, header.FrameOfReferenceUID = SERIES, SERIES
+    header.InstanceNumber, header.ImageType, header.Manufacturer = index + 1, ["ORIGINAL", "PRIMARY", "AXIAL"], "x"
+
+
+def test_a_name_that_is_not_utf8_is_refused_in_words(tmp_path: Path) -> None:
+    folder = series(tmp_path / "in")
+    (folder / "001").rename(folder / os.fsdecode(b"\xe4.dcm"))
+    with pytest.raises(InputError, match=r"\\xe4\.dcm is not UTF-8"):
+        Volume.read(folder)
+
+
 def test_tilted_gantry_gives_sheared_axes(tmp_path: Path) -> None:
     tilt = np.array(ORIENTATION[3:]) * 0.6
 
@@ -104,12 +151,26 @@ def at(*indices: int, **values: object) -> Change:
     return change
 
 
+def moved(along: Callable[[int], float], beside: Callable[[int], float]) -> Change:
+    """Slices at other places: so many mm along their normal and along their columns."""
+
+    def change(index: int, header: Dataset) -> None:
+        place = ORIGIN + along(index) * NORMAL + beside(index) * np.array(ORIENTATION[3:])
+        header.ImagePositionPatient = [round(float(each), 6) for each in place]
+
+    return change
+
+
 BAD_SERIES = {
     "several series": (at(2, 3, SeriesInstanceUID=generate_uid()), "mixes 2 series"),
     "a localizer": (at(0, ImageOrientationPatient=[1, 0, 0, 0, 1, 0]), "mixes 2 orientations"),
     "pixel spacings": (at(4, PixelSpacing=[1, 1]), "mixes 2 pixel spacings"),
     "zero spacing": (at(PixelSpacing=[0, 1]), "spacing is zero"),
     "two phases": (at(3, ImagePositionPatient=list(ORIGIN + 2.5 * 2 * NORMAL)), "one position"),
+    "a jump across the slices": (moved(lambda i: 2.5 * i, lambda i: 4.0 * (i > 3)), "do not lie on one line"),
+    "one slice beside the others": (moved(lambda i: 2.5 * i, lambda i: 0.8 * (i == 3)), "do not lie on one line"),
+    "a growing distance": (moved(lambda i: 2.5 * (i + 0.015 * i**2), lambda i: 0.0), "uneven|one line"),
+    "a place that is no number": (at(2, ImagePositionPatient=["nan", "0", "0"]), "no number|damaged"),
     "uneven": (at(6, ImagePositionPatient=list(ORIGIN + 2.5 * 6.3 * NORMAL)), "slices are missing or uneven"),
     "multi-frame": (at(NumberOfFrames=2), "multi-frame"),
     "no position": (at(1, ImagePositionPatient=None), "where it lies"),

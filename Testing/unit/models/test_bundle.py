@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
@@ -65,3 +68,61 @@ def test_weights_of_another_architecture_are_refused(copied: Path) -> None:
 def test_unknown_model_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="unknown model 'nothing'"):
         bundle.find("nothing")
+
+
+def change_config(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+    bundle.seal(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda config: config["denoiser"].update(depth=3), "does not describe the denoiser"),
+        (lambda config: config["denoiser"].pop("channels"), "denoiser"),
+        (lambda config: config["reader"].update(kinds=3), "does not describe the reader"),
+        (lambda config: config.pop("autoencoder"), "does not describe the autoencoder"),
+        (lambda config: config["autoencoder"].update(channels="many"), "does not describe the autoencoder"),
+        (lambda config: config.pop("name"), "has no name"),
+        (lambda config: config["schedule"].pop("timesteps"), "has no timesteps"),
+        (lambda config: config["text_encoder"].pop("sha256"), "has no sha256"),
+        (lambda config: config["presets"].pop("final"), "has no final"),
+        (lambda config: config["presets"]["preview"].update(steps=0), "out of range"),
+        (lambda config: config["presets"]["final"].update(guidance="strong"), "has no guidance"),
+        (lambda config: config.update(presets=[]), "has no presets"),
+    ],
+)
+def test_a_config_with_keys_too_many_too_few_or_of_another_kind(
+    copied: Path, change: Callable[[dict[str, Any]], Any], words: str
+) -> None:
+    change_config(copied, change)
+    with pytest.raises(InputError, match=words) as refused:
+        bundle.load(str(copied))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(copied: Path, value: float) -> None:
+    weights = load_file(copied / "denoiser.safetensors")
+    next(iter(weights.values())).view(-1)[0] = value
+    save_file(weights, copied / "denoiser.safetensors")
+    bundle.seal(copied)
+    with pytest.raises(InputError, match=r"denoiser\.safetensors holds NaN or infinite weights"):
+        bundle.load(str(copied))
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "/etc/passwd", "sub/file", "..", "a\\b"])
+def test_a_manifest_reaches_nothing_outside_its_folder(copied: Path, name: str) -> None:
+    sums = json.loads((copied / "manifest.json").read_text())
+    (copied / "manifest.json").write_text(json.dumps({**sums, name: "0" * 64}))
+    with pytest.raises(InputError, match="outside"):
+        bundle.verify(copied)
+
+
+@pytest.mark.parametrize("content", ["3", "[1, 2]", '"text"', "null", "{"])
+def test_a_manifest_of_another_kind(copied: Path, content: str) -> None:
+    (copied / "manifest.json").write_text(content)
+    with pytest.raises(InputError, match=r"no readable manifest\.json"):
+        bundle.verify(copied)
