@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from TextoMorphLib.errors import InputError, doubt
+from TextoMorphLib.errors import Doubt, InputError, doubt
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -46,6 +46,7 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            warnings.simplefilter("always", Doubt)
             found = dcmread(file, force=True)
             return _segment(found, label) if found.SOPClassUID == _SEGMENTATION else _filled(found, ct, label)
     except InputError as error:

@@ -1,0 +1,156 @@
+"""DICOM segmentations and structure sets as masks, their segment chosen by number or name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+
+from TextoMorphLib.errors import Doubt, InputError
+from TextoMorphLib.io.formats import dicom_export
+from TextoMorphLib.io.masks import read_mask
+from TextoMorphLib.io.volume import Volume
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+REPORT = {
+    **{"text": "cyst", "seed": 1, "steps": 2, "guidance": 1.0, "organ": "liver"},
+    **{"model": {"name": "tiny", "sha256": "0" * 64}, "versions": {"textomorph": "1"}},
+}
+AFFINE = np.array([[-0.8, 0, 0, 60], [0, -0.8, 0, 40], [0, 0, 2.5, 100], [0, 0, 0, 1]])
+SHAPE = (40, 36, 14)
+
+
+def ball(centre: tuple[int, int, int], radius: float) -> np.ndarray:
+    return radius > np.linalg.norm((np.indices(SHAPE).T - centre) * (0.8, 0.8, 2.5), axis=-1).T
+
+
+TUMOUR, CYST = ball((14, 16, 6), 7), ball((28, 20, 8), 5)
+
+
+@pytest.fixture
+def ct(tmp_path: Path) -> Volume:
+    """A series, and in `seg` our own export's segmentation of the tumour."""
+    scan = Volume.from_array(np.random.default_rng(0).integers(-1000, 200, SHAPE).astype(np.int16), AFFINE)
+    dicom_export.write(scan, REPORT, tmp_path / "ct", mask=TUMOUR)
+    (tmp_path / "seg").mkdir()
+    (tmp_path / "ct" / dicom_export.SEGMENTATION).rename(tmp_path / "seg" / "mask.dcm")
+    return Volume.read(tmp_path / "ct")
+
+
+def two_segments(folder: Path, kind: str = "BINARY") -> Path:
+    images = [pydicom.dcmread(path) for path in sorted(folder.glob("0*.dcm"))]
+    described = [
+        highdicom.seg.SegmentDescription(
+            number,
+            label,
+            codes.SCT.MorphologicallyAbnormalStructure,
+            codes.SCT.Neoplasm,
+            highdicom.seg.SegmentAlgorithmTypeValues.MANUAL,
+        )
+        for number, label in ((1, "Tumour"), (2, "Cyst"))
+    ]
+    pixels = np.stack([TUMOUR, CYST], -1).transpose(2, 1, 0, 3)
+    made = highdicom.seg.Segmentation(
+        images,
+        (pixels * 0.8).astype(np.float32) if kind == "FRACTIONAL" else pixels.astype(np.uint8),
+        kind,
+        described,
+        generate_uid(),
+        1,
+        generate_uid(),
+        1,
+        *("x", "x", "1", "1"),
+    )
+    made.save_as(folder.parent / "two.dcm")
+    return folder.parent / "two.dcm"
+
+
+def test_our_own_segmentation_is_a_mask(tmp_path: Path, ct: Volume) -> None:
+    for path in (tmp_path / "seg", tmp_path / "seg" / "mask.dcm"):
+        np.testing.assert_array_equal(read_mask(path, ct), TUMOUR)
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
+def test_a_segment_is_chosen_by_number_or_name(tmp_path: Path, ct: Volume, kind: str) -> None:
+    path = two_segments(tmp_path / "ct", kind)
+    with pytest.raises(InputError, match=r"2 segments: 1 \(Tumour\), 2 \(Cyst\); choose one with --label"):
+        read_mask(path, ct)
+    for label, expected in ((2, CYST), ("1", TUMOUR), ("cyst", CYST)):
+        np.testing.assert_array_equal(read_mask(path, ct, label=label), expected)
+    with pytest.raises(InputError, match=r"no one segment Vein; it has 1 \(Tumour\)"):
+        read_mask(path, ct, label="Vein")
+
+
+def test_a_segmentation_of_another_series_is_refused(tmp_path: Path, ct: Volume) -> None:
+    other = Volume.from_array(ct.data, ct.affine @ np.diag([1.1, 1.1, 1, 1]))
+    with pytest.raises(InputError, match="another grid"):
+        read_mask(tmp_path / "seg", other)
+    assert read_mask(tmp_path / "seg", other, resample=True).any()
+
+
+def test_a_damaged_segmentation_is_refused_in_one_line(tmp_path: Path, ct: Volume) -> None:
+    path = tmp_path / "seg" / "mask.dcm"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match="damaged or incomplete"):
+        read_mask(path, ct)
+
+
+def structure_set(path: Path, contours: dict[str, list[np.ndarray]]) -> Path:
+    """An RTSTRUCT; contours in LPS mm, each with its points."""
+    found = FileDataset(str(path), {}, file_meta=FileMetaDataset(), preamble=bytes(128))
+    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    found.file_meta.MediaStorageSOPClassUID = found.SOPClassUID = RTStructureSetStorage
+    found.file_meta.MediaStorageSOPInstanceUID = found.SOPInstanceUID = generate_uid()
+    found.StructureSetROISequence, found.ROIContourSequence = [], []
+    for number, (name, planes) in enumerate(contours.items(), start=1):
+        roi, drawn = Dataset(), Dataset()
+        roi.ROINumber, roi.ROIName = number, name
+        drawn.ReferencedROINumber, drawn.ContourSequence = number, []
+        for points in planes:
+            plane = Dataset()
+            plane.ContourGeometricType, plane.NumberOfContourPoints = "CLOSED_PLANAR", len(points)
+            plane.ContourData = [f"{value:.3f}" for value in points.ravel()]
+            drawn.ContourSequence.append(plane)
+        found.StructureSetROISequence.append(roi)
+        found.ROIContourSequence.append(drawn)
+    found.save_as(path, enforce_file_format=True)
+    return path
+
+
+def rectangle(k: int, low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
+    """A contour in slice k around the voxels from low to high, in LPS mm."""
+    (a, b), (c, d) = low, high
+    index = np.array(
+        [[a - 0.5, b - 0.5, k, 1], [c + 0.5, b - 0.5, k, 1], [c + 0.5, d + 0.5, k, 1], [a - 0.5, d + 0.5, k, 1]]
+    )
+    return (index @ AFFINE.T)[:, :3] * (-1, -1, 1)
+
+
+def test_contours_are_filled_and_one_in_another_is_a_hole(tmp_path: Path, ct: Volume) -> None:
+    outer = [rectangle(k, (10, 12), (20, 22)) for k in (4, 5, 6)]
+    hole = [rectangle(5, (13, 14), (15, 16))]
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": outer + hole, "Liver": [rectangle(5, (2, 2), (30, 30))]})
+    expected = np.zeros(SHAPE, bool)
+    expected[10:21, 12:23, 4:7] = True
+    expected[13:16, 14:17, 5] = False
+    with pytest.raises(InputError, match=r"2 regions: 1 \(GTV\), 2 \(Liver\)"):
+        read_mask(path, ct)
+    np.testing.assert_array_equal(read_mask(path, ct, label="gtv"), expected)
+
+
+def test_contours_that_leave_slices_out_are_told(tmp_path: Path, ct: Volume) -> None:
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(k, (10, 12), (20, 22)) for k in (4, 6)]})
+    with pytest.warns(Doubt, match="leave out slices"):
+        read_mask(path, ct)
+
+
+def test_contours_beside_the_slices_are_refused(tmp_path: Path, ct: Volume) -> None:
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(4, (10, 12), (20, 22)) + (0, 0, 1.2)]})
+    with pytest.raises(InputError, match="do not lie on the scan's slices"):
+        read_mask(path, ct)
