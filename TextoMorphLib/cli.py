@@ -25,6 +25,7 @@ from TextoMorphLib.commands import (
     describe,
     doctor,
     evaluate,
+    failures,
     generate,
     measure,
     models,
@@ -118,6 +119,7 @@ _add(
     SEGMENT,
     "textomorph evaluate cases.jsonl --predictions predictions/ --output evaluation/ --by age,sex",
 )
+app.add_typer(failures.app, name="failures", rich_help_panel=SEGMENT)
 app.add_typer(models.app, name="models", rich_help_panel=MODELS)
 app.add_typer(train.app, name="train", rich_help_panel=MODELS)
 app.add_typer(benchmark.app, name="benchmark", rich_help_panel=MODELS)

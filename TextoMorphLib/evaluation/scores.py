@@ -133,12 +133,47 @@ def score(
         Cancelled: `progress` returned False.
     """
     classes = tumour_classes(cases)
-    usual = next((case.values for case in cases if case.values), None)
-    usual = usual or {ORGAN: (1,), **{name: (2 + at,) for at, name in enumerate(classes)}}
+    usual = usual_values(cases)
     for number, case in enumerate(cases):
         if progress is not None and progress(number, len(cases)) is False:
             raise Cancelled("cancelled")
         yield _score(case, folder, classes, tolerance_mm, values, usual)
+
+
+def usual_values(cases: Sequence[Case]) -> Mapping[str, tuple[int, ...]]:
+    """What numbers mean in predictions that do not say: as in the first case with a label map, or 1 organ, 2 tumour."""
+    known = next((case.values for case in cases if case.values), None)
+    return known or {ORGAN: (1,), **{name: (2 + at,) for at, name in enumerate(tumour_classes(cases))}}
+
+
+def read_both(
+    case: Case,
+    folder: Path,
+    classes: tuple[str, ...],
+    values: Mapping[str, tuple[int, ...]] | None = None,
+    usual: Mapping[str, tuple[int, ...]] | None = None,
+) -> tuple[Volume, np.ndarray, np.ndarray, bool]:
+    """A case's scan, and its tumours as they are and as they were predicted: 0, or the class's place from 1.
+
+    Args:
+        case: With a prediction in the folder.
+        folder: Of predictions.
+        classes: The tumour classes of all cases.
+        values: What the prediction's numbers mean; else what `ID.json` says, the case's own values, or the usual ones.
+        usual: See `values`.
+
+    Returns:
+        The scan, uint8 arrays of its shape, and whether the prediction holds the organ alone.
+    """
+    path = prediction_of(case, folder)
+    assert path is not None
+    ct = Volume.read(case.ct)
+    meaning = values or _told(path) or case.values or usual or {}
+    answer = Case(case.id, path, case.organ, label=path, values=meaning)
+    reference, predicted = case.targets(ct, classes), answer.targets(ct, classes)
+    only_organ = bool((predicted == 1).any() and not (predicted > 1).any())
+    reference, predicted = (np.where(each > 1, each - 1, 0).astype(np.uint8) for each in (reference, predicted))
+    return ct, reference, predicted, only_organ
 
 
 def _score(
@@ -149,14 +184,7 @@ def _score(
     values: Mapping[str, tuple[int, ...]] | None,
     usual: Mapping[str, tuple[int, ...]],
 ) -> CaseScore:
-    path = prediction_of(case, folder)
-    assert path is not None
-    ct = Volume.read(case.ct)
-    meaning = values or _told(path) or case.values or usual
-    answer = Case(case.id, path, case.organ, label=path, values=meaning)
-    reference, predicted = case.targets(ct, classes), answer.targets(ct, classes)
-    only_organ = bool((predicted == 1).any() and not (predicted > 1).any())
-    reference, predicted = (np.where(each > 1, each - 1, 0).astype(np.uint8) for each in (reference, predicted))
+    ct, reference, predicted, only_organ = read_both(case, folder, classes, values, usual)
     found = match(reference, predicted, ct.spacing)
     return CaseScore(
         **{name: getattr(case, name) for name in ("id", "patient", "organ", "fold", "age", "sex")},

@@ -1,0 +1,172 @@
+"""Failures of a segmenter: found by evaluate's rules, described, shown, and made again in healthy organs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from TextoMorphLib.cli import main
+from TextoMorphLib.commands.batch import parse
+from TextoMorphLib.failures import Failure, find, read_failures
+from TextoMorphLib.io.masks import read_mask
+from TextoMorphLib.io.volume import Volume
+
+SHAPE = (88, 72, 40)
+AFFINE = np.array([[-0.9, 0, 0, 30], [0, 0.9, 0, -20], [0, 0, 2.0, 5], [0, 0, 0, 1]])
+SPACING = np.array([0.9, 0.9, 2.0])
+
+
+def _ball(centre: tuple[int, int, int], radius_mm: float, stretch: float = 1.0) -> np.ndarray:
+    way = (np.indices(SHAPE) - np.array(centre)[:, None, None, None]) * SPACING[:, None, None, None]
+    way[0] /= stretch
+    return np.linalg.norm(way, axis=0) < radius_mm
+
+
+MISSED, FOUND, ALARM = _ball((25, 22, 18), 8, 1.4), _ball((62, 30, 20), 9), _ball((30, 56, 24), 6)
+
+
+def _scan(seed: int, lesions: tuple[np.ndarray, ...] = ()) -> tuple[Volume, np.ndarray]:
+    """A scan and its organ: tissue of 100 HU in fat."""
+    organ = np.ones(SHAPE, bool)
+    organ[:4], organ[-4:], organ[:, :4], organ[:, -4:] = False, False, False, False
+    rng = np.random.default_rng(seed)
+    hu = np.where(organ, 100.0, -90.0) + 8 * ndimage.gaussian_filter(rng.standard_normal(SHAPE), 0.5) / 0.45
+    for lesion in lesions:
+        hu -= 55 * ndimage.gaussian_filter(lesion.astype(float), 0.6)
+    return Volume.from_array(hu.astype(np.int16), AFFINE), organ
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two cases with predictions and two healthy scans: one lesion missed, one found, one false alarm."""
+    scan, organ = _scan(0, (MISSED, FOUND))
+    clean, _ = _scan(1)
+    (tmp_path / "predictions").mkdir()
+    lines = []
+    for name, volume, tumours, predicted in (
+        ("a", scan, MISSED | FOUND, FOUND & ~_ball((62, 24, 20), 6)),
+        ("b", clean, np.zeros(SHAPE, bool), ALARM),
+    ):
+        volume.write(tmp_path / f"{name}.nii.gz")
+        label = np.where(tumours, 2, organ).astype(np.uint8)
+        Volume.from_array(label, AFFINE).write(tmp_path / f"{name}_label.nii.gz")
+        Volume.from_array((2 * predicted).astype(np.uint8), AFFINE).write(tmp_path / f"predictions/{name}.nii.gz")
+        case = {"id": name, "ct": f"{name}.nii.gz", "organ": "liver", "label": f"{name}_label.nii.gz"}
+        lines.append({**case, "values": {"organ": [1], "tumour": [2]}})
+    (tmp_path / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    healthy = [{**line, "id": f"h{n}", "healthy": True} for n, line in enumerate([lines[1], lines[1]])]
+    (tmp_path / "healthy.jsonl").write_text("".join(json.dumps(line) + "\n" for line in healthy))
+    return tmp_path
+
+
+def _find(data: Path) -> list[Failure]:
+    output = data / "out" / "failures.jsonl"
+    output.parent.mkdir(exist_ok=True)
+    arguments = ["failures", "find", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
+    assert main([*arguments, "--output", str(output)]) == 0
+    return read_failures(output)
+
+
+def test_find_describes_what_was_missed_and_seen_in_vain(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _find(data)
+    assert [failure.kind for failure in found] == ["miss", "worst", "false alarm"]
+    miss, worst, alarm = found
+    assert miss.description["density"] == worst.description["density"] == "hypo"
+    assert miss.text.startswith("hypoattenuating")
+    assert not re.search(r"\d", miss.text)  # sizes of look-alikes differ
+    assert miss.diameters_mm == pytest.approx((22.4, 16), abs=1.5)
+    place = AFFINE @ (25, 22, 18, 1)
+    assert miss.centre_mm == pytest.approx(place[:3], abs=0.5)
+    assert alarm.description.get("density") in (None, "iso")
+    assert alarm.dice is None
+    assert 0.5 < (worst.dice or 0) < 0.95
+    scan = Volume.read(miss.ct)
+    assert np.array_equal(read_mask(miss.mask, scan, resample=True), MISSED)
+    assert all(failure.picture.read_bytes().startswith(b"\x89PNG") for failure in found)
+
+    page = (data / "out" / "failures.html").read_text()
+    assert page.count("<article") == 3
+    assert "http" not in page  # nothing comes from elsewhere
+    lines = json.loads(re.search(r'id="lines">(.*?)</script>', page, re.DOTALL)[1].replace("<\\/", "</"))  # type: ignore[index]
+    assert lines == [json.loads(line) for line in (data / "out" / "failures.jsonl").read_text().splitlines()]
+
+    # Started again, nothing is described twice; a prediction that has changed is.
+    described = []
+    inner = find.describe
+    monkeypatch.setattr(find, "describe", lambda *given, **more: described.append(1) or inner(*given, **more))
+    assert _find(data) == found
+    assert not described
+    Volume.from_array(np.zeros(SHAPE, np.uint8), AFFINE).write(data / "predictions" / "a.nii.gz")
+    assert [failure.kind for failure in _find(data)] == ["miss", "miss", "false alarm"]
+    assert len(described) == 2
+
+
+def test_target_makes_jobs_masks_and_patches(data: Path) -> None:
+    found = _find(data)
+    arguments = ["failures", "target", str(data / "out/failures.jsonl"), "--healthy", str(data / "healthy.jsonl")]
+    arguments += ["--cases", str(data / "cases.jsonl"), "--count", "6", "--output"]
+    assert main([*arguments, str(data / "targets")]) == 0
+    assert main([*arguments, str(data / "again")]) == 0
+    assert main([*arguments, str(data / "again")]) == 2  # never over a batch that is there
+
+    lines = (data / "targets/jobs.jsonl").read_text().splitlines()
+    assert lines == (data / "again/jobs.jsonl").read_text().splitlines()
+    shares = json.loads((data / "targets/shares.json").read_text())
+    assert shares["jobs"] == {"miss": 2, "worst": 2, "false alarm": 2}
+    assert shares["patches"] == 1
+    of_text = {failure.text: failure for failure in found}
+    for line in lines:
+        job = parse(line, data / "targets")
+        scan = Volume.read(job.ct)
+        mask = read_mask(job.mask, scan)
+        _, organ = _scan(1)
+        assert mask.any()
+        assert not (mask & ~organ).any()
+        diameter = (6 / np.pi * mask.sum() * np.prod(SPACING)) ** (1 / 3)
+        sizes = [failure.diameter_mm for failure in found]
+        assert 0.4 * min(sizes) < diameter < 2 * max(sizes)
+        assert job.text in of_text or job.text == "lesion"
+    (patch,) = [json.loads(line) for line in (data / "targets/healthy.jsonl").read_text().splitlines()]
+    assert patch["healthy"]
+    assert main(["cases", "check", str(data / "targets/healthy.jsonl")]) == 0
+
+
+def test_shape_and_size_of_a_look_alike_are_the_failures(data: Path) -> None:
+    from TextoMorphLib.failures import target
+
+    miss = _find(data)[0]
+    case = target.read_cases(data / "healthy.jsonl")[0]
+    organ = target._organ(case)
+    for seed in range(3):
+        mask = target._placed(miss, organ, miss.diameter_mm, np.random.default_rng(seed))
+        diameter = (6 / np.pi * mask.sum() * np.prod(SPACING)) ** (1 / 3)
+        assert diameter == pytest.approx(miss.diameter_mm, rel=0.12)
+        extents = sorted(np.ptp(np.argwhere(mask), axis=0) * SPACING)
+        assert extents[-1] / extents[0] > 1.2  # still longer than wide
+
+
+def test_bad_input_is_one_line(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _find(data)
+    failures = data / "out/failures.jsonl"
+    sick = str(data / "cases.jsonl")
+    (data / "wrong.jsonl").write_text('{"id": "x"}\n')
+    capsys.readouterr()
+    for arguments, said in (
+        (["target", str(failures), "--healthy", sick, "--count", "2", "--output", str(data / "t")], "healthy"),
+        (
+            ["target", str(data / "wrong.jsonl"), "--healthy", sick, "--count", "2", "--output", str(data / "t")],
+            "line 1",
+        ),
+        (["find", sick, "--predictions", str(data / "none"), "--output", str(data / "f.jsonl")], "no such folder"),
+        (["find", sick, "--predictions", str(data / "predictions"), "--output", str(data / "f.csv")], ".jsonl"),
+    ):
+        assert main(["failures", *arguments]) == 2
+        error = capsys.readouterr().err.strip().splitlines()
+        assert len(error) == 1, error
+        assert said in error[0]
+    assert not (data / "t").exists()

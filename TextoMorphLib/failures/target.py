@@ -1,0 +1,226 @@
+"""From failures to training data that aims at them: look-alikes in healthy scans, and patches without a tumour.
+
+Of each miss and each badly outlined lesion, look-alikes are asked for in healthy organs: the same words, about the
+same size, its own shape turned and mirrored. A false alarm asks for two things: for its surroundings as they are, as
+a patch without a tumour, and for tumours that look like it elsewhere, so that a segmenter learns what tells the two
+apart instead of never calling anything that looks so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from TextoMorphLib.cases import Case, read_cases, write_cases
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.failures.record import FALSE_ALARM, Failure
+from TextoMorphLib.io import outputs
+from TextoMorphLib.io.masks import read_mask
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.jobs import JOBS, MASKS
+from TextoMorphLib.spatial.geometry import grow, resample, tight_box
+
+HEALTHY, SHARES, PATCHES = "healthy.jsonl", "shares.json", "patches"
+SPREAD = 0.2  # of the diameters' logarithm
+AROUND_MM = 24.0  # of a false alarm that a patch shows
+LEAST_INSIDE = 0.6  # share of a look-alike that must lie in the organ
+TRIES = 30
+PLAIN = "lesion"  # where nothing could be said of a failure
+
+
+@dataclass(frozen=True)
+class _Organ:
+    """A healthy scan and its organ."""
+
+    case: Case
+    volume: Volume
+    mask: np.ndarray
+    depth: np.ndarray
+
+
+def target(
+    failures: Sequence[Failure],
+    healthy: Path,
+    count: int,
+    folder: Path,
+    cases: Path | None = None,
+    spread: float = SPREAD,
+    seed: int = 0,
+    progress: Callable[[int, int], Any] | None = None,
+) -> dict[str, Any]:
+    """Writes a batch's jobs of look-alikes, and patches of false alarms.
+
+    Args:
+        failures: What is to be made again.
+        healthy: A cases.jsonl with healthy scans, and where their organ is.
+        count: How many look-alikes.
+        folder: Gets jobs.jsonl (for `textomorph batch`), masks, patches, healthy.jsonl and shares.json.
+        cases: The cases that the failures are of, to leave tumours out of patches; no patches without.
+        spread: Standard deviation of the logarithm of how much larger or smaller look-alikes are.
+        seed: Decides everything.
+        progress: Called with (jobs done, jobs in all); may return False to stop.
+
+    Returns:
+        What was made of what: `jobs` by kind of failure, `patches`, `left_out` with reasons, and `places` by case.
+
+    Raises:
+        InputError: No healthy scan of an organ, or the folder holds a batch already.
+        Cancelled: `progress` returned False.
+    """
+    if count < 1:
+        raise InputError(f"{count} look-alikes cannot be made; ask for 1 or more")
+    if (folder / JOBS).exists():
+        raise InputError(f"{folder} holds a batch already; resume it, or choose another folder")
+    scans = [case for case in read_cases(healthy) if case.healthy]
+    if lacking := sorted({failure.organ for failure in failures} - {case.organ for case in scans}):
+        raise InputError(f"{healthy} has no case that is healthy and of the {lacking[0]}; look-alikes need one")
+    rng = np.random.default_rng(seed)
+    (folder / MASKS).mkdir(parents=True, exist_ok=True)
+    drawn = [failures[n] for n in _evenly(len(failures), count, rng)]
+    turns = {organ: _evenly(_many(scans, organ), count, rng) for organ in {each.organ for each in failures}}
+    planned = [
+        (number, failure, [case for case in scans if case.organ == failure.organ][turns[failure.organ][number]])
+        for number, failure in enumerate(drawn)
+    ]
+    lines: dict[int, dict[str, Any]] = {}
+    known: _Organ | None = None
+    for done, (number, failure, case) in enumerate(sorted(planned, key=lambda each: each[2].id)):
+        if progress is not None and progress(done, count) is False:
+            raise Cancelled("cancelled")
+        if known is None or known.case.id != case.id:
+            known = _organ(case)
+        lines[number] = _job(number, failure, known, folder, spread, seed)
+    text = "".join(json.dumps(lines[number], ensure_ascii=False) + "\n" for number in sorted(lines))
+    shares: dict[str, Any] = {"jobs": dict(Counter(failure.kind for failure in drawn))}
+    shares["places"] = dict(Counter(case.id for _, _, case in planned))
+    shares["patches"], shares["left_out"] = _patches(failures, cases, folder) if cases else (0, [])
+    outputs.write_bytes(folder / SHARES, (outputs.to_json(shares) + "\n").encode())
+    outputs.write_bytes(folder / JOBS, text.encode())
+    return shares
+
+
+def _many(scans: Sequence[Case], organ: str) -> int:
+    return sum(case.organ == organ for case in scans)
+
+
+def _evenly(of: int, count: int, rng: np.random.Generator) -> list[int]:
+    """`count` numbers below `of`, each equally often but for one, in random order within each round."""
+    rounds = [rng.permutation(of) for _ in range(-(-count // of))]
+    return [int(number) for number in np.concatenate(rounds)[:count]]
+
+
+def _organ(case: Case) -> _Organ:
+    volume = Volume.read(case.ct)
+    mask = case.targets(volume) == 1
+    if not mask.any():
+        raise InputError(f'case {case.id} does not say where its {case.organ} is; give "organ_mask" or a label map')
+    box = tight_box(mask)
+    depth = np.zeros(mask.shape, np.float32)
+    depth[box] = ndimage.distance_transform_edt(np.pad(mask[box], 1), sampling=volume.spacing)[1:-1, 1:-1, 1:-1]
+    return _Organ(case, volume, mask, depth)
+
+
+def _job(number: int, failure: Failure, organ: _Organ, folder: Path, spread: float, seed: int) -> dict[str, Any]:
+    """One look-alike: its mask is written, its line returned."""
+    rng = np.random.default_rng([seed, number])
+    diameter = failure.diameter_mm * float(np.exp(spread * rng.standard_normal()))
+    mask = _placed(failure, organ, diameter, rng)
+    name = f"{number + 1:04d}.nii.gz"
+    Volume.from_array(mask, organ.volume.affine).write(folder / MASKS / name)
+    return {
+        "ct": Path(os.path.relpath(organ.case.ct.resolve(), folder.resolve())).as_posix(),
+        "mask": f"{MASKS}/{name}",
+        "text": failure.text if failure.description else PLAIN,
+        "output": name,
+        "organ": failure.organ,
+        "seed": seed + number,
+    }
+
+
+def _placed(failure: Failure, organ: _Organ, diameter: float, rng: np.random.Generator) -> np.ndarray:
+    """The failure's own shape, mirrored, turned and scaled, where most of it lies in the organ.
+
+    Where the organ is too thin for it, it is what of it lies inside.
+    """
+    shape = Volume.read(failure.mask)
+    mirrored = np.diag(rng.choice([-1.0, 1.0], 3))
+    quarter = np.linalg.matrix_power(np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), int(rng.integers(4)))
+    turn = diameter / max(failure.diameter_mm, 1e-3) * (mirrored @ quarter)
+    wanted = min(0.5 * diameter, 0.9 * float(organ.depth.max()))
+    deep = np.argwhere(organ.depth >= wanted)
+    best, share = None, -1.0
+    for _ in range(TRIES):
+        voxel = deep[rng.integers(len(deep))]
+        made = _at(shape, turn, organ.volume, voxel)
+        inside = made & organ.mask
+        own = int(np.count_nonzero(inside)) / max(int(np.count_nonzero(made)), 1)
+        if inside.any() and own > share:
+            best, share = inside, own
+        if share >= LEAST_INSIDE:
+            break
+    if best is None:  # smaller than a voxel
+        best = np.zeros(organ.mask.shape, bool)
+        best[tuple(deep[rng.integers(len(deep))])] = True
+    return best
+
+
+def _at(shape: Volume, turn: np.ndarray, volume: Volume, voxel: np.ndarray) -> np.ndarray:
+    """A shape around a voxel of a scan, turned in RAS."""
+    middle = shape.affine @ np.array([*(np.array(shape.shape) - 1) / 2, 1.0])
+    place = volume.affine @ np.array([*voxel, 1.0])
+    moved = np.eye(4)
+    moved[:3, :3] = turn
+    moved[:3, 3] = place[:3] - turn @ middle[:3]
+    to_scan = np.linalg.inv(volume.affine) @ moved @ shape.affine  # the shape's index to the scan's
+    ends = np.array(np.meshgrid(*[(-0.5, size - 0.5) for size in shape.shape])).reshape(3, -1)
+    reached = to_scan[:3, :3] @ ends + to_scan[:3, 3:]
+    low = np.clip(np.floor(reached.min(axis=1)), 0, volume.shape).astype(int)
+    high = np.clip(np.ceil(reached.max(axis=1)) + 1, 0, volume.shape).astype(int)
+    made = np.zeros(volume.shape, bool)
+    if (high <= low).any():
+        return made
+    back = np.linalg.inv(to_scan)
+    back[:3, 3] += back[:3, :3] @ low
+    padded = np.pad(shape.data.astype(np.float32), 1)
+    back[:3, 3] += 1
+    box = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
+    made[box] = resample(padded, back, tuple(int(size) for size in high - low)) > 0.5
+    return made
+
+
+def _patches(failures: Sequence[Failure], cases: Path, folder: Path) -> tuple[int, list[str]]:
+    """Cuts the surroundings of false alarms out of their scans, as healthy cases; those near a tumour are left out."""
+    by_id = {case.id: case for case in read_cases(cases)}
+    made, left_out = [], []
+    for failure in failures:
+        if failure.kind != FALSE_ALARM:
+            continue
+        case = by_id.get(failure.case)
+        if case is None:
+            raise InputError(f"{cases} has no case {failure.case}, which {failure.id} is of")
+        volume = Volume.read(case.ct)
+        targets = case.targets(volume)
+        own = read_mask(failure.mask, volume, resample=True)
+        box = grow(tight_box(own), np.ceil(AROUND_MM / volume.spacing), volume.shape)
+        if (targets[box] > 1).any():
+            left_out.append(f"{failure.id}: a tumour is in its surroundings")
+            continue
+        (folder / PATCHES).mkdir(exist_ok=True)
+        affine = volume.affine.copy()
+        affine[:3, 3] += affine[:3, :3] @ np.array([part.start for part in box])
+        paths = [folder / PATCHES / f"{failure.id}{part}.nii.gz" for part in ("", "-organ")]
+        Volume(volume.data[box].copy(), affine, volume.slope, volume.intercept).write(paths[0])
+        Volume.from_array(targets[box] == 1, affine).write(paths[1])
+        organ = (paths[1],) if (targets[box] == 1).any() else ()
+        made.append(Case(failure.id, paths[0], failure.organ, patient=failure.patient, organ_mask=organ, healthy=True))
+    if made:
+        write_cases(made, folder / HEALTHY)
+    return len(made), left_out
