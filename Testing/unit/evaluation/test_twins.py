@@ -1,0 +1,71 @@
+"""Twins of real tumours: same place and mask, the tumour replaced; made once, and from nothing but its words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from TextoMorphLib.cases import read_cases
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.evaluation import twins
+from TextoMorphLib.evaluation.observer_features import SETS
+from TextoMorphLib.io.volume import Volume
+
+SHAPE = (60, 56, 6)  # a crop of a few thick slices, as real data come
+AFFINE = np.diag([-0.8, 0.8, 2.5, 1.0])
+
+
+def _case(folder: Path, name: str, seed: int, shift: int = 0) -> dict[str, object]:
+    rng = np.random.default_rng(seed)
+    away = np.linalg.norm((np.indices(SHAPE[:2]) - np.array([30 + shift, 28])[:, None, None]) * 0.8, axis=0)
+    mask = np.repeat((away < 9)[:, :, None], SHAPE[2], axis=2)
+    hu = np.where(mask, 50, 105) + 10 * ndimage.gaussian_filter(rng.standard_normal(SHAPE), (0.6, 0.6, 0)) / 0.47
+    known = np.repeat((away < 20)[:, :, None], SHAPE[2], axis=2)
+    hu = np.where(known, hu, -1500)
+    Volume.from_array(hu.astype(np.int16), AFFINE).write(folder / f"{name}.nii.gz")
+    Volume.from_array(np.where(mask, 2, known).astype(np.uint8), AFFINE).write(folder / f"{name}_label.nii.gz")
+    case = {"id": name, "ct": f"{name}.nii.gz", "label": f"{name}_label.nii.gz", "organ": "pancreas", "fold": seed}
+    return {**case, "values": {"organ": [1], "tumour": [2]}}
+
+
+def test_twins_replace_the_tumour_and_are_made_once(
+    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [_case(tmp_path, "a", 0), {**_case(tmp_path, "b", 1, 3), "texts": ["hyperattenuating cystic lesion"]}]
+    (tmp_path / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    cases = read_cases(tmp_path / "cases.jsonl")
+    settings = twins.Settings(str(tiny_bundle), "cpu", "preview")
+    found = twins.pairs(cases, settings, tmp_path / "out")
+    assert [pair.case for pair in found] == ["a", "b"]
+    assert found[0].text.startswith("hypoattenuating")
+    assert found[1].text == "hyperattenuating cystic lesion"
+    for pair in found:
+        assert set(pair.real) == set(pair.twin) == set(SETS)
+        assert pair.real["texture"] != pair.twin["texture"]
+        assert pair.fold == int(pair.case == "b")
+        twin = Volume.read(tmp_path / "out" / "twins" / f"{pair.case}.nii.gz")
+        scan = Volume.read(tmp_path / f"{pair.case}.nii.gz")
+        mask = Volume.read(tmp_path / f"{pair.case}_label.nii.gz").data == 2
+        far = ndimage.distance_transform_edt(~mask, sampling=scan.spacing) > 4
+        assert np.array_equal(twin.data[far], scan.data[far])
+        assert not np.array_equal(twin.data[mask], scan.data[mask])
+        assert np.array_equal(twin.data <= -1200, scan.data <= -1200)
+
+    made: list[str] = []
+    inner = twins.pair
+    monkeypatch.setattr(twins, "pair", lambda case, *rest: made.append(case.id) or inner(case, *rest))
+    assert twins.pairs(cases, settings, tmp_path / "out") == found
+    assert not made
+    twins.pairs(cases, twins.Settings(str(tiny_bundle), "cpu", "preview", seed=5), tmp_path / "out")
+    assert made == ["a", "b"]
+
+
+def test_cases_without_tumours_are_refused(tmp_path: Path, tiny_bundle: Path) -> None:
+    healthy = {**_case(tmp_path, "a", 0), "healthy": True}
+    (tmp_path / "cases.jsonl").write_text(json.dumps(healthy) + "\n")
+    with pytest.raises(InputError, match="no case has a tumour"):
+        twins.pairs(read_cases(tmp_path / "cases.jsonl"), twins.Settings(str(tiny_bundle)), tmp_path / "out")
