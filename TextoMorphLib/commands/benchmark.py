@@ -128,6 +128,7 @@ def observer(
     steps: common.Steps = None,
     guidance: common.Guidance = None,
     seed: common.Seed = 0,
+    source: Annotated[str, typer.Option("--source", help="words (the model), or rendered (no network).")] = "words",
     fold: Annotated[
         int | None, typer.Option("--fold", min=0, help="The fold that the model was not trained on: asked of apart.")
     ] = None,
@@ -144,7 +145,7 @@ def observer(
     from TextoMorphLib.request import check_preset
 
     check_preset(preset)
-    settings = twins.Settings(model, device, preset, steps, guidance, seed)
+    settings = twins.Settings(model, device, preset, steps, guidance, seed, source)
     with common.progress("making twins") as step:
         pairs = twins.pairs(read_cases(cases), settings, output, workers, step)
     held_out = {pair.patient for pair in pairs if fold is not None and pair.fold == fold}

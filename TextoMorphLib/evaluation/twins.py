@@ -15,6 +15,7 @@ import numpy as np
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.observer_features import Features, measured
+from TextoMorphLib.evaluation.rendered import rendered
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.masks import MOST_OF_SCAN
 from TextoMorphLib.io.provenance import provenance
@@ -25,6 +26,7 @@ from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.organs import ORGANS
 
 TWINS, PAIRS = "twins", "pairs"
+SOURCES = ("words", "rendered")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Settings:
         steps: Sampling steps; the preset's if None.
         guidance: Guidance scale; the preset's if None.
         seed: Of the first case; the next has the next one.
+        source: words (the model), or rendered (the renderer that it learned from, without a network).
     """
 
     model: str = "starter"
@@ -46,6 +49,7 @@ class Settings:
     steps: int | None = None
     guidance: float | None = None
     seed: int = 0
+    source: str = "words"
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Pair:
     twin: dict[str, Features]
 
 
-def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) -> tuple[Pair, Volume] | None:
+def pair(case: Case, synthesizer: Synthesizer | None, settings: Settings, seed: int) -> tuple[Pair, Volume] | None:
     """The case's largest tumour and its twin.
 
     Words are the case's first text, or else what `describe` says of the real tumour. Healthy tissue is judged outside
@@ -77,7 +81,7 @@ def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) ->
 
     Args:
         case: With a tumour.
-        synthesizer: Of the settings' model.
+        synthesizer: Of the settings' model; None for what is rendered.
         settings: How it is made.
         seed: The twin's.
 
@@ -93,21 +97,24 @@ def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) ->
     healthy = targets == 1
     found = describe(volume, mask, organ, others=tumours, healthy=healthy if healthy.any() else None)
     text = case.texts[0] if case.texts else found[0].text
-    made = synthesizer.synthesize(
-        volume,
-        mask,
-        text,
-        organ,
-        seed,
-        settings.steps,
-        settings.guidance,
-        preset=settings.preset,
-        replace=True,
-        exclude=tumours,
-    )
-    twin = measured(made.volume.hu(), mask, volume.spacing)
+    if synthesizer is None:
+        made = rendered(volume, mask, text, organ, seed, tumours)
+    else:
+        made = synthesizer.synthesize(
+            volume,
+            mask,
+            text,
+            organ,
+            seed,
+            settings.steps,
+            settings.guidance,
+            preset=settings.preset,
+            replace=True,
+            exclude=tumours,
+        ).volume
+    twin = measured(made.hu(), mask, volume.spacing)
     assert twin is not None  # the mask and what is known are the real one's
-    return Pair(case.id, case.patient, case.fold, text, real, twin), made.volume
+    return Pair(case.id, case.patient, case.fold, text, real, twin), made
 
 
 def _read(case: Case) -> tuple[Volume, np.ndarray]:
@@ -153,6 +160,8 @@ def pairs(
         InputError: No case has a tumour, or one cannot be read.
         Cancelled: `progress` returned False.
     """
+    if settings.source not in SOURCES:
+        raise InputError(f"unknown source '{settings.source}': choose {' or '.join(SOURCES)}")
     with_tumour = [case for case in cases if case.label and case.classes and not case.healthy]
     if not with_tumour:
         raise InputError("no case has a tumour in a label map")
@@ -177,7 +186,7 @@ def _made(todo: Sequence[_Job], settings: Settings, workers: int) -> Iterator[No
     if not todo:
         return
     if workers <= 1:
-        synthesizer = Synthesizer.load(settings.model, settings.device)
+        synthesizer = _synthesizer(settings)
         for job in todo:
             _make(job, synthesizer)
             yield
@@ -189,7 +198,7 @@ def _made(todo: Sequence[_Job], settings: Settings, workers: int) -> Iterator[No
             pool.shutdown(cancel_futures=True)
 
 
-def _make(job: _Job, synthesizer: Synthesizer) -> None:
+def _make(job: _Job, synthesizer: Synthesizer | None) -> None:
     case, settings, seed, folder, key = job
     found = pair(case, synthesizer, settings, seed)
     if found is not None:
@@ -200,7 +209,11 @@ def _make(job: _Job, synthesizer: Synthesizer) -> None:
     outputs.write_bytes(folder / PAIRS / f"{case.id}.json", outputs.to_json(kept).encode())
 
 
-_worker: Synthesizer
+_worker: Synthesizer | None
+
+
+def _synthesizer(settings: Settings) -> Synthesizer | None:
+    return None if settings.source == "rendered" else Synthesizer.load(settings.model, settings.device)
 
 
 def _start_worker(settings: Settings, workers: int) -> None:
@@ -210,7 +223,7 @@ def _start_worker(settings: Settings, workers: int) -> None:
 
     global _worker
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-    _worker = Synthesizer.load(settings.model, settings.device)
+    _worker = _synthesizer(settings)
 
 
 def _work(job: _Job) -> None:
@@ -234,4 +247,4 @@ def _known(folder: Path, case: Case, key: dict[str, Any]) -> dict[str, Any] | No
 def _sha256(model: str) -> str:
     from TextoMorphLib.models import bundle
 
-    return str(bundle.load(model).sha256)
+    return bundle.sha256(bundle.find(model) / "manifest.json")

@@ -69,3 +69,13 @@ def test_cases_without_tumours_are_refused(tmp_path: Path, tiny_bundle: Path) ->
     (tmp_path / "cases.jsonl").write_text(json.dumps(healthy) + "\n")
     with pytest.raises(InputError, match="no case has a tumour"):
         twins.pairs(read_cases(tmp_path / "cases.jsonl"), twins.Settings(str(tiny_bundle)), tmp_path / "out")
+
+
+def test_rendered_twins_need_no_model(tmp_path: Path) -> None:
+    (tmp_path / "cases.jsonl").write_text(json.dumps(_case(tmp_path, "a", 0)) + "\n")
+    cases = read_cases(tmp_path / "cases.jsonl")
+    (found,) = twins.pairs(cases, twins.Settings(source="rendered"), tmp_path / "out")
+    real, made = found.real["all"]["firstorder_Mean"], found.twin["all"]["firstorder_Mean"]
+    assert abs(made - real) < 40  # hypoattenuating, as the real one was called
+    with pytest.raises(InputError, match="unknown source"):
+        twins.pairs(cases, twins.Settings(source="drawn"), tmp_path / "other")
