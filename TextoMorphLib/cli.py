@@ -31,6 +31,7 @@ from TextoMorphLib.commands import (
     models,
     patterns,
     preview,
+    report,
     segment,
     train,
     vtt,
@@ -108,6 +109,7 @@ _add(
     "textomorph patterns real=cases.jsonl ours=batch/ ellipsoids=others/ --output patterns --workers 2",
 )
 app.add_typer(vtt.app, name="vtt", rich_help_panel=LOOK)
+app.add_typer(report.app, name="report", rich_help_panel=LOOK)
 app.add_typer(cases.app, name="cases", rich_help_panel=SEGMENT)
 _add(
     segment.segment,

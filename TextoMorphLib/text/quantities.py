@@ -33,7 +33,8 @@ _HU = re.compile(
     re.IGNORECASE,
 )
 _SEGMENT = re.compile(
-    r"\bseg(?:ment|m|\.)?s?\s*(?P<first>[IVX]+[ab]?|\d[ab]?)(?P<more>(?:\s*(?:/|,|and|-|&)\s*(?:[IVX]+[ab]?|\d[ab]?|[ab])\b)*)"
+    r"\bseg(?:ment|m|\.)?s?\s*(?P<first>[IVX]+[ab]?|\d[ab]?)"
+    r"(?P<more>(?:\s*(?:/|,|and|-|&)\s*(?:[IVX]+[ab]?|\d[ab]?(?![.,]?\d)(?!\s*[cm]m)|[ab])\b)*)"
     r"|\bS(?P<short>[1-8][ab]?)\b",
     re.IGNORECASE,
 )

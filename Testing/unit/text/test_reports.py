@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.text.reports import lesion_description
+from TextoMorphLib.text.concepts import KINDS
+from TextoMorphLib.text.reports import extract, lesion_description
+from TextoMorphLib.text.understanding import understand
 
 REPORT = """CLINICAL HISTORY: Known liver metastases. Renal mass on ultrasound.
 TECHNIQUE: Portal venous phase, 2.5 mm slices.
@@ -19,6 +26,25 @@ Kidneys: Simple cyst of the left kidney, approx. 12 mm, well-defined. The spleen
 IMPRESSION:
 1. Liver metastasis.
 2. Renal cyst.
+"""
+
+LONG_REPORT = """CLINICAL HISTORY: Colorectal cancer. Known liver metastases. Renal mass on ultrasound.
+TECHNIQUE: Portal venous phase, 2.5 mm slices.
+FINDINGS:
+Lung bases: Clear. No pleural effusion.
+Liver: Normal in size. There is a 3.2 x 2.8 cm hypoattenuating mass
+in segment VI. It is ill-defined with central necrosis. No calcification. The portal vein is patent.
+A second lesion in segment II measures 9 mm and is sharply marginated, of fluid density, in keeping with a cyst.
+The lesion in segment VI has increased in size, previously 2.1 cm.
+Gallbladder: Contains calcified stones. Wall is thickened.
+Pancreas: 2.5 cm hypoenhancing mass in the head with upstream duct dilatation, abutting the duodenum.
+Margins are indistinct.
+Spleen: Hyperdense 8 mm nodule, likely haemangioma.
+Kidneys: 3.4 cm heterogeneous, hypervascular mass at the right upper pole without calcification. Right renal stone.
+Lymph nodes: Enlarged necrotic portocaval node.
+IMPRESSION:
+1. Liver metastasis.
+2. Pancreatic adenocarcinoma.
 """
 
 
@@ -57,3 +83,64 @@ def test_denied_lesions_and_other_organs_are_left(report: str, taken: str) -> No
 def test_an_unknown_organ_is_refused() -> None:
     with pytest.raises(InputError, match="unknown organ 'spleen'"):
         lesion_description(REPORT, "spleen")
+
+
+CORPUS = Path(__file__).parents[2] / "corpus" / "reports.json"
+
+
+def test_each_lesion_has_its_own_words_size_and_place() -> None:
+    found = extract(LONG_REPORT)
+    assert [
+        (each.organ, each.segments, each.understanding.numbers.diameter_mm, each.understanding.description)
+        for each in found
+    ] == [
+        ("liver", ("6",), 32.0, {"density": "hypo", "margin": "ill", "content": "necrotic", "calcification": "none"}),
+        ("liver", ("2",), 9.0, {"margin": "well", "content": "cystic"}),
+        ("pancreas", (), 25.0, {"density": "hypo", "margin": "ill"}),
+        ("kidney", (), 34.0, {"texture": "heterogeneous", "density": "arterial", "calcification": "none"}),
+    ]
+    assert "previously 2.1 cm" in found[0].description
+
+
+def test_reports_of_several_institutions() -> None:
+    rows = json.loads(CORPUS.read_text(encoding="utf-8"))["reports"]
+    found = wanted = extra = 0
+    for row in rows:
+        left = [lesion.as_dict() for lesion in extract(row["report"])]
+        for want in row["lesions"]:
+            hit = next((each for each in left if _matches(each, want)), None)
+            wanted += 1
+            if hit is not None:
+                found += 1
+                left.remove(hit)
+        extra += len(left)
+    assert len(rows) == 60
+    assert found >= 0.95 * wanted
+    assert extra <= 0.02 * wanted
+
+
+def _matches(found: dict[str, Any], want: dict[str, Any]) -> bool:
+    def right(kind: str, default: str) -> bool:
+        accepted = want["means"].get(kind, default)
+        return found["attributes"].get(kind, default) in ([accepted] if isinstance(accepted, str) else accepted)
+
+    same = all(found[key] == want[key] for key in ("organ", "diameter_mm", "segments"))
+    return same and all(right(kind, values[0]) for kind, values in KINDS.items())
+
+
+def test_the_command_prints_a_line_a_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.txt"
+    path.write_text(LONG_REPORT, encoding="utf-8")
+    assert main(["report", "extract", str(path), "--organ", "liver"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["segments"] for line in lines] == [["6"], ["2"]]
+    assert main(["report", "extract", str(path), "--organ", "spleen"]) == 2
+
+
+def test_a_description_in_other_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "variants", "hypoattenuating, ill-defined", "--count", "5"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert len(set(lines)) == 5
+    assert all(understand(line, "liver").description == {"density": "hypo", "margin": "ill"} for line in lines)
+    assert "kept 5 of" in err
