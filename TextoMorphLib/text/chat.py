@@ -195,8 +195,8 @@ _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _IDENTIFIERS = tuple(
     re.compile(pattern)
     for pattern in (
-        r"(?P<label>(?i:\b(?:MRN|ID|accession|case|NHS|SSN|DOB|born|date of birth|phone|tel|fax)\b[ \w#.]{0,12}[:#]?"
-        r"\s*))"
+        r"(?P<label>(?i:\b(?:MRN|ID|accession|case|NHS|SSN|DOB|born|date of birth|phone|tel|fax)\b"
+        r"[ #.]{0,3}(?:no\.?|number)?\s*[:#]?\s*))"
         r"[\w/.-]*\d[\w/.-]*",
         rf"(?P<label>\b(?:[Pp]atient(?: [Nn]ame)?|PATIENT(?: NAME)?|[Nn]ame|NAME|[Rr]adiologist|[Ss]igned(?: by)?"
         rf"|[Dd]ictated by|[Rr]eferr(?:er|ed by|ing physician)|[Cc]onsultant)\s*:\s*){_NAME}",
