@@ -156,6 +156,7 @@ class Server(ThreadingHTTPServer):
         tokens = _kept_tokens(study) if keep else _tokens(study)
         self.seats = {tokens[name]: Seat(study, name) for name in names}
         self.local_only = host in LOOPBACK
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:

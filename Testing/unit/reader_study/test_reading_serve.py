@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -226,13 +227,18 @@ def test_a_page_goes_on_after_a_restart_with_its_time(study: Study) -> None:
     assert second_case.seconds < 20, "of what this server has shown it counts itself"
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "::", "::1"])
 def test_the_links_can_be_opened(study: Study, host: str) -> None:
+    if ":" in host:
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("this computer has no IPv6")
     with Server(study.folder, host) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         address = urlsplit(server.links["anna"])
-        assert address.hostname != "0.0.0.0"
+        assert address.hostname not in ("0.0.0.0", "::")
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
         connection.request("GET", address.path)
         assert connection.getresponse().status == 200
