@@ -24,7 +24,7 @@ import vtk  # noqa: E402
 from PySide6 import QtCore, QtWidgets  # noqa: E402
 from PySide6.QtCore import Property, Signal  # noqa: E402
 
-from host import editor, layout, packages, parameter_node, qmrml, sample_data, scripted, uiloader, widgets  # noqa: E402
+from host import editor, layout, packages, parameter_node, qmrml, sample_data, scripted, slicer_files, uiloader, widgets  # noqa: E402
 
 LOGICS = {
     "Volumes": slicer.vtkSlicerVolumesLogic,
@@ -142,6 +142,7 @@ class Application(QtCore.QObject):
     """qSlicerApplication."""
 
     startupCompleted = Signal()
+    moduleAboutToBeUnloaded = Signal(str)  # the module manager's
 
     def __init__(self, application_logic: Any, layout_manager: layout.LayoutManager) -> None:
         super().__init__()
@@ -250,6 +251,8 @@ def start() -> Host:
     qt.QUiLoader = uiloader.QUiLoader
     scripted.install()
     host = Host(packages.install(), segment_editor, slicer.app.layoutManager())
+    if slicer_files.folder():
+        slicer_files.install(ctk, host.packages)
     sample_data.install(host.samples)
     _window(host)
     _dialogs(host, ctk)

@@ -35,6 +35,7 @@ class Packages:
         self.installed: list[str] = []
         self.log = ""
         self.offered = True
+        self.real: Any = None  # makes Slicer's own module, where there are its files
 
     def reset(self) -> None:
         """A Slicer just started."""
@@ -144,6 +145,10 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(name, self)
 
     def exec_module(self, module: Any) -> None:
+        if self.packages.real:
+            module.__dict__.update(self.packages.real().__dict__)
+            module.pip_install = self.packages.pip_install
+            return
         for name in ("load_requirements", "pip_check", "pip_ensure", "pip_install"):
             setattr(module, name, getattr(self.packages, name))
 

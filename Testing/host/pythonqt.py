@@ -50,6 +50,8 @@ class _Property:
             raise AttributeError(f"{_class(instance)}.{self.name} cannot be written")
         if described.typeName() == "QString" and not isinstance(value, str):
             raise AttributeError(f"{_class(instance)}.{self.name} takes a string, not {value!r}")
+        if described.typeName() == "QStringList" and isinstance(value, tuple):
+            value = list(value)
         if not described.write(instance, value):
             raise AttributeError(f"{_class(instance)}.{self.name} ({described.typeName()}) does not take {value!r}")
 

@@ -11,7 +11,8 @@ from TextoMorphModule.Actions.background import Progress
 from TextoMorphModule.Actions.histogram import Histogram
 from TextoMorphModule.Actions.packages import ensured
 
-LAYOUT_ID = 7401  # any number that Slicer and other extensions do not use
+LAYOUTS = {False: 7401, True: 7402}  # one plane, three planes: any numbers that Slicer and others do not use
+PLANES = ("Axial", "Coronal", "Sagittal")
 VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
 COLOURS = "TextoMorph difference"
 LEAST_RANGE_HU = 60.0
@@ -23,11 +24,12 @@ class Comparing(Histogram):
 
     _layoutBefore: int | None = None  # what the comparison took the place of
 
-    def showBeforeAfter(self, result: Any) -> None:
-        """Shows CT, result and difference side by side in linked axial views, at the lesion.
+    def showBeforeAfter(self, result: Any, planes: bool = False) -> None:
+        """Shows CT, result and difference side by side in linked views, at the lesion.
 
         Args:
             result: One of `generate`'s volumes.
+            planes: Axial, coronal and sagittal, with the crosshair shown in all of them; else axial alone.
 
         Raises:
             InputError: It is none, or its CT is no longer in the scene.
@@ -36,11 +38,14 @@ class Comparing(Histogram):
             >>> logic.showBeforeAfter(node)
         """
         ctNode = self._ctOf(result)
-        before = views.useLayout(LAYOUT_ID, _layout())
-        if before != LAYOUT_ID:
+        chosen = PLANES if planes else PLANES[:1]
+        before = views.useLayout(LAYOUTS[planes], _layout(chosen))
+        if before not in LAYOUTS.values():
             self._layoutBefore = before
         layers = ((ctNode, None), (ctNode, result), (self.difference(result), None))
-        logics = [views.show(tag, "Axial", *layer) for tag, layer in zip(VIEWS, layers, strict=True)]
+        each = [(tag, layer) for tag, layer in zip(VIEWS, layers, strict=True)]
+        logics = [views.show(_tag(tag, plane), plane, *layer) for plane in chosen for tag, layer in each]
+        views.showCrosshair(planes)
         for logic in logics:
             logic.GetSliceCompositeNode().SetForegroundOpacity(1.0)
             logic.FitFOVToBackground(FIELD_MM)
@@ -59,6 +64,7 @@ class Comparing(Histogram):
         """
         if self._layoutBefore is not None:
             slicer.app.layoutManager().setLayout(self._layoutBefore)
+            views.showCrosshair(False)
             self._layoutBefore = None
 
     @property
@@ -77,9 +83,10 @@ class Comparing(Histogram):
         Example:
             >>> logic.fade(0.5)
         """
-        widget = slicer.app.layoutManager().sliceWidget("TextoMorphAfter")
-        if widget:
-            widget.sliceLogic().GetSliceCompositeNode().SetForegroundOpacity(opacity)
+        for plane in PLANES:
+            widget = slicer.app.layoutManager().sliceWidget(_tag("TextoMorphAfter", plane))
+            if widget:
+                widget.sliceLogic().GetSliceCompositeNode().SetForegroundOpacity(opacity)
 
     def difference(self, result: Any) -> Any:
         """The result minus its CT in HU, as a volume from blue (darker) over black to orange (brighter).
@@ -99,6 +106,16 @@ class Comparing(Histogram):
         nodes.placeUnder(made, result)
         self._updateDifference(result)
         return made
+
+    def differenceRange(self, result: Any) -> float:
+        """The HU that the ends of the difference map's colours stand for; 0 while there is no map.
+
+        Example:
+            >>> logic.differenceRange(node)
+            120.0
+        """
+        made = result.GetNodeReference(nodes.DIFFERENCE) if result else None
+        return made.GetDisplayNode().GetWindow() / 2 if made else 0.0
 
     def _updateDifference(self, result: Any) -> None:
         """Fills a result's difference map, where it has one."""
@@ -285,11 +302,21 @@ class Comparing(Histogram):
         return centre
 
 
-def _layout() -> str:
-    colours = ("#4b9cd3", "#e0a030", "#b0b0b0")
-    each = zip(VIEWS.items(), colours, strict=True)
-    items = [views.view(tag, "Axial", name[0], colour) for (tag, name), colour in each]
-    return f'<layout type="horizontal" split="true">{"".join(items)}</layout>'
+def _tag(view: str, plane: str) -> str:
+    """A view's name; the axial ones have that of their column."""
+    return view if plane == "Axial" else view + plane
+
+
+def _layout(planes: tuple[str, ...]) -> str:
+    """A column each for before, after and difference, a row for each plane."""
+    columns = []
+    for (tag, name), colour in zip(VIEWS.items(), ("#4b9cd3", "#e0a030", "#b0b0b0"), strict=True):
+        labels = {plane: name[0] if plane == "Axial" else f"{name[0]}{plane[0]}" for plane in planes}
+        items = (views.view(_tag(tag, plane), plane, labels[plane], colour) for plane in planes)
+        columns.append("".join(items))
+    if len(planes) > 1:
+        columns = [f'<item><layout type="vertical" split="true">{items}</layout></item>' for items in columns]
+    return f'<layout type="horizontal" split="true">{"".join(columns)}</layout>'
 
 
 def _divergingColours() -> Any:

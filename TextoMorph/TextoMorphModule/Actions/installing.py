@@ -127,11 +127,12 @@ class Installing:
 
         Example:
             >>> logic.checkDevice("auto")
-            'CPU, 8 threads'
+            'CPU, 8 threads, 11.2 of 16.0 GiB free'
         """
 
         def look() -> str:
             background.importTorch()
+            import psutil
             import torch
 
             from TextoMorphLib.models.device import resolve
@@ -139,9 +140,13 @@ class Installing:
             found = resolve(device)
             if found.type == "cuda":
                 card = torch.cuda.get_device_properties(found)
-                return f"{card.name}, {card.total_memory / 2**30:.0f} GiB"
+                free = torch.cuda.mem_get_info(found)[0]
+                return f"{card.name}, {free / 2**30:.1f} of {card.total_memory / 2**30:.1f} GiB free"
+            memory = psutil.virtual_memory()
+            free = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
             count = torch.get_num_threads()
-            return f"CPU, {count} thread{'' if count == 1 else 's'}" if found.type == "cpu" else str(found)
+            cpu = f"CPU, {count} thread{'' if count == 1 else 's'}"
+            return f"{cpu if found.type == 'cpu' else found}, {free}"
 
         words: str = background.run(background.inOneGo(look), progress)
         return words

@@ -17,6 +17,11 @@ ACCEPTED = "TextoMorph.accepted"  # attribute of a result that the user wants to
 CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
 CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
 SEGMENT = "Tumour"
+# What a segment is, in SNOMED CT: a morphologically abnormal structure, a neoplasm.
+TERMINOLOGY = (
+    "Segmentation category and type - DICOM master list~SCT^49755003^Morphologically Altered Structure"
+    "~SCT^108369006^Neoplasm~^^~Anatomic codes - DICOM master list~^^~^^"
+)
 
 
 def volumeOf(node: Any) -> Any:
@@ -167,7 +172,9 @@ def addSegmentation(name: str, ctNode: Any) -> Any:
 
 def addSegment(segmentationNode: Any) -> str:
     """A new, empty segment; its ID."""
-    segmentId: str = segmentationNode.GetSegmentation().AddEmptySegment(SEGMENT, SEGMENT, (0.9, 0.6, 0.1))
+    segmentation = segmentationNode.GetSegmentation()
+    segmentId: str = segmentation.AddEmptySegment(SEGMENT, SEGMENT, (0.9, 0.6, 0.1))
+    segmentation.GetSegment(segmentId).SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TERMINOLOGY)
     return segmentId
 
 

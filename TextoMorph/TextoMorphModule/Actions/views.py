@@ -52,3 +52,10 @@ def show(tag: str, plane: str, background: Any, foreground: Any = None) -> Any:
     composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
     logic.GetSliceNode().SetOrientation(plane)
     return logic
+
+
+def showCrosshair(visible: bool) -> None:
+    """Shows the crosshair in all slice views, or in none."""
+    crosshair = slicer.util.getNode("vtkMRMLCrosshairNode*")
+    modes = slicer.vtkMRMLCrosshairNode
+    crosshair.SetCrosshairMode(modes.ShowBasic if visible else modes.NoCrosshair)

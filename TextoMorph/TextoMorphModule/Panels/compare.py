@@ -13,7 +13,9 @@ from TextoMorphModule.Actions import nodes
 from TextoMorphModule.Panels.panel import RunPanel, plainErrors
 
 BLINK_MS = 500
-COLUMNS = ("Asked", "Measured", "As asked")
+COLUMNS = ("Asked", "Measured", "Asked for", "As asked")
+# The colours of the difference map, as in the views.
+SCALE = "\u2212{ends:.0f} HU (darker)          no change          +{ends:.0f} HU (brighter)"
 FORMATS = "NIfTI (*.nii.gz);;NRRD (*.nrrd)"
 
 
@@ -36,6 +38,8 @@ class ComparePanel(RunPanel):
         self.ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
         self.ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
         self.ui.showButton.connect("clicked(bool)", self.onShow)
+        self.ui.planesCheckBox.connect("toggled(bool)", self.onPlanes)
+        self.ui.anotherButton.connect("clicked(bool)", self.onAnother)
         self.ui.backButton.connect("clicked(bool)", self.onBack)
         self.ui.histogramButton.connect("clicked(bool)", self.onHistogram)
         self.ui.fadeSlider.connect("valueChanged(double)", self.logic.fade)
@@ -53,9 +57,13 @@ class ComparePanel(RunPanel):
         result = self.parameters.result if self.parameters else None
         known = bool(result and self.logic.report(result))
         own = (self.ui.showButton, self.ui.histogramButton, self.ui.saveButton, self.ui.dicomButton)
+        own += (self.ui.anotherButton,)
         for button in (*own, self.ui.acceptButton, self.ui.discardButton):
             button.enabled = not self._cancelled if button is self._button else known and not self._running
         self.ui.backButton.enabled = self.logic.comparing
+        ends = self.logic.differenceRange(result)
+        self.ui.scaleLabel.text = SCALE.format(ends=ends)
+        self.ui.scaleLabel.visible = bool(ends) and self.logic.comparing
         self.ui.acceptButton.checked = known and self.logic.isAccepted(result)
         self.ui.acceptButton.text = _("Accepted") if self.ui.acceptButton.checked else _("Accept")
         if not self._running:
@@ -84,9 +92,25 @@ class ComparePanel(RunPanel):
     def onShow(self) -> None:
         """Shows before, after and difference."""
         with plainErrors(_("The result cannot be compared.")):
-            self.logic.showBeforeAfter(self.parameters.result)
+            self.logic.showBeforeAfter(self.parameters.result, bool(self.ui.planesCheckBox.checked))
             self.ui.fadeSlider.value = 1.0
         self.refresh()
+
+    def onPlanes(self) -> None:
+        """Shows one plane, or three."""
+        if self.logic.comparing and self.parameters and self.parameters.result:
+            self.onShow()
+
+    def onAnother(self) -> None:
+        """Takes this result for the CT, so that another tumour is added to it."""
+        result = self.parameters.result
+        self.logic.accept(result)  # Live leaves it alone, as it is a CT now
+        if self.logic.comparing:
+            self.onBack()
+        before = self.parameters.StartModify()
+        self.parameters.ct, self.parameters.segmentation, self.parameters.segmentId = result, None, ""
+        self.parameters.EndModify(before)
+        slicer.util.setSliceViewerLayers(background=result)
 
     def onBack(self) -> None:
         """Brings back the views that there were before, with the result in them."""
@@ -197,6 +221,16 @@ class ComparePanel(RunPanel):
         table.setRowCount(len(rows))
         words = {True: _("yes"), False: _("no"), None: "\u2013"}
         for number, row in enumerate(rows):
-            cells = (row["asked"], measured(row), words[row["ok"]])
+            cells = (row["asked"], measured(row), _range(row), words[row["ok"]])
             for column, cell in enumerate(cells):
                 table.setItem(number, column, qt.QTableWidgetItem(cell))
+
+
+def _range(row: dict[str, Any]) -> str:
+    """What was asked for, as a range of the measurement."""
+    if row["measured"] is None:
+        return ""
+    scale, unit = (1.0, row["unit"]) if row["unit"] else (100.0, "%")
+    low, high = (f"{each * scale:g}" for each in row["range"])
+    said = _("not {low} to {high} {unit}") if row["denied"] else _("{low} to {high} {unit}")
+    return said.format(low=low, high=high, unit=unit)

@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from TextoMorphModule.Panels.plain_text import PlainText
 
+KNOWN_S = 2.0  # how long steps must have gone on before one says how long the others take
 QUICK_S = 0.3  # what is done within this needs no bar, which would only flash
 
 
@@ -79,6 +80,8 @@ class RunPanel(Panel):
         self._running = self._cancelled = False
         self._began = 0.0
         self._doing = ""
+        self._first: tuple[int, float] | None = None  # the first step that was told of, and when
+        self._last = (-1, 0.0)  # the last one
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
 
     def cleanup(self) -> None:
@@ -107,6 +110,7 @@ class RunPanel(Panel):
         self.ui.statusLabel.text = first or _("Loading the model…")
         self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
         self._began = time.monotonic()
+        self._first, self._last = None, (-1, 0.0)
         self.refresh()
         try:
             with plainErrors(failed):
@@ -122,8 +126,20 @@ class RunPanel(Panel):
         if total and not self._cancelled:
             self.ui.progressBar.setRange(0, total)
             self.ui.progressBar.value = done
-            self.ui.statusLabel.text = self._doing
+            self.ui.statusLabel.text = self._doing + self._left(done, total)
         return not self._cancelled
+
+    def _left(self, done: int, total: int) -> str:
+        """How long it will still take, where that can be told: nothing within the first seconds."""
+        if done != self._last[0]:
+            self._last = done, time.monotonic()
+        if self._first is None:
+            self._first = self._last
+        steps, seconds = self._last[0] - self._first[0], self._last[1] - self._first[1]
+        if steps <= 0 or seconds < KNOWN_S:
+            return ""
+        left = (total - done) * seconds / steps - (time.monotonic() - self._last[1])
+        return _(" About {seconds:.0f} s left.").format(seconds=max(left, 1.0))
 
     def _onSceneClose(self, caller: Any, event: Any) -> None:
         self._cancelled = True
