@@ -11,7 +11,7 @@ TERM = "hyperattenuating"
 
 
 def walk(
-    host: Any, ct: Path, saved: Path, site: tuple[float, float, float] = SITE
+    host: Any, ct: Path, saved: Path, site: tuple[float, float, float] = SITE, size: tuple[int, int] = (480, 3200)
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Does one action after another; Slicer's own windows, which the host has not, answer as they would.
 
@@ -20,6 +20,7 @@ def walk(
         ct: The scan's file.
         saved: Where the tumour goes.
         site: Its place, RAS mm in the world.
+        size: Of the panel; by itself so high that nothing has to be scrolled to.
 
     Yields:
         What was done, and the module's panels by name (none before the module is open).
@@ -30,7 +31,7 @@ def walk(
     slicer.util.loadVolume(ct, {"name": "CT"})
     yield "OK in Slicer's dialog 'Add data'", {}
     widget = host.open("TextoMorph")
-    widget.parent.resize(480, 3200)  # as if scrolled to what is clicked
+    widget.parent.resize(*size)
     widget.parent.show()
     panels = {panel.name: panel for panel in widget.panels}
     yield "open the module in Slicer's menu", panels

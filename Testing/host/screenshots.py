@@ -54,20 +54,18 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
         view.sliceLogic().FitSliceToBackground()
         view.mrmlSliceNode().JumpSlice(*site)
     alone = {panel.name: panel.widget for panel in widget.panels}
+    for each in alone.values():
+        each.setParent(None)
+    pictures.picture(alone["Scan"], folder / "scan.png", ("Red",))
     panels["Generate"].ui.generateButton.click()
     panels["Setup"].ui.setupCollapsibleButton.collapsed = False
     panels["Setup"].ui.checkButton.click()
-    for each in alone.values():
-        each.setParent(None)
+    panels["Generate"].ui.generateCollapsibleButton.collapsed = False
     for name in ("Setup", "Describe", "Generate"):
         pictures.picture(alone[name], folder / f"{name.lower()}.png")
-    wanted.segmentation.GetDisplayNode().SetVisibility(True)
-    slicer.util.setSliceViewerLayers(background=ct)
-    pictures.picture(alone["Scan"], folder / "scan.png", ("Red",))
-    wanted.segmentation.GetDisplayNode().SetVisibility(False)
     panels["Compare"].onShow()
     views = slicer.app.layoutManager().sliceViewNames()
-    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=390)
+    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=480)
     _preview(panels["Preview"], alone["Preview"], folder)
     _batch(panels["Batch"], alone["Batch"], folder)
     _turing(panels, alone, folder)

@@ -34,6 +34,19 @@ class Masking:
             return str(error)
         return ""
 
+    def useSoftTissueWindow(self, ctNode: Any) -> None:
+        """Shows a CT in the window of soft tissue (400 HU around 40) where nobody has chosen one.
+
+        Slicer's own first choice spans air to metal: a tumour cannot be told from the organ in it.
+
+        Example:
+            >>> logic.useSoftTissueWindow(ctNode)
+        """
+        display = ctNode.GetDisplayNode()
+        if display and display.GetAutoWindowLevel():
+            display.SetAutoWindowLevel(False)
+            display.SetWindowLevel(nodes.WIDTH, nodes.LEVEL)
+
     def newMask(self, ctNode: Any) -> tuple[Any, str]:
         """An empty segment "Tumour" on the CT's grid, in a segmentation of its own.
 

@@ -16,6 +16,7 @@ ACCEPTED = "TextoMorph.accepted"  # attribute of a result that the user wants to
 # Node references of a result.
 CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
 CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
+LEVEL, WIDTH = 40.0, 400.0  # HU: the window of soft tissue
 SEGMENT = "Tumour"
 # What a segment is, in SNOMED CT: a morphologically abnormal structure, a neoplasm.
 TERMINOLOGY = (
@@ -178,7 +179,7 @@ def addSegment(segmentationNode: Any) -> str:
     return segmentId
 
 
-def addVolume(voxels: Any, affine: Any, name: str, level: float = 40.0, width: float = 400.0) -> Any:
+def addVolume(voxels: Any, affine: Any, name: str, level: float = LEVEL, width: float = WIDTH) -> Any:
     """A new volume from HU [i, j, k] and its RAS affine, with a window of its own."""
     import numpy as np
 

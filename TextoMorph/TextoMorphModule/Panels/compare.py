@@ -13,7 +13,7 @@ from TextoMorphModule.Actions import nodes
 from TextoMorphModule.Panels.panel import RunPanel, plainErrors
 
 BLINK_MS = 500
-COLUMNS = ("Asked", "Measured", "Asked for", "As asked")
+COLUMNS = ("Asked", "Measured", "Range", "As asked")
 # The colours of the difference map, as in the views.
 SCALE = "\u2212{ends:.0f} HU (darker)          no change          +{ends:.0f} HU (brighter)"
 FORMATS = "NIfTI (*.nii.gz);;NRRD (*.nrrd)"

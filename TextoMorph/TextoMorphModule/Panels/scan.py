@@ -63,6 +63,8 @@ class ScanPanel(RunPanel):
         if ct is not self._ct:
             self._ct = ct
             wrong = self.logic.whatIsWrongWithCt(ct) if ct else ""
+            if ct and not wrong:
+                self.logic.useSoftTissueWindow(ct)
             self.ui.ctLabel.text = f'<span style="color:{WARNING}">{_("Look again")}: {wrong}</span>' if wrong else ""
             self.ui.ctLabel.visible = bool(wrong)
         self.ui.paintButton.enabled = ct is not None and not self._running
