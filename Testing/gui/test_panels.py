@@ -188,7 +188,7 @@ def test_recognised_terms_are_coloured_and_other_words_are_said(host: Any, panel
     import qt
 
     describe = panels["Describe"]
-    describe.ui.textEdit.setPlainText("Spiculated hypodense lesion, no calcifications, <b>")
+    describe.ui.textEdit.setPlainText("Gloomy hypodense lesion, no calcifications, <b>")
     shown = qt.QTextDocument()
     shown.setHtml(describe.ui.understoodLabel.text)
     coloured: dict[str, list[str]] = {}
@@ -197,8 +197,8 @@ def test_recognised_terms_are_coloured_and_other_words_are_said(host: Any, panel
         coloured.setdefault(piece.format.foreground().color().name(), []).append(words)
     assert shown.toPlainText() == describe.parameters.text  # markup in the text is shown as it is written
     assert coloured["#2e7d32"] == ["hypodense", "calcifications"]
-    assert coloured["#b26a00"] == ["Spiculated", "b"]
-    assert "No known term: Spiculated, b." in describe.ui.warningLabel.text
+    assert coloured["#b26a00"] == ["Gloomy", "b"]
+    assert "No known term: Gloomy, b." in describe.ui.warningLabel.text
     describe.ui.textEdit.setPlainText("hypodense lesion")
     assert describe.ui.warningLabel.isHidden()
 
