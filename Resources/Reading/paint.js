@@ -18,8 +18,15 @@ export function paint(viewer, view) {
 }
 
 function paintSlice(viewer, view, pen, place) {
-  const nx = viewer.shape[view.x], ny = viewer.shape[view.y], start = viewer.at[view.z] * viewer.stride[view.z];
-  const sx = viewer.stride[view.x], sy = viewer.stride[view.y];
+  const nx = viewer.shape[view.x], ny = viewer.shape[view.y];
+  if (view.drawn.look !== viewer.look || view.drawn.at !== viewer.at[view.z]) renderSlice(viewer, view, nx, ny);
+  view.drawn = { look: viewer.look, at: viewer.at[view.z] }; // moving the mouse renders nothing anew
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(view.slice, place.left, place.top, nx * place.sx, ny * place.sy);
+}
+
+function renderSlice(viewer, view, nx, ny) {
+  const start = viewer.at[view.z] * viewer.stride[view.z], sx = viewer.stride[view.x], sy = viewer.stride[view.y];
   if (view.slice.width !== nx || view.slice.height !== ny) { view.slice.width = nx; view.slice.height = ny; }
   const image = new ImageData(nx, ny), out = new Uint32Array(image.data.buffer);
   for (let y = 0, p = 0; y < ny; y++) {
@@ -27,8 +34,6 @@ function paintSlice(viewer, view, pen, place) {
     for (let x = 0; x < nx; x++, from += sx) out[p++] = 0xff000000 | (viewer.lut[viewer.ct[from] - viewer.lowest] * 0x010101);
   }
   view.slice.getContext("2d").putImageData(image, 0, 0);
-  pen.imageSmoothingQuality = "high";
-  pen.drawImage(view.slice, place.left, place.top, nx * place.sx, ny * place.sy);
 }
 
 // The lesion's place in a plane, in its pixels: [left, top, right, bottom]; null in slices without it.

@@ -19,10 +19,11 @@ export class Viewer {
     this.tool = null; // null: window for the mouse, scroll for a finger
     this.outline = this.crosslines = true;
     this.large = null; // the plane that has all the room
-    this.views = Object.entries(canvases).map(([name, canvas]) => ({ name, canvas, ...PLANES[name], slice: document.createElement("canvas"), pan: [0, 0] }));
+    this.views = Object.entries(canvases).map(([name, canvas]) => ({ name, canvas, ...PLANES[name], slice: document.createElement("canvas"), drawn: {}, pan: [0, 0] }));
     for (const view of this.views) view.views = this.views;
     this.active = this.views[0];
     this.lut = new Uint8Array(VALUES);
+    this.look = 0; // counts scans and windows, after which slices are rendered anew
     const resized = new ResizeObserver(() => this.draw());
     for (const view of this.views) { this.listen(view); resized.observe(view.canvas); }
   }
@@ -49,6 +50,7 @@ export class Viewer {
     this.level = Math.min(Math.max(level, -1000), 3000);
     const low = this.level - this.width / 2;
     for (let v = 0; v < VALUES; v++) this.lut[v] = Math.min(Math.max(((v + LOWEST - low) / this.width) * 255, 0), 255);
+    this.look++;
     this.changed();
   }
 
