@@ -15,7 +15,7 @@ from TextoMorphLib.io import outputs
 if TYPE_CHECKING:
     from TextoMorphLib.evaluation.control import Trial
 
-PARTS = ("terms", "paraphrases", "negations", "combined", "diversity")
+PARTS = ("terms", "paraphrases", "negations", "combined", "diversity", "described")
 
 app = typer.Typer(help="Measure a model: do words control the lesion, and how fast is it.")
 
@@ -38,7 +38,7 @@ def control(
     steps: common.Steps = None,
     guidance: common.Guidance = None,
     preset: common.Preset = "final",
-    parts: Annotated[str, typer.Option("--parts", help=f"Some of: {', '.join(PARTS)}.")] = ",".join(PARTS),
+    parts: Annotated[str, typer.Option("--parts", help=f"Some of: {', '.join(PARTS)}.")] = ",".join(PARTS[:-1]),
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that share the work.")] = 1,
     json: Json = None,
 ) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.description import describe
 from TextoMorphLib.simulation import captions
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.spatial.region import regions, resampled
@@ -103,6 +104,20 @@ COMBINED = (
     "homogeneous, hyperattenuating, no calcification",
     "necrotic, calcification, ill-defined",
 )
+# Texts whose lesions are described again.
+DESCRIBED = (
+    "hypoattenuating",
+    "hyperattenuating",
+    "isoattenuating",
+    "heterogeneous, hypoattenuating",
+    "homogeneous, hypoattenuating",
+    "cystic",
+    "necrotic",
+    "walled",
+    "well-defined, hypoattenuating",
+    "ill-defined, hypoattenuating",
+    "calcification",
+)
 
 
 @dataclass(frozen=True)
@@ -185,6 +200,8 @@ def _rows(trial: Trial, parts: Collection[str]) -> list[Row]:
             rows += _opposites(trial, part)
     if "combined" in parts:
         rows += _combined(trial)
+    if "described" in parts:
+        rows += _described(trial)
     if "diversity" in parts and trial.seed == 0:
         rows.append(_diversity(trial))
     return rows
@@ -252,6 +269,17 @@ def _combined(trial: Trial) -> Iterator[Row]:
     for text in COMBINED:
         failed = [row["asked"] for row in trial.made(text).report["asked"][0] if not row["ok"]]
         yield trial.row("combined", text, not failed, failed=failed)
+
+
+def _described(trial: Trial) -> Iterator[Row]:
+    """Whether a lesion's description, measured as a real one's is, says what it was made from, or the contrary."""
+    for text in DESCRIBED:
+        (words, *_) = describe(trial.made(text).volume, trial.mask)
+        asked, said = vocabulary.describe(find(text)), words.description
+        kind, value = next(iter(asked.items()))  # the first is asked of; the second makes it visible
+        yield trial.row("described", text, said.get(kind) == value, attribute=kind)
+        wrong = {each for each in asked if each in said and said[each] != asked[each]}
+        yield trial.row("nothing contrary said", text, not wrong, attribute=kind)
 
 
 def _diversity(trial: Trial) -> Row:
