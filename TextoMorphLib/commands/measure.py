@@ -20,6 +20,7 @@ MEANINGS = {
     "texture_hu": "inner texture (SD, noise removed)",
     "margin_mm": "margin width (10-90% of the change)",
     "rim_hu": "rim minus core",
+    "rim_seen_hu": "rim above body, parenchyma and noise",
     "wall_mm": "wall's thickness",
     "core_hu": "centre minus middle",
     "bright_fraction": "bright (calcified) fraction",

@@ -42,6 +42,9 @@ class Attributes:
         texture_hu: Standard deviation of its inner texture at 1 mm and coarser, scan noise removed.
         margin_mm: 10-90% width of the border's rise; NaN where the contrast is under 10 HU.
         rim_hu: How far a wall at the border rises above the core, beyond what the border itself explains.
+        rim_seen_hu: By how much the brightest layer of the outermost millimetres stands out of the lesion's body and of
+            the healthy tissue around by more than the noise (its standard deviation at 1 mm); negative where a rim is
+            not to be seen.
         wall_mm: From the border to where that wall has fallen half-way to what is inside it; NaN without a wall.
         core_hu: Centre minus the zone between centre and border.
         bright_fraction: Share of it that is calcium: over 200 HU and 100 HU above its own median.
@@ -58,6 +61,7 @@ class Attributes:
     texture_hu: float
     margin_mm: float
     rim_hu: float
+    rim_seen_hu: float
     wall_mm: float
     core_hu: float
     bright_fraction: float
@@ -109,6 +113,7 @@ def measure(
     if wall > THICK_WALL_MM:
         interior = _or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
     mean = float(synthetic[interior].mean())
+    noise = _noise(healthy, tissue)
     volume = float(whole_mask.sum())
     return Attributes(
         parenchyma_hu=parenchyma,
@@ -117,6 +122,7 @@ def measure(
         texture_hu=_texture(healthy, synthetic, depth, within, tissue),
         margin_mm=margin,
         rim_hu=rim,
+        rim_seen_hu=_brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma) - noise,
         wall_mm=wall,
         core_hu=_core(synthetic, depth, whole, deepest),
         bright_fraction=float(calcium.sum()) / volume,
@@ -124,7 +130,7 @@ def measure(
         diameter_mm=(6 / np.pi * volume) ** (1 / 3),
         volume_ml=volume / 1000,
         noise_inside_hu=_noise(synthetic, interior),
-        noise_outside_hu=_noise(healthy, tissue),
+        noise_outside_hu=noise,
     )
 
 
@@ -192,6 +198,17 @@ def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: 
     core, rim = heights[best, :, 0]
     clear = max(abs(core), abs(core + rim)) >= LEAST_CONTRAST_HU
     return (RISE * float(sigma[best, 0]) if clear else float("nan")), float(rim)
+
+
+def _brightest_layer(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float) -> float:
+    """The highest mean of a millimetre's depth, HU, where a rim would be."""
+    near = inside & (depth < min(MOST_WALL_MM, 0.6 * deepest))
+    if not near.any():
+        return float(synthetic[inside].mean())
+    layer = np.floor(depth[near]).astype(int)
+    count = np.bincount(layer)
+    filled = count > 0
+    return float((np.bincount(layer, synthetic[near])[filled] / count[filled]).max())
 
 
 def _wall(change: np.ndarray, depth: np.ndarray, inside: np.ndarray) -> float:

@@ -67,6 +67,21 @@ def test_a_wall_is_told_from_a_border(margin_mm: float) -> None:
     assert measured(plain + wall).contrast_hu == pytest.approx(-40, abs=8)
 
 
+@pytest.mark.parametrize("parenchyma_hu", [60.0, 120.0])
+def test_a_rim_is_seen_where_it_stands_out_of_the_organ_as_of_the_lesion(parenchyma_hu: float) -> None:
+    """Phases differ: what is bright in a dark liver is the liver's own grey in a portal venous one."""
+    wall = ndtr(DEPTH / 0.6) - ndtr((DEPTH - 3) / 0.6)
+    healthy = (parenchyma_hu + NOISE).astype(np.float32)
+
+    def seen(wall_hu: float) -> float:
+        delta = -55 * ndtr(DEPTH / 0.6) + (wall_hu - parenchyma_hu + 55) * wall
+        return measure(healthy, healthy + delta.astype(np.float32), DEPTH).rim_seen_hu
+
+    assert seen(parenchyma_hu + 45) > 0
+    assert seen(parenchyma_hu + 4) < 0  # 59 HU above the lesion, and no rim
+    assert seen(parenchyma_hu - 55) < 0
+
+
 @pytest.mark.parametrize("thickness_mm", [2.0, 3.5, 6.0])
 def test_a_walls_thickness(thickness_mm: float) -> None:
     wall = 90 * ndtr(DEPTH * 2.563 / 1.8) * (1 - ndtr((DEPTH - thickness_mm) / 0.6))

@@ -13,6 +13,7 @@ MEASURED = {
     "margin_mm": 5.1,
     "texture_hu": 9.0,
     "rim_hu": 1.0,
+    "rim_seen_hu": -12.0,
     "core_hu": -2.0,
     "bright_fraction": 0.02,
 }
@@ -26,7 +27,7 @@ MEASURED = {
         ("markedly hypodense", ["asked: markedly hypoattenuating; measured: -48 HU, yes"]),
         ("cystic", ["asked: cystic; measured: 62 HU, no"]),
         ("fuzzy edges", ["asked: ill-defined; measured: 5.1 mm, yes"]),
-        ("no wall", ["asked: not walled; measured: 1 HU, yes"]),
+        ("no wall", ["asked: not walled; measured: 1 HU, yes", "asked: not walled; measured: -12 HU, yes"]),
         ("no calcium", ["asked: no calcification; measured: 2.0%, no"]),
         ("calcified", ["asked: calcification; measured: 2.0%, yes"]),
         ("cirrhosis", ["asked: cirrhosis; speaks of the background"]),
