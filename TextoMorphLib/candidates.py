@@ -13,7 +13,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.expectations import Row, beside
 from TextoMorphLib.models import samplers
-from TextoMorphLib.spatial.borders import beyond_organ
+from TextoMorphLib.spatial.borders import beyond_organ, trunks
 from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.text import vocabulary
@@ -35,6 +35,7 @@ class Request:
         said: [1, concepts], probabilities of what the text says.
         understood: The likely ones of these.
         mentions: The vocabulary's terms, which are held against the measurements.
+        organ: What the lesion is in.
         sampler: Takes the steps.
         steps: Sampling steps.
         guidance: Guidance scale.
@@ -44,6 +45,7 @@ class Request:
     said: Tensor
     understood: dict[str, dict[str, float]]
     mentions: list[vocabulary.Mention]
+    organ: str
     sampler: samplers.Sampler
     steps: int
     guidance: float
@@ -58,6 +60,11 @@ class Request:
     def vessels(self) -> bool:
         """Whether the scan's own vessels go on through the lesion."""
         return vocabulary.vessels_pass(self.mentions)
+
+    @property
+    def invades(self) -> bool:
+        """Whether the lesion grows beyond its organ."""
+        return vocabulary.invades(self.mentions)
 
     def most(self, region: Region) -> int:
         """How many candidates may be drawn, so that it takes about as long in a region of any size."""
@@ -75,6 +82,7 @@ class Place:
         covariance: The autocovariance of the scan's noise around the mask.
         condition: [1, C + 4, x, y, z]: the filled region's latent and the depth channels.
         decoded: [1, 1, X, Y, Z]: what the decoder makes of the filled region's latent, HU.
+        replaces: Whether a tumour was there before: what was bright in it is none of the scan's vessels.
     """
 
     region: Region
@@ -82,6 +90,7 @@ class Place:
     covariance: np.ndarray
     condition: Tensor
     decoded: Tensor
+    replaces: bool = False
 
     @cached_property
     def vessels(self) -> np.ndarray:
@@ -90,8 +99,20 @@ class Place:
 
     @cached_property
     def beyond(self) -> np.ndarray:
-        """The share of each of the region's voxels that is not of the organ and stays as it is."""
+        """The share of each of the region's voxels that is fat, gas or bone beside the organ."""
         return beyond_organ(self.region, MARGIN_MM)
+
+    @cached_property
+    def trunks(self) -> np.ndarray:
+        """The share of each of the region's voxels that is a large vessel, or a brighter organ beside this one."""
+        return trunks(self.region, MARGIN_MM)
+
+    def kept(self, request: Request) -> np.ndarray:
+        """The share of each of the region's voxels that stays the scan's own, whatever is drawn."""
+        kept = np.zeros_like(self.filled) if request.invades else self.beyond
+        if request.organ != "kidney" and not (request.invades or self.replaces):
+            kept = np.maximum(kept, self.trunks)
+        return kept
 
 
 @dataclass(frozen=True)

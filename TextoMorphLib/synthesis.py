@@ -146,7 +146,7 @@ class Synthesizer:
             said = self.read(text, meant if terms else None)
             understood = self.reader.understood(said[0])
         sampler = samplers.load(str(usual.get("sampler", "dpm_solver")))
-        request = Request(said, understood, mentions, sampler, steps, guidance, int(usual.get("draws", 1)))
+        request = Request(said, understood, mentions, organ, sampler, steps, guidance, int(usual.get("draws", 1)))
 
         def work() -> tuple[Volume, list[Candidate], list[str]]:
             return self._drawn(self._scene(ct, mask, replace, exclude, clock), request, seed, progress, clock)
@@ -215,10 +215,11 @@ class Synthesizer:
             delta = no_darker_than_fluid(delta, place.filled, region.depth)
             if request.sharp:
                 delta = deblurred(delta, region.depth, request.sharp)
-            kept = np.maximum(place.vessels, place.beyond) if request.vessels else place.beyond
+            own = place.kept(request)
+            kept = np.maximum(place.vessels, own) if request.vessels else own
             made = paste(volume, region, place.filled, delta, own_seed, place.covariance, kept, request.sharp)
         with clock("measure"):
-            lesion = measure(region.ct, resampled(made, region), region.depth, region.usable, place.beyond)
+            lesion = measure(region.ct, resampled(made, region), region.depth, region.usable, own)
         return Candidate(made, lesion, compare(request.mentions, dataclasses.asdict(lesion)), number)
 
     def _move(self, device: torch.device) -> None:
@@ -246,7 +247,7 @@ class Synthesizer:
             with clock("background"):
                 filled, covariance = background(region), noise_around(healthy, region, exclude)
             with clock("encode"):
-                places.append(Place(region, filled, covariance, *self._encoded(filled, region.depth)))
+                places.append(Place(region, filled, covariance, *self._encoded(filled, region.depth), replace))
         self._known = _Scene(key, mask.copy(), healthy, places, warnings)
         return self._known
 

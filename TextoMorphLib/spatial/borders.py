@@ -1,4 +1,4 @@
-"""The organ's own border under a mask: fat, gas and bone that a lesion does not grow into."""
+"""The organ's own border under a mask: what a lesion does not grow into, unless its text says so."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ SMOOTHING_MM = 1.0
 FAT_HU = -100.0
 SURELY_FAT_HU = -35.0  # smoothed; noise does not reach it in soft tissue
 BONE_HU = 300.0
-EDGE_HU = 50.0  # smoothed: how many HU the border's blur is read over, half-way between fat and parenchyma
-THIN_MM = 1  # what is thinner than twice this is a cleft within the organ, or noise
-LEAST_OUTSIDE_MM3 = 100  # how much of it lies outside the mask: what is inside alone is the lesion's to replace
+EDGE_HU = 50.0  # smoothed: how many HU a border's blur is read over, half-way between both sides
+TRUNK_ABOVE_HU = 45.0  # smoothed: how much brighter than the parenchyma a large vessel, or the next organ, is
+CLEFT_MM, VESSEL_MM = 1, 4  # what is thinner than twice this is a cleft within the organ, or a vessel in it
+LEAST_OUTSIDE_MM3 = {CLEFT_MM: 100, VESSEL_MM: 600}  # of it outside the mask: what is inside alone is to be replaced
 MOST_OF_MASK = 0.65  # where so much of a mask is not of the organ, the mask is taken for what is meant
 
 
@@ -30,25 +31,41 @@ def beyond_organ(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
         Each voxel's share of it, 0 to 1, float32; 0 farther outside the mask. 0 everywhere where it is most of the
         mask: then the lesion is meant to lie there.
     """
-    share = np.zeros(region.ct.shape, np.float32)
     smooth = smoothed(region.ct, SMOOTHING_MM, None)
     apart = (smooth < SURELY_FAT_HU) | (smooth > BONE_HU)
-    there = region.depth > -beyond_mm
-    if not (apart & there).any():
-        return share
-    apart = ndimage.binary_opening(np.pad(apart, 2, mode="edge"), iterations=THIN_MM)[2:-2, 2:-2, 2:-2]
-    pieces, _ = ndimage.label(apart)
-    outside = np.bincount(pieces[region.depth < 0], minlength=pieces.max() + 1) >= LEAST_OUTSIDE_MM3
+    if not (apart & (region.depth > -beyond_mm)).any():
+        return np.zeros(region.ct.shape, np.float32)
+    half_way = (min(parenchyma_hu(region.ct, region.depth, region.usable), 150.0) + FAT_HU) / 2
+    share = np.where(smooth > BONE_HU, 1, np.clip(0.5 + (half_way - smooth) / EDGE_HU, 0, 1))
+    return _where_large(share, apart, region, beyond_mm, CLEFT_MM)
+
+
+def trunks(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
+    """What under a mask is a large vessel, or a brighter organ, that goes on outside it; as `beyond_organ`.
+
+    Not for kidneys, whose cortex is brighter than their medulla.
+    """
+    smooth = smoothed(region.ct, SMOOTHING_MM, None)
+    bright = smooth > parenchyma_hu(region.ct, region.depth, region.usable) + TRUNK_ABOVE_HU
+    if not (bright & (region.depth > -beyond_mm)).any():
+        return np.zeros(region.ct.shape, np.float32)
+    return _where_large(np.ones_like(smooth), bright, region, beyond_mm, VESSEL_MM)
+
+
+def _where_large(share: np.ndarray, apart: np.ndarray, region: Region, beyond_mm: float, thin_mm: int) -> np.ndarray:
+    """The share in and next to the pieces that are thick enough and go on outside the mask; 0 elsewhere."""
+    width = 2 * thin_mm
+    opened = ndimage.binary_opening(np.pad(apart, width, mode="edge"), iterations=thin_mm)
+    inner = (slice(width, -width),) * 3
+    pieces, count = ndimage.label(opened[inner])
+    outside = np.bincount(pieces[region.depth < 0], minlength=count + 1) >= LEAST_OUTSIDE_MM3[thin_mm]
     outside[0] = False
     core = outside[pieces]
     inside = region.depth > 0
-    if np.count_nonzero(core & inside) > MOST_OF_MASK * np.count_nonzero(inside):
-        return share
-    near = ndimage.binary_dilation(core, iterations=2) & there
-    if not near.any():
-        return share
+    found = np.zeros(region.ct.shape, np.float32)
+    near = ndimage.binary_dilation(core, iterations=2 if thin_mm == CLEFT_MM else 1) & (region.depth > -beyond_mm)
+    if not near.any() or np.count_nonzero(core & inside) > MOST_OF_MASK * np.count_nonzero(inside):
+        return found
     box = tight_box(near)
-    half_way = (min(parenchyma_hu(region.ct, region.depth, region.usable), 150.0) + FAT_HU) / 2
-    fat = np.clip(0.5 + (half_way - smooth[box]) / EDGE_HU, 0, 1)
-    share[box] = np.where(smooth[box] > BONE_HU, 1, fat) * near[box]
-    return share
+    found[box] = share[box] * near[box]
+    return found

@@ -21,6 +21,7 @@ PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also", "named") 
 
 # Terms of the scan's own vessels: composited, not drawn by the model.
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
+INVADES = "invading the surroundings"  # of what lies beside the organ: composited, too
 
 
 NON_ENHANCING = "non-enhancing"
@@ -194,6 +195,12 @@ def vessels_pass(mentions: Iterable[Mention]) -> bool:
         for mention in mentions
         if mention.term.name in (VESSELS_PASS, VESSELS_END)
     ]
+    return said[-1] if said else False
+
+
+def invades(mentions: Iterable[Mention]) -> bool:
+    """Whether the lesion grows beyond its organ; the last mention of it counts."""
+    said = [not mention.negated for mention in mentions if mention.term.name == INVADES]
     return said[-1] if said else False
 
 
