@@ -31,8 +31,9 @@ setup: $(INSTALLED)
 demo: $(INSTALLED)
 	$(BIN)/textomorph demo --output-dir demo-output
 
+# One process a core, one thread each: most tests are of one thread.
 test: $(INSTALLED) lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 
 # A test that is skipped is a failure here: these are run where one wants to know.
 test-gui: $(INSTALLED)

@@ -5,6 +5,7 @@ If the renderer were not measured right, no model trained on it could be.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from TextoMorphLib.simulation.examples import Example, place
 from TextoMorphLib.spatial.compositing import noise_around, paste
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.text.concepts import Description
+
+LEAST_MM = 8.0
 
 # more of it, less of it, the attribute that tells, at least this large
 FLIPS: list[tuple[Description, Description, str, float]] = [
@@ -42,39 +45,56 @@ FLIPS: list[tuple[Description, Description, str, float]] = [
 ]
 
 
-def _examples(scans: list[Scan], least_mm: float, count: int) -> Iterator[tuple[np.ndarray, Example]]:
-    """Healthy crops with a place for a lesion."""
-    rng = np.random.default_rng(11)
-    while count:
-        crop = background_crop(scans, int(rng.choice([48, 64])), rng)
-        example = place(crop, rng)
-        # Words such as "hypoattenuating" have no meaning in tissue that is itself as dark as fluid.
-        if example.diameter_mm >= least_mm and 40 < example.parenchyma < 160:
-            count -= 1
-            yield crop, example
+class Places:
+    """Healthy crops with a place for a lesion, each made once for all tests."""
+
+    def __init__(self, scans: list[Scan]) -> None:
+        self.scans, self.rng = scans, np.random.default_rng(11)
+        self.made: list[tuple[np.ndarray, Example, np.ndarray]] = []
+
+    def at_least(self, least_mm: float, count: int) -> Iterator[tuple[np.ndarray, Example, np.ndarray]]:
+        """So many of those from a diameter on: the crop, the place in it, and the autocovariance of the noise there."""
+        for number in itertools.count():
+            if number == len(self.made):
+                self.made.append(self._next())
+            if self.made[number][1].diameter_mm >= least_mm:
+                yield self.made[number]
+                count -= 1
+            if not count:
+                return
+
+    def _next(self) -> tuple[np.ndarray, Example, np.ndarray]:
+        while True:
+            crop = background_crop(self.scans, int(self.rng.choice([48, 64])), self.rng)
+            example = place(crop, self.rng)
+            # Words such as "hypoattenuating" have no meaning in tissue that is itself as dark as fluid.
+            if example.diameter_mm >= LEAST_MM and 40 < example.parenchyma < 160:
+                return crop, example, noise_around(Volume.from_array(crop, np.eye(4)), _region(crop, example))
 
 
-def _measured(crop: np.ndarray, example: Example, description: Description) -> Attributes:
-    """As the product does it: composited with noise like that around it, then measured against the healthy crop."""
+def _region(crop: np.ndarray, example: Example) -> Region:
     everywhere = tuple(slice(0, size) for size in crop.shape)
-    region = Region(crop, example.depth, np.eye(4), everywhere, example.depth > 0)
-    scan = Volume.from_array(crop, np.eye(4))
-    covariance = noise_around(scan, region)
+    return Region(crop, example.depth, np.eye(4), everywhere, example.depth > 0)
+
+
+def _measured(crop: np.ndarray, example: Example, covariance: np.ndarray, description: Description) -> Attributes:
+    """As the product does it: composited with noise like that around it, then measured against the healthy crop."""
+    scan, region = Volume.from_array(crop, np.eye(4)), _region(crop, example)
     made = paste(scan, region, example.background, example.render(description), example.seed, covariance)
     return measure(crop, made.hu(), example.depth)
 
 
 @pytest.fixture(scope="module")
-def scans(phantom_ct: Path) -> list[Scan]:
-    return load_scans(phantom_ct.parent, [phantom_ct.name])
+def places(phantom_ct: Path) -> Places:
+    return Places(load_scans(phantom_ct.parent, [phantom_ct.name]))
 
 
 @pytest.mark.parametrize(("more", "less", "attribute", "least_mm"), FLIPS, ids=lambda value: str(value))
 def test_flipped_attribute_is_measured(
-    scans: list[Scan], more: Description, less: Description, attribute: str, least_mm: float
+    places: Places, more: Description, less: Description, attribute: str, least_mm: float
 ) -> None:
     right = [
-        getattr(_measured(crop, example, more), attribute) > getattr(_measured(crop, example, less), attribute)
-        for crop, example in _examples(scans, least_mm, count=30)
+        getattr(_measured(*there, more), attribute) > getattr(_measured(*there, less), attribute)
+        for there in places.at_least(least_mm, count=30)
     ]
     assert np.mean(right) >= 0.95
