@@ -27,11 +27,11 @@ CONFIG: dict[str, Any] = {
     "spacing_mm": 2.0,
     "window_hu": [-175.0, 250.0],
 }
-ORGAN, PDAC, CYST = 100.0, 180.0, 30.0  # HU
+ORGAN, PDAC, CYST = 100.0, 165.0, 235.0  # HU
 
 
 class ByHu(nn.Module):
-    """Calls 100 HU organ, 180 HU the one tumour and 30 HU the other: what a perfect network would."""
+    """Calls 100 HU organ, 165 HU the one tumour and 235 HU the other: what a perfect network would."""
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
         hu = seen * 425 - 175
