@@ -29,6 +29,7 @@ from TextoMorphLib.commands import (
     generate,
     measure,
     models,
+    nnunet,
     patterns,
     preview,
     report,
@@ -122,6 +123,7 @@ _add(
     "textomorph evaluate cases.jsonl --predictions predictions/ --output evaluation/ --by age,sex",
 )
 app.add_typer(failures.app, name="failures", rich_help_panel=SEGMENT)
+app.add_typer(nnunet.app, name="nnunet", rich_help_panel=SEGMENT)
 app.add_typer(models.app, name="models", rich_help_panel=MODELS)
 app.add_typer(train.app, name="train", rich_help_panel=MODELS)
 app.add_typer(benchmark.app, name="benchmark", rich_help_panel=MODELS)

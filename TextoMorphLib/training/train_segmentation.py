@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,50 @@ def main(
         train, tested = (listed, []) if name is None else parted(listed, name)
         made.append(_train(settings, train, tested, place, output / "cache", resume))
     return made
+
+
+def make_bank(
+    config: Path,
+    cases: Path,
+    folder: Path,
+    count: int,
+    fold: int | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    progress: Callable[[int, int], Any] | None = None,
+) -> None:
+    """Makes a bank of patches with synthetic tumours, without a training, and says of what in `bank.json`.
+
+    Args:
+        config: TOML as for a training; [patches] and [source] count.
+        cases: cases.jsonl.
+        folder: Of the bank.
+        count: Patches.
+        fold: Cases tested in it are left out.
+        workers: Processes.
+        seed: Decides the patches.
+        progress: Called with (patches there, patches in all); may return False to cancel.
+
+    Raises:
+        InputError: What is wrong with configuration or cases.
+    """
+    settings = read_config(config)
+    listed = [case for case in read_cases(cases) if case.annotated]
+    listed = listed if fold is None else parted(listed, fold)[0]
+    how, classes = _settings(PatchSettings, settings, "patches"), tumour_classes(listed)
+    told = {**settings.get("source", {"kind": "words"}), **_class_names(settings, classes)}
+    from_settings(told, how.spacing_mm)  # what is wrong with it is said before any scan is read
+    healthy = healthy_of(prepare(listed, classes, how.spacing_mm, folder / "cache"))
+    if not healthy:
+        raise InputError("no case is free of tumours and has an organ mask: there is nothing to put tumours in")
+    around = HealthyPatches(tuple(healthy), tuple(side + 2 * MARGIN for side in how.patch))
+    maker = Maker(folder, count, 0.0, seed, around, told, how.spacing_mm, workers)
+    try:
+        maker.start(0, progress)
+    finally:
+        maker.stop()
+    facts = {"spacing_mm": how.spacing_mm, "seed": seed, "source": told, "cases": [case.case.id for case in healthy]}
+    outputs.write_bytes(folder / "bank.json", (json.dumps(facts, indent=2) + "\n").encode())
 
 
 def _folds(cases: Sequence[Case], fold: str | None) -> list[int | None]:
