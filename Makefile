@@ -21,7 +21,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gui test-browser coverage turing-test architecture lint format clean
+.PHONY: help setup demo test test-gui test-browser coverage turing-test architecture lint format clean nnunet
 
 help:
 	@sed -n 's/^# //p' Makefile | head -6
@@ -47,6 +47,11 @@ test-browser: $(INSTALLED)
 coverage: $(INSTALLED)
 	$(BIN)/coverage run --source TextoMorphLib -m pytest
 	$(BIN)/coverage report --skip-covered
+
+# nnU-Net in an environment of its own, beside .venv: two iterations of training with TextoMorph's trainer.
+nnunet: $(INSTALLED)
+	test -x .venv-nnunet/bin/nnUNetv2_train || { $(BIN)/python -m venv .venv-nnunet && .venv-nnunet/bin/python -m pip install --quiet --extra-index-url $(CPU_INDEX) "$(CPU_TORCH)" "nnunetv2>=2.8,<3"; }
+	NNUNET_BIN=.venv-nnunet/bin $(BIN)/python -m pytest -rs Testing/unit/segmentation/nnunet_training.py
 
 turing-test: $(INSTALLED)
 	-$(BIN)/python -m pip install --quiet playwright
