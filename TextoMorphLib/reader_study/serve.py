@@ -105,9 +105,10 @@ class Seat:
         if action == "open":
             self.window = secrets.token_hex(8)
             return {**self.state(), "seat": self.window}
-        if not self.window and given.get("seat"):
-            self.window = str(given["seat"])  # opened before this server was started: the page goes on
-        if given.get("seat") != self.window:
+        seat = given.get("seat")
+        if not self.window and isinstance(seat, str):
+            self.window = seat  # opened before this server was started: the page goes on
+        if not seat or seat != self.window:
             raise InputError("this reading was opened in another window; go on there, or reload this page")
         self.session.took_before(given.get("spent"))
         if action == "pause":
