@@ -256,7 +256,7 @@ def surface_dice(
         import torch
         from monai.metrics.surface_dice import compute_surface_dice
     except ImportError as error:
-        raise InputError("the NSD needs MONAI; install it with: pip install 'textomorph[segmentation]'") from error
+        raise InputError("the NSD needs MONAI; install it with: pip install monai") from error
 
     box = _joint_box(first, second)
     one, other = (torch.from_numpy(np.pad(mask[box], 1))[None, None] for mask in (first, second))

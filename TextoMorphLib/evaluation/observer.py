@@ -117,7 +117,7 @@ def _classifier(kind: str, seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
     except ImportError as error:
         raise InputError(
-            "the observer needs scikit-learn; install it with: pip install 'textomorph[observer]'"
+            "the observer needs scikit-learn; install it with: pip install scikit-learn"
         ) from error
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression

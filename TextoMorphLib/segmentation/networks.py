@@ -10,7 +10,7 @@ from torch import nn
 from TextoMorphLib.errors import InputError
 
 Built = Callable[..., nn.Module]
-MISSING = "segmentation needs MONAI; install it with: pip install 'textomorph[segmentation]'"
+MISSING = "segmentation needs MONAI; install it with: pip install monai einops"
 
 
 def _unet(outputs: int, patch: Sequence[int], **settings: Any) -> nn.Module:
