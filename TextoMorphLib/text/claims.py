@@ -13,6 +13,8 @@ from TextoMorphLib.text.negation import DENIED, OPEN, PAST
 from TextoMorphLib.text.ownership import LESION, Owner, Ownership
 from TextoMorphLib.text.vocabulary import Term
 
+ENHANCING = "enhancing mass"
+
 
 class Claims:
     """What the words of a sentence claim of the lesion."""
@@ -109,6 +111,9 @@ class Claims:
             if kinds.get("calcification"):
                 return term
             return self._refined(at, owner)
+        if part == "periphery":
+            bright = kinds.get("density") in ("hyper", "arterial") or (term is not None and term.name == ENHANCING)
+            return self.lexicon.terms["walled"] if bright else None
         if part == "scar":
             return term if "calcification" in kinds else None
         if part == "partial":
@@ -145,8 +150,13 @@ class Claims:
         qualities = [self.words[i] for i in self.qualities.get(at, ()) if i < at]
         if at + 1 < len(self.words) and self.words[at + 1].thing and part in ("wall", "septum", "margin", "centre"):
             return None  # "wall calcification", "rim enhancement": the last noun counts
-        if part == "wall" and self._of_something(at):
+        if self.owners.is_reference(at) or (part == "wall" and self._of_something(at)):
             return None
+        if part == "partial" and word.term is not None:
+            return self._partial(Owner("partial", "", at), word.term)
+        if part == "density" and word.term is not None and (owner := self._part_after(at)):
+            hypo = word.term.kinds.get("density") == "hypo" and not word.term.weak
+            return self.lexicon.terms["necrotic"] if owner == "centre" and hypo else None
         if part == "enhancement":
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
@@ -162,6 +172,18 @@ class Claims:
                     return self.lexicon.terms[name]
             return term
         return word.term
+
+    def _part_after(self, at: int) -> str:
+        """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""
+        index = at + 1
+        if index < len(self.words) and self.words[index].norm in ("of", "in", "within", "at"):
+            index += 1
+            while index < len(self.words) and self.words[index].has("word", "det"):
+                index += 1
+        if index >= len(self.words):
+            return ""
+        thing = self.words[index].thing
+        return thing if thing in ("wall", "septum", "centre", "scar", "nodule", "calcification") else ""
 
     def _of_something(self, at: int) -> bool:
         """Whether a rim is one of calcium or fat rather than a wall."""

@@ -110,6 +110,8 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     for index in range(at - 1, max(at - 2 - _FARTHEST, -1), -1):
         word = words[index]
         than = at + 1 < len(words) and words[at + 1].norm == "than"
+        if index == at - 1 and word.norm in (":", "-", "=", "\u2013"):
+            continue  # "Attenuation: decreased"
         if word.norm in _MARKS or word.has("word", "but") or (word.has("word", "and") and not than):
             return None
         pole = _pole(word)
@@ -136,7 +138,14 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
     for word in words[index + 1 : index + 8]:
         if word.norm in _MARKS or word.has("word", "verb") or word.has("word", "but"):
             return None
-        if word.has("time") or word.has("past") or word.thing or word.has("other") or word.has("unexpressed"):
+        if (
+            word.norm == "fluid"
+            or word.has("time")
+            or word.has("past")
+            or word.thing
+            or word.has("other")
+            or word.has("unexpressed")
+        ):
             return word
     return None
 

@@ -146,11 +146,13 @@ class Lexicon:
     def _thing(self, term: Term, norms: Sequence[str], head: bool) -> str:
         if term.about == "background":
             return "background"
+        if norms[-1] in _singles("partial"):
+            return "partial"
         if head or not term.kinds or norms[-1] in _singles("lesion"):
             return "lesion"
         if "content" in term.kinds and norms[-1] in {normal(wording.split()[-1]) for wording in term.wordings["heads"]}:
             return "lesion"
-        for name in ("partial", "wall", "centre", "margin", "enhancement", "density", "texture"):
+        for name in ("wall", "centre", "margin", "enhancement", "density", "texture"):
             if norms[-1] in _singles(name):
                 return name
         return next((_CLASS_OF_KIND[kind] for kind in term.kinds if kind in _CLASS_OF_KIND), "lesion")
@@ -199,7 +201,7 @@ class Lexicon:
 # What a word is that may name several things: the first of these.
 _THINGS = (
     "wall", "septum", "calcification", "margin", "centre", "enhancement", "density", "texture", "scar", "nodule",
-    "interior", "lesion", "partial", "content", "size", "background",
+    "periphery", "interior", "lesion", "partial", "content", "size", "background",
 )  # fmt: skip
 _ROLE = {"things": "thing", "modifiers": "modifier", "words": "word"}
 

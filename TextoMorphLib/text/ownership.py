@@ -108,7 +108,7 @@ class Ownership:
         "A thin, enhancing wall", but "hypodense, thick wall".
         """
         thing = self.words[noun].thing
-        if not crossed or thing in (LESION, "other", "background"):
+        if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
             return True
         if word.has("compared"):
             return False
@@ -137,6 +137,8 @@ class Ownership:
         """Whether a word can stand between an adjective and its noun."""
         word = self.words[index]
         if word.norm in _PUNCTUATION or word.norm == ",":
+            return False
+        if word.has("word", "verb"):
             return False
         if word.term is not None or word.has("modifier") or word.has("unexpressed"):
             return not word.noun
@@ -311,9 +313,18 @@ class Ownership:
             "with" in after and before.has("word", "with")
         )
 
+    def is_reference(self, index: int) -> bool:
+        """Whether a noun is only what something is compared with: "denser than fluid"."""
+        while index > 0 and (self._is_modifier(index - 1) or self.words[index - 1].has("word", "det")):
+            index -= 1
+        return index > 0 and (self.words[index - 1].has("reference", "than") or self.words[index - 1].norm == "that of")
+
     def is_part(self, index: int) -> bool:
         """Whether an area is a part of a lesion that was named before it: "a mass with hypodense areas"."""
-        named = any(self.words[i].thing == LESION for i in range(index))
+        start = index
+        while start > 0 and (self._is_modifier(start - 1) or self.words[start - 1].has("word", "det")):
+            start -= 1
+        named = any(self.words[i].thing == LESION or _says(self.words[i], "density") for i in range(start))
         return named and self._is_object(index)
 
     def _after_with(self, index: int) -> bool:

@@ -7,6 +7,8 @@ from TextoMorphLib.text.concepts import KINDS
 from TextoMorphLib.text.understanding import find
 from TextoMorphLib.text.vocabulary import contradictions, describe, terms
 
+SLOTS = {"edge": "borders", "centre": "core", "poorly": "vaguely", "sharply": "neatly", "bounded": "outlined"}
+
 
 def said(text: str, organ: str | None = None) -> list[str]:
     return [("not " if mention.negated else "") + mention.term.name for mention in find(text, organ)]
@@ -142,7 +144,7 @@ def test_every_wording_is_found_as_its_own_term() -> None:
     for organ in ("liver", "pancreas", "kidney"):
         for term in (t for t in terms(organ) if "degree" not in t.kinds):
             for wording in term.synonyms:
-                text = wording.format(organ=organ, edge="borders", centre="core")
+                text = wording.format(**{**SLOTS, "organ": organ})
                 found = find(text, organ)
                 assert [(m.term.kinds, m.term.about) for m in found] == [(term.kinds, term.about)], text
                 assert not found[0].negated, text
