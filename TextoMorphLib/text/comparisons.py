@@ -46,7 +46,10 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
             if place:
                 first, last, pole = place
                 name = next((_COMPARED.get((way, pole)) for way in sorted(words[at].roles["compare"])), None)
-                words[first : last + 1] = [_joined(words[first : last + 1], terms.get(name or ""), pole)]
+                merged = _joined(words[first : last + 1], terms.get(name or ""), pole)
+                words[first : last + 1] = [
+                    replace(merged, predicate=first == at and last <= at + 1 and not merged.noun)
+                ]
                 at = first
         at += 1
     return words

@@ -40,6 +40,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, [at - 1])]
     if word.norm in _PREFIXES:
         return []
+    if word.norm == "than" and any(before.norm == "rather" for before in sentence[max(0, at - 6) : at]):
+        return [(DENIED, _forward(sentence, at))]  # "rather solid than cystic"
     if word.has("negation"):
         ends = _ends_there(sentence, at)
         after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
@@ -145,6 +147,8 @@ _GO_ON = {
 def _forward(sentence: Sequence[Word], at: int) -> list[int]:
     """The words after a trigger up to the end of its list ("a, b or c", "a and b")."""
     start = at + 1
+    if start < len(sentence) and sentence[start].norm == ":":
+        start += 1  # "Negative: septa"
     while start < len(sentence) and sentence[start].norm in _GO_ON:
         start += 1
     end = start
@@ -185,7 +189,7 @@ def _is_property(word: Word) -> bool:
 
 def _backward(sentence: Sequence[Word], at: int) -> list[int]:
     """The words before a trigger that comes last: "a and b are absent"."""
-    end = at
+    end = at - 1 if at and sentence[at - 1].norm == "," else at  # "septa, none"
     while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _BEFORE_DENIAL):
         end -= 1
     start = end
