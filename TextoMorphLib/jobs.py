@@ -64,19 +64,7 @@ def plan(
     if jobs.exists():
         raise InputError(f"{folder} holds a batch already; resume it, or choose another folder")
     rng = np.random.default_rng(seed)
-    said = list(islice(cycle(rng.permutation(np.array(texts, dtype=object))), count))
-    scans = list(islice(cycle(found), count))
-    lines: list[dict[str, Any]] = [
-        {
-            "ct": str(ct),
-            "mask": str(mask),
-            "text": text,
-            "output": f"{n:04d}.nii.gz",
-            "organ": organ,
-            "seed": seed + n - 1,
-        }
-        for n, ((ct, mask), text) in enumerate(zip(scans, said, strict=True), 1)
-    ]
+    lines = _lines(found, texts, count, organ, seed, rng)
     placed = folder / MASKS
     had_masks = placed.exists()
     try:
@@ -92,6 +80,30 @@ def plan(
             raise InputError(f"cannot write to {folder}: {error.strerror or error}") from error
         raise
     return jobs
+
+
+def _lines(
+    found: Sequence[tuple[Path, Path]],
+    texts: Sequence[str],
+    count: int,
+    organ: str,
+    seed: int,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """A line for each tumour: scans in turn, texts in turn in an order of their own."""
+    said = islice(cycle(rng.permutation(np.array(texts, dtype=object))), count)
+    scans = islice(cycle(found), count)
+    return [
+        {
+            "ct": str(ct),
+            "mask": str(mask),
+            "text": text,
+            "output": f"{n:04d}.nii.gz",
+            "organ": organ,
+            "seed": seed + n - 1,
+        }
+        for n, ((ct, mask), text) in enumerate(zip(scans, said, strict=True), 1)
+    ]
 
 
 def _place(

@@ -12,6 +12,14 @@ from TextoMorphLib.commands import common
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 
+Table = Annotated[
+    Path | None, typer.Option("--csv", metavar="CSV", help="Also write each lesion's measured attributes.")
+]
+Words = Annotated[
+    Path | None,
+    typer.Option("--words", metavar="CSV", help="Also write what each word changes, left out of its text in turn."),
+]
+
 
 def preview(
     ct: common.Ct,
@@ -29,13 +37,8 @@ def preview(
     label: common.Label = None,
     assume_hu: common.AssumeHu = False,
     window: Annotated[str, typer.Option("--window", metavar="LEVEL,WIDTH", help="Grey values, HU.")] = "40,400",
-    table: Annotated[
-        Path | None, typer.Option("--csv", metavar="CSV", help="Also write each lesion's measured attributes.")
-    ] = None,
-    words: Annotated[
-        Path | None,
-        typer.Option("--words", metavar="CSV", help="Also write what each word changes, left out of its text in turn."),
-    ] = None,
+    table: Table = None,
+    words: Words = None,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Draw one lesion under many texts.

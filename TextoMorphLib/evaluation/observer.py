@@ -116,9 +116,7 @@ def _classifier(kind: str, seed: int) -> Any:
     try:
         from sklearn.ensemble import RandomForestClassifier
     except ImportError as error:
-        raise InputError(
-            "the observer needs scikit-learn; install it with: pip install scikit-learn"
-        ) from error
+        raise InputError("the observer needs scikit-learn; install it with: pip install scikit-learn") from error
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -142,11 +142,7 @@ def fit(
         Cancelled: Ctrl-C; a checkpoint was written first.
     """
     path = folder / "checkpoint.pt"
-    if path.exists() != resume:
-        hint = (
-            "add --resume to go on from it, or choose another --output" if path.exists() else "start without --resume"
-        )
-        raise InputError(f"{path} {'exists already' if path.exists() else 'does not exist'}; {hint}")
+    _check_place(path, resume)
     run = _Run(model, losses, config, path, hidden)
     if resume:
         run.restore()
@@ -170,6 +166,14 @@ def fit(
         raise Cancelled(f"stopped at step {run.step}; go on with --resume") from None
     run.save()
     return run.average.module.cpu()
+
+
+def _check_place(path: Path, resume: bool) -> None:
+    """Makes sure that there is a checkpoint just where one is to be gone on from."""
+    if path.exists() and not resume:
+        raise InputError(f"{path} exists already; add --resume to go on from it, or choose another --output")
+    if resume and not path.exists():
+        raise InputError(f"{path} does not exist; start without --resume")
 
 
 class _Run:

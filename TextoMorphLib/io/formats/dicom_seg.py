@@ -38,23 +38,6 @@ def write(labels: Array, report: Mapping[str, Any], path: Path, source: Path) ->
     if not there:
         raise InputError("nothing was found; a DICOM segmentation cannot be empty")
     seg = highdicom.seg
-    model = f"{report['model']['name']} {report['model']['sha256'][:16]}"
-    algorithm = highdicom.AlgorithmIdentificationSequence(
-        name="TextoMorph", family=codes.DCM.ArtificialIntelligence, version=f"{report['version']}, {model}"
-    )
-    segments = [
-        seg.SegmentDescription(
-            segment_number=at,
-            segment_label=names[number][:64],
-            segmented_property_category=codes.SCT.AnatomicalStructure
-            if names[number] == "organ"
-            else codes.SCT.MorphologicallyAbnormalStructure,
-            segmented_property_type=codes.SCT.Organ if names[number] == "organ" else codes.SCT.Neoplasm,
-            algorithm_type=seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithm,
-        )
-        for at, number in enumerate(there, start=1)
-    ]
     frames = np.zeros((labels.shape[2], labels.shape[1], labels.shape[0]), np.uint8)
     for at, number in enumerate(there, start=1):
         frames[labels.transpose(2, 1, 0) == number] = at
@@ -64,7 +47,7 @@ def write(labels: Array, report: Mapping[str, Any], path: Path, source: Path) ->
             source_images=_slices(source, labels.shape[2]),
             pixel_array=frames,
             segmentation_type=seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=segments,
+            segment_descriptions=_segments([names[number] for number in there], report),
             series_instance_uid=generate_uid(),
             series_number=9002,
             sop_instance_uid=generate_uid(),
@@ -78,6 +61,31 @@ def write(labels: Array, report: Mapping[str, Any], path: Path, source: Path) ->
     file = pydicom.filebase.DicomBytesIO()
     made.save_as(file)
     outputs.write_bytes(path, file.getvalue())
+
+
+def _segments(names: list[str], report: Mapping[str, Any]) -> list[Any]:
+    """What each segment is, and which model found it."""
+    import highdicom
+
+    model = f"{report['model']['name']} {report['model']['sha256'][:16]}"
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name="TextoMorph", family=codes.DCM.ArtificialIntelligence, version=f"{report['version']}, {model}"
+    )
+    organ = (codes.SCT.AnatomicalStructure, codes.SCT.Organ)
+    tumour = (codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Neoplasm)
+    found = []
+    for at, name in enumerate(names, start=1):
+        category, kind = organ if name == "organ" else tumour
+        description = highdicom.seg.SegmentDescription(
+            segment_number=at,
+            segment_label=name[:64],
+            segmented_property_category=category,
+            segmented_property_type=kind,
+            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+            algorithm_identification=algorithm,
+        )
+        found.append(description)
+    return found
 
 
 def _slices(folder: Path, count: int) -> list[pydicom.Dataset]:
