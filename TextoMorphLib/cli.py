@@ -5,6 +5,7 @@ Exit status: 0 done; 2 bad input or usage, told in one line on stderr, nothing w
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -42,6 +43,7 @@ from TextoMorphLib.errors import Cancelled, Doubt, InputError
 # The base of all usage errors; typer has it from click, or from a copy of its own.
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
+STDOUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EBADF)  # a full disk, a closed pipe
 MAKE, LOOK, SEGMENT, MODELS = "Make tumours", "Measure", "Segment", "Models and setup"
 
 
@@ -140,6 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     arguments = None if argv is None else list(argv)
+    if sys.stdout is None:  # closed by who started this
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     with _quiet(), _ended_by_sigterm():
         try:
             status = typer.main.get_command(app).main(arguments, prog_name="textomorph", standalone_mode=False)
@@ -151,8 +155,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (Cancelled, KeyboardInterrupt, typer.Abort):
             status = 130
         except OSError as error:
-            if not _stdout_is_shut():
+            if error.filename is not None or error.errno not in STDOUT_FAILS:
                 raise
+            _shut_stdout()
             reason = error.strerror or error
             return _end(2, f"error: cannot write to standard output ({reason}); files that were written are whole")
     if status == 130:
@@ -191,15 +196,10 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _stdout_is_shut() -> bool:
-    """Whether standard output takes no more (a full disk, a closed pipe); nothing is written to it any more then."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+def _shut_stdout() -> None:
+    """What is still to be written goes nowhere, or Python would stumble over it once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(status: int, message: str) -> int:

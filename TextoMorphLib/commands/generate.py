@@ -138,7 +138,7 @@ def run(
             typer.echo((f"lesion {index}: " if several else "") + line)
     typer.echo(f"done in {sum(synthesis.report['seconds'].values()):.1f} s on {synthesis.report['device']}")
     for note in (*synthesis.report["warnings"], *synthesis.report["notes"]):
-        if note not in said:
+        if note not in (*doubts, *said):
             common.warn(note)
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,4 +152,4 @@ def make(
     more = also(synthesis) if also else None
     note = provenance(job.seed)
     outputs.write_image(synthesis.volume, report, job.output, note, overwrite=overwrite, also=more)
-    return synthesis
+    return replace(synthesis, report=report)

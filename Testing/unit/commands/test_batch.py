@@ -99,3 +99,117 @@ def test_ctrl_c_leaves_whole_results_only(folder: Path) -> None:
     assert images == reports
     assert len(images) < 8
     assert not list(folder.glob(".*"))
+
+
+def test_resume_from_anywhere_makes_again_what_a_crash_left_broken(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(command(folder, [job(1), job(2), job(3), job(4)])) == 0
+    capfd.readouterr()
+    whole = (folder / "2.nii.gz").read_bytes()
+    (folder / "2.nii.gz").write_bytes(b"")
+    (folder / "3.nii.gz").write_bytes((folder / "3.nii.gz").read_bytes()[:-10])
+    (folder / "4.json").write_bytes(b"")
+
+    monkeypatch.chdir(folder)
+    absolute = [job(1, ct=str(folder / "ct.nii.gz"), output=str(folder / "1.nii.gz")), job(2), job(3), job(4)]
+    (folder / "jobs.jsonl").write_text("\n".join(map(json.dumps, absolute)))
+    assert main(["batch", "jobs.jsonl", "--model", "model", "--device", "cpu", "--resume"]) == 0
+    assert events(capfd.readouterr().out) == [("skipped", 1), ("done", 2), ("done", 3), ("done", 4)]
+    assert (folder / "2.nii.gz").read_bytes() == whole
+
+    moved = folder.rename(folder.with_name("moved"))
+    assert main(command(moved, [job(1), job(2)], "--resume")) == 0
+    assert events(capfd.readouterr().out) == [("skipped", 1), ("skipped", 2)]
+
+
+def test_resume_does_not_take_another_models_image_for_done(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(command(folder, [job(1)])) == 0
+    (folder / "model").unlink()
+    shutil.copytree(tiny_again(folder), folder / "model")
+    assert main(command(folder, [job(1)], "--resume")) == 2
+    assert "1.nii.gz exists" in capfd.readouterr().err
+
+
+def tiny_again(folder: Path) -> Path:
+    """The tiny model under another card: another fingerprint."""
+    from TextoMorphLib.models import bundle
+
+    tiny = bundle.find(str(next(path for path in folder.parent.parent.glob("**/models*/tiny"))))
+    other = Path(shutil.copytree(tiny, folder / "other"))
+    (other / "MODEL_CARD.md").write_text("another")
+    bundle.seal(other)
+    return other
+
+
+def test_an_output_that_appears_after_the_start_is_kept(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from TextoMorphLib.commands import batch
+
+    read = batch.Job.read
+
+    def meanwhile(self: Any) -> Any:
+        self.output.write_text("another program's")
+        return read(self)
+
+    monkeypatch.setattr(batch.Job, "read", meanwhile)
+    assert main(command(folder, [job(1)])) == 2
+    told = capfd.readouterr()
+    assert "1.nii.gz exists; choose another name or add --overwrite" in told.err
+    assert (folder / "1.nii.gz").read_text() == "another program's"
+    assert not (folder / "1.json").exists()
+    assert not list(folder.glob(".textomorph*"))
+
+
+def test_one_bad_line_does_not_end_the_batch(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    bad = [
+        job(2, output="d" * 300 + ".nii.gz"),
+        job(3, output="c\0.nii.gz"),
+        job(4, text="cyst \udcff"),
+        job(5, ct="\udcff.nii.gz"),
+        job(6, label=True),
+        job(7, label=9),
+        job(8, seed=10**30),
+        job(9, guidance=float("nan")),
+        job(10, replace=1),
+    ]
+    assert main(command(folder, [job(1), *bad, job(11, label=1)])) == 2
+    told = capfd.readouterr()
+    assert [number for event, number in sorted(events(told.out)) if event == "done"] == [1, 11]
+    assert told.err.count("\n") == told.err.count("error: jobs.jsonl line ") == len(bad)
+
+
+def test_doubts_are_told_and_kept_with_the_result(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    import nibabel as nib
+    import numpy as np
+
+    mask = nib.Nifti1Image.from_filename(folder / "mask.nii.gz")
+    nib.save(nib.Nifti1Image(np.asarray(mask.dataobj) * np.float32(0.8), mask.affine), folder / "mask.nii.gz")
+    assert main(command(folder, [job(1)])) == 0
+    told = capfd.readouterr()
+    assert told.err.count("probabilities") == 1
+    assert "probabilities" in json.loads(told.out)["notes"][0]
+    assert "probabilities" in json.loads((folder / "1.json").read_text())["warnings"][0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_and_temporary_files_do_not_outlive_the_batch(folder: Path, number: int) -> None:
+    import psutil
+
+    jobs = [job(1), *(job(number, steps=200) for number in range(2, 9))]
+    argv = [sys.executable, "-m", "TextoMorphLib", *command(folder, jobs, "--workers", "2")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        assert '"done"' in process.stdout.readline()
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert len(workers) >= 2
+        process.send_signal(number)
+        process.wait(60)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 130)
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+    images, reports = ({path.name[0] for path in folder.glob(f"[0-9]{end}")} for end in (".nii.gz", ".json"))
+    assert images == reports
+    assert not list(folder.glob(".*"))

@@ -151,6 +151,6 @@ def test_contours_that_leave_slices_out_are_told(tmp_path: Path, ct: Volume) -> 
 
 
 def test_contours_beside_the_slices_are_refused(tmp_path: Path, ct: Volume) -> None:
-    path = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(4, (10, 12), (20, 22)) + (0, 0, 1.2)]})
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(4, (10, 12), (20, 22)) + np.array([0, 0, 1.2])]})
     with pytest.raises(InputError, match="do not lie on the scan's slices"):
         read_mask(path, ct)
