@@ -21,7 +21,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gui test-browser coverage turing-test architecture lint format clean nnunet
+.PHONY: help setup demo test fuzz test-gui test-browser coverage turing-test architecture lint format clean nnunet
 
 help:
 	@sed -n 's/^# //p' Makefile | head -6
@@ -59,6 +59,9 @@ turing-test: $(INSTALLED)
 
 architecture: $(INSTALLED)
 	$(BIN)/python docs/draw_architecture.py
+
+fuzz: $(INSTALLED)
+	$(BIN)/python Testing/fuzz/fuzz.py --count 300
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

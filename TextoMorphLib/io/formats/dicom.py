@@ -12,7 +12,7 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.formats import Format
-from TextoMorphLib.io.formats.itk import LPS_TO_RAS, smallest
+from TextoMorphLib.io.formats.itk import LPS_TO_RAS, silent, smallest
 from TextoMorphLib.io.names import check_path
 from TextoMorphLib.io.volume import Array, Volume
 
@@ -247,9 +247,9 @@ def _unpacked(path: Path) -> Array:
     """The same of compressed pixels, by GDCM."""
     import SimpleITK
 
-    SimpleITK.ProcessObject.GlobalWarningDisplayOff()
     try:
-        found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO"))
+        with silent():
+            found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO"))
     except RuntimeError as error:
         raise InputError(f"the pixels of {path.name} are damaged or in an unknown compression") from error
     return np.asarray(found.reshape(-1, *found.shape[-2:]))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +26,9 @@ def read(path: Path) -> Volume:
     """
     import SimpleITK
 
-    SimpleITK.ProcessObject.GlobalWarningDisplayOff()  # what matters of it is told as an error
     try:
-        image = SimpleITK.ReadImage(str(path))
+        with silent():
+            image = SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
         if "spacing" in str(error) or "direction" in str(error):
             raise InputError("its voxel spacing is zero or its axes lie in a plane; repair the header") from error
@@ -38,8 +42,40 @@ def read(path: Path) -> Volume:
     to_lps = np.eye(4)
     to_lps[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     to_lps[:3, 3] = image.GetOrigin()
-    metadata = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys() if not key.startswith(_OWN_KEYS)}
+    metadata = _metadata(image)
     return Volume(SimpleITK.GetArrayFromImage(image).T, LPS_TO_RAS @ to_lps, metadata=metadata)
+
+
+def _metadata(image: Any) -> dict[str, str]:
+    """What the file says besides; without what is no Unicode, which could not be written again."""
+    found = {}
+    for key in image.GetMetaDataKeys():
+        with suppress(TypeError, UnicodeError):
+            value = image.GetMetaData(key)
+            (key + value).encode()
+            if not key.startswith(_OWN_KEYS):
+                found[key] = value
+    return found
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """ITK's libraries write to the process's standard error; what matters of it is told as an error."""
+    import SimpleITK
+
+    SimpleITK.ProcessObject.GlobalWarningDisplayOff()
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # no standard error at all
+        yield
+        return
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def write(volume: Volume, path: Path, note: str) -> None:
