@@ -152,6 +152,8 @@ class Synthesizer:
             return self._drawn(self._scene(ct, mask, replace, exclude, clock), request, seed, progress, clock)
 
         volume, found, warnings = self.thrift.run(work)
+        for each in found:
+            warnings += meant.differences(each.lesion.diameter_mm, each.lesion.mean_hu)
         report = {
             "synthetic": True,
             "text": text,
@@ -167,7 +169,7 @@ class Synthesizer:
             "versions": versions(),
             "device": device_name(self.device),
             "notes": [*meant.warnings(), *self._unknown(meant), *([self.thrift.note] if self.thrift.note else [])],
-            "warnings": warnings,
+            "warnings": list(dict.fromkeys(warnings)),
             "seconds": clock.rounded(),
             "draws": [best.number for best in found],
             "lesions": [plain(best.lesion) for best in found],

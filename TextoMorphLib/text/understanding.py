@@ -31,6 +31,7 @@ from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describ
 MOST_CHARACTERS = 20_000  # of a text that are read: ten pages of a report
 STONE = "renal stone"
 LONGEST_SENTENCE = 80  # tokens; what goes on is another one
+OTHER_SIZE, OTHER_HU = 1.5, 20.0  # from which factor and difference on a text's number is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
 
@@ -127,6 +128,18 @@ class Understanding:
             found.append(f"the text speaks of the {self.elsewhere}, the lesion goes into the {self.organ}")
         if not self.mentions:
             found.append("nothing in the text says what the lesion looks like: it gets the default look")
+        return found
+
+    def differences(self, diameter_mm: float, mean_hu: float) -> list[str]:
+        """What the text's numbers say otherwise than a drawn lesion's diameter (mm) and mean (HU)."""
+        found = []
+        said = self.numbers.diameter_mm
+        if said is not None and diameter_mm > 0 and not 1 / OTHER_SIZE < said / diameter_mm < OTHER_SIZE:
+            found.append(f"the text says {said:g} mm, the mask is {diameter_mm:.0f} mm across; the mask counts")
+        if self.numbers.hu is not None and abs(self.numbers.hu - mean_hu) > OTHER_HU:
+            found.append(
+                f"the text says {self.numbers.hu:g} HU, the lesion has {mean_hu:.0f} HU; words steer, numbers do not"
+            )
         return found
 
     def as_dict(self) -> dict[str, Any]:
