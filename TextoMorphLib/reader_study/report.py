@@ -246,7 +246,9 @@ svg { display: block; margin: .4rem auto 0; width: 100%; height: auto; max-heigh
 @page { size: A4 landscape; margin: 12mm; }
 @media print { body { max-width: none; margin: 0; } div.wide { overflow: visible; }
   h2 { break-after: avoid; margin-top: 1.4rem; } table, svg { break-inside: avoid; }
-  section { gap: .4rem 1.5rem; } section > div { flex-basis: 20rem; } svg { max-height: 68mm; } }
+  section { gap: .4rem 1.5rem; break-inside: avoid; } section > div { flex-basis: 20rem; } svg { max-height: 58mm; }
+  section:first-of-type { break-inside: auto; } section:first-of-type svg { max-height: 50mm; }
+  td { white-space: nowrap; } h1, h2 { margin-top: .8rem; } }
 """
 
 
@@ -275,6 +277,7 @@ def report(scores: Scores) -> str:
             term_table(scores),
             "Of the tumours whose description has the term.",
             plots.plot_terms(scores),
+            below=len(scores["terms"]) > MOST_COLUMNS,
         )
     parts += _section("Agreement", agreement_table(scores), _note_agreement())
     parts += _section("Time", time_table(scores), "", plots.plot_time(scores))
@@ -318,7 +321,7 @@ def _note_agreement() -> str:
     )
 
 
-def _section(title: str, table: Table, note: str = "", plot: str = "") -> list[str]:
+def _section(title: str, table: Table, note: str = "", plot: str = "", below: bool = False) -> list[str]:
     heads, rows = table
     narrow = len(heads) > MOST_COLUMNS  # the value, its interval and the count below each other
 
@@ -329,7 +332,7 @@ def _section(title: str, table: Table, note: str = "", plot: str = "") -> list[s
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     note = f"<p class='note'>{html.escape(note)}</p>" if note else ""
-    kind = " class=full" * narrow  # a wide table has its plot below, others beside them
+    kind = " class=full" * (narrow or below)  # a wide table or plot has the other below, others have it beside them
     return [
         f"<section><h2>{html.escape(title)}</h2>",
         f"<div{kind}><div class=wide><table{' class=narrow' * narrow}><tr>{cells('th', heads)}</tr>{body}</table></div>"
