@@ -12,9 +12,12 @@ import nibabel as nib
 import pytest
 from small_studies import serving, small_study
 
+from TextoMorphLib.reader_study import report
 from TextoMorphLib.reader_study.answers import read_answers
 from TextoMorphLib.reader_study.package import Frame
+from TextoMorphLib.reader_study.score import score
 from TextoMorphLib.reader_study.serve import Server
+from TextoMorphLib.reader_study.session import Session
 from TextoMorphLib.reader_study.study import Study
 
 
@@ -259,3 +262,22 @@ def test_a_new_server_takes_up_what_was_half_said(study: Study, browser: Any) ->
     assert (one.call, one.confidence, one.terms) == ("synthetic", 4, ("hypoattenuating",))
     assert one.seconds > 0, "the time under the first server counts"
     assert (two.call, two.comment) == ("real", "a bright rim?")
+
+
+def test_the_report_fills_its_page(study: Study, tmp_path: Path, browser: Any) -> None:
+    pytest.importorskip("statsmodels")
+    with Session(study, "anna") as session:
+        while not session.done:
+            session.show()
+            session.answer("real", 3, study.cases[session.order[session.position]].terms[:1])
+    page = browser.new_page(viewport={"width": 1180, "height": 900})
+    (tmp_path / "report.html").write_text(report.report(score(study.folder)), encoding="utf-8")
+    page.goto((tmp_path / "report.html").as_uri())
+    edges = page.evaluate(
+        "[...document.querySelectorAll('section')].map((section) =>"
+        " Math.max(...[...section.querySelectorAll('table, svg')].map((e) => e.getBoundingClientRect().right)))"
+    )
+    whole = page.evaluate("document.querySelector('section').getBoundingClientRect().right")
+    assert len(edges) >= 6
+    assert all(edge > whole - 2 for edge in edges), "no third of the page is empty"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1180
