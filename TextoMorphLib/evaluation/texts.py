@@ -95,7 +95,7 @@ def load(path: Path, half: str = "all") -> dict[str, Any]:
 
     Args:
         path: The file.
-        half: Of its texts those with an odd SHA-256 ("kept"), the others ("seen"), or all.
+        half: Of its texts those with an odd SHA-256 and not marked `seen` ("kept"), the others ("seen"), or all.
 
     Raises:
         InputError: No such file, or not of this format.
@@ -109,7 +109,7 @@ def load(path: Path, half: str = "all") -> dict[str, Any]:
             raise KeyError("probes")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no file of texts: it needs descriptions and probes ({error})") from error
-    return {name: [each for each in data[name] if _in_half(each["text"], half)] for name in ("descriptions", "probes")}
+    return {name: [each for each in data[name] if _in_half(each, half)] for name in ("descriptions", "probes")}
 
 
 def run(data: Mapping[str, Any], read: Read | None = None) -> Found:
@@ -191,9 +191,10 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def _in_half(text: str, half: str) -> bool:
-    odd = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 2 == 1
-    return half == "all" or odd == (half == "kept")
+def _in_half(entry: Mapping[str, Any], half: str) -> bool:
+    odd = int(hashlib.sha256(entry["text"].encode()).hexdigest(), 16) % 2 == 1
+    kept = odd and not entry.get("seen")
+    return half == "all" or kept == (half == "kept")
 
 
 def _share(part: int, whole: int) -> float:

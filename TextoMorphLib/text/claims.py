@@ -44,8 +44,9 @@ class Claims:
             elif word.thing and at + 1 < len(self.words) and self.words[at + 1].thing and word.has("thing"):
                 found.setdefault(self._last_of_run(at), []).append(at)
         for at, word in enumerate(self.words):  # "thick septa and wall"
-            if word.thing in BASE_TERMS and at not in found and at > 1 and self.words[at - 1].has("word", "and"):
-                found[at] = found.get(at - 2, []) if self.words[at - 2].thing in BASE_TERMS else []
+            joined = at > 1 and self.words[at - 1].has("word", "and") and at not in found
+            if joined and {word.thing, self.words[at - 2].thing} <= {"wall", "septum"}:
+                found[at] = found.get(at - 2, [])
         return found
 
     def _last_of_run(self, at: int) -> int:
@@ -161,8 +162,10 @@ class Claims:
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
             return self._density_of(qualities)
-        if part == "margin" and word.term is None:
-            return None
+        if part == "margin" and word.term is None:  # "no demarcation from the gland"
+            return self.lexicon.terms["well-defined"] if DENIED in self.marks[at] and not qualities else None
+        if word.term is not None and word.term.name == "solid" and self.owners.is_possessed(at):
+            return None  # "cystic with solid nodules"
         if part in BASE_TERMS:
             term = word.term or self.lexicon.terms[BASE_TERMS[part]]
             if any(quality.has("modifier", "invisible") for quality in qualities):

@@ -153,6 +153,8 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
     return None
 
 
-def without_term(word: Word) -> Word:
-    """A word that says nothing of the lesion after all."""
+def with_other(word: Word, other: Word, terms: Mapping[str, Term]) -> Word:
+    """What a density says that is held against something else than the organ: "close to water", or nothing."""
+    if word.term is terms["isoattenuating"] and other.norm in ("water", "fluid", "simple fluid"):
+        return replace(word, term=terms["cystic"])
     return replace(word, term=None, roles={**word.roles, "heard": frozenset({"compared with something else"})})

@@ -293,6 +293,8 @@ class Ownership:
         word = self.words[after]
         if after == index + 1 and (word.term is not None or word.has("modifier")) and not word.noun:
             return self.words[index].thing in _OWN_PARTS and not self.run_after(after)  # "Wall thick."
+        if word.norm == "(" and self.words[index].thing in _OWN_PARTS:
+            return True  # "wall (thin)"
         return word.norm == ":" or word.has("word", "verb") or (word.norm in _VERBS)
 
     def _is_object(self, index: int, after: Sequence[str] = ("prep", "with", "and")) -> bool:
@@ -312,6 +314,10 @@ class Ownership:
         return (before.has("word", "prep") or (before.has("reference") and not before.has("word", "with"))) or (
             "with" in after and before.has("word", "with")
         )
+
+    def is_possessed(self, index: int) -> bool:
+        """Whether a noun is what something is said to have: "with solid nodules"."""
+        return self._is_object(index) and not self._is_object(index, ("prep",))
 
     def is_reference(self, index: int) -> bool:
         """Whether a noun is only what something is compared with: "denser than fluid"."""

@@ -346,7 +346,7 @@ class _Reader:
         for at, word in enumerate(words):
             other = comparisons.reference(words, at) if density_term(word) else None
             if other is not None and not is_background(other):
-                words[at] = comparisons.without_term(word)
+                words[at] = comparisons.with_other(word, other, self.words.terms)
         topic = self.topic if words and words[0].has("word", "pronoun") else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions))
         claims = Claims(words, marks, owners, self.words)
