@@ -110,7 +110,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.setup(self)
         self.logic = TextoMorphLogic()
         self.maskView = MaskView(self.logic)
-        column = Column()
+        self.column = column = Column()
         for panelClass in PANELS:
             panel = panelClass(self.logic, self.resourcePath)
             column.add(panel)
@@ -175,6 +175,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         reading = self.logic.reading is not None
         for panel in self.panels:
             panel.widget.visible = panel.whileReading == reading
+        self.column.fit()
 
 
 class TextoMorphLogic(

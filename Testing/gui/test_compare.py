@@ -96,3 +96,14 @@ def test_a_segment_says_in_snomed_what_it_is(made: Any) -> None:
     value = reference("")
     assert segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), value)
     assert "SCT^108369006^Neoplasm" in str(value)
+
+
+def test_the_lesion_is_shown_in_3d(panels: Any, made: Any) -> None:
+    box, mask = panels["Compare"].ui.surfaceCheckBox, made.result.GetNodeReference("TextoMorph.mask")
+    segment = mask.GetSegmentation().GetNthSegmentID(0)
+    box.click()
+    assert mask.GetClosedSurfaceInternalRepresentation(segment).GetNumberOfPoints() > 100
+    assert mask.GetDisplayNode().GetVisibility3D()
+    assert mask.GetDisplayNode().GetVisibility()
+    box.click()
+    assert not mask.GetDisplayNode().GetVisibility3D()

@@ -406,3 +406,20 @@ def test_a_study_is_made_from_a_table(host: Any, panels: Any, tmp_path: Path, ti
     key = json.loads((tmp_path / "apart.json").read_text())
     assert {case["source"] for case in key["cases"].values()} == {"real", "TextoMorph"}
     assert (key["settings"]["seed"], key["settings"]["frame"]["field_mm"]) == (7, [80, 80, 50])
+
+
+def test_nothing_of_a_case_is_cut_off_in_a_narrow_panel(host: Any, panels: Any, tmp_path: Path) -> None:
+    from PySide6 import QtWidgets
+
+    window = panels["Scan"].widget.window()
+    window.resize(460, 780)
+    window.show()
+    start(panels, small_study(tmp_path / "study", pairs=2, readers=("anna", "ben"), apart=1).folder)
+    for _ in range(5):
+        QtWidgets.QApplication.processEvents()
+    area = window.findChild(QtWidgets.QScrollArea, "panelsArea")
+    assert panels["Case"].widget.isVisible()
+    assert panels["Case"].widget.width <= area.viewport().width
+    panels["Case"].onEnd()
+    for name, panel in panels.items():
+        assert panel.widget.width <= area.viewport().width or not panel.widget.isVisible() or panel.pinned, name

@@ -35,6 +35,18 @@ class Showing:
         if visible:
             display.SetVisibility(True)
 
+    def showIn3D(self, result: Any, visible: bool = True) -> None:
+        """Shows the surface of a result's mask in the 3D view.
+
+        Example:
+            >>> logic.showIn3D(node)
+        """
+        mask = result.GetNodeReference(nodes.MASK) if result else None
+        if mask:
+            if visible:
+                mask.CreateClosedSurfaceRepresentation()
+            mask.GetDisplayNode().SetVisibility3D(visible)
+
     def showResultMask(self, result: Any, how: str = OUTLINE) -> None:
         """Shows the mask that a result was made with, and hides those of all other results.
 

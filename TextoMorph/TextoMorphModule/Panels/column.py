@@ -6,6 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 LEAST_HEIGHT = 300  # of what scrolls, pixels
+BAR = 20  # what the scroll bar takes of the width
 
 
 class Column:
@@ -19,13 +20,12 @@ class Column:
         self.widget = qt.QWidget()
         whole = qt.QVBoxLayout(self.widget)
         whole.setContentsMargins(0, 0, 0, 0)
-        area = qt.QScrollArea()
+        self._area = area = qt.QScrollArea()
         area.objectName = "panelsArea"
         area.widgetResizable = True
         area.setFrameShape(qt.QFrame.NoFrame)
         area.setHorizontalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
         area.setMinimumHeight(LEAST_HEIGHT)
-        area.toolTip = ""
         scrolled = qt.QWidget()
         self._scrolled = qt.QVBoxLayout(scrolled)
         self._scrolled.setContentsMargins(0, 0, 0, 0)
@@ -41,6 +41,10 @@ class Column:
             self._pinned.addWidget(panel.widget)
         else:
             self._scrolled.insertWidget(self._scrolled.count() - 1, panel.widget)
+
+    def fit(self) -> None:
+        """Makes room for the panels that are shown now: nothing is cut off at the side."""
+        self._area.setMinimumWidth(self._scrolled.minimumSize().width() + BAR)
 
 
 class Fold:

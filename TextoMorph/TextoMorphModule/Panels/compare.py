@@ -39,6 +39,7 @@ class ComparePanel(RunPanel):
         self.ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
         self.ui.showButton.connect("clicked(bool)", self.onShow)
         self.ui.planesCheckBox.connect("toggled(bool)", self.onPlanes)
+        self.ui.surfaceCheckBox.connect("toggled(bool)", lambda on: self.logic.showIn3D(self._result(), on))
         self.ui.anotherButton.connect("clicked(bool)", self.onAnother)
         self.ui.backButton.connect("clicked(bool)", self.onBack)
         self.ui.histogramButton.connect("clicked(bool)", self.onHistogram)
@@ -73,6 +74,8 @@ class ComparePanel(RunPanel):
         shown = (result.GetID(), result.GetAttribute(nodes.REPORT)) if known else None
         if shown != self._shown:  # a live result gets other reports
             self._shown = shown
+            if self.ui.surfaceCheckBox.checked:
+                self.logic.showIn3D(result)
             self._fillTable(self.logic.askedAgainstMeasured(result) if known else [])
         if not known:
             self.ui.blinkCheckBox.checked = False
@@ -190,6 +193,9 @@ class ComparePanel(RunPanel):
         if left:
             self.parameters.result = left[0]
             self.onShow()
+
+    def _result(self) -> Any:
+        return self.parameters.result if self.parameters else None
 
     def _decided(self) -> str:
         """How many results are accepted, and how many are not decided on."""
