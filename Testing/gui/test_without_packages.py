@@ -26,14 +26,15 @@ from pathlib import Path
 from host import application, problems
 
 host = application.start()
-host.packages.missing = {"torch", "monai"}
+sys.excepthook = sys.__excepthook__  # what goes wrong in this script is told
+host.packages.missing = {"torch", "nibabel"}
 host.load(Path(TESTING).parent / "TextoMorph" / "TextoMorph.py")
 from TextoMorphModule.Actions.samples import phantom
 
 ct = phantom()
 widget = host.open("TextoMorph")
 setup, scan, describe, generate, *_ = widget.panels
-assert "torch, monai" in setup.ui.packagesLabel.text
+assert "torch, nibabel" in setup.ui.packagesLabel.text
 scan.parameters.ct = ct
 import slicer
 
