@@ -10,7 +10,6 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError, doubt
 from TextoMorphLib.io.formats import dicom_masks
-from TextoMorphLib.io.formats.nifti import described
 from TextoMorphLib.io.names import check_path
 from TextoMorphLib.io.volume import Array, Volume
 
@@ -250,4 +249,6 @@ def _resampled(mask: Array, affine: Array, shape: tuple[int, int, int], scans: A
 
 
 def _grid(shape: tuple[int, ...], affine: Array) -> str:
+    from TextoMorphLib.io.formats.nifti import described  # Slicer checks a mask before nibabel is installed
+
     return f"{' x '.join(map(str, shape))} {described(affine)}"

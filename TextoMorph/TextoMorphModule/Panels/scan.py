@@ -215,7 +215,7 @@ class ScanPanel(RunPanel):
                 said = self.logic.describeMask(*mask, newest)
                 self._say(said)
                 doubts = self.logic.maskDoubts(*mask, inside, newest)
-            except ValueError as error:
+            except (ValueError, ImportError) as error:
                 doubts = [str(error)]
             self._say(said, doubts)
             self._tell(doubts if said else [])
