@@ -22,6 +22,7 @@ MEANINGS = {
     "rim_hu": "rim minus core",
     "rim_seen_hu": "rim above body, parenchyma and noise",
     "wall_mm": "wall's thickness",
+    "septa_hu": "septa above body",
     "core_hu": "centre minus middle",
     "bright_fraction": "bright (calcified) fraction",
     "calcium_mm": "largest calcification",

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
 
+from TextoMorphLib.measurement.septa import septa_hu
 from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
 
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
@@ -46,6 +47,7 @@ class Attributes:
             the healthy tissue around by more than the noise (its standard deviation at 1 mm); negative where a rim is
             not to be seen.
         wall_mm: From the border to where that wall has fallen half-way to what is inside it; NaN without a wall.
+        septa_hu: How far septa stand out of its body; NaN where it is too small for any.
         core_hu: Centre minus the zone between centre and border.
         bright_fraction: Share of it that is calcium: over 200 HU and 100 HU above its own median.
         calcium_mm: Diameter of the ball with the volume of the largest grain of calcium; NaN without.
@@ -63,6 +65,7 @@ class Attributes:
     rim_hu: float
     rim_seen_hu: float
     wall_mm: float
+    septa_hu: float
     core_hu: float
     bright_fraction: float
     calcium_mm: float
@@ -124,6 +127,7 @@ def measure(
         rim_hu=rim,
         rim_seen_hu=_brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma) - noise,
         wall_mm=wall,
+        septa_hu=septa_hu(synthetic, _deep(whole, depth, wall), healthy, tissue),
         core_hu=_core(synthetic, depth, whole, deepest),
         bright_fraction=float(calcium.sum()) / volume,
         calcium_mm=_largest(calcium),
@@ -198,6 +202,12 @@ def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: 
     core, rim = heights[best, :, 0]
     clear = max(abs(core), abs(core + rim)) >= LEAST_CONTRAST_HU
     return (RISE * float(sigma[best, 0]) if clear else float("nan")), float(rim)
+
+
+def _deep(inside: np.ndarray, depth: np.ndarray, wall_mm: float) -> np.ndarray:
+    """Where septa would be told from the border and a wall."""
+    thickness = wall_mm if np.isfinite(wall_mm) else 0.0
+    return inside & (depth > max(3.0, 0.25 * float(depth.max()), thickness + 1.5))
 
 
 def _brightest_layer(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float) -> float:

@@ -82,6 +82,16 @@ def test_a_rim_is_seen_where_it_stands_out_of_the_organ_as_of_the_lesion(parench
     assert seen(parenchyma_hu - 55) < 0
 
 
+def test_septa_are_sheets_and_neither_patches_nor_grain() -> None:
+    across = np.abs(np.indices(DEPTH.shape)[0] - SIDE / 2 - 1)
+    fluid = ball(-95)
+    septum = 55 * ndtr((1.3 - across) / 0.5) * (DEPTH > 1)
+    patches = 18 * smooth_field(DEPTH.shape, 3.0, np.random.default_rng(3)) * ndtr(DEPTH)
+    assert measured(fluid + septum).septa_hu > 15
+    assert measured(fluid).septa_hu < 5
+    assert measured(ball(-40) + patches).septa_hu < 10
+
+
 @pytest.mark.parametrize("thickness_mm", [2.0, 3.5, 6.0])
 def test_a_walls_thickness(thickness_mm: float) -> None:
     wall = 90 * ndtr(DEPTH * 2.563 / 1.8) * (1 - ndtr((DEPTH - thickness_mm) / 0.6))
@@ -130,7 +140,7 @@ def test_the_smallest_lesions_can_be_measured(radius_mm: float) -> None:
     assert all(
         math.isfinite(value)
         for name, value in vars(found).items()
-        if name not in ("margin_mm", "wall_mm", "calcium_mm")
+        if name not in ("margin_mm", "wall_mm", "septa_hu", "calcium_mm")
     )
 
 
