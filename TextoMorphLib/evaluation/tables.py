@@ -98,6 +98,7 @@ def picture(made: Figures) -> bytes:
     for name, style in (("dsc", "o-"), ("nsd", "x")):
         scores.plot(range(1, len(ill) + 1), [case[name] for case in ill], style, markersize=4, label=name.upper())
     scores.set(title="Scans with a tumour, by DSC", xlabel="scan", ylim=(-0.03, 1.03))
+    scores.xaxis.get_major_locator().set_params(integer=True)
     scores.legend(frameon=False)
     if "froc" in made:
         points = made["froc"]["points"]
