@@ -50,7 +50,7 @@ coverage: $(INSTALLED)
 
 # nnU-Net in an environment of its own, beside .venv: two iterations of training with TextoMorph's trainer.
 nnunet: $(INSTALLED)
-	test -x .venv-nnunet/bin/nnUNetv2_train || { $(BIN)/python -m venv .venv-nnunet && .venv-nnunet/bin/python -m pip install --quiet --extra-index-url $(CPU_INDEX) "$(CPU_TORCH)" "nnunetv2>=2.8,<3"; }
+	test -x .venv-nnunet/bin/nnUNetv2_train || { $(BIN)/python -m venv .venv-nnunet && .venv-nnunet/bin/python -m pip install --quiet --extra-index-url $(CPU_INDEX) "$(CPU_TORCH)" torchvision "nnunetv2>=2.8,<3"; }
 	NNUNET_BIN=.venv-nnunet/bin $(BIN)/python -m pytest -rs Testing/unit/segmentation/nnunet_training.py
 
 turing-test: $(INSTALLED)

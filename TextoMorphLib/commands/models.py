@@ -19,7 +19,8 @@ def list_models() -> None:
     from TextoMorphLib.models import bundle
 
     for folder in map(bundle.find, bundle.names()):
-        typer.echo(f"{folder.name}  {megabytes(folder):.1f} MB  {folder}")
+        kind = bundle.read_config(folder)["kind"]
+        typer.echo(f"{folder.name}  {kind}  {megabytes(folder):.1f} MB  {folder}")
 
 
 @app.command()
