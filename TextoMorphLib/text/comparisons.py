@@ -93,7 +93,10 @@ def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
                 return None
             # "Better" and "less" go with "well-defined" as with "defined".
             return at, index, pole
-        if not (word.has("word", "adverb") or word.has("word", "det") or word.norm in ("in", "of") or _degree(word)):
+        equal = words[at].has("compare", "equal") and word.thing == "organ"  # "equals the liver in attenuation"
+        if not (
+            equal or word.has("word", "adverb") or word.has("word", "det") or word.norm in ("in", "of") or _degree(word)
+        ):
             return None
     return None
 

@@ -36,7 +36,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     """What a trigger says of which words."""
     if word.has("negation", "pseudo") or word.has("past", "pseudo"):
         return []
-    if word.norm == "free" and word.joined and at:  # calcium-free
+    if word.norm in ("free", "less") and word.joined and at:  # calcium-free
         return [(DENIED, [at - 1])]
     if word.norm in _PREFIXES:
         return []

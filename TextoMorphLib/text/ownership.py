@@ -315,6 +315,9 @@ class Ownership:
             "with" in after and before.has("word", "with")
         )
 
+    def _compares(self, index: int) -> bool:
+        return _says(self.words[index], "density") or self.words[index].has("heard")
+
     def is_possessed(self, index: int) -> bool:
         """Whether a noun is what something is said to have: "with solid nodules"."""
         return self._is_object(index) and not self._is_object(index, ("prep",))
@@ -323,7 +326,11 @@ class Ownership:
         """Whether a noun is only what something is compared with: "denser than fluid"."""
         while index > 0 and (self._is_modifier(index - 1) or self.words[index - 1].has("word", "det")):
             index -= 1
-        return index > 0 and (self.words[index - 1].has("reference", "than") or self.words[index - 1].norm == "that of")
+        if index == 0:
+            return False
+        before = self.words[index - 1]
+        held = before.norm == "to" and index > 1 and self._compares(index - 2)
+        return held or before.has("reference", "than") or before.norm == "that of"
 
     def is_part(self, index: int) -> bool:
         """Whether an area is a part of a lesion that was named before it: "a mass with hypodense areas"."""
