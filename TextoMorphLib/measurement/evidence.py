@@ -31,6 +31,7 @@ NOISE_LEFT = 0.3  # share of the fine noise that this smoothing leaves, and what
 NECROSIS_HU = (0.0, 45.0)  # what a necrotic core is in any phase,
 LEAST_LIVING_HU = 15.0  # and how much brighter what is around it
 FLUID_TEXTURE_HU = 12.0  # a simple fluid varies less
+NEVER_NEGATIVE = ("texture_hu", "margin_mm", "wall_mm", "bright_fraction", "calcium_mm")
 WALLED = 0.6  # share of a border that makes a wall
 
 
@@ -111,8 +112,9 @@ class Evidence:
 
 def chance(evidence: Evidence, attribute: str, low: float, high: float) -> float:
     """How likely it is that an attribute lies in a range, 0 to 1; the mean over borders drawn a little otherwise."""
-    spread = DOUBTS[attribute](evidence)
-    low = low or -np.inf  # what cannot be below 0 is not in doubt there
+    spread = DOUBTS.get(attribute, _unit_doubt(attribute))(evidence)
+    if attribute in NEVER_NEGATIVE and low <= 0:  # it is not in doubt there
+        low = -np.inf
     found = []
     for lesion in evidence.variants:
         value = float(getattr(lesion, attribute))
@@ -133,14 +135,18 @@ def _texture_doubt(evidence: Evidence) -> float:
     return float(np.hypot(sampled, left) + 0.5)
 
 
+def _unit_doubt(attribute: str) -> Callable[[Evidence], float]:
+    """The doubt about an attribute that has none of its own: three times a level's in HU, 0.7 mm, or 5% of a share."""
+    if attribute.endswith("_hu"):
+        return lambda evidence: 3 * _level_doubt(evidence)
+    return lambda evidence: 0.7 if attribute.endswith("_mm") else 0.05
+
+
 DOUBTS: dict[str, Callable[[Evidence], float]] = {
     "contrast_hu": lambda evidence: float(np.hypot(evidence.tissue_doubt_hu, _level_doubt(evidence))),
     "mean_hu": lambda evidence: float(np.hypot(CONTENT_DOUBT_HU, _level_doubt(evidence))),
     "texture_hu": _texture_doubt,
     "margin_mm": lambda evidence: evidence.margin_doubt_mm,
-    "rim_hu": lambda evidence: 3 * _level_doubt(evidence),
-    "rim_seen_hu": lambda evidence: 3 * _level_doubt(evidence),
-    "wall_mm": lambda evidence: 0.7,
     "septa_hu": lambda evidence: 5.0,
     "core_hu": lambda evidence: 2.5 * _level_doubt(evidence),
     "bright_fraction": lambda evidence: 0.0005,

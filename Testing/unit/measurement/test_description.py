@@ -14,6 +14,8 @@ from scipy import ndimage
 from TextoMorphLib.cli import main
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import Words, describe
+from TextoMorphLib.measurement.evidence import Evidence, chance
+from TextoMorphLib.spatial.region import regions
 from TextoMorphLib.text import understanding, vocabulary
 
 SIDE = 56
@@ -118,6 +120,19 @@ def test_nothing_is_said_where_nothing_can_be_known() -> None:
     unknown = _said(alone, mask)
     assert "density" not in unknown.description
     assert "healthy tissue" in unknown.unsaid["density"]
+
+
+def test_every_attribute_that_a_term_measures_has_a_doubt() -> None:
+    lesion = _evidence()
+    for term in vocabulary.terms():
+        for check in term.measured:
+            assert 0 <= chance(lesion, check.attribute, check.low, check.high) <= 1
+
+
+def _evidence() -> Evidence:
+    volume, mask = _scene(45)
+    (region,) = regions(volume, mask, exclude=mask)
+    return Evidence.of(region, volume, None)
 
 
 def test_other_lesions_are_no_healthy_tissue() -> None:
