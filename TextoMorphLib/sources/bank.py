@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import outputs
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.sources import Insertion, from_settings
 
 Healthy = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]  # a patch in HU, and its organ
-FAILED = "failed.txt"
+FAILED, FACTS = "failed.txt", "bank.json"
 POLL_S = 0.02
 
 
@@ -79,7 +80,9 @@ class Maker:
         source: Mapping[str, Any],
         spacing_mm: float,
         workers: int = 1,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
+        self.facts = {"spacing_mm": spacing_mm, "seed": seed, "source": dict(source), **(facts or {})}
         self.folder, self.size, self.refresh, self.workers = folder, size, refresh, max(workers, 1)
         self.task = (folder, seed, healthy, dict(source), spacing_mm)
         context = multiprocessing.get_context("spawn")
@@ -99,6 +102,7 @@ class Maker:
             Cancelled: `progress` returned False.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_facts()
         (self.folder / FAILED).unlink(missing_ok=True)
         first = first_at(step, self.refresh)
         self.first.value = first
@@ -119,6 +123,15 @@ class Maker:
             if not any(process.is_alive() for process in self.processes):
                 raise InputError("the processes that make the bank of tumours died, most likely for lack of memory")
             time.sleep(0.1)
+
+    def _check_facts(self) -> None:
+        """Makes sure that what is there already was made from the same; says in `bank.json` from what."""
+        path, told = self.folder / FACTS, (outputs.to_json(self.facts) + "\n").encode()
+        if any(self.folder.glob("*.npz")) and not (path.is_file() and path.read_bytes() == told):
+            raise InputError(
+                f"the bank in {self.folder} was made from other settings; delete it or choose another folder"
+            )
+        outputs.write_bytes(path, told)
 
     def at(self, step: int) -> None:
         """Lets the processes go on to what the window of a step needs."""

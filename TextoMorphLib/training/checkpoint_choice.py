@@ -21,7 +21,7 @@ from TextoMorphLib.sources import TumourSource
 from TextoMorphLib.training.loop import LossFunction
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, healthy_of
 
-BEST, HISTORY = "best.safetensors", "validation.jsonl"
+BEST, HISTORY, FIXED = "best.safetensors", "validation.jsonl", "validation.npz"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def fixed_patches(
     cases: Sequence[Prepared], how: PatchSettings, source: TumourSource | None, choice: Choice, place: Path
 ) -> tuple[np.ndarray, np.ndarray]:
     """The patches that the checkpoint is chosen on: the same ones throughout, drawn from the mix, as they are."""
-    path = place / "validation.npz"
+    path = place / FIXED
     if path.exists():
         with np.load(path, allow_pickle=False) as file:
             return file["image"], file["label"]

@@ -21,7 +21,7 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.segmentation import model as segmenter
 from TextoMorphLib.sources import TumourSource, from_settings
 from TextoMorphLib.sources.bank import Bank, Maker
-from TextoMorphLib.training.checkpoint_choice import BEST, Choice, Validation, dice_ce, fixed_patches
+from TextoMorphLib.training.checkpoint_choice import BEST, FIXED, HISTORY, Choice, Validation, dice_ce, fixed_patches
 from TextoMorphLib.training.loop import LoopConfig, fit, read_config
 from TextoMorphLib.training.patches import MARGIN, HealthyPatches, Patches, PatchSettings, healthy_of, prepare
 
@@ -104,13 +104,12 @@ def make_bank(
     if not healthy:
         raise InputError("no case is free of tumours and has an organ mask: there is nothing to put tumours in")
     around = HealthyPatches(tuple(healthy), tuple(side + 2 * MARGIN for side in how.patch))
-    maker = Maker(folder, count, 0.0, seed, around, told, how.spacing_mm, workers)
+    facts = {"cases": [case.case.id for case in healthy], "patch": list(around.patch)}
+    maker = Maker(folder, count, 0.0, seed, around, told, how.spacing_mm, workers, facts)
     try:
         maker.start(0, progress)
     finally:
         maker.stop()
-    facts = {"spacing_mm": how.spacing_mm, "seed": seed, "source": told, "cases": [case.case.id for case in healthy]}
-    outputs.write_bytes(folder / "bank.json", (json.dumps(facts, indent=2) + "\n").encode())
 
 
 def _folds(cases: Sequence[Case], fold: str | None) -> list[int | None]:
@@ -146,6 +145,9 @@ def _train(
     own = [prepared[case.id] for case in kept]
     place.mkdir(parents=True, exist_ok=True)
     resume = resume and (place / "checkpoint.pt").exists()
+    if not resume and not (place / "checkpoint.pt").exists():
+        for name in (FIXED, HISTORY, BEST):  # of a run that ended before its first checkpoint
+            (place / name).unlink(missing_ok=True)
     with _source(settings, how, own, classes, place, loop) as (source, bank):
         draw = Patches(own, how, source, bank)
         plain = _plain_source(settings, how, classes)
@@ -220,7 +222,9 @@ def _source(
         )
     around = HealthyPatches(tuple(healthy_of(cases)), tuple(side + 2 * MARGIN for side in how.patch))
     told = {**settings["source"], **_class_names(settings, classes)}
-    maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, int(wanted.get("workers", 1)))
+    facts = {"cases": [case.case.id for case in around.cases], "patch": list(around.patch)}
+    workers = int(wanted.get("workers", 1))
+    maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, workers, facts)
     try:
         maker.start(_step(place))
         bank = _MovingBank(how.spacing_mm, place / "bank", size, refresh)

@@ -154,6 +154,18 @@ def test_segment_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFix
     capsys.readouterr()
 
 
+def test_an_interrupted_segment_leaves_nothing(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan()[0].write(tmp_path / "ct.nii.gz")
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predict, "_back", interrupted)
+    arguments = ["segment", str(tmp_path / "ct.nii.gz"), "--model", str(bundle), "--overlap", "0", "--device", "cpu"]
+    assert main([*arguments, "--output", str(tmp_path / "out.nii.gz")]) == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ct.nii.gz", "model"]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -140,6 +140,9 @@ def test_processes_make_the_bank_and_failures_are_told(tmp_path: Path) -> None:
         assert np.array_equal(made.label, wanted.label)
     finally:
         maker.stop()
+    other = Maker(tmp_path / "bank", 4, 0.0, 6, healthy, settings, 1.0)
+    with pytest.raises(InputError, match="made from other settings"):
+        other.start()
     failing = Maker(tmp_path / "bad", 4, 0.0, 5, healthy, {"kind": "words", "model": "nowhere"}, 1.0)
     with pytest.raises(InputError, match="unknown model"):
         failing.start()
