@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from TextoMorphLib.cases import Case
+from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.spatial.geometry import grow, tight_box
@@ -62,14 +63,18 @@ def run(
 
     Returns:
         `trials`: what was measured of each; `within`: in what share of them the SD is within 10% of the tissue's and
-        the correlations within 0.1; `too_small`: how many could not be measured.
+        the correlations within 0.1; `too_small`: how many could not be measured; `refused`: why others were not drawn.
     """
     trials: list[dict[str, Any]] = []
-    too_small = 0
+    too_small, refused = 0, list[str]()
     for done, case in enumerate(cases, start=1):
         ct = Volume.read(case.ct)
         for mask, is_real in _masks(case, ct, sites, size_mm):
-            made = model.synthesize(ct, mask, PLAIN, case.organ, preset="preview", replace=is_real)
+            try:
+                made = model.synthesize(ct, mask, PLAIN, case.organ, preset="preview", replace=is_real)
+            except InputError as error:
+                refused.append(f"{case.id}: {error}")
+                continue
             found = compare(ct, made.volume, mask)
             too_small += not found
             if found:
@@ -77,7 +82,7 @@ def run(
         on_trial(done, len(cases))
     names = ("sd", "along_i", "along_j", "along_k")
     within = {name: round(float(np.mean([row["ok"][name] for row in trials])), 3) for name in names} if trials else {}
-    return {"trials": trials, "within": within, "too_small": too_small}
+    return {"trials": trials, "within": within, "too_small": too_small, "refused": refused}
 
 
 def _masks(case: Case, ct: Volume, sites: int, size_mm: float) -> Iterator[tuple[np.ndarray, bool]]:
