@@ -30,6 +30,7 @@ from TextoMorphLib.io.volume import Volume, check_ct
 
 Target = Callable[[random.Random, Path], None]
 SHAPE = (20, 18, 12)
+WORDS = [*("no", "without", "with", "thin wall", "ill-defined", "cyst", "hypoattenuating", "3 x 4 cm"), *";,.()-?"]
 REPORT = {
     **{"text": "cyst", "seed": 1, "steps": 2, "guidance": 1.0, "organ": "liver"},
     **{"model": {"name": "fuzz", "sha256": "0" * 64}, "versions": {"textomorph": "1"}},
@@ -145,24 +146,7 @@ def text(rng: random.Random, folder: Path) -> None:
     from TextoMorphLib.request import check_request
     from TextoMorphLib.text.understanding import understand
 
-    words = [
-        "no",
-        "hypoattenuating",
-        "ill-defined",
-        "cyst",
-        "with",
-        "thin wall",
-        "without",
-        "calcification?",
-        ";",
-        ",",
-        ".",
-        "(",
-        ")",
-        "-",
-        "3 x 4 cm",
-    ]
-    made = " ".join(rng.choices(words, k=rng.choice([1, 5, 30, 300])))
+    made = " ".join(rng.choices(WORDS, k=rng.choice([1, 5, 30, 300])))
     if rng.random() < 0.7:
         made = mutated(rng, made.encode()).decode(errors=rng.choice(["ignore", "replace", "surrogateescape"]))
     check_request(made, rng.choice(["liver", "kidney", "pancreas"]), 0, None, None)

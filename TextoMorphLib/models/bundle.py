@@ -24,6 +24,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import Denoiser
+from TextoMorphLib.models.schedule import Schedule
 
 WEIGHTS = {  # of each kind of model
     "synthesis": ("autoencoder", "reader", "denoiser"),
@@ -181,6 +182,10 @@ def _check_config(folder: Path, config: dict[str, Any]) -> None:
 
     wanted(config, "name", str)
     steps = wanted(wanted(config, "schedule", dict), "timesteps", int)
+    try:
+        Schedule(**config["schedule"])
+    except Exception as error:  # keys or values of another kind
+        raise InputError(f"model {folder}: config.json has no schedule that is known ({error})") from None
     for name in ("name", "sha256"):
         wanted(wanted(config, "text_encoder", dict), name, str)
     for preset in ("preview", "final"):

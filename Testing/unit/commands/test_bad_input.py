@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -265,6 +266,73 @@ def picture_is_no_png(folder: Path, given: Arguments) -> None:
     given["--picture"] = str(folder / "picture.jpg")
 
 
+@case("holds 2 labels: 1, 2; choose the lesion's with --label N")
+def mask_with_several_labels(folder: Path, given: Arguments) -> None:
+    def two(mask: np.ndarray) -> np.ndarray:
+        mask = mask.copy()
+        mask[tuple(np.argwhere(mask)[0])] = 2
+        return mask
+
+    rewrite(given["--mask"], two)
+
+
+@case("no label 7")
+def label_that_is_not_there(folder: Path, given: Arguments) -> None:
+    given["--label"] = "7"
+
+
+@case("--assume-hu")
+def offset_applied_twice(folder: Path, given: Arguments) -> None:
+    rewrite(given["ct"], lambda hu: (hu - 1024).astype(np.int16))
+
+
+@case("is not UTF-8; rename")
+def name_that_is_no_unicode(folder: Path, given: Arguments) -> None:
+    odd = folder / os.fsdecode(b"h\xe4m.nii.gz")
+    shutil.copy(given["ct"], odd)
+    given["ct"] = str(odd)
+
+
+@case("is not UTF-8; rename")
+def output_that_is_no_unicode(folder: Path, given: Arguments) -> None:
+    given["--output"] = str(folder / os.fsdecode(b"h\xe4m.mha"))
+
+
+@case("is longer than 255 bytes")
+def output_with_a_name_too_long(folder: Path, given: Arguments) -> None:
+    given["--output"] = str(folder / ("o" * 300 + ".nii.gz"))
+
+
+@case("valid Unicode")
+def text_that_is_no_unicode(folder: Path, given: Arguments) -> None:
+    given["--text"] = os.fsdecode(b"h\xe4m")
+
+
+@case("damaged")
+def unknown_voxel_type(folder: Path, given: Arguments) -> None:
+    patch_header(given["ct"], 70, np.int16(1).tobytes())
+
+
+@case("a DICOM CT holds HU from -32768 to 32767")
+def too_bright_for_dicom(folder: Path, given: Arguments) -> None:
+    def metal(hu: np.ndarray) -> np.ndarray:
+        hu = hu.astype(np.int32)
+        hu[3, 3, 3] = 33_000
+        return hu
+
+    rewrite(given["ct"], metal)
+    given["--dicom"] = str(folder / "series")
+
+
+@case("not at right angles")
+def sheared_for_dicom(folder: Path, given: Arguments) -> None:
+    affine = nib.Nifti1Image.from_filename(given["ct"]).affine.copy()
+    affine[0, 1] += 0.2
+    for name in ("ct", "--mask"):
+        rewrite(given[name], np.asarray, affine)
+    given["--dicom"] = str(folder / "series")
+
+
 @pytest.fixture
 def good(tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path) -> Arguments:
     """The arguments of a good `generate`, each input a copy that a case may spoil."""
@@ -303,6 +371,33 @@ def test_generate_refuses(name: str, good: Arguments, tmp_path: Path, capfd: pyt
     assert err.startswith("error: ")
     assert words in err
     assert contents(tmp_path) == before
+
+
+def test_what_fails_late_leaves_nothing_of_what_was_written_before(
+    good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the DICOM series is written, after the image and the picture."""
+    from TextoMorphLib.io.formats import dicom_export
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = contents(tmp_path)
+    monkeypatch.setattr(dicom_export, "_images", full)
+    given = {**good, "--dicom": str(tmp_path / "series"), "--picture": str(tmp_path / "p.png")}
+    assert main(command(given)) == 2
+    assert "No space left on device" in capfd.readouterr().err
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux's full device")
+def test_standard_output_on_a_full_disk_ends_in_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        argv = [sys.executable, "-m", "TextoMorphLib", "--version"]
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write to standard output (No space left")
+    assert done.stderr.count("\n") == 1
 
 
 def test_both_grids_are_named_and_resampling_accepts(good: Arguments, capfd: pytest.CaptureFixture[str]) -> None:

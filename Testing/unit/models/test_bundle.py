@@ -87,6 +87,7 @@ def change_config(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None
         (lambda config: config["autoencoder"].update(channels="many"), "does not describe the autoencoder"),
         (lambda config: config.pop("name"), "has no name"),
         (lambda config: config["schedule"].pop("timesteps"), "has no timesteps"),
+        (lambda config: config["schedule"].update(new=1), "no schedule that is known"),
         (lambda config: config["text_encoder"].pop("sha256"), "has no sha256"),
         (lambda config: config["presets"].pop("final"), "has no final"),
         (lambda config: config["presets"]["preview"].update(steps=0), "out of range"),
