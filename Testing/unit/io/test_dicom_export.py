@@ -231,3 +231,27 @@ def test_what_dicom_cannot_hold_is_said_before_anything_is_written(
         assert sorted(tmp_path.iterdir()) == before
     assert main(["generate", str(phantom_ct), "--mask", str(phantom_mask), *rest, "--keep-patient"]) == 2
     assert "--keep-patient goes with --dicom" in capfd.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_values_that_the_standard_does_not_know_are_left_out(tmp_path: Path, source: Path) -> None:
+    """With the segmentation, too, whose library refuses them."""
+    for path in source.glob("*.dcm"):
+        header = pydicom.dcmread(path)
+        header.PatientBirthDate, header.StudyTime = "00000000", "noon"
+        header.save_as(path)
+    mask = np.zeros(scan(RAS).shape, bool)
+    mask[2:4, 2:4, 2:4] = True
+    dicom_export.write(scan(RAS), REPORT, tmp_path / "made", source, mask, keep_patient=True)
+    made = pydicom.dcmread(tmp_path / "made" / "0001.dcm")
+    assert (made.PatientID, made.PatientBirthDate) == ("4711", "")
+    assert made.StudyTime != "noon"
+
+
+def test_one_lossy_slice_makes_the_series_lossy(tmp_path: Path, source: Path) -> None:
+    for path in sorted(source.glob("*.dcm"))[:-1]:
+        header = pydicom.dcmread(path)
+        del header.LossyImageCompression
+        header.save_as(path)
+    dicom_export.write(scan(RAS), REPORT, tmp_path / "made", source)
+    assert pydicom.dcmread(tmp_path / "made" / "0001.dcm").LossyImageCompression == "01"

@@ -106,7 +106,7 @@ def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, mon
     assert bundle.load(str(second)).name == "tried"
 
 
-def _line(folder: Path, resume: bool = False, stop_at: int | None = None) -> torch.Tensor:
+def _line(folder: Path, resume: bool = False, stop_at: int | None = None, seed: int = 7) -> torch.Tensor:
     """Fits a line; `stop_at` presses Ctrl-C there."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(1, 4), nn.Linear(4, 1))
@@ -123,7 +123,7 @@ def _line(folder: Path, resume: bool = False, stop_at: int | None = None) -> tor
         noise = torch.randn_like(batch["x"])
         return {"loss": (network(batch["x"]) - 3 * batch["x"] + 0.1 * noise).square().mean()}
 
-    config = LoopConfig(steps=30, learning_rate=0.1, muon_rate=0.05, warmup=5, seed=7)
+    config = LoopConfig(steps=30, learning_rate=0.1, muon_rate=0.05, warmup=5, seed=seed)
     average = fit(model, draw, losses, config, folder, resume, [model[1].weight])
     return torch.cat([p.detach().flatten() for p in [*model.parameters(), *average.parameters()]])
 
@@ -133,6 +133,12 @@ def test_resume_goes_on_exactly(tmp_path: Path) -> None:
     with pytest.raises(Cancelled, match="stopped at step 13"):
         _line(tmp_path / "parts", stop_at=13)
     torch.testing.assert_close(_line(tmp_path / "parts", resume=True), whole, atol=0, rtol=0)
+
+
+def test_every_seed_that_numpy_takes_is_taken(tmp_path: Path) -> None:
+    ends = [_line(tmp_path / str(seed), seed=seed) for seed in (2**24, 2**31 - 1)]
+    assert all(end.isfinite().all() for end in ends)
+    assert not torch.equal(*ends)
 
 
 @pytest.mark.parametrize("shape", [(6, 20), (20, 6)])
