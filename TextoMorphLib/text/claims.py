@@ -202,9 +202,9 @@ class Claims:
         terms = self.lexicon.terms
         if "late" in said:
             return None
-        if word.term is not None:
+        if word.term is not None and word.term.name != "walled":
             return word.term
-        if "peripheral" in said:
+        if "peripheral" in said or word.term is not None:
             return terms["thick-walled" if "thick" in said else "thin-walled" if "thin" in said else "walled"]
         if "strong" in said:
             return terms["arterial enhancement"]

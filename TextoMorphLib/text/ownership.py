@@ -125,9 +125,13 @@ class Ownership:
     def _run_from(self, index: int) -> list[int]:
         """Nouns in a row: "gallbladder wall", "liver lesion margins"."""
         run = [index]
-        while run[-1] + 1 < len(self.words) and self._is_noun(run[-1] + 1):
+        while run[-1] + 1 < len(self.words) and self._is_noun(run[-1] + 1) and not self._denies(run[-1] + 1):
             run.append(run[-1] + 1)
         return run
+
+    def _denies(self, index: int) -> bool:
+        """Whether a wording is a denial by itself, and no noun of a compound: "a cyst | without enhancement"."""
+        return self.words[index].norm.split()[0] in ("no", "without", "not", "lack", "absence")
 
     def _is_noun(self, index: int) -> bool:
         word = self.words[index]
@@ -257,7 +261,7 @@ class Ownership:
                 owner = self._with_site(self._named(run), run)
                 if owner.kind == "partial" and not self.is_part(index):
                     owner = Owner()
-                predicated = self._predicated(index)
+                predicated = self._predicated(index) and not self._is_place(index)
                 object_ = self._is_object(run[0], ("prep",) if owner.kind == LESION else ("prep", "with", "and"))
                 if predicated or (not object_ and owner.kind in (LESION, "other")):
                     subject, stated = owner, predicated
@@ -315,6 +319,11 @@ class Ownership:
             "with" in after and before.has("word", "with")
         )
 
+    def _is_place(self, index: int) -> bool:
+        """Whether a heading only says where the lesion is: "Left upper pole: 2 cm, cystic"."""
+        following = self.words[index + 1].norm if index + 1 < len(self.words) else ""
+        return following == ":" and self.words[index].norm.split()[-1] in _PLACES
+
     def _compares(self, index: int) -> bool:
         return _says(self.words[index], "density") or self.words[index].has("heard")
 
@@ -351,6 +360,7 @@ class Ownership:
 
 
 _OWN_PARTS = ("wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
+_PLACES = ("pole", "lobe", "segment", "dome", "head", "tail", "body", "neck", "uncinate", "process", "region")
 _VERBS = (
     "show",
     "contain",
