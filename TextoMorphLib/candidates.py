@@ -23,6 +23,7 @@ from TextoMorphLib.text.concepts import sharpness
 USUAL_MM, BOUNDS = 96.0, (2, 16)
 # Guidance of the candidates in turn, relative to the first's: of what is asked there may be too little or too much.
 LEANING = (1.0, 1.5, 0.8)
+LARGE_ORGANS = ("liver",)  # those whose border a lesion keeps
 ENOUGH = 4  # candidates after which it can be said that something is out of reach:
 HOPELESS = 1.5  # all miss it by more than this many times what they differ by
 
@@ -108,11 +109,13 @@ class Place:
         return trunks(self.region, MARGIN_MM)
 
     def kept(self, request: Request) -> np.ndarray:
-        """The share of each of the region's voxels that stays the scan's own, whatever is drawn."""
-        kept = np.zeros_like(self.filled) if request.invades else self.beyond
-        if request.organ != "kidney" and not (request.invades or self.replaces):
-            kept = np.maximum(kept, self.trunks)
-        return kept
+        """The share of each of the region's voxels that stays the scan's own, whatever is drawn.
+
+        Tumours of small organs bulge into the fat around them: there, the mask is what is meant.
+        """
+        if request.invades or request.organ not in LARGE_ORGANS:
+            return np.zeros_like(self.filled)
+        return self.beyond if self.replaces else np.maximum(self.beyond, self.trunks)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,12 @@ from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from TextoMorphLib.spatial.region import Region
+
+UNCHANGED_HU = 15.0  # smoothed by 1 mm: what noise alone does not change
 UNITS = {"hu": "HU", "mm": "mm", "ml": "ml", "fraction": ""}
 MEANINGS = {
     "parenchyma_hu": "healthy parenchyma around",
@@ -87,7 +93,6 @@ def measured(
     from TextoMorphLib.io.volume import Volume, check_ct
     from TextoMorphLib.measurement import attributes
     from TextoMorphLib.spatial import healing
-    from TextoMorphLib.spatial.borders import beyond_organ
     from TextoMorphLib.spatial.region import regions, resampled
 
     before, where = common.read_scan(healthy, mask, resample_mask, label, assume_hu)
@@ -100,9 +105,20 @@ def measured(
     if replace:
         before = healing.healed(before, where)
     return [
-        asdict(attributes.measure(place.ct, resampled(after, place), place.depth, place.usable, beyond_organ(place)))
+        asdict(attributes.measure(place.ct, now, place.depth, place.usable, _kept(place, now)))
         for place in regions(before, where)
+        for now in (resampled(after, place),)
     ]
+
+
+def _kept(place: Region, now: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Fat, gas and bone under a mask in which nothing was drawn: each voxel's share."""
+    from scipy import ndimage
+
+    from TextoMorphLib.spatial.borders import beyond_organ
+
+    unchanged = abs(ndimage.gaussian_filter(now - place.ct, 1.0)) < UNCHANGED_HU
+    return beyond_organ(place) * unchanged
 
 
 def number(value: float) -> str:
