@@ -97,6 +97,8 @@ class Claims:
             if term is not None and "margin" in kinds:
                 return term
             return self._margin(word) if not kinds else None
+        if part == "density" and term is None:
+            return None if word.has("compare") else self._density_of([word])  # "Density: low"
         if part in ("density", "texture", "enhancement"):
             if (
                 term is not None

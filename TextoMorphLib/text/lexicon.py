@@ -146,7 +146,7 @@ class Lexicon:
     def _thing(self, term: Term, norms: Sequence[str], head: bool) -> str:
         if term.about == "background":
             return "background"
-        if norms[-1] in _singles("partial"):
+        if norms[-1] in _singles("partial") or (head and norms[0] in _singles("partial")):
             return "partial"
         if head or not term.kinds or norms[-1] in _singles("lesion"):
             return "lesion"

@@ -233,7 +233,8 @@ class Ownership:
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
-        if index > 0 and self.words[index].has("word", "with") and self.words[index - 1].thing == "other":
+        held = index > 0 and (self.words[index].has("word", "with") or self.words[index].norm == ":")
+        if held and self.words[index - 1].thing == "other":
             holder = self._named([index - 1])
             if holder.name in _OTHER_SITES:  # "the spleen shows a lesion"
                 return holder
