@@ -9,13 +9,16 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
+from TextoMorphLib import textures
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.expectations import Row, beside
 from TextoMorphLib.models import samplers
+from TextoMorphLib.models.texture_field import Site
 from TextoMorphLib.spatial.borders import beyond_organ, trunks
 from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.spatial.tissue import parenchyma_hu
 from TextoMorphLib.text import vocabulary
 from TextoMorphLib.text.concepts import sharpness
 
@@ -41,6 +44,7 @@ class Request:
         steps: Sampling steps.
         guidance: Guidance scale.
         candidates: How many may be drawn in a region of `USUAL_MM`.
+        textured: Whether the lesion's texture is the texture network's.
     """
 
     said: Tensor
@@ -51,6 +55,7 @@ class Request:
     steps: int
     guidance: float
     candidates: int
+    textured: bool = False
 
     @property
     def sharp(self) -> float:
@@ -78,6 +83,7 @@ class Place:
     """Where a lesion goes, and all of it that no text changes.
 
     Attributes:
+        healthy: The scan.
         region: The neighbourhood, on a 1 mm grid.
         filled: The region with healthy tissue in the mask, HU.
         covariance: The autocovariance of the scan's noise around the mask.
@@ -86,6 +92,7 @@ class Place:
         replaces: Whether a tumour was there before: what was bright in it is none of the scan's vessels.
     """
 
+    healthy: Volume
     region: Region
     filled: np.ndarray
     covariance: np.ndarray
@@ -97,6 +104,16 @@ class Place:
     def vessels(self) -> np.ndarray:
         """The share of each of the region's voxels that is the scan's own vessel; for texts that ask for them."""
         return vessels(self.region, self.filled)
+
+    @cached_property
+    def site(self) -> Site:
+        """The place as a texture network sees it."""
+        return textures.look(self.healthy, self.region)
+
+    @cached_property
+    def parenchyma_hu(self) -> float:
+        """HU of the healthy tissue."""
+        return parenchyma_hu(self.region.ct, self.region.depth, self.region.usable)
 
     @cached_property
     def beyond(self) -> np.ndarray:

@@ -97,6 +97,7 @@ class PublishedSynthesizer:
             "seed": seed,
             "steps": steps,
             "guidance": 1.0 if guidance is None else float(guidance),
+            "texture": False,
             "model": {"name": str(config["name"]), "sha256": self.published.sha256},
             "versions": versions(),
             "device": device_name(self.device),

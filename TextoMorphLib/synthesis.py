@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib import candidates
+from TextoMorphLib import candidates, textures
 from TextoMorphLib.candidates import Candidate, Place, Request
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import measure
 from TextoMorphLib.measurement.expectations import compare
-from TextoMorphLib.models import bundle, samplers
+from TextoMorphLib.models import bundle, samplers, structures
 from TextoMorphLib.models.denoiser import depth_channels, field_channels
 from TextoMorphLib.models.device import autocast, resolve
 from TextoMorphLib.models.memory_fallback import Thrift
@@ -34,6 +34,7 @@ from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste
 from TextoMorphLib.spatial.geometry import smallness
 from TextoMorphLib.spatial.region import Region, regions, resampled
+from TextoMorphLib.spatial.texturing import paste_textured
 from TextoMorphLib.text import encoders
 from TextoMorphLib.text.understanding import Understanding, understand
 
@@ -106,6 +107,7 @@ class Synthesizer:
         progress: Progress | None = None,
         preset: str = "final",
         terms: bool = True,
+        texture: bool = True,
         replace: bool = False,
         exclude: np.ndarray | None = None,
     ) -> Synthesis:
@@ -124,6 +126,7 @@ class Synthesizer:
                 where something asked does not hold, tries other candidates of the seed and keeps the best.
             terms: Whether what is understood of the text by rules is taken as said, and nothing else. If not, the text
                 is the model's attribute classifier's alone, to see what it makes of words by itself.
+            texture: Whether lesions get the texture of real ones, where the model has it for the organ.
             replace: The mask holds a tumour that is to be replaced: healthy tissue is judged from outside it alone.
             exclude: Boolean, of the scan's shape: what else is no healthy tissue, such as other lesions.
 
@@ -146,7 +149,9 @@ class Synthesizer:
             said = self.read(text, meant if terms else None)
             understood = self.reader.understood(said[0])
         sampler = samplers.load(str(usual.get("sampler", "dpm_solver")))
-        request = Request(said, understood, mentions, organ, sampler, steps, guidance, int(usual.get("draws", 1)))
+        most = int(usual.get("draws", 1))
+        textured = texture and self.model.texture is not None and organ in self.model.config["texture"]["organs"]
+        request = Request(said, understood, mentions, organ, sampler, steps, guidance, most, textured)
 
         def work() -> tuple[Volume, list[Candidate], list[str]]:
             return self._drawn(self._scene(ct, mask, replace, exclude, clock), request, seed, progress, clock)
@@ -164,6 +169,7 @@ class Synthesizer:
             "seed": seed,
             "steps": steps,
             "guidance": guidance,
+            "texture": textured,
             "replace": replace,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": versions(),
@@ -217,17 +223,45 @@ class Synthesizer:
             delta = no_darker_than_fluid(delta, place.filled, region.depth)
             if request.sharp:
                 delta = deblurred(delta, region.depth, request.sharp)
+            if self.model.config.get("structures"):
+                noise = latent_noise(place.filled.shape, own_seed, self.denoiser.latent_channels)
+                delta = structures.shown(delta, place.filled, region.depth, noise, request.understood)
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
-            made = paste(volume, region, place.filled, delta, own_seed, place.covariance, kept, request.sharp)
+            made = self._pasted(volume, place, delta, request, kept, own_seed)
         with clock("measure"):
             lesion = measure(region.ct, resampled(made, region), region.depth, region.usable, own)
         return Candidate(made, lesion, compare(request.mentions, dataclasses.asdict(lesion)), number)
 
+    def _pasted(
+        self, volume: Volume, place: Place, delta: np.ndarray, request: Request, kept: np.ndarray, seed: int
+    ) -> Volume:
+        """A lesion in the scan; with the texture of real ones where the model has it for such a lesion."""
+        region, covariance = place.region, place.covariance
+        if not _textured(request, region):
+            return paste(volume, region, place.filled, delta, seed, covariance, kept, request.sharp)
+        assert self.model.texture is not None
+        texture = textures.made(
+            self.model.texture,
+            self.model.config["texture"],
+            place.site,
+            volume,
+            region,
+            place.filled,
+            delta,
+            covariance,
+            place.parenchyma_hu,
+            request.understood,
+            seed,
+            self.device,
+        )
+        return paste_textured(volume, region, place.filled, delta, seed, covariance, texture, kept, request.sharp)
+
     def _move(self, device: torch.device) -> None:
         """Brings the networks that draw to a device."""
-        for network in (self.autoencoder, self.denoiser):
-            network.to(device)
+        for network in (self.autoencoder, self.denoiser, self.model.texture):
+            if network is not None:
+                network.to(device)
         if device != self.device:
             self.device, self._known = device, None
 
@@ -249,7 +283,8 @@ class Synthesizer:
             with clock("background"):
                 filled, covariance = background(region), noise_around(healthy, region, exclude)
             with clock("encode"):
-                places.append(Place(region, filled, covariance, *self._encoded(filled, region.depth), replace))
+                seen = self._encoded(filled, region.depth)
+                places.append(Place(healthy, region, filled, covariance, *seen, replace))
         self._known = _Scene(key, mask.copy(), healthy, places, warnings)
         return self._known
 
@@ -293,7 +328,10 @@ class Synthesizer:
     @torch.inference_mode()
     def _lesion(self, place: Place, request: Request, seed: int, on_step: Any, clock: Clock) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
-        said, guidance = self._emphasised(request.said, place.region).to(self.device), request.guidance
+        asked, guidance = request.said, request.guidance
+        if _textured(request, place.region):  # what varies inside comes later
+            asked = self.reader.told(asked, {"texture": "homogeneous"})
+        said = self._emphasised(asked, place.region).to(self.device)
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]
         noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)
@@ -322,6 +360,11 @@ class Synthesizer:
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)
+
+
+def _textured(request: Request, region: Region) -> bool:
+    """Whether a lesion gets a texture of its own: one that is asked for, and room for it."""
+    return request.textured and bool(np.count_nonzero(region.depth > 0) >= np.pi / 6 * textures.LEAST_MM**3)
 
 
 def _check_finite(found: list[Region]) -> None:

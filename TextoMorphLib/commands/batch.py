@@ -42,6 +42,7 @@ TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "replace": ((bool,), "true or false"),
     "resample_mask": ((bool,), "true or false"),
     "assume_hu": ((bool,), "true or false"),
+    "texture": ((bool,), "true or false"),
 }
 
 
@@ -56,9 +57,10 @@ def batch(
     """Make many tumours, from a file of jobs.
 
     A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps", "guidance",
-    "preset", "replace" (true where the mask holds a tumour already), "label", "resample_mask" and "assume_hu". Relative
-    paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others still run, and the status is 2
-    at the end. Each job that ends prints a line of JSON on stdout, unless that is a terminal; its "notes" say what is
+    "preset", "replace" (true where the mask holds a tumour already), "label", "resample_mask", "assume_hu" and
+    "texture" (false: without that of real tumours). Relative paths start at the folder of JOBS.jsonl. A bad job is
+    named by its line; the others still run, and the status is 2 at the end. Each job that ends prints a line of JSON
+    on stdout, unless that is a terminal; its "notes" say what is
     doubtful about the input and the result, and what was done about short memory.
     """
     lines = common.read_lines(jobs)

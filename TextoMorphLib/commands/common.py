@@ -50,6 +50,13 @@ Replace = Annotated[
     bool,
     typer.Option("--replace", help="The mask holds a tumour already: what is healthy is judged outside it."),
 ]
+Texture = Annotated[
+    bool,
+    typer.Option(
+        "--texture/--no-texture",
+        help="The texture of real tumours, where the model has it for the organ (its weights: see `models info`).",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
 
 Step = Callable[[int, int], bool]

@@ -32,6 +32,7 @@ def generate(
     guidance: common.Guidance = None,
     preset: common.Preset = "final",
     replace: common.Replace = False,
+    texture: common.Texture = True,
     device: common.Device = "auto",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
@@ -60,7 +61,9 @@ def generate(
     A DICOM series is marked as derived and synthetic, with new UIDs and a made-up patient; where CT is a DICOM
     folder, --keep-patient takes patient and study from it.
     """
-    job = Job(ct, mask, text, out, organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu)
+    job = Job(
+        ct, mask, text, out, organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu, texture
+    )
     if dicom_seg and dicom is None:
         raise InputError("--dicom-seg goes with --dicom DIR; name the folder of the DICOM series")
     if keep_patient and dicom is None:

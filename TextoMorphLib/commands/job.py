@@ -37,6 +37,7 @@ class Job:
     label: str | int | None = None
     resample_mask: bool = False
     assume_hu: bool = False
+    texture: bool = True
 
     def check(self, overwrite: bool = False) -> None:
         """Find what is cheap to find before any scan or model is read.
@@ -146,6 +147,7 @@ def make(
         progress=step,
         preset=job.preset,
         replace=job.replace,
+        texture=job.texture,
     )
     report = {**synthesis.report, "request": {**job.request(), "model": model}}
     report["warnings"] = [*doubts, *report["warnings"]]

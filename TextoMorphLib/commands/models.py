@@ -32,6 +32,11 @@ def info(name: Name) -> None:
     sha256 = bundle.verify(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     typer.echo(f"{folder}\nSHA-256 {sha256}\n{json.dumps(config, indent=2)}")
+    if "texture" in config:
+        texture = config["texture"]
+        licence, source = texture.get("licence", "not said"), texture.get("source", "not said")
+        organs = ", ".join(texture["organs"])
+        typer.echo(f"texture.safetensors ({organs}): licence {licence}; learned from: {source}. --no-texture: without")
     card = folder / "MODEL_CARD.md"
     if card.is_file():
         typer.echo("\n" + card.read_text(encoding="utf-8").rstrip())

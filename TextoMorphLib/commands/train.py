@@ -80,6 +80,15 @@ def segmentation(
         typer.echo(f"wrote {made}")
 
 
+@app.command()
+def texture(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
+    """Train the texture network on scans with real tumours and their masks."""
+    _check(config, data)
+    from TextoMorphLib.training import train_texture
+
+    typer.echo(f"wrote {train_texture.main(config, data, output, resume)}")
+
+
 def _check(config: Path, data: Path | None = None) -> None:
     if not config.is_file():
         raise InputError(f"no such file: {config}; Resources/Training holds configurations to start from")

@@ -25,13 +25,16 @@ from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import Denoiser
 from TextoMorphLib.models.schedule import Schedule
+from TextoMorphLib.models.texture import NUMBERS, TextureNetwork
 
 WEIGHTS = {  # of each kind of model
     "synthesis": ("autoencoder", "reader", "denoiser"),
     "published": ("autoencoder", "denoiser"),
     "segmentation": ("network",),
 }
+OPTIONAL = {"texture"}  # parts that a model may have; its config then says of what kind they are
 LOST_BITS = 5  # of half precision's ten, in the matrices of reader and denoiser: a weight is off by 1.6% at the most
+SCALE = ".scale"  # what the name of a packed tensor's scales ends with
 LARGE = 4096  # values from which a tensor counts as a matrix
 
 
@@ -46,6 +49,7 @@ class Bundle:
         autoencoder: Frozen, float32.
         reader: Frozen, float32.
         denoiser: Frozen, float32.
+        texture: Frozen, float32; None where the model has none.
     """
 
     folder: Path
@@ -54,6 +58,7 @@ class Bundle:
     autoencoder: Autoencoder
     reader: AttributeClassifier
     denoiser: Denoiser
+    texture: TextureNetwork | None = None
 
     @property
     def name(self) -> str:
@@ -126,7 +131,8 @@ def verify(folder: Path) -> str:
             raise InputError(f"model {folder} lacks {name}; install the model again")
         if sha256(path) != wanted:
             raise InputError(f"model {folder}: {name} is damaged (wrong SHA-256); install the model again")
-    parts = WEIGHTS[read_config(folder)["kind"]]
+    config = read_config(folder)
+    parts = (*WEIGHTS[config["kind"]], *OPTIONAL.intersection(config))
     for name in ("config.json", *(f"{part}.safetensors" for part in parts)):
         if name not in sums:
             raise InputError(f"model {folder}: manifest.json does not list {name}; install the model again")
@@ -148,10 +154,10 @@ def load(name: str) -> Bundle:
     if config["kind"] != "synthesis":
         raise InputError(f"model {folder} is of kind {config['kind']}; one that draws by words is wanted here")
     _check_config(folder, config)
-    autoencoder, reader, denoiser = _built(folder, config)
-    for part, network in zip(WEIGHTS["synthesis"], (autoencoder, reader, denoiser), strict=True):
+    networks = _built(folder, config)
+    for part, network in networks.items():
         try:
-            weights = load_file(folder / f"{part}.safetensors")
+            weights = unpacked(load_file(folder / f"{part}.safetensors"))
             network.load_state_dict({key: value.float() for key, value in weights.items()})
         except (SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -161,7 +167,7 @@ def load(name: str) -> Bundle:
         if not all(torch.isfinite(value).all() for value in weights.values()):
             raise InputError(f"model {folder}: {part}.safetensors holds NaN or infinite weights; train it anew")
         network.eval().requires_grad_(False)
-    return Bundle(folder, config, fingerprint, autoencoder, reader, denoiser)
+    return Bundle(folder, config, fingerprint, **networks)
 
 
 def _is_plain(name: object) -> bool:
@@ -194,7 +200,7 @@ def _check_config(folder: Path, config: dict[str, Any]) -> None:
             raise InputError(f"model {folder}: config.json has steps or guidance out of range; install it again")
 
 
-def _built(folder: Path, config: dict[str, Any]) -> tuple[Autoencoder, AttributeClassifier, Denoiser]:
+def _built(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """The networks that a config describes, without their weights."""
     part = "autoencoder"
     try:
@@ -203,6 +209,13 @@ def _built(folder: Path, config: dict[str, Any]) -> tuple[Autoencoder, Attribute
         reader = AttributeClassifier(**config[part])
         part = "denoiser"
         denoiser = Denoiser.told_by(reader, **config[part])
+        found = {"autoencoder": autoencoder, "reader": reader, "denoiser": denoiser}
+        part = "texture"
+        if part in config:
+            found[part] = TextureNetwork(**config[part]["network"])
+            _check_texture(folder, config[part])
+    except InputError:
+        raise
     except Exception as error:  # whatever a value of another kind or size makes a network stumble over
         if part == "denoiser" and isinstance(error, ValueError):
             raise InputError(
@@ -212,7 +225,16 @@ def _built(folder: Path, config: dict[str, Any]) -> tuple[Autoencoder, Attribute
         raise InputError(
             f"model {folder}: config.json does not describe the {part} of this version ({reason}); install it again"
         ) from None
-    return autoencoder, reader, denoiser
+    return found
+
+
+def _check_texture(folder: Path, config: dict[str, Any]) -> None:
+    """What is used of a texture's entry is there, and of its kind."""
+    numbers = [config[name] for name in ("steps", "liveliness", "noise")] + [config["spread"]["residual"]]
+    weights = config["spread"]["weights"]
+    whole = len(weights) == len(NUMBERS) + 1 and all(isinstance(value, (int, float)) for value in (*numbers, *weights))
+    if not whole or not 1 <= config["steps"] <= 100 or not isinstance(config["organs"], list):
+        raise InputError(f"model {folder}: config.json does not describe its texture; install it again")
 
 
 def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], card: str) -> None:
@@ -221,7 +243,7 @@ def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], c
     Args:
         folder: Made if it is not there.
         config: Goes to `config.json`.
-        networks: "autoencoder", "reader" and "denoiser".
+        networks: "autoencoder", "reader", "denoiser", and "texture" if the model has one.
         card: Text of `MODEL_CARD.md`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -229,12 +251,35 @@ def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], c
         half = {
             key: value.detach().to("cpu", torch.float16).contiguous() for key, value in network.state_dict().items()
         }
-        if part != "autoencoder":  # what reaches every voxel stays as it is
+        if part in ("reader", "denoiser"):  # what reaches every voxel stays as it is
             half = {key: _rounded(value) if value.numel() >= LARGE else value for key, value in half.items()}
-        save_file(half, folder / f"{part}.safetensors")
+        save_file(packed(half) if part == "texture" else half, folder / f"{part}.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     seal(folder)
+
+
+def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Large matrices as bytes, with a scale for each of their rows; a weight is off by 0.4% of its row's largest."""
+    found = {}
+    for name, value in weights.items():
+        found[name] = value
+        if value.numel() >= LARGE:
+            rows = value.float().flatten(1)
+            scale = (rows.abs().amax(1) / 127).clamp(min=1e-8)
+            found[name] = (rows / scale[:, None]).round().to(torch.int8).view(value.shape)
+            found[name + SCALE] = scale
+    return found
+
+
+def unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The way back from `packed`."""
+    scales = {name: value for name, value in weights.items() if name.endswith(SCALE)}
+    found = {name: value for name, value in weights.items() if name not in scales}
+    for name, scale in scales.items():
+        whole = name.removesuffix(SCALE)
+        found[whole] = found[whole].float() * scale.view(-1, *[1] * (found[whole].ndim - 1))
+    return found
 
 
 def _rounded(half: Tensor) -> Tensor:

@@ -1,0 +1,78 @@
+"""The texture network: its flow, its slices, and the field that becomes of them on a scan's grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.models.texture import NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
+from TextoMorphLib.models.texture_field import drawn, features, site, spread_hu
+from TextoMorphLib.spatial.region import regions
+
+
+def test_the_flow_follows_a_velocity_to_its_end() -> None:
+    noise = torch.zeros(2, 3)
+    assert torch.allclose(flow(lambda x, t: torch.full_like(x, 2.5), noise, 3), torch.full((2, 3), 2.5))
+    # dx/dt = 2t ends at 1; Heun's method is exact for it but in its last step, which looks once.
+    ends = [flow(lambda x, t: 2 * t[:, None].expand_as(x), noise, steps)[0, 0].item() for steps in (4, 16)]
+    assert abs(ends[1] - 1) < abs(ends[0] - 1) < 0.1
+
+
+def test_slices_see_their_neighbours() -> None:
+    x = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 8, 2, 2)
+    below, above, own = exchanged(x, 3)[:, [0, 2, 5], 0, 0].T.tolist()
+    assert below == [0.0, 0.0, 1.0]
+    assert above == [1.0, 2.0, 0.0]
+    assert own == [0.0, 1.0, 2.0]
+
+
+@pytest.fixture(scope="module")
+def network() -> TextureNetwork:
+    torch.manual_seed(0)
+    made = TextureNetwork(channels=(8, 8, 8), condition=16).eval()
+    for weight in made.parameters():  # its last layer starts at zero
+        torch.nn.init.normal_(weight, std=0.1)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [((60, 60, 12), (0.8, 0.8, 5.0)), ((48, 48, 48), (1.0, 1.0, 1.0)), ((16, 60, 60), (4.0, 0.8, 0.8))],
+)
+def test_a_field_lies_in_the_mask_on_the_scans_own_slices(
+    network: TextureNetwork, shape: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> None:
+    rng = np.random.default_rng(0)
+    volume = Volume(rng.normal(90, 12, shape).astype(np.float32), np.diag([*spacing, 1.0]))
+    away = (np.indices(shape).T - (np.array(shape) - 1) / 2) * spacing
+    mask = (np.linalg.norm(away, axis=-1) < 9).T
+    (region,) = regions(volume, mask)
+    place = site(volume, region)
+    assert place.axis == int(np.argmax(spacing)) if max(spacing) > 1 else place.axis == 2
+    assert 0.5 * 12 < place.noise_hu < 12  # what is finer than the low pass, of white noise
+    made = [drawn(network, place, -20.0, 70.0, 15.0, seed, 2, torch.device("cpu")) for seed in (1, 1, 2)]
+    assert (made[0] == made[1]).all()
+    assert not np.allclose(made[0], made[2])
+    order = [*(axis for axis in range(3) if axis != place.axis), place.axis]
+    inside = region.mask.transpose(order)
+    assert made[0].shape == inside.shape
+    assert 0.35 < made[0][inside].std() < 1.5  # drawn between slices of 2 mm, it is less
+    assert np.abs(made[0][~inside]).mean() < 0.3 * np.abs(made[0][inside]).mean()
+
+
+def test_the_spread_follows_from_the_place(network: TextureNetwork) -> None:
+    volume = Volume(np.random.default_rng(0).normal(90, 12, (40, 40, 8)).astype(np.float32), np.diag([1, 1, 4.0, 1]))
+    mask = np.zeros(volume.shape, bool)
+    mask[14:26, 14:26, 2:6] = True
+    (region,) = regions(volume, mask)
+    place = site(volume, region)
+    table = {"weights": [0.0] * (len(features(place, 0, 80)) - 1) + [np.log(14.0)], "residual": 0.3}
+    assert spread_hu(place, -20, 70, table, 0.0) == pytest.approx(14.0)
+    assert spread_hu(place, -20, 70, table, 1.0) == pytest.approx(14.0 * np.exp(0.3))
+
+
+def test_numbers_far_from_what_was_learned_are_held_back() -> None:
+    assert len(scaled_numbers(0, 80, 14, 16, 14, 2.5, 20)) == len(NUMBERS)
+    assert max(abs(number) for number in scaled_numbers(-900, 4000, 500, 900, 900, 40, 400)) == 2.5

@@ -1,0 +1,89 @@
+"""A model with a texture network: what it changes, and what it leaves as it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from TextoMorphLib import Synthesizer
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.models import bundle
+from TextoMorphLib.models.texture import TextureNetwork
+
+
+@pytest.fixture(scope="module")
+def textured(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with a texture network of random weights, for the pancreas."""
+    folder = tmp_path_factory.mktemp("textured") / "model"
+    shutil.copytree(tiny_bundle, folder)
+    config = json.loads((folder / "config.json").read_text())
+    size = {"channels": [8, 8, 8], "condition": 16}
+    config["texture"] = {
+        "network": size,
+        "organs": ["pancreas"],
+        "steps": 2,
+        "noise": 0.9,
+        "liveliness": 0.2,
+        "spread": {"weights": [0.0] * 7 + [2.7], "residual": 0.2},
+    }
+    torch.manual_seed(0)
+    network = TextureNetwork(**size)  # type: ignore[arg-type]
+    torch.nn.init.normal_(network.leave.weight, std=0.1)
+    parts = bundle.load(str(tiny_bundle))
+    networks = {"autoencoder": parts.autoencoder, "reader": parts.reader, "denoiser": parts.denoiser}
+    bundle.save(folder, config, {**networks, "texture": network}, "# tiny, with texture\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scan() -> tuple[Volume, np.ndarray]:
+    rng = np.random.default_rng(1)
+    volume = Volume(rng.normal(90, 10, (64, 64, 20)).astype(np.float32), np.diag([0.9, 0.9, 2.5, 1.0]))
+    away = (np.indices(volume.shape).T - (31, 31, 10)) * (0.9, 0.9, 2.5)
+    return volume, (np.linalg.norm(away, axis=-1) < 10).T
+
+
+def test_texture_comes_in_its_organ_alone_and_can_be_left_out(
+    tiny_bundle: Path, textured: Path, scan: tuple[Volume, np.ndarray]
+) -> None:
+    ct, mask = scan
+    old, new = Synthesizer.load(str(tiny_bundle), "cpu"), Synthesizer.load(str(textured), "cpu")
+    said = {"text": "hypoattenuating", "seed": 3, "preset": "preview"}
+    before = old.synthesize(ct, mask, organ="pancreas", **said)  # type: ignore[arg-type]
+    without = new.synthesize(ct, mask, organ="pancreas", texture=False, **said)  # type: ignore[arg-type]
+    elsewhere = new.synthesize(ct, mask, organ="liver", **said)  # type: ignore[arg-type]
+    liver = old.synthesize(ct, mask, organ="liver", **said)  # type: ignore[arg-type]
+    assert (without.volume.data == before.volume.data).all()
+    assert (elsewhere.volume.data == liver.volume.data).all()
+    made = [new.synthesize(ct, mask, organ="pancreas", **said) for _ in range(2)]  # type: ignore[arg-type]
+    assert [each.report["texture"] for each in (*made, without, elsewhere)] == [True, True, False, False]
+    assert (made[0].volume.data == made[1].volume.data).all()
+    assert not (made[0].volume.data == before.volume.data).all()
+    far = np.argwhere(made[0].volume.data != ct.data) - (31, 31, 10)
+    assert np.linalg.norm(far * (0.9, 0.9, 2.5), axis=1).max() < 10 + 4 + 1.5
+
+
+@pytest.mark.parametrize("text", ["a cyst with calcifications", "well-defined", "walled, septated"])
+def test_structures_take_the_texture_without_its_margin(
+    textured: Path, scan: tuple[Volume, np.ndarray], text: str
+) -> None:
+    ct, mask = scan
+    model = Synthesizer.load(str(textured), "cpu")
+    made = model.synthesize(ct, mask, text, organ="pancreas", preset="preview")
+    plain = model.synthesize(ct, mask, text, organ="pancreas", preset="preview", texture=False)
+    assert np.isfinite(made.volume.data).all()
+    assert made.lesions[0].mean_hu == pytest.approx(plain.lesions[0].mean_hu, abs=12)
+
+
+def test_a_bundle_that_lacks_its_texture_is_refused(textured: Path, tmp_path: Path) -> None:
+    shutil.copytree(textured, tmp_path / "model")
+    (tmp_path / "model" / "texture.safetensors").unlink()
+    bundle.seal(tmp_path / "model")
+    with pytest.raises(InputError, match=r"texture\.safetensors"):
+        bundle.verify(tmp_path / "model")

@@ -1,0 +1,96 @@
+"""Rims and septa that must be seen, and fluid that must be dark: moved after decoding to where they stand out.
+
+The denoiser draws a rim against the body of its lesion. In an enhanced organ that is no brighter than the organ around
+it, and then the eye sees a smaller lesion without a rim. What is moved lies where `spatial_priors` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, away_mm, lesion_fields, wall_mm
+
+WALL_MM = {"thin": 1.8, "plain": 3.3, "thick": 6.0}
+RIM_HU = 34.0  # above the brighter of organ and body
+FLUID_HU = 20.0  # at the most
+SEPTUM_HU = 52.0  # above what it divides
+EDGE_MM = 0.7  # how softly either begins and ends
+SEPTUM_MM = (1.6, 3.0)  # as thick as a fifth of the deepest point's depth, within this
+LUMEN_MM = 1.0  # inside the wall
+BODY = 0.35  # quantile of what is inside the wall: septa are not it
+LEAST_VOXELS = 30
+SURE = 0.05  # shares below this are nothing
+
+Said = Mapping[str, Mapping[str, float]]
+
+
+def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tensor, said: Said) -> np.ndarray:
+    """A lesion whose rim and septa stand out, and whose fluid is fluid, where the text asks for them.
+
+    Args:
+        delta: Lesion minus healthy tissue on a 1 mm grid, HU, without noise.
+        filled: That healthy tissue, HU.
+        depth: Signed distance to the mask's border, mm, positive inside.
+        noise: [1, C, x, y, z] the latent noise that it was drawn from.
+        said: Kinds, and the probabilities of their values.
+
+    Returns:
+        HU, float32, of delta's shape; the same array where nothing had to be raised.
+    """
+    walled, septated = said.get("wall", {}).get("walled", 0.0), said.get("septa", {}).get("septated", 0.0)
+    fluid = said.get("content", {}).get("cystic", 0.0)
+    if max(walled, septated, fluid) < SURE:
+        return delta
+    deepest = float(depth.max())
+    thickness = _thickness_mm(said, deepest) if walled >= SURE else 0.0
+    lumen = depth > thickness + LUMEN_MM
+    if np.count_nonzero(lumen) < LEAST_VOXELS:
+        return delta
+    body = float(np.quantile(delta[lumen], BODY))
+    excess = body + float(np.median(filled[lumen])) - FLUID_HU
+    if fluid >= SURE and excess > 0:  # in much enhanced organs the denoiser does not come down as far
+        inside = _sigmoid((depth - thickness - EDGE_MM) / EDGE_MM)
+        delta = np.asarray(delta - np.float32(fluid * excess) * inside, np.float32)
+        body -= fluid * excess
+    if septated >= SURE:
+        share = _septa(noise, deepest, lumen) * _sigmoid((depth - thickness) / EDGE_MM)
+        delta = _raised(delta, share, lumen & (share > 0.7), body + SEPTUM_HU, septated)
+    if walled >= SURE:
+        wall = _sigmoid(depth / EDGE_MM) * _sigmoid((thickness - depth) / EDGE_MM)
+        # A cyst's wall need only stand out of the fluid; any other rim is called bright for what is around it, too.
+        target = max(body, (1 - fluid) * max(body, 0.0) + fluid * body) + RIM_HU
+        delta = _raised(delta, wall, wall > 0.8 * wall.max(), target, walled)
+    return delta
+
+
+def _thickness_mm(said: Said, deepest: float) -> float:
+    """Of the wall, weighted by what is said of it."""
+    told = said.get("wall_thickness", {"plain": 1.0})
+    mean = sum(WALL_MM[value] * share for value, share in told.items()) / max(sum(told.values()), 1e-6)
+    return wall_mm(mean, deepest)
+
+
+def _septa(noise: Tensor, deepest: float, lumen: np.ndarray) -> np.ndarray:
+    """The septa's share of each voxel: thin sheets where their field crosses zero, or its middle in the lumen."""
+    fields = lesion_fields(noise.cpu(), torch.tensor([deepest]))[:, [FIELDS.index("septa")]]
+    height = functional.interpolate(fields, scale_factor=FIELD_MM, mode="trilinear")[0]
+    inside = height[0].numpy()[lumen]
+    if min((inside > 0).mean(), (inside < 0).mean()) < 0.1:  # no sheet of the field runs through here
+        height = height - float(np.median(inside))
+    half = float(np.clip(0.2 * deepest, *SEPTUM_MM)) / 2
+    return _sigmoid((half - away_mm(height, 1.0)[0].numpy()) / (EDGE_MM / 2))
+
+
+def _raised(delta: np.ndarray, share: np.ndarray, where: np.ndarray, target: float, sure: float) -> np.ndarray:
+    """Raises a structure, where it lies, by what its mean lacks of a target."""
+    lacking = (target - float(delta[where].mean())) / float(share[where].mean()) if where.any() else 0.0
+    return delta if lacking <= 0 else np.asarray(delta + np.float32(sure * lacking) * share, np.float32)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -30, 30))), np.float32)

@@ -1,0 +1,129 @@
+"""Real texture on a lesion that the denoiser has drawn: words set mean and amplitude, the network the pattern.
+
+What varies inside real tumours comes from a network that learned it from patients (`models/texture.py`). Walls, septa,
+calcium and what words say of margin, core and fluid stay the denoiser's: there the pattern goes on top, without the
+margin that it has of its own. Where nothing of the kind is asked, the lesion takes the margin of real tumours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.models.texture import LOW_PASS_MM, TextureNetwork
+from TextoMorphLib.models.texture_field import CORE_MM, Site, drawn, site, spread_hu
+from TextoMorphLib.spatial import noise
+from TextoMorphLib.spatial.compositing import to_scan
+from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
+from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mean
+
+SEEDS = 15_485_863  # from a candidate's seed to its texture's
+EVEN_HU, UNEVEN_HU, FLUID_HU = 2.5, 19.0, 2.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
+DEVIATES = 1.2  # residuals of the regression, at the most, that a lesion of which nothing is said may be off
+PLAIN = {  # kinds and values that leave the margin and the inside to the texture
+    "content": "solid",
+    "margin": "default",
+    "wall": "none",
+    "septa": "none",
+    "calcification": "none",
+}
+CALCIUM_HU = (60.0, 120.0)  # above the lesion: from and up to where structures keep their own values
+LEAST_MM = 8.0  # diameter of lesions that have a texture
+SURE = 0.5
+
+Said = Mapping[str, Mapping[str, float]]
+
+
+def made(
+    network: TextureNetwork,
+    config: Mapping[str, Any],
+    place: Site,
+    volume: Volume,
+    region: Region,
+    filled: np.ndarray,
+    delta: np.ndarray,
+    covariance: np.ndarray,
+    parenchyma_hu: float,
+    said: Said,
+    seed: int,
+    device: torch.device,
+) -> Texture:
+    """A lesion's texture.
+
+    Args:
+        network: Of the model.
+        config: The model's `texture`: steps and the regression of the spread.
+        place: As `site` sees it.
+        volume: The scan.
+        region: The lesion's neighbourhood.
+        filled: Healthy tissue on the region's grid, HU.
+        delta: The lesion minus it, as the denoiser drew it.
+        covariance: Of the scan's noise.
+        parenchyma_hu: The healthy tissue's HU.
+        said: What the text says: kinds, and the probabilities of their values.
+        seed: The candidate's.
+        device: Where the network is.
+    """
+    lesion = to_scan(filled + delta, region, volume)
+    depth = depth_on_scan(region, volume)
+    mean = interior_mean(lesion, depth)
+    contrast = mean - parenchyma_hu
+    axes = [axis for axis in range(3) if axis != place.axis]
+    sigma = [0.0, 0.0, 0.0]
+    for axis in axes:
+        sigma[axis] = LOW_PASS_MM / float(volume.spacing[axis])
+    coarse = _noise_under(covariance, sigma, region.mask.shape)
+    spread = _spread(place, config, contrast, mean, coarse, said, seed)
+    order = [*axes, place.axis]
+    field = drawn(
+        network, place, contrast, mean, spread, seed + SEEDS, int(config["steps"]), device, config["liveliness"]
+    )
+    field = field.transpose(np.argsort(order))
+    whole = all(_share(said, kind, value) >= SURE for kind, value in PLAIN.items() if kind in said)
+    inner = depth > min(3.0, 0.45 * float(depth.max()))
+    within = depth > min(CORE_MM, 0.4 * float(depth.max()))
+    # Slices drawn between two of the network's vary less than these: the lesion as a whole gets the spread.
+    field = spread / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
+    low, high = CALCIUM_HU
+    keep = np.clip((lesion - mean - low) / (high - low), 0, 1)
+    still = float(config["noise"])
+    return Texture(
+        field, (sigma[0], sigma[1], sigma[2]), whole, still, 1.0 if whole else np.asarray(1 - keep, np.float32)
+    )
+
+
+def look(volume: Volume, region: Region) -> Site:
+    """A lesion's place, as the network is to see it."""
+    known = volume.hu((slice(None),) * 3) > UNKNOWN_HU if region.usable is not None else None
+    return site(volume, region, known)
+
+
+def _spread(
+    place: Site, config: Mapping[str, Any], contrast: float, mean: float, coarse: float, said: Said, seed: int
+) -> float:
+    """The field's standard deviation, HU: that of real tumours, or what the words say; never under the scan's noise."""
+    deviate = np.random.Generator(np.random.PCG64(seed)).standard_normal()
+    real = spread_hu(place, contrast, mean, config["spread"], float(np.clip(deviate, -DEVIATES, DEVIATES)))
+    even = float(np.hypot(coarse, EVEN_HU))
+    fluid, homogeneous = _share(said, "content", "cystic"), _share(said, "texture", "homogeneous")
+    if fluid >= SURE:
+        return float(np.hypot(coarse, FLUID_HU))
+    if homogeneous >= SURE:
+        return even
+    if _share(said, "texture", "heterogeneous") >= SURE:
+        return max(real, float(np.hypot(coarse, UNEVEN_HU)))
+    return max(real, even)
+
+
+def _noise_under(covariance: np.ndarray, sigma: list[float], shape: tuple[int, ...]) -> float:
+    """Standard deviation of the scan's noise under the field's low pass."""
+    return float(ndimage.gaussian_filter(noise.draw(covariance, shape, 0), sigma).std())
+
+
+def _share(said: Said, kind: str, value: str) -> float:
+    return said.get(kind, {}).get(value, 0.0)
