@@ -81,7 +81,8 @@ def run(
                 trials.append({"case": case.id, "organ": case.organ, "replaced": is_real, **found, **_apart(found)})
         on_trial(done, len(cases))
     names = ("sd", "along_i", "along_j", "along_k")
-    within = {name: round(float(np.mean([row["ok"][name] for row in trials])), 3) for name in names} if trials else {}
+    known = {name: [row["ok"][name] for row in trials if row["ok"][name] is not None] for name in names}
+    within = {name: round(float(np.mean(rows)), 3) for name, rows in known.items() if rows}
     return {"trials": trials, "within": within, "too_small": too_small, "refused": refused}
 
 
@@ -100,7 +101,10 @@ def _apart(found: dict[str, dict[str, float]]) -> dict[str, Any]:
     lesion, tissue = found["lesion"], found["tissue"]
     apart = {name: lesion[name] - tissue[name] for name in lesion if name != "sd"}
     apart["sd"] = lesion["sd"] / tissue["sd"] - 1
-    return {"apart": apart, "ok": {name: not abs(value) > NEAR_ENOUGH for name, value in apart.items()}}
+    return {
+        "apart": apart,
+        "ok": {name: bool(abs(value) <= NEAR_ENOUGH) if np.isfinite(value) else None for name, value in apart.items()},
+    }
 
 
 def compare(before: Volume, after: Volume, mask: np.ndarray) -> dict[str, dict[str, float]]:
