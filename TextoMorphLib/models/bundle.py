@@ -66,8 +66,12 @@ class Bundle:
         return str(self.config["name"])
 
     def preset(self, name: str) -> dict[str, Any]:
-        """Steps, guidance, draws (1 where not given) and sampler (`dpm_solver`) of a preset, "preview" or "final"."""
-        return dict(self.config["presets"][name])
+        """Steps, guidance, draws (1 where not given) and sampler (`dpm_solver`) of a preset, "preview" or "final".
+
+        A model that has no "preview" takes its "final" for it.
+        """
+        presets = self.config["presets"]
+        return dict(presets.get(name, presets["final"]))
 
 
 def find(name: str) -> Path:
@@ -194,7 +198,7 @@ def _check_config(folder: Path, config: dict[str, Any]) -> None:
         raise InputError(f"model {folder}: config.json has no schedule that is known ({error})") from None
     for name in ("name", "sha256"):
         wanted(wanted(config, "text_encoder", dict), name, str)
-    for preset in ("preview", "final"):
+    for preset in {"final", *wanted(config, "presets", dict)}:
         usual = wanted(wanted(config, "presets", dict), preset, dict)
         if not 1 <= wanted(usual, "steps", int) <= steps or not 0 <= wanted(usual, "guidance", float, int) <= 20:
             raise InputError(f"model {folder}: config.json has steps or guidance out of range; install it again")
