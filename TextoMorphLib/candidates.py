@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -15,6 +16,7 @@ from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.expectations import Row, beside
 from TextoMorphLib.models import samplers
 from TextoMorphLib.models.texture_field import Site
+from TextoMorphLib.result import plain
 from TextoMorphLib.spatial.borders import beyond_organ, trunks
 from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
@@ -199,3 +201,12 @@ def _in_words(row: Row, tries: int, diameter_mm: float) -> str:
         f"'{row['asked']}' is out of reach in a lesion of {diameter_mm:.0f} mm here: "
         f"none of {tries} candidates comes near it; no more were drawn for it"
     )
+
+
+def told(found: Sequence[Candidate]) -> dict[str, Any]:
+    """What a report says of the candidates that were kept, one a lesion."""
+    return {
+        "draws": [best.number for best in found],
+        "lesions": [plain(best.lesion) for best in found],
+        "asked": [best.asked for best in found],
+    }

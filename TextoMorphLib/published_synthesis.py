@@ -78,16 +78,7 @@ class PublishedSynthesizer:
                 "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
             )
         warnings += [] if replace else healing.doubts(found)
-        lesions = []
-        for number, region in enumerate(found):
-
-            def on_step(done: int, before: int = number * steps) -> None:
-                if progress is not None and progress(before + done, steps * len(found)) is False:
-                    raise Cancelled("cancelled")
-
-            own_seed = seed + number * LESION_SEEDS
-            volume, lesion = self._put(volume, region, own_seed, steps, on_step)
-            lesions.append(lesion)
+        volume, lesions = self._put_all(volume, found, seed, steps, progress)
         report = {
             "synthetic": True,
             "text": text,
@@ -112,6 +103,26 @@ class PublishedSynthesizer:
         return Synthesis(volume, report, tuple(lesions))
 
     @torch.inference_mode()
+    def _put_all(
+        self,
+        volume: Volume,
+        found: list[Region],
+        seed: int,
+        steps: int,
+        progress: Callable[[int, int], object] | None,
+    ) -> tuple[Volume, list[Attributes]]:
+        """The scan with a tumour in each region, and what was measured of each."""
+        lesions = []
+        for number, region in enumerate(found):
+
+            def on_step(done: int, before: int = number * steps) -> None:
+                if progress is not None and progress(before + done, steps * len(found)) is False:
+                    raise Cancelled("cancelled")
+
+            volume, lesion = self._put(volume, region, seed + number * LESION_SEEDS, steps, on_step)
+            lesions.append(lesion)
+        return volume, lesions
+
     def _put(self, volume: Volume, region: Region, seed: int, steps: int, on_step: Any) -> tuple[Volume, Attributes]:
         """One tumour, in the scan and measured."""
         image = torch.from_numpy(np.ascontiguousarray(region.ct))[None, None].to(self.device)

@@ -29,7 +29,7 @@ from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.published_synthesis import PublishedSynthesizer
 from TextoMorphLib.request import check_request
-from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, plain, versions
+from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
 from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste
 from TextoMorphLib.spatial.geometry import smallness
@@ -139,49 +139,62 @@ class Synthesizer:
             Cancelled: `progress` returned False.
         """
         check_request(text, organ, seed, steps, guidance, preset, self.schedule.timesteps)
-        usual = self.model.preset(preset)
-        steps = int(usual["steps"] if steps is None else steps)
-        guidance = float(usual["guidance"] if guidance is None else guidance)
         clock = Clock()
         with clock("text"):
             meant = understand(text, organ)
-            mentions = list(meant.mentions)
             said = self.read(text, meant if terms else None)
-            understood = self.reader.understood(said[0])
-        sampler = samplers.load(str(usual.get("sampler", "dpm_solver")))
-        most = int(usual.get("draws", 1))
-        textured = texture and self.model.texture is not None and organ in self.model.config["texture"]["organs"]
-        request = Request(said, understood, mentions, organ, sampler, steps, guidance, most, textured)
+        request = self._request(said, meant, organ, self.model.preset(preset), steps, guidance, texture)
 
         def work() -> tuple[Volume, list[Candidate], list[str]]:
             return self._drawn(self._scene(ct, mask, replace, exclude, clock), request, seed, progress, clock)
 
         volume, found, warnings = self.thrift.run(work)
-        for each in found:
-            warnings += meant.differences(each.lesion.diameter_mm, each.lesion.mean_hu)
-        report = {
+        lesions = tuple(best.lesion for best in found)
+        warnings += [each for one in lesions for each in meant.differences(one.diameter_mm, one.mean_hu)]
+        told = {"seed": seed, "replace": replace, "warnings": list(dict.fromkeys(warnings))}
+        report = {**self._told(text, request, meant), **told, "seconds": clock.rounded(), **candidates.told(found)}
+        return Synthesis(volume, report, lesions)
+
+    def _request(
+        self,
+        said: Tensor,
+        meant: Understanding,
+        organ: str,
+        usual: dict[str, Any],
+        steps: int | None,
+        guidance: float | None,
+        texture: bool,
+    ) -> Request:
+        """What is asked of every lesion; what is None is the preset's."""
+        return Request(
+            said,
+            self.reader.understood(said[0]),
+            list(meant.mentions),
+            organ,
+            samplers.load(str(usual.get("sampler", "dpm_solver"))),
+            int(usual["steps"] if steps is None else steps),
+            float(usual["guidance"] if guidance is None else guidance),
+            int(usual.get("draws", 1)),
+            texture and self.model.texture is not None and organ in self.model.config["texture"]["organs"],
+        )
+
+    def _told(self, text: str, request: Request, meant: Understanding) -> dict[str, Any]:
+        """What a report says of the text, the settings and the model."""
+        return {
             "synthetic": True,
             "text": text,
-            "terms": [mention.name for mention in mentions],
-            "understood": understood,
+            "terms": [mention.name for mention in request.mentions],
+            "understood": request.understood,
             "understanding": meant.as_dict(),
-            "organ": organ,
-            "seed": seed,
-            "steps": steps,
-            "guidance": guidance,
-            "texture": textured,
-            "replace": replace,
+            "organ": request.organ,
+            "steps": request.steps,
+            "guidance": request.guidance,
+            "texture": request.textured,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": versions(),
             "device": device_name(self.device),
             "notes": [*meant.warnings(), *self._unknown(meant), *([self.thrift.note] if self.thrift.note else [])],
-            "warnings": list(dict.fromkeys(warnings)),
-            "seconds": clock.rounded(),
-            "draws": [best.number for best in found],
-            "lesions": [plain(best.lesion) for best in found],
-            "asked": [best.asked for best in found],
         }
-        return Synthesis(volume, report, tuple(best.lesion for best in found))
 
     def _drawn(
         self, scene: _Scene, request: Request, seed: int, progress: Progress | None, clock: Clock
@@ -268,7 +281,7 @@ class Synthesizer:
     def _scene(self, ct: Volume, mask: np.ndarray, replace: bool, exclude: np.ndarray | None, clock: Clock) -> _Scene:
         """What is to be known of a scan and a mask; computed once for the last of them."""
         with clock("recognise"):
-            key = _fingerprint(ct) + bytes([replace]) + (b"" if exclude is None else _digest(exclude))
+            key = ct.fingerprint() + bytes([replace]) + (b"" if exclude is None else _digest(exclude))
             if self._known and self._known.key == key and np.array_equal(self._known.mask, mask):
                 return self._known
         check_mask(mask, ct)
@@ -370,16 +383,6 @@ def _textured(request: Request, region: Region) -> bool:
 def _check_finite(found: list[Region]) -> None:
     if not all(np.isfinite(region.ct).all() for region in found):
         raise InputError("the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU")
-
-
-def _fingerprint(ct: Volume) -> bytes:
-    """Of a scan's voxels, HU scale and place: an edited scan is another one, whichever object holds it."""
-    fortran = ct.data.flags.f_contiguous
-    voxels = np.ascontiguousarray(ct.data.T if fortran else ct.data)  # no copy of a Slicer scan
-    found = hashlib.sha256(voxels.data)
-    found.update(repr((ct.data.shape, ct.data.dtype.str, fortran, ct.slope, ct.intercept)).encode())
-    found.update(ct.affine.tobytes())
-    return found.digest()
 
 
 def _digest(mask: np.ndarray) -> bytes:

@@ -75,14 +75,19 @@ def describe(
         return
     for number, (each, own) in enumerate(zip(found, texts, strict=True), start=1):
         typer.echo(each.text if len(found) == 1 else f"{number}: {each.text}")
-        for said in each.said:
-            typer.echo(f"  {said.term}: {100 * said.confidence:.0f}% sure, {said.attribute} {said.measured:.3g}")
-        for kind, reason in each.unsaid.items():
-            typer.echo(f"  {kind} not said: {reason}")
-        for note in each.notes:
-            typer.echo(f"  note: {note}")
-        for text in own:
-            typer.echo(f"  > {text}")
+        _show(each, own)
+
+
+def _show(words: Words, wordings: list[str]) -> None:
+    """What is said of a lesion and how surely, what is not and why."""
+    for said in words.said:
+        typer.echo(f"  {said.term}: {100 * said.confidence:.0f}% sure, {said.attribute} {said.measured:.3g}")
+    for kind, reason in words.unsaid.items():
+        typer.echo(f"  {kind} not said: {reason}")
+    for note in words.notes:
+        typer.echo(f"  note: {note}")
+    for text in wordings:
+        typer.echo(f"  > {text}")
 
 
 def _texts(words: Words, organ: str, count: int, seed: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,9 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.synthesis import Synthesis
 
 
@@ -99,7 +102,6 @@ def run(
         from TextoMorphLib.io.formats import dicom_export
 
         dicom_export.check(dicom, dicom_seg)
-    from TextoMorphLib.measurement import expectations
     from TextoMorphLib.models import device as devices
     from TextoMorphLib.text.understanding import understand
 
@@ -123,28 +125,39 @@ def run(
         def also(made: Synthesis) -> dict[Path, Callable[[Path], Any]]:
             more: dict[Path, Callable[[Path], Any]] = {}
             if picture:
-                from TextoMorphLib import pictures
-
-                figure = pictures.before_after(ct, made.volume, mask, title=job.text, note=provenance(job.seed))
-                more[picture] = partial(_save, figure)
+                more[picture] = _figure(ct, made, mask, job)
             if dicom:
-                painted = mask if dicom_seg else None
                 series = partial(dicom_export.fill, volume=made.volume, report=made.report, source=source)
-                more[dicom] = partial(series, mask=painted, keep_patient=keep_patient)
+                more[dicom] = partial(series, mask=mask if dicom_seg else None, keep_patient=keep_patient)
             return more
 
         synthesis = make(job, model, synthesizer, ct, mask, step, doubts, overwrite, also)
 
-    several = len(synthesis.report["asked"]) > 1
-    for index, rows in enumerate(synthesis.report["asked"], start=1):
-        for line in expectations.lines(rows):
-            typer.echo((f"lesion {index}: " if several else "") + line)
-    typer.echo(f"done in {sum(synthesis.report['seconds'].values()):.1f} s on {synthesis.report['device']}")
-    for note in (*synthesis.report["warnings"], *synthesis.report["notes"]):
-        if note not in (*doubts, *said):
-            common.warn(note)
+    _show(synthesis.report, (*doubts, *said))
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
         typer.echo(f"wrote {path}")
     if dicom:
         typer.echo(f"DICOM: {dicom_export.KEPT if keep_patient else dicom_export.MADE_UP}")
     return synthesis
+
+
+def _figure(ct: Volume, made: Synthesis, mask: np.ndarray, job: Job) -> Callable[[Path], Any]:
+    """What writes the picture of before, after and difference."""
+    from TextoMorphLib import pictures
+
+    figure = pictures.before_after(ct, made.volume, mask, title=job.text, note=provenance(job.seed))
+    return partial(_save, figure)
+
+
+def _show(report: dict[str, Any], said: Sequence[str]) -> None:
+    """What was asked against what was measured, and what is doubtful and was not said before."""
+    from TextoMorphLib.measurement import expectations
+
+    several = len(report["asked"]) > 1
+    for index, rows in enumerate(report["asked"], start=1):
+        for line in expectations.lines(rows):
+            typer.echo((f"lesion {index}: " if several else "") + line)
+    typer.echo(f"done in {sum(report['seconds'].values()):.1f} s on {report['device']}")
+    for note in (*report["warnings"], *report["notes"]):
+        if note not in said:
+            common.warn(note)

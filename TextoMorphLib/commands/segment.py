@@ -47,17 +47,12 @@ def segment(
     """
     from TextoMorphLib.io import outputs
 
+    beside = _probability_path(output) if probability else None
     inputs = tuple(filter(None, (ct, organ_mask)))
     outputs.check_image(output, inputs, overwrite)
-    beside = _probability_path(output) if probability else None
     for path in filter(None, (beside, dicom_seg)):
         outputs.check_file(path, inputs, overwrite)
-    if dicom_seg and not ct.is_dir():
-        raise InputError("--dicom-seg needs the CT as the folder of its DICOM series, which the segmentation refers to")
-    if not 0 <= least_mm < 1000:
-        raise InputError(f"a least size of {least_mm:g} mm is out of range; 3 is usual")
-    if not 0 <= overlap < 1:
-        raise InputError(f"an overlap of {overlap:g} is out of range; use 0 to below 1, such as 0.75")
+    _check(ct, dicom_seg, least_mm, overlap)
 
     from TextoMorphLib.io.masks import read_mask
     from TextoMorphLib.io.volume import Volume, check_ct
@@ -71,27 +66,39 @@ def segment(
     organ = read_mask(organ_mask, volume) if organ_mask else None
     with common.progress("segmenting") as step:
         found = predict.segment(segmenter, volume, organ, overlap, least_mm, not anywhere, probability, step)
+    where = str(organ_mask) if organ_mask else None
     report = {
         **_report(segmenter, found, volume),
         "request": {
-            "ct": str(ct),
-            "organ_mask": str(organ_mask) if organ_mask else None,
-            "overlap": overlap,
-            "least_mm": least_mm,
+            **{"ct": str(ct), "organ_mask": where, "overlap": overlap, "least_mm": least_mm},
             "restricted_to": "anywhere" if anywhere else "organ mask" if organ_mask else "the model's own organ",
         },
         "seconds": round(time.perf_counter() - started, 2),
     }
     _write(volume, found, report, output, beside, dicom_seg, ct)
-    lesions = report["lesions"]
+    _show(report["lesions"])
+    for path in filter(None, (output, outputs.report_path(output), beside, dicom_seg)):
+        typer.echo(f"wrote {path}")
+
+
+def _check(ct: Path, dicom_seg: Path | None, least_mm: float, overlap: float) -> None:
+    """Refuses what cannot be asked for, before anything is read."""
+    if dicom_seg and not ct.is_dir():
+        raise InputError("--dicom-seg needs the CT as the folder of its DICOM series, which the segmentation refers to")
+    if not 0 <= least_mm < 1000:
+        raise InputError(f"a least size of {least_mm:g} mm is out of range; 3 is usual")
+    if not 0 <= overlap < 1:
+        raise InputError(f"an overlap of {overlap:g} is out of range; use 0 to below 1, such as 0.75")
+
+
+def _show(lesions: list[dict[str, Any]]) -> None:
+    """The largest tumours, each in a line."""
     typer.echo(f"{len(lesions)} tumours, {sum(lesion['volume_ml'] for lesion in lesions):.1f} ml in all")
     for lesion in sorted(lesions, key=lambda lesion: -lesion["volume_ml"])[:MOST_SHOWN]:
         place = ", ".join(f"{mm:.0f}" for mm in lesion["centre_ras_mm"])
         typer.echo(f"  {lesion['class']}: {lesion['diameter_mm']:.1f} mm at ({place})")
     if len(lesions) > MOST_SHOWN:
         typer.echo(f"  and {len(lesions) - MOST_SHOWN} smaller ones; all are in the report")
-    for path in filter(None, (output, outputs.report_path(output), beside, dicom_seg)):
-        typer.echo(f"wrote {path}")
 
 
 def _probability_path(output: Path) -> Path:

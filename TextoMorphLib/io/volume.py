@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -121,6 +122,15 @@ class Volume:
     def spacing(self) -> Array:
         """Voxel size along i, j and k in mm."""
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
+
+    def fingerprint(self) -> bytes:
+        """Of voxels, HU scale and place: an edited scan is another one, whichever object holds it."""
+        fortran = self.data.flags.f_contiguous
+        voxels = np.ascontiguousarray(self.data.T if fortran else self.data)  # no copy of a Slicer scan
+        found = hashlib.sha256(voxels.data)
+        found.update(repr((self.data.shape, self.data.dtype.str, fortran, self.slope, self.intercept)).encode())
+        found.update(self.affine.tobytes())
+        return found.digest()
 
     def hu(self, where: Box | None = None) -> Array:
         """HU, float32, of the whole volume or of the box `where`; always a copy."""

@@ -115,9 +115,7 @@ def measure(
     interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     if wall > THICK_WALL_MM:
         interior = _or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
-    mean = float(synthetic[interior].mean())
-    noise = _noise(healthy, tissue)
-    volume = float(whole_mask.sum())
+    mean, noise, volume = float(synthetic[interior].mean()), _noise(healthy, tissue), float(whole_mask.sum())
     return Attributes(
         parenchyma_hu=parenchyma,
         mean_hu=mean,
