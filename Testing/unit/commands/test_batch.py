@@ -83,6 +83,7 @@ def test_workers_give_the_same_bytes(folder: Path, capfd: pytest.CaptureFixture[
     assert capfd.readouterr().err.startswith("error: jobs.jsonl line 3: ")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_ctrl_c_leaves_whole_results_only(folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
@@ -193,6 +194,7 @@ def test_doubts_are_told_and_kept_with_the_result(folder: Path, capfd: pytest.Ca
     assert "probabilities" in json.loads((folder / "1.json").read_text())["warnings"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
 def test_workers_do_not_outlive_a_batch_that_is_killed(folder: Path) -> None:
     import psutil

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
@@ -14,8 +12,8 @@ import pytest
 import SimpleITK
 from nibabel.nifti1 import Nifti1Extension
 
-from TextoMorphLib.errors import Doubt, InputError
-from TextoMorphLib.io.volume import Volume, check_ct
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.volume import Volume
 
 SHAPE = (14, 12, 10)
 TYPES = (np.int16, np.uint16, np.int32, np.uint8, np.float32, np.float64)
@@ -291,156 +289,3 @@ def test_itk_images_that_are_not_3d(tmp_path: Path, ndim: int, size: tuple[int, 
     SimpleITK.WriteImage(image, str(tmp_path / "in.nrrd"))
     with pytest.raises(InputError, match=f"{ndim}D"):
         Volume.read(tmp_path / "in.nrrd")
-
-
-def _padded(value: float) -> np.ndarray:
-    hu = body().astype(np.float32)
-    hu[:2] = value
-    return hu
-
-
-HU = {
-    "body": body(),
-    "padding of -2000": _padded(-2000),
-    "padding of -3024": _padded(-3024),
-    "padding of -32768": _padded(-32768),
-    "metal": np.where(np.arange(SHAPE[2]) == 5, 12_000, body()) * (np.arange(SHAPE[0]) == 6)[:, None, None]
-    + body() * (np.arange(SHAPE[0]) != 6)[:, None, None],
-    "liver window": np.clip(body(), -175, 250),
-}
-NOT_HU = {
-    "8 bit": np.random.default_rng(2).integers(0, 256, SHAPE),
-    "MR": np.random.default_rng(3).gamma(2, 200, SHAPE),
-    "offset": body() + 1024,
-    "offset and padding": np.where(np.arange(SHAPE[2]) < 2, -2000, body() + 1024),
-    "normalised": np.clip(body() / 1000.0, -1, 1),
-    "constant": np.full(SHAPE, -1000.0) * 0,
-    "far too wide": body() * 100.0,
-}
-
-
-@pytest.mark.parametrize("name", HU)
-def test_ct_in_hu_passes(name: str) -> None:
-    check_ct(Volume.from_array(HU[name], OBLIQUE))
-
-
-@pytest.mark.parametrize("name", NOT_HU)
-def test_what_is_not_in_hu_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="not in HU: values run from"):
-        check_ct(Volume.from_array(NOT_HU[name], OBLIQUE))
-
-
-def organs(shape: tuple[int, int, int] = (48, 48, 20), fat: bool = True) -> np.ndarray:
-    """Organs of 60 and 110 HU with scan noise, with fat and air around them or without."""
-    rng = np.random.default_rng(4)
-    hu = np.full(shape, 60.0)
-    hu[: shape[0] // 3] = 110
-    if fat:
-        hu[:, :12], hu[:, :5] = -100, -1000
-    return hu + rng.normal(0, 14, shape)
-
-
-@pytest.mark.parametrize("fat", [True, False])
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda hu: hu - 1024,  # an offset applied twice
-        lambda hu: hu - 1000,
-        lambda hu: hu + 1024,  # or never
-        lambda hu: hu + 1000,
-        lambda hu: hu * 8,
-        lambda hu: hu * 10,
-        lambda hu: hu / 1000,
-        lambda hu: np.clip((hu + 160) / 400, 0, 1),
-        lambda hu: hu + 400,
-        lambda hu: hu - 400,
-    ],
-)
-def test_other_scales_are_refused_or_told(change: Callable[[np.ndarray], np.ndarray], fat: bool) -> None:
-    volume = Volume.from_array(change(organs(fat=fat)).astype(np.float32), OBLIQUE)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        try:
-            check_ct(volume)
-        except InputError:
-            with pytest.raises(InputError, match="--assume-hu"):
-                check_ct(volume)
-            check_ct(volume, assume_hu=True)
-    assert told
-    assert issubclass(told[0].category, Doubt)
-
-
-def test_a_crop_of_organs_without_fat_or_air_is_taken_and_told() -> None:
-    with pytest.warns(Doubt, match="hardly any fat or air"):
-        check_ct(Volume.from_array(organs(fat=False).astype(np.int16), OBLIQUE))
-
-
-@pytest.mark.filterwarnings("error")
-def test_hu_raise_no_doubt() -> None:
-    padded = organs()
-    padded[:3], padded[-3:] = -2000, -3024
-    for hu in (organs(), padded, organs() + np.random.default_rng(5).normal(0, 40, organs().shape)):
-        check_ct(Volume.from_array(hu.astype(np.int16), OBLIQUE))
-
-
-@pytest.mark.parametrize(
-    ("qform", "words"),
-    [
-        (OBLIQUE @ np.diag([-1, 1, 1, 1]), "two places"),  # mirrored
-        (OBLIQUE @ np.diag([-1, -1, 1, 1]), "two places"),
-        (OBLIQUE @ np.diag([1, 1, 1.2, 1]), "two places"),
-        (grid(turn(12, -20, 37)), "two places"),
-        (OBLIQUE + np.eye(4, k=3) * 9, "two places"),
-    ],
-)
-def test_places_that_contradict_each_other_are_told(tmp_path: Path, qform: np.ndarray, words: str) -> None:
-    image = nib.Nifti1Image(body(), OBLIQUE)
-    image.set_qform(qform, code=1)
-    image.set_sform(OBLIQUE, code=1)
-    image.to_filename(tmp_path / "in.nii")
-    with pytest.warns(Doubt, match=words) as told:
-        volume = Volume.read(tmp_path / "in.nii")
-    assert len(told) == 1
-    np.testing.assert_allclose(volume.affine, OBLIQUE, atol=1e-4)
-
-
-def test_voxel_sizes_and_places_that_are_missing_are_told(tmp_path: Path) -> None:
-    image = nib.Nifti1Image(body(), OBLIQUE)
-    image.set_qform(None, code=0)
-    image.header["pixdim"][3] = 2.5
-    image.to_filename(tmp_path / "sizes.nii")
-    with pytest.warns(Doubt, match=r"two voxel sizes: 0\.7 x 0\.9 x 2\.5 mm \(pixdim\) and 0\.7 x 0\.9 x 5 mm"):
-        Volume.read(tmp_path / "sizes.nii")
-    image.set_sform(None, code=0)
-    image.to_filename(tmp_path / "none.nii")
-    with pytest.warns(Doubt, match="does not say where its voxels lie"):
-        Volume.read(tmp_path / "none.nii")
-
-
-@pytest.mark.filterwarnings("error::TextoMorphLib.errors.Doubt")
-def test_a_header_that_agrees_with_itself_raises_no_doubt(tmp_path: Path) -> None:
-    for name, affine in (("oblique", OBLIQUE), ("sheared", SHEARED)):
-        Volume.from_array(body(), affine).write(tmp_path / f"{name}.nii")
-        Volume.read(tmp_path / f"{name}.nii")
-
-
-def test_rescale_counts_for_hu() -> None:
-    stored = np.clip(body() + 1024, 0, None).astype(np.uint16)
-    check_ct(Volume(stored, OBLIQUE, 1.0, -1024.0))
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_nan_and_infinite_voxels_are_refused(value: float) -> None:
-    hu = body(np.float32)
-    hu[3, 4, 5] = value
-    with pytest.raises(InputError, match="1 NaN or infinite"):
-        check_ct(Volume.from_array(hu, OBLIQUE))
-
-
-def test_impossible_geometry_is_refused() -> None:
-    with pytest.raises(InputError, match="units"):
-        check_ct(Volume.from_array(body(), np.diag([0.001, 0.001, 0.005, 1])))
-    with pytest.raises(InputError, match="single slice"):
-        check_ct(Volume.from_array(body()[:, :, :1], OBLIQUE))
-    with pytest.raises(InputError, match="spacing"):
-        Volume.from_array(body(), np.full((4, 4), np.nan))

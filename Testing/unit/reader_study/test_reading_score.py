@@ -356,6 +356,7 @@ def test_a_study_scores_at_any_time(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "'=HYPERLINK()" in report.readings_csv(scores)
 
 
+@pytest.mark.slow
 def test_the_demonstration_is_a_whole_study(
     tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,7 @@ def test_what_terms_say_is_drawn_wherever_in_a_report_they_stand() -> None:
     assert "homogeneous" not in by_itself["texture"]  # beyond what the reader sees of so long a text
 
 
+@pytest.mark.slow
 def test_final_keeps_the_draw_in_which_most_of_the_text_holds() -> None:
     model = Synthesizer.load("starter", "cpu")
     ct, organs = phantom()

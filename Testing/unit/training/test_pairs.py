@@ -20,6 +20,8 @@ from TextoMorphLib.spatial.compositing import noise_around, paste
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.text.concepts import Description
 
+pytestmark = pytest.mark.slow
+
 LEAST_MM = 8.0
 
 # more of it, less of it, the attribute that tells, at least this large
