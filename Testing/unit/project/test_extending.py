@@ -17,6 +17,7 @@ from TextoMorphLib import Volume
 from TextoMorphLib.io import formats
 from TextoMorphLib.models import samplers
 from TextoMorphLib.models.schedule import Schedule
+from TextoMorphLib.segmentation import networks
 from TextoMorphLib.text import encoders
 
 SPLEEN = {
@@ -121,3 +122,12 @@ FORMAT = Format(read, write, (".npy",))
         assert np.array_equal(Volume.read(tmp_path / "scan.npy").data, voxels)
     finally:
         formats.known.cache_clear()
+
+
+def test_a_segmentation_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def flat(outputs: int, patch: tuple[int, ...], **settings: int) -> torch.nn.Module:
+        return torch.nn.Conv3d(1, outputs, **settings)
+
+    monkeypatch.setitem(networks.NETWORKS, "flat", flat)
+    network = networks.build("flat", outputs=3, patch=(8, 8, 8), kernel_size=1)
+    assert network(torch.zeros(1, 1, 8, 8, 8)).shape == (1, 3, 8, 8, 8)
