@@ -69,36 +69,13 @@ class Generating:
             >>> (node,) = logic.generate(ctNode, segmentation, segmentId, "hypoattenuating, ill-defined", seed=3)
             >>> logic.report(node)["asked"]
         """
-        from TextoMorphLib.errors import Cancelled, InputError
-        from TextoMorphLib.request import check_request
+        from TextoMorphLib.errors import Cancelled
 
-        keptMask, results = None, []
+        request = {"organ": organ, "seed": seed, "steps": steps, "guidance": guidance, "preset": preset}
+        results: list[Any] = []
         with self._alone(), contextlib.suppress(Cancelled):
-            if not 1 <= variants <= MOST_VARIANTS:
-                raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
-            ct, mask, cut = checked(ctNode, segmentationNode, segmentId, self._unlessStopped(progress))
-            check_request(text, organ, seed, steps, guidance, preset)
-            for number in range(variants):
-
-                def onStep(done: int, total: int, before: int = number) -> bool:
-                    return progress is None or progress(before * total + done, variants * total)
-
-                request = {
-                    "organ": organ,
-                    "seed": seed + number,
-                    "steps": steps,
-                    "guidance": guidance,
-                    "preset": preset,
-                }
-                made = self._inBackground(partial(self._make, ct, mask, text, request, model, device), onStep)
-                if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
-                    return []
-                keptMask = keptMask or _keepMask(*cut, ctNode, text)
-                old = into if number == 0 and nodes.inScene(into) else None
-                node = self._place(*made, ctNode, keptMask, old)
-                self._updateHistogram(node)  # type: ignore[attr-defined]
-                if nodes.inScene(node):
-                    results.append(node)
+            where = (ctNode, segmentationNode, segmentId)
+            self._generateInto(results, where, text, request, variants, model, device, progress, into)
         return results
 
     def live(
@@ -176,6 +153,44 @@ class Generating:
         """
         volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
         return [node for node in volumes if node.GetAttribute(nodes.REPORT)]
+
+    def _generateInto(
+        self,
+        results: list[Any],
+        where: tuple[Any, Any, str],
+        text: str,
+        request: dict[str, Any],
+        variants: int,
+        model: str,
+        device: str,
+        progress: Progress | None,
+        into: Any,
+    ) -> None:
+        """Does what `generate` promises; `results` has each tumour as soon as it is there, whatever comes after."""
+        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.request import check_request
+
+        if not 1 <= variants <= MOST_VARIANTS:
+            raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
+        ctNode, keptMask = where[0], None
+        ct, mask, cut = checked(*where, self._unlessStopped(progress))
+        check_request(text, **request)
+        for number in range(variants):
+
+            def onStep(done: int, total: int, before: int = number) -> bool:
+                return progress is None or progress(before * total + done, variants * total)
+
+            each = {**request, "seed": request["seed"] + number}
+            made = self._inBackground(partial(self._make, ct, mask, text, each, model, device), onStep)
+            if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
+                results.clear()
+                return
+            keptMask = keptMask or _keepMask(*cut, ctNode, text)
+            old = into if number == 0 and nodes.inScene(into) else None
+            node = self._place(*made, ctNode, keptMask, old)
+            self._updateHistogram(node)  # type: ignore[attr-defined]
+            if nodes.inScene(node):
+                results.append(node)
 
     def _place(self, image: Any, report: dict[str, Any], ctNode: Any, maskNode: Any, old: Any) -> Any:
         """Puts a tumour into the scene: into a new volume, or into one that was there."""

@@ -1,5 +1,6 @@
 """Where the tumour goes: painting, placing a lesion-shaped mask, and what there is to say of a mask."""
 
+from functools import partial
 from typing import Any
 
 import slicer
@@ -170,10 +171,7 @@ class Masking:
         Example:
             >>> segmentation, segmentId = logic.placeLesion(ctNode, diameter=30, position=logic.crosshair())
         """
-        import numpy as np
-
         from TextoMorphLib.errors import Cancelled, InputError
-        from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
 
         progress = progress or (lambda _done, _total: True)
         ct, centre = nodes.volumeOf(ctNode), [0.0, 0.0, 0.0]
@@ -183,12 +181,8 @@ class Masking:
         elif organ is None:
             raise InputError("no place is given; choose the crosshair's place, or an organ's segment")
 
-        def shape() -> Any:
-            if position is None:
-                return lesion_mask(ct, organ, diameter, seed, irregularity)
-            mask = lesion_at(ct, np.array(centre), diameter, np.random.default_rng(seed), irregularity)
-            return mask if organ is None else mask & organ
-
+        middle = None if position is None else centre
+        shape = partial(_shapeOf, ct, organ, middle, diameter, seed, irregularity)
         mask = background.run(background.inOneGo(shape), progress)
         if not nodes.inScene(ctNode):
             raise Cancelled("the scene was closed")
@@ -271,6 +265,18 @@ class Masking:
         return _("{count} lesions, {ml:.1f} ml, on average {mm:.0f} mm across").format(
             count=count, ml=millilitres, mm=across
         )
+
+
+def _shapeOf(ct: Any, organ: Any, middle: list[float] | None, diameter: float, seed: int, irregularity: float) -> Any:
+    """The voxels of a lesion around its middle, RAS mm, or somewhere deep in the organ; cut off at the organ."""
+    import numpy as np
+
+    from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
+
+    if middle is None:
+        return lesion_mask(ct, organ, diameter, seed, irregularity)
+    mask = lesion_at(ct, np.array(middle), diameter, np.random.default_rng(seed), irregularity)
+    return mask if organ is None else mask & organ
 
 
 def _canTake(into: tuple[Any, str] | None, ctNode: Any) -> bool:

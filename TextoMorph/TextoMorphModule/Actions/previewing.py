@@ -61,19 +61,17 @@ class Previewing:
             ct, mask, _cut = checked(ctNode, segmentationNode, segmentId, onStep)
             for text in texts:
                 check_request(text, organ, seed, None, None)
-            display = ctNode.GetDisplayNode()
-            how: dict[str, Any] = {"words": words}
-            if display:
-                how["window"] = display.GetLevel(), display.GetWindow()
-
-            def make(onStep: Progress) -> Any:
-                from TextoMorphLib import previews
-
-                synthesizer = self._synthesizer(model, device)  # type: ignore[attr-defined]
-                return previews.preview(synthesizer, ct, mask, texts, organ, seed, progress=onStep, **how)
-
+            request = {"texts": texts, "organ": organ, "seed": seed, "words": words, **_window(ctNode)}
+            make = partial(self._preview, ct, mask, request, model, device)
             return self._inBackground(make, progress)  # type: ignore[attr-defined]
         return None
+
+    def _preview(self, ct: Any, mask: Any, request: dict[str, Any], model: str, device: str, progress: Progress) -> Any:
+        """The previews; runs in a thread, so the scene is not touched."""
+        from TextoMorphLib import previews
+
+        synthesizer = self._synthesizer(model, device)  # type: ignore[attr-defined]
+        return previews.preview(synthesizer, ct, mask, progress=progress, **request)
 
     def previewPicture(self, previews: Any, columns: int = 4, progress: Progress | None = None) -> bytes:
         """The grid of slices as a PNG. Slicer stays alive meanwhile.
@@ -131,3 +129,9 @@ class Previewing:
             outputs.check_table(each)
             outputs.write_bytes(each, content.encode())
         return [each for each, _content in tables]
+
+
+def _window(ctNode: Any) -> dict[str, Any]:
+    """The window that the CT is shown with, level and width in HU; empty where it is not shown."""
+    display = ctNode.GetDisplayNode()
+    return {"window": (display.GetLevel(), display.GetWindow())} if display else {}

@@ -1,6 +1,7 @@
 """The Visual Turing Test in Slicer: making a study, reading it, scoring it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,23 +74,21 @@ class Reading:
             >>> study = logic.createStudy("/data/tumours.csv", "/data/study", ["anna", "ben"])
             >>> short = logic.createStudy("/data/tumours.csv", "/data/short", ["anna"], questions=[], seed=7)
         """
-        from TextoMorphLib.reader_study.create import Plan, create
+        from TextoMorphLib.reader_study.create import Plan
         from TextoMorphLib.reader_study.package import Frame
 
         if self.reading:
             raise RuntimeError(_("Somebody reads; end the reading first."))
-        plan = Plan(
-            readers=tuple(readers),
-            twins=tuple(twins),
-            repeats=repeats,
-            apart=apart,
-            seed=seed,
-            title=title,
-            questions=tuple(questions),
-            frame=Frame.parse(field, spacing),
-            model=model,
-            device=device,
-        )
+        whole = Plan(tuple(readers), tuple(twins), apart, repeats, seed, title, tuple(questions))
+        plan = replace(whole, frame=Frame.parse(field, spacing), model=model, device=device)
+        return self._create(table, folder, key, plan, progress)
+
+    def _create(
+        self, table: str | Path, folder: str | Path, key: str | Path, plan: Any, progress: Progress | None
+    ) -> Any:
+        """Makes the study; nobody can start to read meanwhile."""
+        from TextoMorphLib.reader_study.create import create
+
         keyPath = Path(key) if key else None
         self._making = True
         try:
