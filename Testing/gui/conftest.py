@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
+sys.path.append(str(ROOT / "Testing" / "unit" / "reader_study"))
 
 from host import application, problems  # noqa: E402
 
@@ -69,3 +70,30 @@ def wait_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Any:
+    """Four cases."""
+    from small_studies import small_study
+
+    return small_study(tmp_path / "é a", pairs=2, readers=("anna", "ben"), apart=1)
+
+
+@pytest.fixture
+def press(panels: Any) -> Callable[..., None]:
+    """Presses keys, one after the other, wherever the focus is in the window."""
+    from PySide6 import QtTest, QtWidgets
+    from PySide6.QtCore import Qt
+
+    window = panels["Case"].widget.window()
+    window.show()
+    window.activateWindow()
+    QtTest.QTest.qWaitForWindowActive(window)
+
+    def keys(*names: str) -> None:
+        for name in names:
+            QtTest.QTest.keyClick(QtWidgets.QApplication.focusWidget() or window, getattr(Qt.Key, f"Key_{name}"))
+            QtWidgets.QApplication.processEvents()
+
+    return keys
