@@ -103,7 +103,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
-        from TextoMorphModule.Panels import PANELS
+        from TextoMorphModule.Panels import panelClasses
         from TextoMorphModule.Panels.column import Column
         from TextoMorphModule.Panels.mask_view import MaskView
 
@@ -111,7 +111,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = TextoMorphLogic()
         self.maskView = MaskView(self.logic)
         self.column = column = Column()
-        for panelClass in PANELS:
+        for panelClass in panelClasses():
             panel = panelClass(self.logic, self.resourcePath)
             column.add(panel)
             self.panels.append(panel)

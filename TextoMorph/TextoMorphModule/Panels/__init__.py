@@ -1,23 +1,19 @@
-"""The panels of the module, in working order: one file a panel, each with the `.ui` of its name."""
+"""The panels of the module: one file a panel, each with the `.ui` of its name, found by what they define."""
 
-from TextoMorphModule.Panels.batch import BatchPanel
-from TextoMorphModule.Panels.case import CasePanel
-from TextoMorphModule.Panels.compare import ComparePanel
-from TextoMorphModule.Panels.describe import DescribePanel
-from TextoMorphModule.Panels.generate import GeneratePanel
-from TextoMorphModule.Panels.preview import PreviewPanel
-from TextoMorphModule.Panels.scan import ScanPanel
-from TextoMorphModule.Panels.setup import SetupPanel
-from TextoMorphModule.Panels.turing import TuringPanel
+import importlib
+import pkgutil
+from typing import Any
 
-PANELS = (
-    SetupPanel,
-    ScanPanel,
-    DescribePanel,
-    GeneratePanel,
-    ComparePanel,
-    PreviewPanel,
-    BatchPanel,
-    TuringPanel,
-    CasePanel,
-)
+
+def panelClasses() -> list[Any]:
+    """The panels of this folder's files, in working order: by their `order`, then by name."""
+    from TextoMorphModule.Panels.panel import Panel
+
+    found = []
+    for file in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{file.name}")
+        for each in vars(module).values():
+            own = isinstance(each, type) and issubclass(each, Panel) and each.__module__ == module.__name__
+            if own and each.name:  # without one it is what panels are made of
+                found.append(each)
+    return sorted(found, key=lambda each: (each.order, each.name))

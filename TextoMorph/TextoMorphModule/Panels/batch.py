@@ -12,6 +12,7 @@ class BatchPanel(Panel):
     """Planning, then a process that goes on while Slicer is used."""
 
     name = "Batch"
+    order = 70
 
     def setup(self) -> None:
         """Connects the widgets."""

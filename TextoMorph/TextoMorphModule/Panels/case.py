@@ -18,6 +18,7 @@ class CasePanel(Panel):
     """Takes the place of all other panels while somebody reads. The logic's `reading` keeps the answers, this none."""
 
     name = "Case"
+    order = 90
     whileReading = True
 
     def setup(self) -> None:

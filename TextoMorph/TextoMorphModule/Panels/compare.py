@@ -23,6 +23,7 @@ class ComparePanel(RunPanel):
     """The results, one at a time."""
 
     name = "Compare"
+    order = 50
 
     def setup(self) -> None:
         """Connects the widgets."""

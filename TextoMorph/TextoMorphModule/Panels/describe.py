@@ -22,6 +22,7 @@ class DescribePanel(Panel):
     """The description; its text alone counts, and the term buttons show and change it."""
 
     name = "Describe"
+    order = 30
 
     def setup(self) -> None:
         """Connects the widgets."""

@@ -16,6 +16,7 @@ class GeneratePanel(RunPanel):
     """Seed, variants, and the button."""
 
     name = "Generate"
+    order = 40
     pinned = True
 
     def setup(self) -> None:

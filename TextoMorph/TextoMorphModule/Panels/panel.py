@@ -22,6 +22,7 @@ class Panel(VTKObservationMixin):
 
     Attributes:
         name: Of the `.ui` file.
+        order: Its place, from the top; those of the module go in tens.
         widget: The root widget.
         ui: The named widgets.
         logic: The module's logic, which does the work.
@@ -31,6 +32,7 @@ class Panel(VTKObservationMixin):
     """
 
     name = ""
+    order = 0
     pinned = False
     whileReading = False
 

@@ -28,6 +28,7 @@ class PreviewPanel(RunPanel):
     """Rows of texts."""
 
     name = "Preview"
+    order = 60
 
     def setup(self) -> None:
         """Connects the widgets."""

@@ -18,6 +18,7 @@ class ScanPanel(RunPanel):
     """CT, organ, mask."""
 
     name = "Scan"
+    order = 20
 
     def setup(self) -> None:
         """Connects the widgets."""

@@ -15,6 +15,7 @@ class SetupPanel(RunPanel):
     """Packages, device, model."""
 
     name = "Setup"
+    order = 10
 
     def setup(self) -> None:
         """Connects the widgets."""

@@ -19,6 +19,7 @@ class TuringPanel(RunPanel):
     """What surrounds a reading. Nothing of it goes into the scene, which readers may get: it would name the key."""
 
     name = "Turing"
+    order = 80
 
     def setup(self) -> None:
         """Connects the widgets."""
