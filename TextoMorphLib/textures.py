@@ -122,7 +122,7 @@ def _spread(
 
 def _noise_under(covariance: np.ndarray, sigma: list[float], shape: tuple[int, ...]) -> float:
     """Standard deviation of the scan's noise under the field's low pass."""
-    return float(ndimage.gaussian_filter(noise.draw(covariance, shape, 0), sigma).std())
+    return float(ndimage.gaussian_filter(noise.sample_noise(covariance, shape, 0), sigma).std())
 
 
 def _share(said: Said, kind: str, value: str) -> float:

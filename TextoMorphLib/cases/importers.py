@@ -17,11 +17,11 @@ from TextoMorphLib.cases.case import ORGAN, TUMOUR, Case
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.text.organs import ORGANS
 
 DATASET, KITS_CT, KITS_LABEL = "dataset.json", "imaging.nii.gz", "segmentation.nii.gz"
 USUAL: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,)}
 KITS: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,), "cyst": (3,)}
-ORGANS = ("liver", "pancreas", "kidney")
 _LESION = re.compile(r"tumou?r|cancer|lesion|mass|cyst|pdac|pnet|metasta|carcinoma|malignan|benign", re.IGNORECASE)
 _LIST = re.compile(r"(train|val)_(\d+)\.txt$")
 _TEXTS_APART = re.compile(r"\s{4,}")  # the published lists part the texts of one scan by ten spaces

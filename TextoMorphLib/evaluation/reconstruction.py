@@ -13,7 +13,7 @@ from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.device import autocast, resolve
 from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.simulation.backgrounds import Scan, real_crop
-from TextoMorphLib.simulation.lesion_parameters import draw
+from TextoMorphLib.simulation.lesion_parameters import sample_lesion
 from TextoMorphLib.simulation.renderer import render
 from TextoMorphLib.simulation.shapes import lesion_depth
 from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU
@@ -44,7 +44,7 @@ def run(model: str, device: str, scan: Scan, crops: int = 24, seed: int = 0) -> 
     for number in range(crops):
         crop = real_crop([scan], CROP_MM, rng)
         depth = lesion_depth(crop.shape, rng.uniform(*LESIONS_MM), 0.5, rng)
-        lesion = draw({"density": "hypo" if number % 2 else "hyper"}, 100.0, 8.0, number)
+        lesion = sample_lesion({"density": "hypo" if number % 2 else "hyper"}, 100.0, 8.0, number)
         drawn = render(depth, lesion, 100.0, latent_noise(crop.shape, int(rng.integers(2**31))))
         bare, with_lesion = (_reconstructed(network, image, where) for image in (crop, crop + drawn))
         soft = (crop > SOFT_TISSUE_HU[0]) & (crop < SOFT_TISSUE_HU[1])

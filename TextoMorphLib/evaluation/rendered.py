@@ -6,7 +6,7 @@ import numpy as np
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.seed_fields import latent_noise
-from TextoMorphLib.simulation.lesion_parameters import draw
+from TextoMorphLib.simulation.lesion_parameters import sample_lesion
 from TextoMorphLib.simulation.renderer import render
 from TextoMorphLib.spatial import healing
 from TextoMorphLib.spatial.compositing import background, no_darker_than_fluid, noise_around, paste
@@ -37,7 +37,7 @@ def rendered(
         level = parenchyma_hu(region.ct, region.depth, region.usable)
         diameter = float(np.cbrt(6 / np.pi * int(np.count_nonzero(region.depth > 0))))
         noise = latent_noise(region.depth.shape, own)
-        delta = render(region.depth, draw(description, level, diameter, own), level, noise)
+        delta = render(region.depth, sample_lesion(description, level, diameter, own), level, noise)
         filled = background(region)
         delta = no_darker_than_fluid(delta, filled, region.depth)
         volume = paste(volume, region, filled, delta, own, noise_around(volume, region, exclude))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from TextoMorphLib.models.seed_fields import latent_noise
-from TextoMorphLib.simulation.lesion_parameters import draw
+from TextoMorphLib.simulation.lesion_parameters import sample_lesion
 from TextoMorphLib.simulation.renderer import render
 from TextoMorphLib.simulation.shapes import lesion_depth
 from TextoMorphLib.spatial.compositing import background
@@ -48,7 +48,7 @@ class Example:
 
     def render(self, description: Description) -> np.ndarray:
         """The lesion minus the background in HU, noise free; descriptions that agree in a kind share its numbers."""
-        lesion = draw(description, self.parenchyma, self.diameter_mm, self.seed)
+        lesion = sample_lesion(description, self.parenchyma, self.diameter_mm, self.seed)
         return render(self.depth, lesion, self.parenchyma, self.noise)
 
 

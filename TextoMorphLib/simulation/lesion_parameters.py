@@ -66,7 +66,7 @@ class Lesion:
     calcium_grain: str
 
 
-def draw(description: Description, parenchyma_hu: float, diameter_mm: float, seed: int) -> Lesion:
+def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: float, seed: int) -> Lesion:
     """Draw a lesion's numbers within the ranges of its kinds.
 
     Each number has a random stream of its own: descriptions that agree in a kind agree in its numbers. What

@@ -185,7 +185,11 @@ def paste(
         own = to_scan(kept, region, volume)
         scan, lesion = np.maximum(scan, own), (1 - own) * lesion
     filled = to_scan(background, region, volume)
-    new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * noise.draw(covariance, region.mask.shape, seed)
+    new = (
+        filled
+        + scan * (ct - filled)
+        + np.sqrt(1 - scan * scan) * noise.sample_noise(covariance, region.mask.shape, seed)
+    )
     return volume.with_hu(region.box, new + lesion, (centre < gone) & (ct > UNKNOWN_HU))
 
 

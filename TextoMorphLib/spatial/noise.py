@@ -126,7 +126,7 @@ def _across(spacing: np.ndarray) -> int:
     return 2 - int(np.argmax(spacing[::-1]))
 
 
-def draw(covariance: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
+def sample_noise(covariance: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Gaussian noise with a given autocovariance.
 
     Args:

@@ -56,7 +56,7 @@ def paste_textured(
     ct = volume.hu(region.box)
     centre, outside = distances(~region.mask, volume.spacing)
     _, inside = distances(region.mask, volume.spacing)
-    drawn = noise.draw(covariance, region.mask.shape, seed)
+    drawn = noise.sample_noise(covariance, region.mask.shape, seed)
     drawn = texture.noise * (drawn - ndimage.gaussian_filter(drawn, texture.sigma))
     filled, change = to_scan(background, region, volume), to_scan(delta, region, volume)
     depth = depth_on_scan(region, volume)

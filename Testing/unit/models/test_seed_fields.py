@@ -11,7 +11,7 @@ from torch.nn import functional
 from TextoMorphLib.models.denoiser import depth_channels, field_channels
 from TextoMorphLib.models.seed_fields import FIELDS, latent_noise, lesion_fields
 from TextoMorphLib.models.spatial_priors import HINTS, hints
-from TextoMorphLib.simulation.lesion_parameters import draw
+from TextoMorphLib.simulation.lesion_parameters import sample_lesion
 from TextoMorphLib.simulation.renderer import render
 from TextoMorphLib.simulation.shapes import lesion_depth
 from TextoMorphLib.text.concepts import KINDS, QUALIFIES
@@ -68,7 +68,7 @@ def test_a_hint_shows_where_its_word_is_drawn(noise: Tensor, hint: tuple[str, st
     if kind in QUALIFIES:
         asked[QUALIFIES[kind]] = KINDS[QUALIFIES[kind]][1]
     plain = {"texture": "homogeneous", "margin": "well"}
-    lesions = [draw(description, 90.0, diameter_mm, 3) for description in (asked, plain)]
+    lesions = [sample_lesion(description, 90.0, diameter_mm, 3) for description in (asked, plain)]
     drawn, without = (torch.from_numpy(render(depth, lesion, 90.0, noise)) for lesion in lesions)
     deepest = torch.tensor([float(depth.max())])
     finer = functional.avg_pool3d(torch.from_numpy(depth)[None], 2)

@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor
 
 from TextoMorphLib.models.seed_fields import latent_noise
-from TextoMorphLib.simulation.lesion_parameters import Lesion, draw
+from TextoMorphLib.simulation.lesion_parameters import Lesion, sample_lesion
 from TextoMorphLib.simulation.renderer import render
 from TextoMorphLib.simulation.shapes import lesion_depth
 from TextoMorphLib.text.concepts import KINDS, Description
@@ -26,7 +26,7 @@ def noise(depth: np.ndarray, seed: int) -> Tensor:
 
 
 def drawn(depth: np.ndarray, description: Description, seed: int = 3) -> tuple[np.ndarray, Lesion]:
-    lesion = draw(description, PARENCHYMA_HU, 24.0, seed)
+    lesion = sample_lesion(description, PARENCHYMA_HU, 24.0, seed)
     return render(depth, lesion, PARENCHYMA_HU, noise(depth, seed)), lesion
 
 
@@ -59,7 +59,7 @@ def test_a_seed_gives_one_lesion(depth: np.ndarray) -> None:
 
 
 def test_a_changed_kind_changes_its_own_numbers_alone() -> None:
-    plain, calcified = (draw(d, PARENCHYMA_HU, 24.0, 7) for d in ({}, {"calcification": "present"}))
+    plain, calcified = (sample_lesion(d, PARENCHYMA_HU, 24.0, 7) for d in ({}, {"calcification": "present"}))
     assert calcified.calcium_fraction > plain.calcium_fraction == 0
     assert {**vars(calcified), "calcium_fraction": 0} == vars(plain)
 
@@ -112,7 +112,7 @@ def test_calcium_is_seen(diameter_mm: float) -> None:
     shape = (int(diameter_mm) + 24,) * 3
     for seed in range(4):
         depth = lesion_depth(shape, diameter_mm, 0.4, np.random.default_rng(seed))
-        lesion = draw({"calcification": "present"}, PARENCHYMA_HU, diameter_mm, seed)
+        lesion = sample_lesion({"calcification": "present"}, PARENCHYMA_HU, diameter_mm, seed)
         bright = PARENCHYMA_HU + render(depth, lesion, PARENCHYMA_HU, noise(depth, seed)) > 200
         assert 0.002 < bright[depth > 0].mean() < 0.4
         assert not bright[depth < -1].any()
@@ -123,7 +123,7 @@ def test_every_value_can_be_drawn_in_the_smallest_lesions(diameter_mm: float) ->
     depth = lesion_depth((28, 28, 28), diameter_mm, 1.0, np.random.default_rng(1))
     for kind, values in KINDS.items():
         for value in values:
-            lesion = draw({kind: value}, 20.0, diameter_mm, 5)
+            lesion = sample_lesion({kind: value}, 20.0, diameter_mm, 5)
             delta = render(depth, lesion, 20.0, noise(depth, 5))
             assert np.isfinite(delta).all()
             assert delta.any() or value == "iso"

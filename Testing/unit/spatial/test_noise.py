@@ -39,7 +39,7 @@ def power(image: np.ndarray) -> list[float]:
 @pytest.mark.parametrize("radius_mm", [6, 18])
 def test_strength_and_spectrum_are_those_of_the_tissue(radius_mm: float) -> None:
     healthy = 100 + ct_noise(20, seed=1)
-    drawn = noise.draw(noise.autocovariance(healthy, ball(radius_mm), SPACING), SHAPE, seed=0)
+    drawn = noise.sample_noise(noise.autocovariance(healthy, ball(radius_mm), SPACING), SHAPE, seed=0)
     assert drawn.std() == pytest.approx(20, rel=0.1)
     assert abs(drawn.mean()) < 1
     np.testing.assert_allclose(power(drawn), power(ct_noise(20, seed=2)), rtol=0.2)
@@ -53,13 +53,13 @@ def test_vessels_and_a_neighbouring_organ_do_not_count_as_noise() -> None:
     anatomy[:, 50:54, 10:12] = 180
     anatomy[:24] = -90
     healthy = ndimage.gaussian_filter(anatomy, 0.6 / SPACING) + ct_noise(15, seed=1)
-    drawn = noise.draw(noise.autocovariance(healthy, ball(15), SPACING), SHAPE, seed=0)
+    drawn = noise.sample_noise(noise.autocovariance(healthy, ball(15), SPACING), SHAPE, seed=0)
     assert drawn.std() == pytest.approx(15, rel=0.1)
 
 
 def test_a_scan_without_noise_gives_none() -> None:
     healthy = np.full(SHAPE, 60, np.float32)
-    drawn = noise.draw(noise.autocovariance(healthy, ball(10), SPACING), SHAPE, seed=0)
+    drawn = noise.sample_noise(noise.autocovariance(healthy, ball(10), SPACING), SHAPE, seed=0)
     assert np.abs(drawn).max() < 0.01
 
 
@@ -68,13 +68,13 @@ def test_too_little_tissue_gives_white_noise_of_the_right_strength() -> None:
     healthy = np.random.default_rng(0).normal(-850, 30, tiny).astype(np.float32)
     mask = np.zeros(tiny, bool)
     mask[3, 3, 1] = True
-    drawn = noise.draw(noise.autocovariance(healthy, mask, SPACING), SHAPE, seed=0)
+    drawn = noise.sample_noise(noise.autocovariance(healthy, mask, SPACING), SHAPE, seed=0)
     assert drawn.std() == pytest.approx(30, rel=0.35)
 
 
 def test_the_seed_decides() -> None:
     covariance = noise.autocovariance(ct_noise(20, seed=1), ball(10), SPACING)
-    first, again, other = (noise.draw(covariance, (9, 8, 7), seed) for seed in (3, 3, 4))
+    first, again, other = (noise.sample_noise(covariance, (9, 8, 7), seed) for seed in (3, 3, 4))
     assert first.shape == (9, 8, 7)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1
@@ -105,6 +105,6 @@ def test_noise_has_the_scans_grain_and_direction_where_little_around_the_mask_is
     mask[:, :, :8] = mask[:, :, 16:] = False
     scan = ndimage.gaussian_filter(anatomy, (0.8, 0.8, 0)) + streaky(shape, 14, 1)
     box = np.s_[72:108, 37:73, 6:18] if case == "a crop" else np.s_[:, :, :]
-    drawn = noise.draw(noise.autocovariance(scan[box].astype(np.float32), mask[box], spacing), shape, seed=0)
+    drawn = noise.sample_noise(noise.autocovariance(scan[box].astype(np.float32), mask[box], spacing), shape, seed=0)
     assert drawn.std() == pytest.approx(14, rel=0.12 if case != "a crop" else 0.25)
     np.testing.assert_allclose(neighbours(drawn), neighbours(streaky(shape, 14, 2)), atol=0.1)
