@@ -41,6 +41,10 @@ def generate(
     resample_mask: common.ResampleMask = False,
     label: common.Label = None,
     assume_hu: common.AssumeHu = False,
+    organ_mask: Annotated[
+        Path | None,
+        typer.Option("--organ-mask", metavar="FILE", help="The organ; what of the mask lies outside is told."),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
     ] = None,
@@ -71,7 +75,13 @@ def generate(
         raise InputError("--dicom-seg goes with --dicom DIR; name the folder of the DICOM series")
     if keep_patient and dicom is None:
         raise InputError("--keep-patient goes with --dicom DIR; name the folder of the DICOM series")
-    kept = {"picture": picture, "dicom": dicom, "dicom_seg": dicom_seg, "keep_patient": keep_patient}
+    kept = {
+        "organ_mask": organ_mask,
+        "picture": picture,
+        "dicom": dicom,
+        "dicom_seg": dicom_seg,
+        "keep_patient": keep_patient,
+    }
     run(job, model, device, overwrite=overwrite, **kept)  # type: ignore[arg-type]
 
 
@@ -84,6 +94,7 @@ def run(
     model: str = "starter",
     device: str = "auto",
     *,
+    organ_mask: Path | None = None,
     picture: Path | None = None,
     dicom: Path | None = None,
     dicom_seg: bool = False,
@@ -111,12 +122,9 @@ def run(
     if dicom:
         dicom_export.check_scan(ct, dicom, source, keep_patient)
 
-    from TextoMorphLib.spatial import placement
+    said, outside = _where(ct, mask, organ_mask)
     from TextoMorphLib.synthesis import Synthesizer
 
-    said = placement.warnings(ct, mask)
-    for warning in said:  # before the work
-        common.warn(warning)
     with common.progress("generating") as step:
         synthesizer = Synthesizer.load(model, device)
         for line in understand(job.text, job.organ).lines():
@@ -131,7 +139,7 @@ def run(
                 more[dicom] = partial(series, mask=mask if dicom_seg else None, keep_patient=keep_patient)
             return more
 
-        synthesis = make(job, model, synthesizer, ct, mask, step, doubts, overwrite, also)
+        synthesis = make(job, model, synthesizer, ct, mask, step, [*doubts, *outside], overwrite, also)
 
     _show(synthesis.report, (*doubts, *said))
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
@@ -139,6 +147,18 @@ def run(
     if dicom:
         typer.echo(f"DICOM: {dicom_export.KEPT if keep_patient else dicom_export.MADE_UP}")
     return synthesis
+
+
+def _where(ct: Volume, mask: np.ndarray, organ_mask: Path | None) -> tuple[list[str], list[str]]:
+    """Warns of what the mask lies on, before the work; all that is said, and what of it only the organ's mask tells."""
+    from TextoMorphLib.io.masks import read_mask
+    from TextoMorphLib.spatial import placement
+
+    said = placement.warnings(ct, mask, read_mask(organ_mask, ct) if organ_mask else None)
+    for warning in said:
+        common.warn(warning)
+    known = placement.warnings(ct, mask) if organ_mask else said
+    return said, [warning for warning in said if warning not in known]
 
 
 def _figure(ct: Volume, made: Synthesis, mask: np.ndarray, job: Job) -> Callable[[Path], Any]:

@@ -85,6 +85,20 @@ def test_generate(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFi
     assert f"wrote {tmp_path / 'out.nii.gz'}" in told.out
 
 
+def test_a_lesion_outside_its_organ_is_told(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = nib.Nifti1Image.from_filename(arguments[1])
+    organ = np.zeros(scan.shape, np.uint8)
+    organ[:2] = 1  # far from the lesion
+    nib.Nifti1Image(organ, scan.affine).to_filename(tmp_path / "organ.nii.gz")
+    assert main([*arguments, "--organ-mask", str(tmp_path / "organ.nii.gz")]) == 0
+    told = capsys.readouterr().err
+    assert told.count("outside the organ") == 1
+    warnings = json.loads((tmp_path / "out.json").read_text())["warnings"]
+    assert sum("outside the organ" in warning for warning in warnings) == 1
+
+
 def test_same_seed_same_bytes(arguments: list[str], tmp_path: Path) -> None:
     made = []
     for seed in ("5", "5", "6"):
