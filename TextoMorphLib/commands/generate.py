@@ -71,10 +71,9 @@ def generate(
     job = Job(
         ct, mask, text, out, organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu, texture
     )
-    if dicom_seg and dicom is None:
-        raise InputError("--dicom-seg goes with --dicom DIR; name the folder of the DICOM series")
-    if keep_patient and dicom is None:
-        raise InputError("--keep-patient goes with --dicom DIR; name the folder of the DICOM series")
+    for option, given in {"--dicom-seg": dicom_seg, "--keep-patient": keep_patient}.items():
+        if given and dicom is None:
+            raise InputError(f"{option} goes with --dicom DIR; name the folder of the DICOM series")
     kept = {
         "organ_mask": organ_mask,
         "picture": picture,
