@@ -99,6 +99,7 @@ def test_what_a_study_does_not_ask_is_not_there(tmp_path: Path, browser: Any) ->
     page = browser.new_page()
     with serving(small_study(tmp_path, pairs=2, apart=1, questions=())) as server:
         opened(page, server.links["anna"], troubles)
+        until(lambda: page.get_attribute("#views", "data-shown") == "1")  # no answer is taken before
         for key in ("c", "a", "r", "2", "Enter"):
             page.keyboard.press(key)
         until(lambda: page.inner_text("#count") == "Case 2 of 4")
