@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import read_table
 
 COLUMNS = ("method", "organ", "class", "metric", "size", "value")
 METRICS = ("sensitivity", "specificity", "ppv", "dsc", "nsd")
@@ -22,12 +22,8 @@ def read_beside(path: Path) -> list[dict[str, str]]:
     Raises:
         InputError: What is wrong, with the line.
     """
-    reader = csv.DictReader(read_text(path).splitlines(), skipinitialspace=True)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}")
     rows = []
-    for row in reader:
-        where = f"{path.name} line {reader.line_num}"
+    for where, row in read_table(path, COLUMNS):
         if row["metric"] not in METRICS:
             raise InputError(f"{where}: the metric must be one of {', '.join(METRICS)}")
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from TextoMorphLib.errors import InputError
@@ -23,3 +25,16 @@ def read_text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"cannot read {path}: {reason}") from error
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a CSV table, each after where it stands, for messages.
+
+    Raises:
+        InputError: It cannot be read, or its first line is not these columns.
+    """
+    reader = csv.DictReader(read_text(path).splitlines(), skipinitialspace=True)
+    if tuple(reader.fieldnames or ()) != tuple(columns):
+        raise InputError(f"{path}: the first line must be {','.join(columns)}")
+    for row in reader:
+        yield f"{path.name} line {reader.line_num}", row

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import read_table
 from TextoMorphLib.reader_study.study import SIZES
 from TextoMorphLib.text.organs import ORGANS
 
@@ -39,12 +38,8 @@ def read_beside(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: What is wrong, with the line.
     """
-    reader = csv.DictReader(read_text(path).splitlines(), skipinitialspace=True)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}")
     rows = []
-    for row in reader:
-        where = f"{path.name} line {reader.line_num}"
+    for where, row in read_table(path, COLUMNS):
         if not row["method"] or row["organ"] not in (*ORGANS, "all") or row["size"] not in (*SIZES, "all"):
             raise InputError(f"{where}: needs a method, an organ or all, and a size: {', '.join(SIZES)} or all")
         if not (row["error_rate"] or "").strip():
