@@ -38,7 +38,9 @@ class BatchRun:
 
         self.jobs, self.onChange = jobs, onChange
         self.total = sum(1 for line in jobs.read_text(encoding="utf-8").splitlines() if line.strip())
-        self.done, self.failed, self.notes, self.said = 0, [], [], ""
+        self.done, self.said = 0, ""
+        self.failed: list[str] = []
+        self.notes: list[str] = []
         self.running, self.stopped = True, False
         library = str(Path(TextoMorphLib.__file__).resolve().parents[1])
         python = shutil.which("PythonSlicer") or sys.executable

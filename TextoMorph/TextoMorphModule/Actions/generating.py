@@ -181,13 +181,14 @@ class Generating:
                 return progress is None or progress(before * total + done, variants * total)
 
             each = {**request, "seed": request["seed"] + number}
-            made = self._inBackground(partial(self._make, ct, mask, text, each, model, device), onStep)
+            image, report = self._inBackground(partial(self._make, ct, mask, text, each, model, device), onStep)
             if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                 results.clear()
                 return
-            keptMask = keptMask or _keepMask(*cut, ctNode, text)
+            box, inside = cut
+            keptMask = keptMask or _keepMask(box, inside, ctNode, text)
             old = into if number == 0 and nodes.inScene(into) else None
-            node = self._place(*made, ctNode, keptMask, old)
+            node = self._place(image, report, ctNode, keptMask, old)
             self._updateHistogram(node)  # type: ignore[attr-defined]
             if nodes.inScene(node):
                 results.append(node)

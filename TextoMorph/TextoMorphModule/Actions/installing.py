@@ -140,8 +140,8 @@ class Installing:
             found = resolve(device)
             if found.type == "cuda":
                 card = torch.cuda.get_device_properties(found)
-                free = torch.cuda.mem_get_info(found)[0]
-                return f"{card.name}, {free / 2**30:.1f} of {card.total_memory / 2**30:.1f} GiB free"
+                left = torch.cuda.mem_get_info(found)[0]
+                return f"{card.name}, {left / 2**30:.1f} of {card.total_memory / 2**30:.1f} GiB free"
             memory = psutil.virtual_memory()
             free = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
             count = torch.get_num_threads()

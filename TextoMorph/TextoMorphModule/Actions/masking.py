@@ -190,7 +190,7 @@ class Masking:
             raise InputError(
                 "the lesion would lie outside the CT or the organ; hold Shift over a slice view to move the crosshair"
             )
-        segmentation, segmentId = into if _canTake(into, ctNode) else self.newMask(ctNode)
+        segmentation, segmentId = into if into and _canTake(into, ctNode) else self.newMask(ctNode)
         nodes.paint(mask, segmentation, segmentId, ctNode)
         return segmentation, segmentId
 
@@ -279,9 +279,9 @@ def _shapeOf(ct: Any, organ: Any, middle: list[float] | None, diameter: float, s
     return mask if organ is None else mask & organ
 
 
-def _canTake(into: tuple[Any, str] | None, ctNode: Any) -> bool:
+def _canTake(into: tuple[Any, str], ctNode: Any) -> bool:
     """Whether a lesion placed before is still there, for this CT, so that another may replace it."""
-    if not into or not nodes.inScene(into[0]):
+    if not nodes.inScene(into[0]):
         return False
     reference = into[0].GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
     return reference is ctNode and into[0].GetSegmentation().GetSegment(into[1]) is not None

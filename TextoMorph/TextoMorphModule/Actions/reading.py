@@ -23,6 +23,7 @@ class Reading:
 
     reading: ReadingRoom | None = None
     _making = False  # a study
+    _running: bool  # a generation: see Generating
 
     def createStudy(
         self,

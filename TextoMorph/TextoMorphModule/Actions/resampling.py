@@ -94,7 +94,8 @@ def _boxOf(image: Any, transform: Any, affine: Any, size: Any) -> Any:
     import numpy as np
 
     ends = np.reshape(image.GetExtent(), (3, 2)) + np.array([-0.5, 0.5])
-    index = np.meshgrid(*np.linspace(*ends.T, SAMPLES).T, indexing="ij")
+    low, high = ends.T
+    index = np.meshgrid(*np.linspace(low, high, SAMPLES).T, indexing="ij")
     places = moved(np.stack(index, -1), affineOf(image)).reshape(-1, 3)
     bent = np.array([transform.TransformPoint(place) for place in places]).reshape([SAMPLES] * 3 + [3])
     at = moved(bent, np.linalg.inv(affine))

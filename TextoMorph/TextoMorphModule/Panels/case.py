@@ -1,6 +1,7 @@
 """Case: the questions about the case on the screen, by mouse or by keyboard; the keys are those of the browser."""
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -20,10 +21,10 @@ class CasePanel(Panel):
     name = "Case"
     order = 90
     whileReading = True
+    _room: Any = None  # whose case is shown
 
     def setup(self) -> None:
         """Connects the widgets and the keys."""
-        self._room: Any = None  # whose case is shown
         self._call, self._confidence = "", 0
         self._terms: set[str] = set()  # that fit
         self._termButtons: dict[str, Any] = {}
@@ -112,6 +113,14 @@ class CasePanel(Panel):
         self.logic.endReading()
         if self.parameters:
             self.parameters.Modified()  # the other panels come back
+
+    def _scroll(self, slices: int) -> None:
+        self._room.scroll(slices)
+
+    def _whileAsked(self, function: Callable[[], Any]) -> None:
+        """What a key does while a case is on the screen; nothing otherwise."""
+        if self._asks():
+            function()
 
     def _asks(self) -> bool:
         """Whether a case is on the screen."""
@@ -213,11 +222,11 @@ class CasePanel(Panel):
             "Return": self._onEnter,
             "Enter": self._onEnter,
         }
-        keys |= {str(grade): lambda grade=grade: self.onConfidence(grade) for grade in self._confidences}
-        keys |= {key: lambda place=place: self._onTermKey(place) for place, key in enumerate(TERM_KEYS)}
-        keys |= {key: lambda slices=slices: self._room.scroll(slices) for key, slices in SCROLL_KEYS.items()}
+        keys |= {str(grade): partial(self.onConfidence, grade) for grade in self._confidences}
+        keys |= {key: partial(self._onTermKey, place) for place, key in enumerate(TERM_KEYS)}
+        keys |= {key: partial(self._scroll, slices) for key, slices in SCROLL_KEYS.items()}
         for key, function in keys.items():
-            self._connectKey(key, lambda function=function: function() if self._asks() else None)
+            self._connectKey(key, partial(self._whileAsked, function))
         self._connectKey("B", self.onBack)
         self._connectKey("Z", self.onPause)
 

@@ -59,8 +59,7 @@ class ComparePanel(RunPanel):
         result = self.parameters.result if self.parameters else None
         known = bool(result and self.logic.report(result))
         own = (self.ui.showButton, self.ui.histogramButton, self.ui.saveButton, self.ui.dicomButton)
-        own += (self.ui.anotherButton,)
-        for button in (*own, self.ui.acceptButton, self.ui.discardButton):
+        for button in (*own, self.ui.anotherButton, self.ui.acceptButton, self.ui.discardButton):
             button.enabled = not self._cancelled if button is self._button else known and not self._running
         self.ui.backButton.enabled = self.logic.comparing
         ends = self.logic.differenceRange(result)
@@ -72,7 +71,7 @@ class ComparePanel(RunPanel):
             self.ui.statusLabel.text = self._decided()
         several = len(self.logic.results()) > 1
         self.ui.previousButton.enabled = self.ui.nextButton.enabled = several
-        shown = (result.GetID(), result.GetAttribute(nodes.REPORT)) if known else None
+        shown = (result.GetID(), result.GetAttribute(nodes.REPORT)) if result and known else None
         if shown != self._shown:  # a live result gets other reports
             self._shown = shown
             if self.ui.surfaceCheckBox.checked:

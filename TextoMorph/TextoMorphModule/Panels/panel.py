@@ -38,7 +38,8 @@ class Panel(VTKObservationMixin):
 
     def __init__(self, logic: Any, resourcePath: Callable[[str], str]) -> None:
         VTKObservationMixin.__init__(self)
-        self.logic, self.parameters = logic, None
+        self.logic = logic
+        self.parameters: Any = None
         self._guiTag: Any = None
         self.widget = slicer.util.loadUI(resourcePath(f"UI/{self.name}.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)

@@ -88,7 +88,7 @@ class PreviewPanel(RunPanel):
             if made is not None:
                 png = self.logic.previewPicture(made, PICTURES_A_ROW, self.onStep)
         said = _("Nothing was drawn.")
-        if png is not None and not self._cancelled:
+        if made is not None and png is not None and not self._cancelled:
             self._made = made
             self._show(png)
             said = withNotes(_("{count} texts drawn.").format(count=len(made.rows)), made.notes)
