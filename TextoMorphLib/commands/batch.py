@@ -20,8 +20,8 @@ from typing import Annotated, Any
 
 import typer
 
+from TextoMorphLib.batches.job import Job, make
 from TextoMorphLib.commands import common
-from TextoMorphLib.commands.job import Job, make
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.names import check_path

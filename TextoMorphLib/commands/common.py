@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.scan import read_scan as read_scan
 from TextoMorphLib.io.textfile import read_text
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from TextoMorphLib.io.volume import Volume
 
 Ct = Annotated[
     Path,
@@ -99,31 +95,3 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     if not lines:
         raise InputError(f"{path} is empty; write one entry a line")
     return lines
-
-
-def read_scan(
-    ct: Path, mask: Path, resample_mask: bool = False, label: str | int | None = None, assume_hu: bool = False
-) -> tuple[Volume, np.ndarray[Any, Any]]:
-    """Read and check a scan and its mask.
-
-    Args:
-        ct: The scan.
-        mask: The mask.
-        resample_mask: Take a mask on another grid.
-        label: Which of the mask's labels is the lesion.
-        assume_hu: Take the scan's values for HU, whatever they look like.
-
-    Returns:
-        The scan and a boolean array of its shape.
-
-    Raises:
-        InputError: What is wrong with either.
-    """
-    from TextoMorphLib.io.masks import check_mask, read_mask
-    from TextoMorphLib.io.volume import Volume, check_ct
-
-    volume = Volume.read(ct)
-    check_ct(volume, assume_hu)
-    where = read_mask(mask, volume, resample=resample_mask, label=label)
-    check_mask(where, volume)
-    return volume, where

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from TextoMorphLib.batches.job import Job
 from TextoMorphLib.commands import common
 from TextoMorphLib.commands.generate import run
-from TextoMorphLib.commands.job import Job
 from TextoMorphLib.errors import InputError
 
 TEXT = "well-defined hypoattenuating lesion in the liver"

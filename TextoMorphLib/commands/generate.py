@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from TextoMorphLib.batches.job import Job, make
 from TextoMorphLib.commands import common
-from TextoMorphLib.commands.job import Job, make
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance

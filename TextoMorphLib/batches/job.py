@@ -56,10 +56,10 @@ class Job:
         Raises:
             InputError: What is wrong with either.
         """
-        from TextoMorphLib.commands import common
+        from TextoMorphLib.io.scan import read_scan
 
         with doubts_told() as doubts:
-            ct, mask = common.read_scan(self.ct, self.mask, self.resample_mask, self.label, self.assume_hu)
+            ct, mask = read_scan(self.ct, self.mask, self.resample_mask, self.label, self.assume_hu)
         return ct, mask, doubts
 
     def request(self) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+"""A scan with its mask, read and checked together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from TextoMorphLib.io.volume import Volume
+
+
+def read_scan(
+    ct: Path, mask: Path, resample_mask: bool = False, label: str | int | None = None, assume_hu: bool = False
+) -> tuple[Volume, np.ndarray[Any, Any]]:
+    """Read and check a scan and its mask.
+
+    Args:
+        ct: The scan.
+        mask: The mask.
+        resample_mask: Take a mask on another grid.
+        label: Which of the mask's labels is the lesion.
+        assume_hu: Take the scan's values for HU, whatever they look like.
+
+    Returns:
+        The scan and a boolean array of its shape.
+
+    Raises:
+        InputError: What is wrong with either.
+    """
+    from TextoMorphLib.io.masks import check_mask, read_mask
+    from TextoMorphLib.io.volume import Volume, check_ct
+
+    volume = Volume.read(ct)
+    check_ct(volume, assume_hu)
+    where = read_mask(mask, volume, resample=resample_mask, label=label)
+    check_mask(where, volume)
+    return volume, where
