@@ -38,6 +38,7 @@ from TextoMorphLib.commands import (
     train,
     vtt,
 )
+from TextoMorphLib.commands.attended import attended
 from TextoMorphLib.errors import Cancelled, Doubt, InputError
 
 # The base of all usage errors; typer has it from click, or from a copy of its own.
@@ -146,7 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     with _quiet(), _ended_by_sigterm():
         try:
-            status = typer.main.get_command(app).main(arguments, prog_name="textomorph", standalone_mode=False)
+            with attended():
+                status = typer.main.get_command(app).main(arguments, prog_name="textomorph", standalone_mode=False)
             sys.stdout.flush()
         except InputError as error:
             return _end(2, f"error: {_one_line(str(error))}")

@@ -97,9 +97,9 @@ def test_cancel_ends_all_that_a_batch_has_started(
     host: Any, logic: Any, tmp_path: Path, wait_until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Slicer's Python is a launcher: the work is done by its child."""
-    from TextoMorphModule.Actions import batching
+    from TextoMorphModule.Actions import processes
 
-    monkeypatch.setattr(batching, "COMMAND", STUBBORN)
+    monkeypatch.setattr(processes, "COMMAND", STUBBORN)
     jobs = tmp_path / "jobs.jsonl"
     jobs.write_text("{}\n{}\n{}\n")
     run = logic.runBatch(jobs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from TextoMorphLib.commands.attended import is_attended
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.scan import read_scan as read_scan
 from TextoMorphLib.io.textfile import read_text
@@ -65,11 +67,14 @@ def warn(message: str) -> None:
 
 @contextmanager
 def progress(label: str) -> Iterator[Step]:
-    """A progress bar on stderr, for terminals only.
+    """A progress bar on stderr, for terminals only; for a program that reads along, lines as {"done": 3, "of": 9}.
 
     Yields:
         `step(done, total)`; until it is first called, the bar shows that something goes on.
     """
+    if is_attended():
+        yield _tell
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -83,6 +88,11 @@ def progress(label: str) -> Iterator[Step]:
             return True
 
         yield step
+
+
+def _tell(done: int, total: int) -> bool:
+    typer.echo(json.dumps({"done": done, "of": total}), err=True)
+    return True
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:

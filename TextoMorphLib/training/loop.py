@@ -161,7 +161,7 @@ def fit(
                 if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
                     run.save()
                     saved_at = time.monotonic()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # or who read along has gone
         run.save()
         raise Cancelled(f"stopped at step {run.step}; go on with --resume") from None
     run.save()

@@ -1,22 +1,12 @@
 """Batch: `textomorph batch` as a process of its own; it goes on while Slicer is used, and can be resumed."""
 
-import json
-import os
-import shutil
-import signal
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-
-import slicer
+from typing import Any
 
 from TextoMorphModule.Actions import background
 from TextoMorphModule.Actions.background import Progress
-
-# The library may lie in a checkout, where Slicer's own Python would not find it.
-COMMAND = "import sys; sys.path.insert(0, sys.argv.pop(1)); from TextoMorphLib.cli import main; sys.exit(main())"
-PATIENCE_S = 0.6  # for processes that are asked to end
+from TextoMorphModule.Actions.processes import Console
 
 
 class BatchRun:
@@ -28,62 +18,44 @@ class BatchRun:
         done: How many are finished, earlier runs' included.
         failed: What was wrong with each job that failed.
         notes: What was done about short memory; each once.
-        said: The last line of output that was no event: why it ended, if it could not start.
-        running: Whether it still goes on.
-        stopped: Whether it was told to stop.
     """
 
     def __init__(self, jobs: Path, device: str, model: str, onChange: Callable[[], None]) -> None:
-        import TextoMorphLib
-
         self.jobs, self.onChange = jobs, onChange
         self.total = sum(1 for line in jobs.read_text(encoding="utf-8").splitlines() if line.strip())
-        self.done, self.said = 0, ""
+        self.done = 0
         self.failed: list[str] = []
         self.notes: list[str] = []
-        self.running, self.stopped = True, False
-        library = str(Path(TextoMorphLib.__file__).resolve().parents[1])
-        python = shutil.which("PythonSlicer") or sys.executable
-        command = [python, "-c", COMMAND, library, "batch", str(jobs), "--resume", "--device", device, "--model", model]
-        self._process = slicer.util.launchConsoleProcess(
-            command, blocking=False, logCallback=self._onLine, completedCallback=self._onEnd
-        )
+        arguments = ["batch", str(jobs), "--resume", "--device", device, "--model", model]
+        self._console = Console(arguments, onEvent=self._onEvent, onEnd=lambda: self.onChange())
+
+    @property
+    def running(self) -> bool:
+        """Whether it still goes on."""
+        return self._console.running
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._console.stopped
+
+    @property
+    def said(self) -> str:
+        """The last line of output that was no event: why it ended, if it could not start."""
+        return self._console.said
 
     def stop(self) -> None:
-        """Ends the process and all that it started, at once; finished tumours stay."""
-        from psutil import Error, NoSuchProcess, Process, wait_procs
+        """Ends the process and all that it started; finished tumours stay."""
+        self._console.stop()
 
-        if not self.running:
+    def _onEvent(self, told: dict[str, Any]) -> None:
+        if "event" not in told:
             return
-        self.stopped = True
-        try:
-            first = Process(self._process.pid)
-            tree = [first, *first.children(recursive=True)]
-        except NoSuchProcess:
-            return
-        for each in tree:
-            with suppress(Error):
-                each.send_signal(signal.SIGINT) if os.name == "posix" else each.kill()
-        for each in wait_procs(tree, timeout=PATIENCE_S)[1]:
-            with suppress(Error):
-                each.kill()
-
-    def _onLine(self, line: str) -> None:
-        try:
-            told = json.loads(line)
-            event = told["event"]
-        except (ValueError, KeyError, TypeError):
-            self.said = line.strip() or self.said
-            return
-        if event == "failed":
+        if told["event"] == "failed":
             self.failed.append(told["error"])
         else:  # done now, or by an earlier run
             self.done += 1
             self.notes += [note for note in told.get("notes", []) if note not in self.notes]
-        self.onChange()
-
-    def _onEnd(self, status: int) -> None:
-        self.running = False
         self.onChange()
 
 
