@@ -54,7 +54,8 @@ class Console:
         """
         import TextoMorphLib
 
-        self.arguments, self.status, self.said = arguments, None, ""
+        self.arguments, self.said = arguments, ""
+        self.status: int | None = None
         self.lines: list[str] = []
         self.running, self.stopped = True, False
         self.onLine, self.onEvent, self.onEnd = onLine, onEvent, onEnd
