@@ -24,7 +24,7 @@ from TextoMorphLib.spatial.compositing import background, paste, smoothstep
 from TextoMorphLib.spatial.region import Region, regions, resampled
 from TextoMorphLib.text.understanding import find
 
-STRIDE = 32  # mm: the networks halve latents of 4 mm three times
+GRID_MM = 32  # mm: the networks halve latents of 4 mm three times
 BLURRED_MM = 1.0  # the mask's border, over which the tumour is blended in
 NO_NOISE = np.zeros((1, 1, 1), np.float32)  # what is decoded has the noise that it has; the published code adds none
 
@@ -72,7 +72,7 @@ class PublishedSynthesizer:
         mentions = find(text, organ)
         warnings = placement.warnings(ct, mask)
         volume = healing.healed(ct, mask, exclude) if replace else ct
-        found = regions(volume, mask, STRIDE, (float(config["side_mm"]) - STRIDE) / 2, exclude)
+        found = regions(volume, mask, GRID_MM, (float(config["side_mm"]) - GRID_MM) / 2, exclude)
         if not all(np.isfinite(region.ct).all() for region in found):
             raise InputError(
                 "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"

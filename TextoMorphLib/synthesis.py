@@ -377,7 +377,7 @@ class Synthesizer:
 
 def _textured(request: Request, region: Region) -> bool:
     """Whether a lesion gets a texture of its own: one that is asked for, and room for it."""
-    return request.textured and bool(np.count_nonzero(region.depth > 0) >= np.pi / 6 * textures.LEAST_MM**3)
+    return request.textured and bool(np.count_nonzero(region.depth > 0) >= np.pi / 6 * textures.LEAST_TEXTURED_MM**3)
 
 
 def _check_finite(found: list[Region]) -> None:

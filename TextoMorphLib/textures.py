@@ -22,18 +22,18 @@ from TextoMorphLib.spatial.compositing import to_scan
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
 from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mean
 
-SEEDS = 15_485_863  # from a candidate's seed to its texture's
-EVEN_HU, UNEVEN_HU, FLUID_HU = 2.5, 19.0, 2.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
+TEXTURE_SEEDS = 15_485_863  # from a candidate's seed to its texture's
+EVEN_HU, UNEVEN_HU, FLUID_SD_HU = 2.5, 19.0, 2.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
 DEVIATES = 1.2  # residuals of the regression, at the most, that a lesion of which nothing is said may be off
-PLAIN = {  # kinds and values that leave the margin and the inside to the texture
+LEFT_TO_TEXTURE = {  # kinds and values that leave the margin and the inside to the texture
     "content": "solid",
     "margin": "default",
     "wall": "none",
     "septa": "none",
     "calcification": "none",
 }
-CALCIUM_HU = (60.0, 120.0)  # above the lesion: from and up to where structures keep their own values
-LEAST_MM = 8.0  # diameter of lesions that have a texture
+STRUCTURES_HU = (60.0, 120.0)  # above the lesion: from and up to where structures keep their own values
+LEAST_TEXTURED_MM = 8.0  # diameter of lesions that have a texture
 SURE = 0.5
 
 Said = Mapping[str, Mapping[str, float]]
@@ -81,15 +81,15 @@ def made(
     spread = _spread(place, config, contrast, mean, coarse, said, seed)
     order = [*axes, place.axis]
     field = drawn(
-        network, place, contrast, mean, spread, seed + SEEDS, int(config["steps"]), device, config["liveliness"]
+        network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, int(config["steps"]), device, config["liveliness"]
     )
     field = field.transpose(np.argsort(order))
-    whole = all(_share(said, kind, value) >= SURE for kind, value in PLAIN.items() if kind in said)
+    whole = all(_share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said)
     inner = depth > min(3.0, 0.45 * float(depth.max()))
     within = depth > min(CORE_MM, 0.4 * float(depth.max()))
     # Slices drawn between two of the network's vary less than these: the lesion as a whole gets the spread.
     field = spread / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
-    low, high = CALCIUM_HU
+    low, high = STRUCTURES_HU
     keep = np.clip((lesion - mean - low) / (high - low), 0, 1)
     still = float(config["noise"])
     return Texture(
@@ -112,7 +112,7 @@ def _spread(
     even = float(np.hypot(coarse, EVEN_HU))
     fluid, homogeneous = _share(said, "content", "cystic"), _share(said, "texture", "homogeneous")
     if fluid >= SURE:
-        return float(np.hypot(coarse, FLUID_HU))
+        return float(np.hypot(coarse, FLUID_SD_HU))
     if homogeneous >= SURE:
         return even
     if _share(said, "texture", "heterogeneous") >= SURE:

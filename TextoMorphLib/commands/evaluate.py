@@ -10,7 +10,7 @@ import typer
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
 
-GROUPS = ("age", "sex", "organ")
+TABLE_GROUPS = ("age", "sex", "organ")
 FILES = ("evaluation.json", "evaluation.csv", "lesions.csv", "evaluation.md", "evaluation.png")
 
 
@@ -110,8 +110,8 @@ def _sizes(text: str) -> list[float]:
 
 def _groups(text: str) -> list[str]:
     found = [part.strip() for part in text.split(",") if part.strip()]
-    if unknown := [name for name in found if name not in GROUPS]:
-        raise InputError(f"--by knows {', '.join(GROUPS)}, not {unknown[0]}")
+    if unknown := [name for name in found if name not in TABLE_GROUPS]:
+        raise InputError(f"--by knows {', '.join(TABLE_GROUPS)}, not {unknown[0]}")
     return found
 
 

@@ -43,10 +43,10 @@ def patterns(
     """
     from TextoMorphLib.evaluation import lesion_sets, patterns_report
     from TextoMorphLib.evaluation import patterns as analysis
-    from TextoMorphLib.measurement.radiomics import PRESETS
+    from TextoMorphLib.measurement.radiomics import FEATURE_PRESETS
 
-    if preset not in PRESETS:
-        raise InputError(f"unknown preset '{preset}': choose {', '.join(PRESETS)}")
+    if preset not in FEATURE_PRESETS:
+        raise InputError(f"unknown preset '{preset}': choose {', '.join(FEATURE_PRESETS)}")
     sets = [_set(str(source), organ, tuple(label or ())) for source in sources]
     names = [scans[0].set for scans in sets]
     if twice := {name for name in names if names.count(name) > 1}:

@@ -19,10 +19,10 @@ import numpy as np
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.jobs import JOBS
 
-JOBS = "jobs.jsonl"
 LEAST_MM3 = 100.0  # smaller lesions have no texture to speak of
-UNKNOWN = "all"  # the organ's name where none is known
+ANY_ORGAN = "all"  # the organ's name where none is known
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Settings:
     """How features are measured.
 
     Attributes:
-        preset: Of `measurement.radiomics.PRESETS`.
+        preset: Of `measurement.radiomics.FEATURE_PRESETS`.
         bin_width: Of the grey levels, HU.
     """
 
@@ -96,7 +96,7 @@ def scans(source: Path, organ: str | None = None, values: Sequence[int] = ()) ->
         from TextoMorphLib.jobs import pairs
 
         name = source.resolve().name
-        found = [Scan(name, organ or UNKNOWN, ct, mask, tuple(values)) for ct, mask in pairs(source, source)]
+        found = [Scan(name, organ or ANY_ORGAN, ct, mask, tuple(values)) for ct, mask in pairs(source, source)]
     if not found:
         raise InputError(f"{source} holds no scans with lesions")
     return found

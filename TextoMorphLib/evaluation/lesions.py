@@ -13,12 +13,11 @@ import numpy as np
 from scipy import ndimage
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.spatial.geometry import Box, tight_box
+from TextoMorphLib.spatial.geometry import TOUCHING, Box, tight_box
 
 LEAST_MM, LEAST_VOXELS = 5.0, 10  # reference lesions below either are counted apart
 LEAST_IOU = 0.1
 TOLERANCE_MM = 2.0
-TOUCHING = np.ones((3, 3, 3), bool)  # 26-connected
 
 RULES = (
     "Lesions are 26-connected components of the tumour's label; their diameter is that of a ball of the same volume, "
@@ -33,18 +32,16 @@ RULES = (
 
 
 @dataclass(frozen=True)
-class Lesion:
-    """A lesion of the reference.
+class Component:
+    """A connected component of either.
 
     Attributes:
-        number: Its number in `Matching.reference`.
-        value: Of its voxels in the reference: its class.
+        number: Its number in `Matching.reference` or `Matching.predicted`.
+        value: Its class: that of its voxels in the reference, of most of them in the prediction.
         voxels: Its size.
         diameter_mm: Of the ball with its volume.
         box: The smallest box around it.
-        overlap: Voxels of it that are predicted.
-        iou: With all predicted components that touch it, taken together.
-        components: Numbers of these in `Matching.predicted`.
+        overlap: Voxels of it that are in the other, too.
     """
 
     number: int
@@ -53,6 +50,17 @@ class Lesion:
     diameter_mm: float
     box: Box
     overlap: int
+
+
+@dataclass(frozen=True)
+class Lesion(Component):
+    """A lesion of the reference.
+
+    Attributes:
+        iou: With all predicted components that touch it, taken together.
+        components: Numbers of these in `Matching.predicted`.
+    """
+
     iou: float
     components: tuple[int, ...]
 
@@ -73,25 +81,13 @@ class Lesion:
 
 
 @dataclass(frozen=True)
-class Component:
+class Prediction(Component):
     """A component of the prediction.
 
     Attributes:
-        number: Its number in `Matching.predicted`.
-        value: Of most of its voxels in the prediction: its class.
-        voxels: Its size.
-        diameter_mm: Of the ball with its volume.
-        box: The smallest box around it.
-        overlap: Voxels of it that are some reference lesion's.
         lesions: Numbers of the reference lesions that it touches.
     """
 
-    number: int
-    value: int
-    voxels: int
-    diameter_mm: float
-    box: Box
-    overlap: int
     lesions: tuple[int, ...]
 
     @property
@@ -114,7 +110,7 @@ class Matching:
     reference: np.ndarray
     predicted: np.ndarray
     lesions: tuple[Lesion, ...]
-    components: tuple[Component, ...]
+    components: tuple[Prediction, ...]
 
     @property
     def counted(self) -> tuple[Lesion, ...]:
@@ -127,7 +123,7 @@ class Matching:
         return tuple(lesion for lesion in self.counted if not lesion.found)
 
     @property
-    def false_positives(self) -> tuple[Component, ...]:
+    def false_positives(self) -> tuple[Prediction, ...]:
         """Predicted components that touch no lesion."""
         return tuple(component for component in self.components if component.false)
 
@@ -203,7 +199,7 @@ def match(reference: np.ndarray, prediction: np.ndarray, spacing: Sequence[float
         value = int(np.bincount(prediction[around][inner][seen[inner] == number].astype(int)).argmax())
         diameter = equivalent_diameter(size * voxel)
         touched = tuple(int(other) for other in pairs[0][own])
-        predicted.append(Component(number, value, size, diameter, box, int(shared[own].sum()), touched))
+        predicted.append(Prediction(number, value, size, diameter, box, int(shared[own].sum()), touched))
     whole = [np.zeros(first.shape, np.int32) for _ in range(2)]  # pages that stay zero take no memory
     whole[0][around], whole[1][around] = true, seen
     return Matching(whole[0], whole[1], tuple(lesions), tuple(predicted))

@@ -18,8 +18,8 @@ from TextoMorphLib.spatial.geometry import grow, signed_depth, tight_box
 
 UNKNOWN_HU = -1200.0  # what is darker is no tissue, and no air either: padding, or the outside of a crop
 AROUND_MM = 8.0
-FINE_MM = 1.5  # scales above this are texture, below it there is mostly noise
-BANDS_MM = (FINE_MM, 3.0, 6.0)
+TEXTURE_MM = 1.5  # scales above this are texture, below it there is mostly noise
+BANDS_MM = (TEXTURE_MM, 3.0, 6.0)
 LEAST_VOXELS = 200
 PATTERN_MM = 2.0  # radius of the local binary patterns
 LOCAL_MM = 3.0  # how wide local spread and direction are looked at
@@ -83,8 +83,8 @@ class Lesion:
 
     @cached_property
     def fine(self) -> np.ndarray:
-        """Its texture above `FINE_MM`."""
-        return self.smooth(FINE_MM)
+        """Its texture above `TEXTURE_MM`."""
+        return self.smooth(TEXTURE_MM)
 
 
 def texture(lesion: Lesion) -> Features:

@@ -14,7 +14,7 @@ from TextoMorphLib.spatial.region import regions
 from TextoMorphLib.spatial.tissue import parenchyma_hu
 from TextoMorphLib.text import understanding, vocabulary
 
-SEEDS = 1_000_003  # from one lesion's seed to the next one's
+LESION_SEEDS = 1_000_003  # from one lesion's seed to the next one's
 
 
 def rendered(
@@ -33,7 +33,7 @@ def rendered(
     description = vocabulary.describe(understanding.find(text, organ))
     volume = healing.healed(ct, mask, exclude, seed)
     for number, region in enumerate(regions(volume, mask, exclude=exclude)):
-        own = seed + number * SEEDS
+        own = seed + number * LESION_SEEDS
         level = parenchyma_hu(region.ct, region.depth, region.usable)
         diameter = float(np.cbrt(6 / np.pi * int(np.count_nonzero(region.depth > 0))))
         noise = latent_noise(region.depth.shape, own)

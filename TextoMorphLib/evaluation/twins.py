@@ -26,7 +26,7 @@ from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.organs import ORGANS
 
 TWINS, PAIRS = "twins", "pairs"
-SOURCES = ("words", "rendered")
+TWIN_SOURCES = ("words", "rendered")
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ def pairs(
         InputError: No case has a tumour, or one cannot be read.
         Cancelled: `progress` returned False.
     """
-    if settings.source not in SOURCES:
-        raise InputError(f"unknown source '{settings.source}': choose {' or '.join(SOURCES)}")
+    if settings.source not in TWIN_SOURCES:
+        raise InputError(f"unknown source '{settings.source}': choose {' or '.join(TWIN_SOURCES)}")
     with_tumour = [case for case in cases if case.label and case.classes and not case.healthy]
     if not with_tumour:
         raise InputError("no case has a tumour in a label map")

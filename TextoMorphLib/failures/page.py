@@ -16,7 +16,7 @@ from TextoMorphLib.failures.record import Failure
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.pictures import SHOWN, View, as_png, new_figure
 
-LEAST_MM = 50.0  # what a picture shows of the surroundings, at least
+LEAST_SHOWN_MM = 50.0  # what a picture shows of the surroundings, at least
 REFERENCE, PREDICTED = "#35d07f", "#ff5a4d"
 
 _STYLE = """
@@ -80,7 +80,7 @@ def picture(
         title: What it is.
         note: Below the picture, and in the file.
     """
-    view = View.around(volume, own, LEAST_MM)
+    view = View.around(volume, own, LEAST_SHOWN_MM)
     figure = new_figure(9.0, 6.6, title, note)
     edges = {"left": 0.01, "right": 0.99, "top": 0.88, "bottom": 0.04}
     grid = figure.subplots(2, 3, gridspec_kw={**edges, "wspace": 0.03, "hspace": 0.03})

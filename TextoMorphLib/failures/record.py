@@ -14,7 +14,7 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
 
 MISS, FALSE_ALARM, WORST = "miss", "false alarm", "worst"
-KINDS = (MISS, FALSE_ALARM, WORST)
+FAILURE_KINDS = (MISS, FALSE_ALARM, WORST)
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def read_failures(path: Path) -> list[Failure]:
             given = json.loads(line)
             if not isinstance(given, dict) or set(given) - known or known - set(given):
                 raise InputError("no failure as failures find writes it")
-            if given["kind"] not in KINDS:
-                raise InputError(f"unknown kind '{given['kind']}'; known are {', '.join(KINDS)}")
+            if given["kind"] not in FAILURE_KINDS:
+                raise InputError(f"unknown kind '{given['kind']}'; known are {', '.join(FAILURE_KINDS)}")
             paths = {name: path.parent / given[name] for name in ("ct", "mask", "picture")}
             pairs = {name: tuple(given[name]) for name in ("centre_mm", "diameters_mm")}
             found.append(Failure(**{**given, **paths, **pairs}))

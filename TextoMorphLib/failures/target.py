@@ -30,10 +30,10 @@ from TextoMorphLib.spatial.geometry import grow, resample, tight_box
 
 HEALTHY, SHARES, PATCHES = "healthy.jsonl", "shares.json", "patches"
 SPREAD = 0.2  # of the diameters' logarithm
-AROUND_MM = 24.0  # of a false alarm that a patch shows
+SHOWN_AROUND_MM = 24.0  # of a false alarm that a patch shows
 LEAST_INSIDE = 0.6  # share of a look-alike that must lie in the organ
 TRIES = 30
-PLAIN = "lesion"  # where nothing could be said of a failure
+ANY_LESION = "lesion"  # where nothing could be said of a failure
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _job(number: int, failure: Failure, organ: _Organ, folder: Path, spread: flo
     return {
         "ct": Path(os.path.relpath(organ.case.ct.resolve(), folder.resolve())).as_posix(),
         "mask": f"{MASKS}/{name}",
-        "text": failure.text if failure.description else PLAIN,
+        "text": failure.text if failure.description else ANY_LESION,
         "output": name,
         "organ": failure.organ,
         "seed": seed + number,
@@ -209,7 +209,7 @@ def _patches(failures: Sequence[Failure], cases: Path, folder: Path) -> tuple[in
         volume = Volume.read(case.ct)
         targets = case.targets(volume)
         own = read_mask(failure.mask, volume, resample=True)
-        box = grow(tight_box(own), np.ceil(AROUND_MM / volume.spacing), volume.shape)
+        box = grow(tight_box(own), np.ceil(SHOWN_AROUND_MM / volume.spacing), volume.shape)
         if (targets[box] > 1).any():
             left_out.append(f"{failure.id}: a tumour is in its surroundings")
             continue

@@ -16,7 +16,7 @@ from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
 
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
 LEAST_CONTRAST_HU = 10.0  # below this a border has no width that could be measured
-WALL_MM = (2.0, 3.0, 5.5)  # thicknesses that the fit of a wall tries
+TRIED_WALLS_MM = (2.0, 3.0, 5.5)  # thicknesses that the fit of a wall tries
 LEAST_WALL_HU = 14.0  # from which it is one,
 THICK_WALL_MM = 4.0  # from which it is no part of the interior,
 MOST_WALL_MM = 8.0  # and how thick it may be
@@ -24,7 +24,7 @@ WALL_EDGE_MM = 0.8  # sigma of a wall's inner edge
 SEAM_MM = 1.5  # inside the mask, how far what was there before may reach
 WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to the residuals
 TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
-SMALL_MM = 7.0  # deepest point of lesions that have few layers
+SHALLOW_MM = 7.0  # deepest point of lesions that have few layers
 CALCIUM_HU = 200.0
 CALCIUM_ABOVE_LESION_HU = 100.0
 LEAST_SHARE = 0.3  # of a lesion that has to be left where calcium is kept away from
@@ -161,7 +161,7 @@ def _texture(
 ) -> float:
     """SD of the smoothed interior about its mean at each depth, less what scan noise leaves after smoothing."""
     smooth = ndimage.gaussian_filter(synthetic, TEXTURE_MM)
-    layer = np.minimum(depth[interior] // (1 if depth.max() < SMALL_MM else 2), 12).astype(int)
+    layer = np.minimum(depth[interior] // (1 if depth.max() < SHALLOW_MM else 2), 12).astype(int)
     values = smooth[interior]
     count = np.bincount(layer)
     level = np.bincount(layer, values) / np.maximum(count, 1)
@@ -188,7 +188,7 @@ def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: 
     target = np.append(profile * weight, 0)
     # A border wider than the lesion, or one far from the mask's, would be taken for a lesion of another height.
     sigmas = np.geomspace(0.5, np.clip(0.9 * deepest, 2.0, 3.6), 20)
-    tried = np.meshgrid(sigmas, np.arange(-1.2, 1.3, 0.4), np.minimum(WALL_MM, 0.5 * deepest))
+    tried = np.meshgrid(sigmas, np.arange(-1.2, 1.3, 0.4), np.minimum(TRIED_WALLS_MM, 0.5 * deepest))
     sigma, shift, wall = (values.reshape(-1, 1) for values in tried)
     step = ndtr((at - shift) / sigma)
     bump = step - ndtr((at - shift - wall) / WALL_EDGE_MM)

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from TextoMorphLib.measurement.attributes import RISE
 
 TURNS = 16  # stretches around the lesion in the plane, on each half of it
-REACH_MM = 5  # inside and outside the contour
+PROFILE_MM = 5  # inside and outside the contour
 ASIDE_MM = 2.5
 SIGMAS_MM = np.geomspace(0.5, 4.0, 14)
 LEAST_CONTRAST_HU = 20.0  # of the lesion, below which no border can be judged
@@ -43,9 +43,9 @@ def border_width(
     """
     if abs(contrast) < LEAST_CONTRAST_HU:
         return float("nan"), float("nan")
-    inner = min(REACH_MM, max(float(depth.max()) - 0.5, 1.5))
-    near = (depth > -REACH_MM) & (depth < inner) & ((depth > 0) | usable)
-    count, profiles = _stretches(ct, depth, near, REACH_MM)
+    inner = min(PROFILE_MM, max(float(depth.max()) - 0.5, 1.5))
+    near = (depth > -PROFILE_MM) & (depth < inner) & ((depth > 0) | usable)
+    count, profiles = _stretches(ct, depth, near, PROFILE_MM)
     widths = [
         width
         for own, profile in zip(count, profiles, strict=True)
@@ -68,11 +68,11 @@ def walled_share(ct: np.ndarray, depth: np.ndarray) -> float:
     if deepest < LEAST_DEPTH_MM:
         return 0.0
     inner = min(deepest, WALL_REACH_MM)
-    count, profiles = _stretches(ct, depth, (depth > -REACH_MM) & (depth < inner), inner)
+    count, profiles = _stretches(ct, depth, (depth > -PROFILE_MM) & (depth < inner), inner)
     found = []
     for own, profile in zip(count, profiles, strict=True):
         known = own >= LEAST_VOXELS
-        outside, wall, inside = slice(0, REACH_MM - 2), slice(REACH_MM - 2, -2), slice(-2, None)
+        outside, wall, inside = slice(0, PROFILE_MM - 2), slice(PROFILE_MM - 2, -2), slice(-2, None)
         if all(known[part].sum() >= 2 for part in (outside, wall, inside)):
             beyond, core = (np.average(profile[part], weights=own[part]) for part in (outside, inside))
             found.append(profile[wall][known[wall]].max() > max(beyond, core) + LEAST_WALL_HU)
@@ -84,8 +84,8 @@ def _stretches(ct: np.ndarray, depth: np.ndarray, near: np.ndarray, inner: int) 
     centre = np.array(ndimage.center_of_mass(depth > 0))
     x, y, z = (np.argwhere(near) - centre).T
     turn = np.floor((np.arctan2(y, x) / (2 * np.pi) + 0.5) * TURNS).astype(int) % TURNS
-    layers = REACH_MM + inner
-    layer = np.clip(np.floor(depth[near]).astype(int) + REACH_MM, 0, layers - 1)
+    layers = PROFILE_MM + inner
+    layer = np.clip(np.floor(depth[near]).astype(int) + PROFILE_MM, 0, layers - 1)
     cell = (turn + TURNS * (z > 0)) * layers + layer
     size = 2 * TURNS * layers
     count = np.bincount(cell, minlength=size).reshape(-1, layers)
@@ -96,13 +96,13 @@ def _stretches(ct: np.ndarray, depth: np.ndarray, near: np.ndarray, inner: int) 
 def _width(count: np.ndarray, profile: np.ndarray, level: float, contrast: float) -> float | None:
     """The width of one stretch's step; None if there is no healthy tissue outside it."""
     filled = count >= LEAST_VOXELS
-    outside, inside = filled[: REACH_MM - 1], filled[REACH_MM:]
+    outside, inside = filled[: PROFILE_MM - 1], filled[PROFILE_MM:]
     if outside.sum() < 2 or inside.sum() < 2:
         return None
     beyond = np.average(profile[:2], weights=count[:2] + 1e-6)
     if abs(beyond - level) > TISSUE_HU:
         return None
-    at = np.arange(-REACH_MM, REACH_MM)[filled] + 0.5
+    at = np.arange(-PROFILE_MM, PROFILE_MM)[filled] + 0.5
     sigma, shift = (grid.reshape(-1, 1) for grid in np.meshgrid(SIGMAS_MM, np.arange(-ASIDE_MM, ASIDE_MM + 0.1, 0.5)))
     weight = np.sqrt(count[filled])
     step = ndtr((at - shift) / sigma)

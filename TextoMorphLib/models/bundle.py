@@ -25,7 +25,7 @@ from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import Denoiser
 from TextoMorphLib.models.schedule import Schedule
-from TextoMorphLib.models.texture import NUMBERS, TextureNetwork
+from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork
 
 WEIGHTS = {  # of each kind of model
     "synthesis": ("autoencoder", "reader", "denoiser"),
@@ -236,7 +236,9 @@ def _check_texture(folder: Path, config: dict[str, Any]) -> None:
     """What is used of a texture's entry is there, and of its kind."""
     numbers = [config[name] for name in ("steps", "liveliness", "noise")] + [config["spread"]["residual"]]
     weights = config["spread"]["weights"]
-    whole = len(weights) == len(NUMBERS) + 1 and all(isinstance(value, (int, float)) for value in (*numbers, *weights))
+    whole = len(weights) == len(TEXTURE_NUMBERS) + 1 and all(
+        isinstance(value, (int, float)) for value in (*numbers, *weights)
+    )
     if not whole or not 1 <= config["steps"] <= 100 or not isinstance(config["organs"], list):
         raise InputError(f"model {folder}: config.json does not describe its texture; install it again")
 

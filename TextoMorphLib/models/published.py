@@ -28,7 +28,7 @@ from TextoMorphLib.models.published_networks import (
 )
 from TextoMorphLib.models.schedule import Schedule
 
-WINDOW_HU = (-175.0, 250.0)  # -1 to 1
+NORMALISED_HU = (-175.0, 250.0)  # -1 to 1
 SIDE_MM = 96  # of the patches that these networks were trained on
 OFFSET, MOST_HIDDEN = 0.008, 0.9999  # of the cosine schedule; of the signal by one step
 TEXT_SPREAD = 0.25  # of what a new linear layer makes of a text
@@ -94,7 +94,7 @@ def convert(denoiser: Path, autoencoder: Path | None, folder: Path, name: str) -
         "schedule": {"timesteps": timesteps},
         "presets": {"preview": {"steps": min(20, timesteps)}, "final": {"steps": timesteps}},
         "side_mm": SIDE_MM,
-        "window_hu": list(WINDOW_HU),
+        "window_hu": list(NORMALISED_HU),
         "licence": "the authors'; see where the checkpoint came from (TextoMorph: CC BY-NC-ND 4.0)",
         "source": {path.name: bundle.sha256(path) for path in (denoiser, autoencoder) if path},
     }
@@ -208,13 +208,13 @@ def turned(image: Tensor) -> Tensor:
 
 def to_unit(hu: Tensor) -> Tensor:
     """HU to -1 to 1."""
-    low, high = WINDOW_HU
+    low, high = NORMALISED_HU
     return 2 * (hu.clamp(low, high) - low) / (high - low) - 1
 
 
 def from_unit(image: Tensor) -> Tensor:
     """-1 to 1 to HU."""
-    low, high = WINDOW_HU
+    low, high = NORMALISED_HU
     return (image.clamp(-1, 1) + 1) / 2 * (high - low) + low
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LATENT_CHANNELS, CODES = 8, 16_384
-PLACES = 2048  # looked up at once
+LOOKUPS = 2048  # looked up at once
 TEXT_CHANNELS = 9
 HEADS, HEAD_CHANNELS = 8, 32
 BUCKETS, FARTHEST = 32, 32  # of relative positions
@@ -122,7 +122,7 @@ class VQGAN(nn.Module):
         book = self.codebook["embeddings"]
         # The nearest code has the least |code|^2 - 2 place . code; all places at once would take a gigabyte.
         half = book.square().sum(1) / 2
-        parts = z.movedim(1, -1).reshape(-1, LATENT_CHANNELS).split(PLACES)
+        parts = z.movedim(1, -1).reshape(-1, LATENT_CHANNELS).split(LOOKUPS)
         return torch.cat([(half - part @ book.t()).argmin(1) for part in parts]).reshape(len(z), *z.shape[2:])
 
     def decode(self, z: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ CONTEXT_MM = 8.0  # how far around the mask the scan is shown
 CONTEXT_HU = 50.0
 CLIPPED = 4.0  # standard deviations
 IMAGES = 5  # noisy field, where it is, the scan around it, where that is known, depth
-NUMBERS = ("contrast", "mean", "log_sd", "log_noise", "log_grain", "log_slice", "log_diameter")
-FARTHEST = 2.5  # spreads from the middle of what was learned from that a number may be
+TEXTURE_NUMBERS = ("contrast", "mean", "log_sd", "log_noise", "log_grain", "log_slice", "log_diameter")
+MOST_SPREADS = 2.5  # spreads from the middle of what was learned from that a number may be
 WAVES = 32
 GROUPS = 8
 
@@ -83,7 +83,9 @@ class TextureNetwork(nn.Module):
         top, middle, low = channels
         self.channels = tuple(channels)
         self.time = nn.Sequential(nn.Linear(WAVES, condition), nn.SiLU(), nn.Linear(condition, condition))
-        self.numbers = nn.Sequential(nn.Linear(len(NUMBERS), condition), nn.SiLU(), nn.Linear(condition, condition))
+        self.numbers = nn.Sequential(
+            nn.Linear(len(TEXTURE_NUMBERS), condition), nn.SiLU(), nn.Linear(condition, condition)
+        )
         self.enter = nn.Conv2d(IMAGES, top, 3, padding=1)
         self.down = nn.ModuleList([SliceBlock(n, n, condition, dropout) for n in (top, middle)])
         self.shrink = nn.ModuleList(
@@ -104,7 +106,7 @@ class TextureNetwork(nn.Module):
             noisy: [B, slices, h, w]; h and w divide by 4. Zero outside the field.
             time: [B], 0 (noise) to 1 (texture).
             place: [B, 4, slices, h, w]: where the field is, the scan around it, where that is known, depth.
-            numbers: [B, len(NUMBERS)], scaled as `scaled_numbers` does.
+            numbers: [B, len(TEXTURE_NUMBERS)], scaled as `scaled_numbers` does.
 
         Returns:
             [B, slices, h, w], texture minus noise.
@@ -137,7 +139,7 @@ def scaled_numbers(
     slice_mm: float,
     diameter_mm: float,
 ) -> list[float]:
-    """What `NUMBERS` names, of about unit spread.
+    """What `TEXTURE_NUMBERS` names, of about unit spread.
 
     Args:
         contrast_hu: The lesion's mean minus the parenchyma's.
@@ -155,7 +157,7 @@ def scaled_numbers(
         (mean_hu - 75) / 35,
         *((value - centre) / width for value, centre, width in zip(logs, centres, widths, strict=True)),
     ]
-    return [min(max(value, -FARTHEST), FARTHEST) for value in scaled]
+    return [min(max(value, -MOST_SPREADS), MOST_SPREADS) for value in scaled]
 
 
 def flow(velocity: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int, power: float = 1.0) -> Tensor:

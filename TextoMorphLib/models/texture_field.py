@@ -18,8 +18,8 @@ from TextoMorphLib.models.texture import (
     CONTEXT_MM,
     GROWN_MM,
     LOW_PASS_MM,
-    NUMBERS,
     PIXEL_MM,
+    TEXTURE_NUMBERS,
     TextureNetwork,
     flow,
     scaled_numbers,
@@ -112,7 +112,7 @@ def features(place: Any, contrast_hu: float, mean_hu: float) -> np.ndarray:
     numbers = scaled_numbers(
         contrast_hu, mean_hu, 1.0, place.noise_hu, place.grain_hu, float(place.spacing[2]), place.diameter_mm
     )
-    kept = [number for name, number in zip(NUMBERS, numbers, strict=True) if name != "log_sd"]
+    kept = [number for name, number in zip(TEXTURE_NUMBERS, numbers, strict=True) if name != "log_sd"]
     return np.array([*kept, abs(numbers[0]), 1.0])
 
 

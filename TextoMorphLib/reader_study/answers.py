@@ -18,7 +18,7 @@ from TextoMorphLib.errors import InputError
 if TYPE_CHECKING:
     from TextoMorphLib.reader_study.study import Study
 
-FORMAT = "textomorph-vtt-answers/1"
+ANSWERS_FORMAT = "textomorph-vtt-answers/1"
 CALLS = ("real", "synthetic")
 CONFIDENCES = (1, 2, 3, 4, 5)
 LONGEST_COMMENT = 2000
@@ -132,7 +132,12 @@ class AnswerFile:
                 if found.torn:
                     self._set_aside(found)
                 if not found.good:
-                    header = {"format": FORMAT, "study": study.id, "study_sha256": study.sha256, "reader": reader}
+                    header = {
+                        "format": ANSWERS_FORMAT,
+                        "study": study.id,
+                        "study_sha256": study.sha256,
+                        "reader": reader,
+                    }
                     self._append(header)
                     _sync_folder(self.path.parent)
             except BaseException:
@@ -234,7 +239,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _check_header(path: Path, header: dict[str, Any], study: Study, reader: str) -> None:
-    if header.get("format") != FORMAT or header.get("study") != study.id:
+    if header.get("format") != ANSWERS_FORMAT or header.get("study") != study.id:
         raise InputError(f"{path} holds answers to another study; move it away")
     if header.get("reader") != reader:
         raise InputError(f"{path} holds the answers of reader '{header.get('reader')}'; move it away")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
 
 # What a twin can be made from, and the guidance scale that makes it (None: as asked).
-TWINS: dict[str, float | None] = {"text": None, "mask": 0.0}
+TWIN_CHANGES: dict[str, float | None] = {"text": None, "mask": 0.0}
 SAME_TIME = 946_684_800  # 1 January 2000; every file of the package carries it
 
 
@@ -153,7 +153,7 @@ def _check(folder: Path, key: Path, plan: Plan, work: Work) -> None:
         study.check_reader_name(name)
         if name.lower() in [other.lower() for other in plan.readers[:number]]:
             raise InputError(f"two readers are called '{name}'; give each a name of their own")
-    if unknown := [twin for twin in plan.twins if twin not in TWINS]:
+    if unknown := [twin for twin in plan.twins if twin not in TWIN_CHANGES]:
         raise InputError(f"unknown twin '{unknown[0]}'; use text, mask or both, separated by a comma, or none")
     study.asked(plan.questions)
     if plan.apart < 1 or plan.repeats < 0:
@@ -257,7 +257,7 @@ class _Maker:
             from TextoMorphLib.synthesis import Synthesizer
 
             self.synthesizer = Synthesizer.load(self.plan.model, self.plan.device)
-        guidance = TWINS[member.twin or ""]
+        guidance = TWIN_CHANGES[member.twin or ""]
         made = self.synthesizer.synthesize(
             real,
             mask,
@@ -349,7 +349,7 @@ def _study(
         return {"organ": row.organ, "text": row.text, "terms": _terms(row), "ct_sha256": ct, "mask_sha256": mask}
 
     return {
-        "format": study.FORMAT,
+        "format": study.STUDY_FORMAT,
         "about": "Some of these cases are real and some are synthetic; for research only. The key lies elsewhere.",
         "id": work.drawn["study"],
         "title": plan.title,

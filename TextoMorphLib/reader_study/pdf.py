@@ -9,9 +9,17 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+    "microsoft-edge",
+)
 # Where macOS and Windows keep them, which is in no PATH; on Windows also for one user alone, and Edge of either width.
-PLACES = (
+BROWSER_PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
@@ -36,7 +44,7 @@ OPTIONS = (
 
 def browser() -> str | None:
     """The first browser found that can print without a window."""
-    return next(filter(None, map(shutil.which, (*NAMES, *map(os.path.expandvars, PLACES)))), None)
+    return next(filter(None, map(shutil.which, (*BROWSERS, *map(os.path.expandvars, BROWSER_PATHS)))), None)
 
 
 def write_pdf(page: Path, pdf: Path, environment: Mapping[str, str] | None = None) -> str:

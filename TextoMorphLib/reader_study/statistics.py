@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.evaluation.intervals import LEVEL
 
-LEVEL = 0.95
 Array = np.ndarray[Any, np.dtype[Any]]
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from TextoMorphLib.errors import InputError
 
-FORMAT = "textomorph-vtt/1"
+STUDY_FORMAT = "textomorph-vtt/1"
 KEY_FORMAT = "textomorph-vtt-key/1"
 FILE = "study.json"
 SIZES = ("<20", "20-50", ">=50")  # mm, as in the paper
@@ -96,8 +96,8 @@ class Study:
         folder = Path(folder)
         path = folder / FILE
         content, data = read_json(path, f"{folder} is no study")
-        if data.get("format") != FORMAT:
-            raise InputError(f"{path} is no study of this version: its format must be '{FORMAT}'")
+        if data.get("format") != STUDY_FORMAT:
+            raise InputError(f"{path} is no study of this version: its format must be '{STUDY_FORMAT}'")
         words = _get(path, data, "questions", dict)
         questions = {name: _get(path, words, name, str) for name in asked(words, path)}
         asks = "terms" in questions

@@ -21,7 +21,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.device import autocast
 from TextoMorphLib.segmentation.model import Segmenter, intensities
 from TextoMorphLib.segmentation.networks import MISSING
-from TextoMorphLib.spatial.geometry import Box, grow, tight_box
+from TextoMorphLib.spatial.geometry import TOUCHING, Box, grow, tight_box
 from TextoMorphLib.spatial.grids import isotropic_grid, sampled_back, sampled_hu
 
 OVERLAP = 0.75
@@ -29,7 +29,6 @@ LEAST_MM = 3.0
 BODY_HU = -300.0
 AROUND_ORGAN_MM = 20.0
 SLAB_PATCHES = 2  # length of a slab, in patches, without the half patch that it sees on both sides
-TOUCHING = np.ones((3, 3, 3), bool)
 OWN_ORGAN_SHARE = 0.1  # parts of the organ smaller than this share of the largest are no organ
 Progress = Callable[[int, int], Any]
 

@@ -12,8 +12,8 @@ from TextoMorphLib.text.concepts import ATTRIBUTES, KINDS, Description, sharpnes
 
 DENSITY_HU = ATTRIBUTES["density"].rendered["hu"]  # relative to the parenchyma, by density and degree
 TEXTURE_HU = ATTRIBUTES["texture"].rendered["hu"]
-MARGIN_MM = ATTRIBUTES["margin"].rendered["mm"]
-WALL_MM = ATTRIBUTES["wall_thickness"].rendered["mm"]
+DRAWN_MARGIN_MM = ATTRIBUTES["margin"].rendered["mm"]
+DRAWN_WALL_MM = ATTRIBUTES["wall_thickness"].rendered["mm"]
 CALCIUM_SHARE = ATTRIBUTES["calcium_grain"].rendered["share"]  # of a lesion's volume,
 LEAST_CALCIUM_ML = 0.006  # or as much of it as can be seen,
 MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
@@ -21,7 +21,7 @@ MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
 SOLID_HU = 22.0  # solid tissue is hardly darker than this,
 DARK_SOLID_HU = {"plain": 14.0, "marked": 7.0}  # unless it is called hypoattenuating
 LEAST_HYPO_HU = -15.0  # unless a dark parenchyma would leave no contrast
-FLUID_HU = (1.0, 16.0)
+DRAWN_FLUID_HU = (1.0, 16.0)
 NECROSIS_HU = (8.0, 30.0)
 LEAST_NECROSIS_HU = -30.0  # core minus body
 CLOT_HU = (72.0, 92.0)
@@ -29,7 +29,7 @@ LEAST_CLOT_HU = 50.0  # clot minus body
 SEPTA_HU = (0.0, 25.0)  # relative to the parenchyma,
 LEAST_SEPTA_HU = (56.0, 76.0)  # and above the body
 WALL_HU = (20.0, 45.0)  # above the parenchyma
-LEAST_WALL_HU = (36.0, 56.0)  # and above the body
+DRAWN_WALL_HU = (36.0, 56.0)  # and above the body
 SMALL_TEXTURE = 1.5  # how much stronger a small lesion's texture is drawn, to be seen
 
 
@@ -96,12 +96,12 @@ def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: f
     if kind["texture"] == "heterogeneous":
         texture *= 1 + SMALL_TEXTURE * smallness(diameter_mm)
     sharp = sharpness({name: {value: 1.0} for name, value in kind.items()})
-    margin = number("margin", *MARGIN_MM["well" if sharp else kind["margin"]])
+    margin = number("margin", *DRAWN_MARGIN_MM["well" if sharp else kind["margin"]])
     if content == "cystic":
-        density = number("fluid", *FLUID_HU) - parenchyma_hu
+        density = number("fluid", *DRAWN_FLUID_HU) - parenchyma_hu
         texture *= 0.15
 
-    rim = max(number("rim", *LEAST_WALL_HU), number("wall", *WALL_HU) - density)
+    rim = max(number("rim", *DRAWN_WALL_HU), number("wall", *WALL_HU) - density)
     core = min(number("necrosis", *NECROSIS_HU) - parenchyma_hu - density, LEAST_NECROSIS_HU)
     volume_ml = np.pi / 6 * (diameter_mm / 10) ** 3
     calcium = calcium_share(number("calcium share", *CALCIUM_SHARE[kind["calcium_grain"]]), volume_ml)
@@ -110,7 +110,7 @@ def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: f
         texture_hu=texture,
         margin_mm=min(margin, 0.8 * diameter_mm),
         rim_hu=rim if kind["wall"] == "walled" else 0.0,
-        rim_mm=number("thickness", *WALL_MM[kind["wall_thickness"]]),
+        rim_mm=number("thickness", *DRAWN_WALL_MM[kind["wall_thickness"]]),
         core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
         clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU)

@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.special import erf
 from torch.nn import functional
 
+from TextoMorphLib.measurement.attributes import RISE
 from TextoMorphLib.models.seed_fields import (
     FIELD_MM,
     FIELDS,
@@ -25,10 +26,9 @@ from TextoMorphLib.models.seed_fields import (
 from TextoMorphLib.simulation.lesion_parameters import Lesion
 from TextoMorphLib.spatial.tissue import lifted
 
-REACH_MM = (2.5, 4.0)  # outside the mask: where what is drawn begins to fade, and where it is gone
-BLUR_MM = 0.45  # sigma of the scanner's
-RISE = 2.563  # 10-90% width of a Gaussian-blurred edge, in units of its sigma
-UNEVEN = 0.2  # how far a border wavers, relative to its width: infiltration is blur and unevenness
+FADE_MM = (2.5, 4.0)  # outside the mask: where what is drawn begins to fade, and where it is gone
+SCANNER_BLUR_MM = 0.45  # sigma of the scanner's
+WAVER = 0.2  # how far a border wavers, relative to its width: infiltration is blur and unevenness
 INNER_EDGE_MM = 1.4  # width of the wall's inner edge
 PLAIN_WALL_MM = 2.0  # walls of this thickness and more are seen as strong as they are,
 STRONGEST_WALL = 1.55  # and thinner ones are drawn up to this much stronger,
@@ -56,7 +56,7 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch
     Returns:
         HU, float32, of depth's shape; zero from 4 mm outside the mask on.
     """
-    kept, gone = REACH_MM
+    kept, gone = FADE_MM
     box = ndimage.find_objects((depth > -gone - 1).astype(np.int8))[0]
     drawn = np.zeros(depth.shape, np.float32)
     coarse = lesion_fields(noise, torch.tensor([float(depth.max())]))
@@ -82,7 +82,7 @@ class _Drawing:
         margin = min(lesion.margin_mm, 2.5 * self.deepest)
         unevenness = 0.8 * self.fields["waver"] + 0.6 * self.fields["fine"]
         # Wide borders reach farther inwards: outside, there is room for 4 mm only.
-        border = self.depth + UNEVEN * margin * unevenness - 0.2 * max(margin - 3, 0)
+        border = self.depth + WAVER * margin * unevenness - 0.2 * max(margin - 3, 0)
 
         hu = self.body()
         if lesion.core_hu:
@@ -103,12 +103,12 @@ class _Drawing:
             hu += (strength * (1 + 0.15 * self.fields["shade"]) - (hu - lesion.density_hu)) * wall
         hu += lifted(hu + self.parenchyma, *FLOOR_HU)
 
-        blurs = np.hypot(UNEVEN * margin, BLUR_MM) * RISE
+        blurs = np.hypot(WAVER * margin, SCANNER_BLUR_MM) * RISE
         delta = _step(border, np.sqrt(max(margin**2 - blurs**2, 0.4**2))) * hu
         if lesion.calcium_fraction:
             calcium = self.calcium()
             delta += calcium * (lesion.calcium_hu - self.parenchyma - delta)
-        return np.asarray(ndimage.gaussian_filter(delta, BLUR_MM))
+        return np.asarray(ndimage.gaussian_filter(delta, SCANNER_BLUR_MM))
 
     def body(self) -> np.ndarray:
         """The body: its density, texture, and enhancement that varies and is less in the middle."""
@@ -120,7 +120,7 @@ class _Drawing:
         texture = (1 - 0.6 * patchy) * texture + 0.9 * patchy * areas
         texture = texture - self.mean_at_depth(texture)
         # The given strength is that after the scanner's blur.
-        texture = texture / (ndimage.gaussian_filter(texture, BLUR_MM)[self.inside].std() + 1e-6)
+        texture = texture / (ndimage.gaussian_filter(texture, SCANNER_BLUR_MM)[self.inside].std() + 1e-6)
 
         lively = float(np.clip((lesion.texture_hu - 1) / LIVELY_HU, 0, 1))
         shade = fields["shade"] - 1.5 * (self.depth / self.deepest - 0.4)

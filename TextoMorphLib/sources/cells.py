@@ -20,7 +20,7 @@ FULL = 10  # cells in a voxel
 INVASION, DIVISION, DEATH = 0.5, 0.7, 0.05  # chances a step
 TISSUE_HU = 15.0  # how far from the parenchyma tissue is invaded half as willingly
 MOST_STEPS = 300
-NEIGHBOURS = ndimage.generate_binary_structure(3, 1)
+SIX_CONNECTED = ndimage.generate_binary_structure(3, 1)
 
 
 class Cells:
@@ -97,7 +97,7 @@ def grown(
 def _step(cells: np.ndarray, dead: np.ndarray, willing: np.ndarray, box: Box, rng: np.random.Generator) -> None:
     own, gone, chance = cells[box], dead[box], willing[box]
     full = own >= FULL
-    pressed = ndimage.convolve(full.astype(np.float32), NEIGHBOURS.astype(np.float32), mode="constant") / 6
+    pressed = ndimage.convolve(full.astype(np.float32), SIX_CONNECTED.astype(np.float32), mode="constant") / 6
     drawn = rng.random(own.shape, np.float32)
     own[(own == 0) & (drawn < INVASION * chance * np.minimum(2 * pressed, 1))] = 1
     divided = (own > 0) & ~full & (drawn < DIVISION * (0.3 + 0.7 * chance))

@@ -18,7 +18,7 @@ from TextoMorphLib.sources.placement import DIAMETERS_MM, Placement
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
 
-PLAIN = "solid"  # what is asked where no words are used: every attribute at its default
+ALL_DEFAULT = "solid"  # what is asked where no words are used: every attribute at its default
 VOCABULARY = "vocabulary"
 
 
@@ -71,7 +71,7 @@ class Words:
     def text(self, rng: np.random.Generator) -> tuple[int, str]:
         """A text, and the value that its tumour has in the label."""
         if self.texts is None:
-            return 2, PLAIN
+            return 2, ALL_DEFAULT
         value = int(rng.choice(list(self.texts)))
         listed = self.texts[value]
         if listed:

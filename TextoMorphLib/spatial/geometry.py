@@ -7,6 +7,8 @@ from scipy import ndimage
 
 Box = tuple[slice, slice, slice]
 
+TOUCHING = np.ones((3, 3, 3), bool)  # 26-connected
+
 SMALL_MM = (8.0, 16.0)  # diameters up to and from which a CT's voxels blur what is in a lesion a lot, and little
 
 

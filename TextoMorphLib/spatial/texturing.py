@@ -14,7 +14,7 @@ from TextoMorphLib.spatial.geometry import distances, resample, shifted
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
 
 LAYER_MM = 1.0  # depths that a texture's mean is taken at
-CORE_MM, CORE_SHARE = 3.0, 0.45  # a lesion's interior is deeper than the lesser: where its mean is measured
+INTERIOR_MM, CORE_SHARE = 3.0, 0.45  # a lesion's interior is deeper than the lesser: where its mean is measured
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def paste_textured(
 
 def interior_mean(values: np.ndarray, depth: np.ndarray) -> float:
     """A lesion's mean where its border does not reach."""
-    interior = depth > min(CORE_MM, CORE_SHARE * float(depth.max()))
+    interior = depth > min(INTERIOR_MM, CORE_SHARE * float(depth.max()))
     return float(values[interior].mean())
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from TextoMorphLib.paths import resources
 from TextoMorphLib.text.organs import organs
 from TextoMorphLib.text.tokens import Token, normal, tokens
-from TextoMorphLib.text.vocabulary import PARTS, Term, terms, words
+from TextoMorphLib.text.vocabulary import PARTS_OF_SPEECH, Term, terms, words
 
 LONGEST_WORDING = 16  # words
 Roles = dict[str, frozenset[str]]
@@ -126,7 +126,7 @@ class Lexicon:
 
     def _add_term(self, term: Term, organ: str | None) -> None:
         last = {tokens(w)[-1].norm for part in ("nouns", "heads", "named") for w in term.wordings[part]}
-        for part in PARTS:
+        for part in PARTS_OF_SPEECH:
             for wording in term.wordings[part]:
                 for norms in _norms(wording, organ):
                     entry = self._entry(norms)

@@ -17,7 +17,7 @@ from TextoMorphLib.paths import listed
 from TextoMorphLib.text.concepts import ATTRIBUTES, Description
 from TextoMorphLib.text.organs import ORGANS, organs
 
-PARTS = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also", "named")  # of speech
+PARTS_OF_SPEECH = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also", "named")  # of speech
 
 # Terms of the scan's own vessels: composited, not drawn by the model.
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
@@ -43,7 +43,7 @@ class Term:
 
     Attributes:
         name: The usual word for it.
-        wordings: Its wordings by the part they play in a sentence (`PARTS`).
+        wordings: Its wordings by the part they play in a sentence (`PARTS_OF_SPEECH`).
         held_out: Wordings kept out of the training texts.
         explanation: What it means, for someone who is no radiologist.
         organs: Organs whose reports use it.
@@ -72,7 +72,7 @@ class Term:
     @property
     def synonyms(self) -> tuple[str, ...]:
         """Every wording that is recognised as this term."""
-        return tuple(wording for part in PARTS for wording in self.wordings[part])
+        return tuple(wording for part in PARTS_OF_SPEECH for wording in self.wordings[part])
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def terms(organ: str | None = None) -> tuple[Term, ...]:
 def _term(entry: dict[str, Any]) -> Term:
     return Term(
         name=entry["name"],
-        wordings={part: tuple(entry.get(part, ())) for part in PARTS},
+        wordings={part: tuple(entry.get(part, ())) for part in PARTS_OF_SPEECH},
         held_out=frozenset(entry["held_out"]),
         explanation=entry["explanation"],
         organs=tuple(entry["organs"]),

@@ -28,7 +28,7 @@ from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_sca
 from TextoMorphLib.simulation.examples import flipped, place, random_description
 from TextoMorphLib.text.concepts import Description
 
-PAIRS = 40  # in a shard; even
+SHARD_PAIRS = 40  # in a shard; even
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def make(shards: Shards, counts: dict[int, int], workers: int) -> None:
         counts: Number of pairs for each crop size in mm.
         workers: Processes.
     """
-    wanted = [(size, number) for size, pairs in counts.items() for number in range(-(-pairs // PAIRS))]
+    wanted = [(size, number) for size, pairs in counts.items() for number in range(-(-pairs // SHARD_PAIRS))]
     missing = [job for job in wanted if not shards.path(*job).exists()]
     if not missing:
         return
@@ -91,7 +91,7 @@ def _make_shard(job: tuple[int, int]) -> None:
     size, number = job
     rng = np.random.default_rng([shards.seed, size, number])
     pairs = []
-    for _ in range(PAIRS // 2):
+    for _ in range(SHARD_PAIRS // 2):
         one = random_description(rng)
         both = (one, flipped(one, rng))
         pairs += [(_pair(scans, network, size, both, rng), both) for _ in range(2)]
@@ -127,7 +127,7 @@ def _pair(
 def read(shards: Shards, size: int, pairs: int) -> tuple[dict[str, Tensor], list[tuple[Description, Description]]]:
     """All pairs of one size: their tensors, stacked, and their descriptions."""
     parts, descriptions = [], []
-    for number in range(-(-pairs // PAIRS)):
+    for number in range(-(-pairs // SHARD_PAIRS)):
         path = shards.path(size, number)
         parts.append(load_file(path))
         with safe_open(path, "pt") as file:

@@ -21,8 +21,8 @@ from TextoMorphLib.sources import TumourSource
 from TextoMorphLib.spatial.geometry import grow, tight_box
 from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
 
-KINDS = ("real", "synthetic", "healthy")
-AROUND_MM = 30.0  # what is kept around the organ
+PATCH_KINDS = ("real", "synthetic", "healthy")
+KEPT_AROUND_MM = 30.0  # what is kept around the organ
 MARGIN = 6  # voxels by which a bank's patches are larger than those trained on, on each side
 PADDING_HU = -1000
 
@@ -120,7 +120,7 @@ def _resampled(case: Case, classes: Sequence[str], spacing_mm: float) -> tuple[n
     check_ct(volume)
     target = case.targets(volume, classes)
     box = tight_box(target) if target.any() else tuple(slice(0, size) for size in volume.shape)
-    box = grow(box, np.ceil(AROUND_MM / volume.spacing), volume.shape)  # type: ignore[arg-type]
+    box = grow(box, np.ceil(KEPT_AROUND_MM / volume.spacing), volume.shape)  # type: ignore[arg-type]
     affine, shape = isotropic_grid(volume, box, spacing_mm)
     hu = sampled_hu(volume, affine, shape)
     return np.clip(np.rint(hu), -1024, 3071).astype(np.int16), sampled_labels(target, volume.affine, affine, shape)
@@ -214,9 +214,9 @@ def healthy_of(cases: Sequence[Prepared]) -> list[Prepared]:
 
 
 def _shares(mix: Mapping[str, float], ill: bool, healthy: bool, source: bool) -> tuple[list[str], np.ndarray]:
-    if unknown := [name for name in mix if name not in KINDS]:
-        raise InputError(f"[mix] knows {', '.join(KINDS)}, not {unknown[0]}")
-    wanted = {name: float(mix.get(name, 0)) for name in KINDS}
+    if unknown := [name for name in mix if name not in PATCH_KINDS]:
+        raise InputError(f"[mix] knows {', '.join(PATCH_KINDS)}, not {unknown[0]}")
+    wanted = {name: float(mix.get(name, 0)) for name in PATCH_KINDS}
     if min(wanted.values()) < 0 or sum(wanted.values()) <= 0:
         raise InputError("the shares in [mix] must be 0 or more, and one of them above 0")
     if wanted["real"] and not ill:
@@ -228,7 +228,7 @@ def _shares(mix: Mapping[str, float], ill: bool, healthy: bool, source: bool) ->
         )
     if wanted["synthetic"] and not source:
         raise InputError("[mix] wants synthetic tumours, and there is no [source]")
-    names = [name for name in KINDS if wanted[name]]
+    names = [name for name in PATCH_KINDS if wanted[name]]
     odds = np.array([wanted[name] for name in names])
     return names, odds / odds.sum()
 

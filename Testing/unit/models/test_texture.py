@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.models.texture import NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
+from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
 from TextoMorphLib.models.texture_field import drawn, features, site, spread_hu
 from TextoMorphLib.spatial.region import regions
 
@@ -74,5 +74,5 @@ def test_the_spread_follows_from_the_place(network: TextureNetwork) -> None:
 
 
 def test_numbers_far_from_what_was_learned_are_held_back() -> None:
-    assert len(scaled_numbers(0, 80, 14, 16, 14, 2.5, 20)) == len(NUMBERS)
+    assert len(scaled_numbers(0, 80, 14, 16, 14, 2.5, 20)) == len(TEXTURE_NUMBERS)
     assert max(abs(number) for number in scaled_numbers(-900, 4000, 500, 900, 900, 40, 400)) == 2.5

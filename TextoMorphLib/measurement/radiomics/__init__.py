@@ -15,7 +15,7 @@ from TextoMorphLib.measurement.radiomics import cooccurrence, first_order, shape
 from TextoMorphLib.measurement.radiomics.levels import BIN_WIDTH_HU, GreyLevels
 
 # What a preset holds, by the first part of the features' names.
-PRESETS = {
+FEATURE_PRESETS = {
     "texture": ("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm"),  # 18 + 24 + 16 + 16 + 14 + 5 = 93
     "paper": ("firstorder", "shape", "glcm", "glrlm", "glszm", "gldm"),  # all 107 of PyRadiomics less ngtdm: 102
     "all": ("firstorder", "shape", "glcm", "glrlm", "glszm", "gldm", "ngtdm"),  # 107
@@ -46,8 +46,8 @@ def features(
     Raises:
         InputError: An empty mask, another shape, an unknown preset, voxels in the mask that are not finite.
     """
-    if preset not in PRESETS:
-        raise InputError(f"unknown preset '{preset}': choose {', '.join(PRESETS)}")
+    if preset not in FEATURE_PRESETS:
+        raise InputError(f"unknown preset '{preset}': choose {', '.join(FEATURE_PRESETS)}")
     if hu.shape != mask.shape or hu.ndim != 3:
         raise InputError(f"the mask has {mask.shape} voxels and the scan {hu.shape}; draw it on this scan")
     if not mask.any():
@@ -55,7 +55,7 @@ def features(
     if not np.isfinite(hu[mask]).all():
         raise InputError("the lesion holds NaN or infinite voxels; replace them")
     levels = GreyLevels.of(hu, mask, bin_width)
-    asked = PRESETS[preset]
+    asked = FEATURE_PRESETS[preset]
     found = first_order.features(hu[mask], levels, float(np.prod(spacing)))
     if "shape" in asked:
         found |= shape.features(mask, np.asarray(spacing, float))
