@@ -1,31 +1,47 @@
-"""One tumour to make: what `generate`, `batch` and `demo` have in common."""
+"""A scan's tumours to make: what `generate`, `batch` and `demo` have in common."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from TextoMorphLib.errors import doubts_told
+from TextoMorphLib.errors import InputError, doubts_told
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.several import Lesion
     from TextoMorphLib.synthesis import Synthesis, Synthesizer
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of several lesions of a job; what is None is the job's."""
+
+    mask: Path
+    text: str
+    organ: str | None = None
+    label: str | int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class Job:
-    """A scan, where the tumour goes, its description, and where the result goes."""
+    """A scan, where the tumour goes, its description, and where the result goes.
+
+    Attributes:
+        lesions: Several lesions with words of their own, which all go into the output; `mask` (None) and `text` (empty)
+            are left out then.
+    """
 
     ct: Path
-    mask: Path
+    mask: Path | None
     text: str
     output: Path
     organ: str = "liver"
@@ -38,6 +54,22 @@ class Job:
     resample_mask: bool = False
     assume_hu: bool = False
     texture: bool = True
+    lesions: tuple[Part, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is asked for: each lesion with its organ and label, or the only one."""
+        if self.mask is not None:
+            return (Part(self.mask, self.text, self.organ, self.label),)
+        return tuple(
+            replace(part, organ=part.organ or self.organ, label=self.label if part.label is None else part.label)
+            for part in self.lesions
+        )
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are read."""
+        return (self.ct, *(part.mask for part in self.parts))
 
     def check(self, overwrite: bool = False) -> None:
         """Find what is cheap to find before any scan or model is read.
@@ -45,22 +77,42 @@ class Job:
         Raises:
             InputError: The first thing that is wrong.
         """
-        outputs.check_image(self.output, inputs=(self.ct, self.mask), overwrite=overwrite)
+        outputs.check_image(self.output, inputs=self.inputs, overwrite=overwrite)
         from TextoMorphLib.request import check_request
 
-        check_request(self.text, self.organ, self.seed, self.steps, self.guidance, self.preset)
+        for part in self.parts:
+            with self._named(part):
+                seed = self.seed if part.seed is None else part.seed
+                check_request(part.text, part.organ or "", seed, self.steps, self.guidance, self.preset)
 
-    def read(self) -> tuple[Volume, np.ndarray[Any, Any], list[str]]:
-        """The checked scan and mask, and what is doubtful of them; the user is told of it at once.
+    def read(self) -> tuple[Volume, list[Lesion], list[str]]:
+        """The checked scan and lesions, and what is doubtful of them; the user is told of it at once.
 
         Raises:
             InputError: What is wrong with either.
         """
-        from TextoMorphLib.io.scan import read_scan
+        from TextoMorphLib import several
+        from TextoMorphLib.io import scan
 
+        lesions = []
         with doubts_told() as doubts:
-            ct, mask = read_scan(self.ct, self.mask, self.resample_mask, self.label, self.assume_hu)
-        return ct, mask, doubts
+            ct = scan.read_ct(self.ct, self.assume_hu)
+            for part in self.parts:
+                with self._named(part):
+                    mask = scan.read_lesion_mask(part.mask, ct, self.resample_mask, part.label)
+                lesions.append(several.Lesion.of(mask, part.text, part.organ or "", part.seed))
+        several.check(lesions)
+        return ct, lesions, list(dict.fromkeys(doubts))
+
+    @contextmanager
+    def _named(self, part: Part) -> Iterator[None]:
+        """Says which lesion it is, of several, that something is wrong with."""
+        try:
+            yield
+        except InputError as error:
+            if len(self.parts) < 2:
+                raise
+            raise InputError(f"lesion {self.parts.index(part) + 1}: {error}") from error
 
     def request(self) -> dict[str, Any]:
         """All that decides the result but the model, as it stands in the report; equal requests give equal results.
@@ -70,6 +122,8 @@ class Job:
         here = self.output.resolve().parent
 
         def plain(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return [{name: plain(each) for name, each in part.items() if each is not None} for part in value]
             if not isinstance(value, Path):
                 return value
             try:
@@ -77,7 +131,8 @@ class Job:
             except ValueError:  # another drive
                 return str(value.resolve())
 
-        return {key: plain(value) for key, value in asdict(self).items()}
+        given = {key: value for key, value in asdict(self).items() if self.lesions or key != "lesions"}
+        return {key: plain(value) for key, value in given.items()}
 
     def is_done(self, fingerprint: str) -> bool:
         """Whether an earlier run made exactly this: the whole image is there, and its report has this request.
@@ -117,36 +172,37 @@ def make(
     model: str,
     synthesizer: Synthesizer,
     ct: Volume,
-    mask: np.ndarray[Any, Any],
+    lesions: Sequence[Lesion],
     step: Callable[[int, int], bool] | None = None,
     doubts: Sequence[str] = (),
     overwrite: bool = True,
     also: Callable[[Synthesis], Mapping[Path, Callable[[Path], Any]]] | None = None,
 ) -> Synthesis:
-    """Synthesise a job's tumour and write the scan with its report.
+    """Synthesise a job's tumours and write the scan with its report.
 
     Args:
         job: What to make.
         model: Name or folder the synthesizer was loaded from.
         synthesizer: The loaded model.
         ct: The job's scan, already read.
-        mask: The job's mask, already read; boolean, the scan's shape.
+        lesions: The job's lesions, already read.
         step: Called with (done, total); returns False to cancel.
         doubts: What was doubtful of the input; goes into the report.
         overwrite: Whether outputs that exist when they are written are replaced.
         also: What else is to be written with the image, all or none: see `outputs.write_image`.
     """
-    synthesis = synthesizer.synthesize(
+    from TextoMorphLib import several
+
+    synthesis = several.synthesize(
+        synthesizer,
         ct,
-        mask,
-        job.text,
-        organ=job.organ,
+        lesions,
         seed=job.seed,
+        progress=step,
+        replace=job.replace,
         steps=job.steps,
         guidance=job.guidance,
-        progress=step,
         preset=job.preset,
-        replace=job.replace,
         texture=job.texture,
     )
     report = {**synthesis.report, "request": {**job.request(), "model": model}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import multiprocessing
 import os
@@ -21,10 +20,10 @@ from typing import Annotated, Any
 import typer
 
 from TextoMorphLib.batches.job import Job, make
+from TextoMorphLib.batches.job_lines import parse
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs
-from TextoMorphLib.io.names import check_path
 
 if typing.TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -32,18 +31,6 @@ if typing.TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
 
 Line = tuple[int, Job, bool]  # its number, counted from 1 as editors do, and whether its output may be replaced
-REQUIRED = ("ct", "mask", "text", "output")
-PATHS = ("ct", "mask", "output")
-TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "seed": ((int,), "number"),
-    "steps": ((int,), "number"),
-    "guidance": ((int, float), "number"),
-    "label": ((int, str), "number or a name"),
-    "replace": ((bool,), "true or false"),
-    "resample_mask": ((bool,), "true or false"),
-    "assume_hu": ((bool,), "true or false"),
-    "texture": ((bool,), "true or false"),
-}
 
 
 def batch(
@@ -58,10 +45,12 @@ def batch(
 
     A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps", "guidance",
     "preset", "replace" (true where the mask holds a tumour already), "label", "resample_mask", "assume_hu" and
-    "texture" (false: without that of real tumours). Relative paths start at the folder of JOBS.jsonl. A bad job is
-    named by its line; the others still run, and the status is 2 at the end. Each job that ends prints a line of JSON
-    on stdout, unless that is a terminal; its "notes" say what is
-    doubtful about the input and the result, and what was done about short memory.
+    "texture" (false: without that of real tumours). In the place of "mask" and "text", "lesions" may be a list of
+    {"mask", "text"}, each with its own "organ", "label" and "seed" if need be: all go into the one output. Relative
+    paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others still run, and the status is 2
+    at the end. Each job that ends prints a line of JSON on stdout, unless that is a terminal; its "warnings" say what
+    is doubtful about the input and the result, its "notes" what the model could not take up and what was done about
+    short memory.
     """
     lines = common.read_lines(jobs)
     from TextoMorphLib.models import bundle
@@ -88,44 +77,12 @@ def batch(
             if isinstance(result, InputError):
                 tell("failed", number, error=str(result))
             else:
-                seconds, notes = result
-                for note in notes:
-                    common.warn(f"{jobs.name} line {number}: {note}")
-                tell("done", number, output=str(job.output), seconds=round(seconds, 2), notes=notes)
+                for said in (*result.warnings, *result.notes):
+                    common.warn(f"{jobs.name} line {number}: {said}")
+                tell("done", number, output=str(job.output), **result._asdict())
             step(done, len(todo))
     if failed:
         raise typer.Exit(2)
-
-
-def parse(line: str, folder: Path) -> Job:
-    """The job of a line.
-
-    Args:
-        line: A JSON object.
-        folder: Where its relative paths start.
-
-    Raises:
-        InputError: It is no job; what is wrong.
-    """
-    try:
-        given = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(f"not JSON: {error.msg} at column {error.colno}") from error
-    if not isinstance(given, dict):
-        raise InputError('not a JSON object; write {"ct": ..., "mask": ..., "text": ..., "output": ...}')
-    known = [field.name for field in dataclasses.fields(Job)]
-    if missing := [name for name in REQUIRED if name not in given]:
-        raise InputError(f"{', '.join(missing)} left out")
-    if unknown := [name for name in given if name not in known]:
-        raise InputError(f"unknown {', '.join(unknown)}; known are {', '.join(known)}")
-    for name, value in given.items():
-        types, called = TYPES.get(name, ((str,), "string"))
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            article = "" if bool in types else "a "
-            raise InputError(f"{name} must be {article}{called}, not {json.dumps(value)[:100]}")
-    for name in PATHS:
-        check_path(Path(given[name]))
-    return Job(**{name: folder / value if name in PATHS else value for name, value in given.items()})
 
 
 def _todo(
@@ -155,7 +112,14 @@ def _todo(
             tell("failed", number, error=str(error))
 
 
-Made = tuple[float, list[str]]  # seconds, and the report's notes
+class Made(typing.NamedTuple):
+    """What is told of a job that is done: how long it took, and what its report says beside the result."""
+
+    seconds: float
+    warnings: list[str]
+    notes: list[str]
+
+
 Result = tuple[Line, "Made | InputError"]  # or what is wrong with the job
 
 
@@ -189,12 +153,13 @@ def _attempt(line: Line, model: str, synthesizer: Synthesizer, step: Callable[[i
     _, job, again = line
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # doubts go into the report's notes, which are told with the job
-            ct, mask, doubts = job.read()
-        made = make(job, model, synthesizer, ct, mask, step, doubts, again)
+            warnings.simplefilter("ignore")  # doubts go into the report's warnings, which are told with the job
+            ct, lesions, doubts = job.read()
+        made = make(job, model, synthesizer, ct, lesions, step, doubts, again)
     except InputError as error:
         return error
-    return float(sum(made.report["seconds"].values())), [*made.report["warnings"], *made.report["notes"]]
+    seconds = round(float(sum(made.report["seconds"].values())), 2)
+    return Made(seconds, list(made.report["warnings"]), list(made.report["notes"]))
 
 
 # What a worker process keeps between its jobs.

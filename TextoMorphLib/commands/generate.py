@@ -1,4 +1,4 @@
-"""`textomorph generate`: one described tumour in one CT."""
+"""`textomorph generate`: one described tumour in one CT, or several with words of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from TextoMorphLib.batches.job import Job, make
+from TextoMorphLib.batches.job import Job, Part, make
+from TextoMorphLib.batches.job_lines import part
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
@@ -19,16 +20,23 @@ if TYPE_CHECKING:
     import numpy as np
 
     from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.several import Lesion
     from TextoMorphLib.synthesis import Synthesis
 
 
 def generate(
     ct: common.Ct,
-    mask: common.Mask,
-    text: Annotated[str, typer.Option("--text", help="The tumour, in the words of a radiology report.")],
     out: Annotated[
         Path, typer.Option("--output", metavar="OUT", help="The new scan; its report (.json) goes beside it.")
     ],
+    mask: Annotated[
+        Path | None, typer.Option("--mask", metavar="FILE", help="Where the tumour goes: a mask on the CT's grid.")
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", help="The tumour, in the words of a radiology report.")] = None,
+    lesions: Annotated[
+        Path | None,
+        typer.Option("--lesions", metavar="FILE", help="Several lesions, in the place of --mask and --text."),
+    ] = None,
     organ: common.Organ = "liver",
     seed: common.Seed = 0,
     steps: common.Steps = None,
@@ -65,12 +73,15 @@ def generate(
     The new scan keeps the CT's grid, type and header; voxels over 4 mm outside the mask keep their very
     values. The report holds what was asked, what was measured, and all it takes to make the same again.
 
+    With --lesions, each line of FILE is {"mask", "text"}, and may hold "organ", "label" and "seed"; relative paths
+    start at its folder. All of them go into the one scan, one after the other; they may not overlap.
+
     A DICOM series is marked as derived and synthetic, with new UIDs and a made-up patient; where CT is a DICOM
     folder, --keep-patient takes patient and study from it.
     """
-    job = Job(
-        ct, mask, text, out, organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu, texture
-    )
+    parts = _parts(mask, text, lesions)
+    settings = (organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu, texture)
+    job = Job(ct, mask, text or "", out, *settings, parts)
     for option, given in {"--dicom-seg": dicom_seg, "--keep-patient": keep_patient}.items():
         if given and dicom is None:
             raise InputError(f"{option} goes with --dicom DIR; name the folder of the DICOM series")
@@ -82,6 +93,27 @@ def generate(
         "keep_patient": keep_patient,
     }
     run(job, model, device, overwrite=overwrite, **kept)  # type: ignore[arg-type]
+
+
+def _parts(mask: Path | None, text: str | None, lesions: Path | None) -> tuple[Part, ...]:
+    """The lines of a file of lesions; none where one mask and one text are given.
+
+    Raises:
+        InputError: Both are given, or neither; a line is no lesion.
+    """
+    if lesions is None:
+        if mask is None or text is None:
+            raise InputError("--mask FILE and --text TEXT are needed, or --lesions FILE for several lesions")
+        return ()
+    if mask is not None or text is not None:
+        raise InputError("--lesions FILE names the masks and texts; leave out --mask and --text")
+    found = []
+    for number, line in common.read_lines(lesions):
+        try:
+            found.append(part(line, lesions.parent))
+        except InputError as error:
+            raise InputError(f"{lesions.name} line {number}: {error}") from error
+    return tuple(found)
 
 
 def _save(content: bytes, place: Path) -> None:
@@ -107,27 +139,30 @@ def run(
     """
     job.check(overwrite)
     if picture:
-        outputs.check_figure(picture, inputs=(job.ct, job.mask, job.output), overwrite=overwrite)
+        outputs.check_figure(picture, inputs=(*job.inputs, job.output), overwrite=overwrite)
     if dicom:
         from TextoMorphLib.io.formats import dicom_export
 
         dicom_export.check(dicom, dicom_seg)
+    from TextoMorphLib import several
     from TextoMorphLib.models import device as devices
     from TextoMorphLib.text.understanding import understand
 
     devices.resolve(device)
-    ct, mask, doubts = job.read()
+    ct, lesions, doubts = job.read()
     source = job.ct if job.ct.is_dir() else None
     if dicom:
         dicom_export.check_scan(ct, dicom, source, keep_patient)
 
-    said, outside = _where(ct, mask, organ_mask)
+    said, outside = _where(ct, lesions, organ_mask)
+    mask = several.union(lesions, ct.shape)
     from TextoMorphLib.synthesis import Synthesizer
 
     with common.progress("generating") as step:
         synthesizer = Synthesizer.load(model, device)
-        for line in understand(job.text, job.organ).lines():
-            typer.echo(line)
+        for number, lesion in enumerate(lesions, start=1):
+            for line in understand(lesion.text, lesion.organ).lines():
+                typer.echo((f"lesion {number}: " if len(lesions) > 1 else "") + line)
 
         def also(made: Synthesis) -> dict[Path, Callable[[Path], Any]]:
             more: dict[Path, Callable[[Path], Any]] = {}
@@ -138,7 +173,7 @@ def run(
                 more[dicom] = partial(series, mask=mask if dicom_seg else None, keep_patient=keep_patient)
             return more
 
-        synthesis = make(job, model, synthesizer, ct, mask, step, [*doubts, *outside], overwrite, also)
+        synthesis = make(job, model, synthesizer, ct, lesions, step, [*doubts, *outside], overwrite, also)
 
     _show(synthesis.report, (*doubts, *said))
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
@@ -148,15 +183,15 @@ def run(
     return synthesis
 
 
-def _where(ct: Volume, mask: np.ndarray, organ_mask: Path | None) -> tuple[list[str], list[str]]:
-    """Warns of what the mask lies on, before the work; all that is said, and what of it only the organ's mask tells."""
+def _where(ct: Volume, lesions: Sequence[Lesion], organ_mask: Path | None) -> tuple[list[str], list[str]]:
+    """Warns of what the masks lie on, before the work; all that is said, and what of it only the organ's mask tells."""
     from TextoMorphLib.io.masks import read_mask
-    from TextoMorphLib.spatial import placement
+    from TextoMorphLib.several import placement_warnings
 
-    said = placement.warnings(ct, mask, read_mask(organ_mask, ct) if organ_mask else None)
+    said = placement_warnings(ct, lesions, read_mask(organ_mask, ct) if organ_mask else None)
     for warning in said:
         common.warn(warning)
-    known = placement.warnings(ct, mask) if organ_mask else said
+    known = placement_warnings(ct, lesions) if organ_mask else said
     return said, [warning for warning in said if warning not in known]
 
 
@@ -164,7 +199,7 @@ def _figure(ct: Volume, made: Synthesis, mask: np.ndarray, job: Job) -> Callable
     """What writes the picture of before, after and difference."""
     from TextoMorphLib import pictures
 
-    figure = pictures.before_after(ct, made.volume, mask, title=job.text, note=provenance(job.seed))
+    figure = pictures.before_after(ct, made.volume, mask, title=made.report["text"], note=provenance(job.seed))
     return partial(_save, figure)
 
 

@@ -29,11 +29,33 @@ def read_scan(
     Raises:
         InputError: What is wrong with either.
     """
-    from TextoMorphLib.io.masks import check_mask, read_mask
+    volume = read_ct(ct, assume_hu)
+    return volume, read_lesion_mask(mask, volume, resample_mask, label)
+
+
+def read_ct(ct: Path, assume_hu: bool = False) -> Volume:
+    """Read and check a scan.
+
+    Raises:
+        InputError: What is wrong with it.
+    """
     from TextoMorphLib.io.volume import Volume, check_ct
 
     volume = Volume.read(ct)
     check_ct(volume, assume_hu)
-    where = read_mask(mask, volume, resample=resample_mask, label=label)
-    check_mask(where, volume)
-    return volume, where
+    return volume
+
+
+def read_lesion_mask(
+    mask: Path, ct: Volume, resample_mask: bool = False, label: str | int | None = None
+) -> np.ndarray[Any, Any]:
+    """Read a mask onto a scan's grid, and make sure that it can be a lesion.
+
+    Raises:
+        InputError: What is wrong with it.
+    """
+    from TextoMorphLib.io.masks import check_mask, read_mask
+
+    where = read_mask(mask, ct, resample=resample_mask, label=label)
+    check_mask(where, ct)
+    return where

@@ -190,7 +190,7 @@ def test_doubts_are_told_and_kept_with_the_result(folder: Path, capfd: pytest.Ca
     assert main(command(folder, [job(1)])) == 0
     told = capfd.readouterr()
     assert told.err.count("probabilities") == 1
-    assert "probabilities" in json.loads(told.out)["notes"][0]
+    assert "probabilities" in json.loads(told.out)["warnings"][0]
     assert "probabilities" in json.loads((folder / "1.json").read_text())["warnings"][0]
 
 
