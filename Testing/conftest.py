@@ -32,11 +32,11 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "reader": {"kinds": KINDS, "text_width": text.width, "width": 16, "layers": 1},
         "denoiser": {"latent_channels": 4, "channels": [16, 16], "head_channels": 16},
     }
-    reader = AttributeClassifier(**parts["reader"])  # type: ignore[arg-type]
+    classifier = AttributeClassifier(**parts["reader"])  # type: ignore[arg-type]
     networks = {
         "autoencoder": Autoencoder(**parts["autoencoder"]),  # type: ignore[arg-type]
-        "reader": reader,
-        "denoiser": Denoiser.told_by(reader, **parts["denoiser"]),  # type: ignore[arg-type]
+        "reader": classifier,
+        "denoiser": Denoiser.told_by(classifier, **parts["denoiser"]),  # type: ignore[arg-type]
     }
     networks["autoencoder"].start_linear_path(torch.randn(500, 64))  # type: ignore[operator]
     for parameter in networks["denoiser"].parameters():  # its last layer starts at zero

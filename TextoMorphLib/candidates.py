@@ -206,7 +206,7 @@ def _in_words(row: Row, tries: int, diameter_mm: float) -> str:
 def told(found: Sequence[Candidate]) -> dict[str, Any]:
     """What a report says of the candidates that were kept, one a lesion."""
     return {
-        "draws": [best.number for best in found],
+        "candidates": [best.number for best in found],
         "lesions": [plain(best.lesion) for best in found],
         "asked": [best.asked for best in found],
     }

@@ -96,7 +96,7 @@ class PublishedSynthesizer:
             "notes": [self.published.note],
             "warnings": warnings,
             "seconds": {"all": round(time.perf_counter() - start, 3)},
-            "draws": [1] * len(lesions),
+            "candidates": [1] * len(lesions),
             "lesions": [plain(lesion) for lesion in lesions],
             "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
         }

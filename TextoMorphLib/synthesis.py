@@ -68,7 +68,7 @@ class Synthesizer:
 
     def __init__(self, model: bundle.Bundle, text: encoders.TextEncoder, device: torch.device) -> None:
         self.model, self.text, self.device = model, text, device
-        self.autoencoder, self.reader, self.denoiser = model.autoencoder, model.reader, model.denoiser
+        self.autoencoder, self.classifier, self.denoiser = model.autoencoder, model.classifier, model.denoiser
         self.thrift = Thrift(device, self._move)
         self.schedule = Schedule(**model.config["schedule"])
         self._known: _Scene | None = None
@@ -168,13 +168,13 @@ class Synthesizer:
         """What is asked of every lesion; what is None is the preset's."""
         return Request(
             said,
-            self.reader.understood(said[0]),
+            self.classifier.understood(said[0]),
             list(meant.mentions),
             organ,
             samplers.load(str(usual.get("sampler", "dpm_solver"))),
             int(usual["steps"] if steps is None else steps),
             float(usual["guidance"] if guidance is None else guidance),
-            int(usual.get("draws", 1)),
+            int(usual["candidates"]),
             texture and self.model.texture is not None and organ in self.model.config["texture"]["organs"],
         )
 
@@ -322,13 +322,13 @@ class Synthesizer:
             [1, concepts] probabilities.
         """
         if meant is not None:
-            return self.reader.told(self.reader.vectors([{}]), meant.description)
+            return self.classifier.told(self.classifier.vectors([{}]), meant.description)
         tokens = self.text.encode([text])
-        return self.reader(tokens.hidden, tokens.mask)  # type: ignore[no-any-return]
+        return self.classifier(tokens.hidden, tokens.mask)  # type: ignore[no-any-return]
 
     def _unknown(self, meant: Understanding) -> list[str]:
         """What the text says and the model knows no value for, in words."""
-        missing = self.reader.unknown(meant.description)
+        missing = self.classifier.unknown(meant.description)
         return [f"the model {self.model.name} does not know {kind} '{value}'; drawn without" for kind, value in missing]
 
     def _emphasised(self, said: Tensor, region: Region) -> Tensor:
@@ -336,14 +336,14 @@ class Synthesizer:
         diameter = (6 / np.pi * np.count_nonzero(region.depth > 0)) ** (1 / 3)
         room = 1 - smallness(diameter)
         emphasis = self.model.config.get("emphasis", {})
-        return self.reader.emphasised(said, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
+        return self.classifier.emphasised(said, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
 
     @torch.inference_mode()
     def _lesion(self, place: Place, request: Request, seed: int, on_step: Any, clock: Clock) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
         asked, guidance = request.said, request.guidance
         if _textured(request, place.region):  # what varies inside comes later
-            asked = self.reader.told(asked, {"texture": "homogeneous"})
+            asked = self.classifier.told(asked, {"texture": "homogeneous"})
         said = self._emphasised(asked, place.region).to(self.device)
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]

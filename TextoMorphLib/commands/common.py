@@ -41,7 +41,9 @@ Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps. [def
 Guidance = Annotated[
     float | None, typer.Option("--guidance", help="How strongly the text steers. [default: the preset's]")
 ]
-Preset = Annotated[str, typer.Option("--preset", help="preview (fastest) or final (draws again where the text fails).")]
+Preset = Annotated[
+    str, typer.Option("--preset", help="preview (fastest) or final (further candidates where the text fails).")
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Model = Annotated[str, typer.Option("--model", help="A model's name (`textomorph models list`) or folder.")]
 Replace = Annotated[

@@ -133,7 +133,7 @@ class Trial:
     seed: int
 
     def made(self, text: str, seed: int | None = None, terms: bool = True) -> Synthesis:
-        """The lesion of a text, read with the vocabulary's help or by the reader alone."""
+        """The lesion of a text, read with the vocabulary's help or by the classifier alone."""
         return self.model.synthesize(
             self.ct, self.mask, text, seed=self.seed if seed is None else seed, terms=terms, **self.settings
         )
@@ -239,7 +239,7 @@ def places(
 def _opposites(trial: Trial, part: str) -> Iterator[Row]:
     """Each pair in one way of saying it; in terms, the amounts too.
 
-    Paraphrases are wordings that the reader was never trained on. The vocabulary has them, so it has to stay out.
+    Paraphrases are wordings that the classifier was never trained on. The vocabulary has them, so it has to stay out.
     """
     for number, pair in enumerate(PAIRS):
         texts = pair.terms

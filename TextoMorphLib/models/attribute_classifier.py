@@ -1,4 +1,4 @@
-"""The reader: what a text says of each kind of attribute, as probabilities of its values.
+"""The attribute classifier: what a text says of each kind of attribute, as probabilities of its values.
 
 It reads the text encoder's tokens and is trained on texts alone, of which the data engine writes as many as wanted:
 language (paraphrase, negation, order, typing errors) is learnt there, and the denoiser need not learn it from
@@ -56,7 +56,7 @@ class AttributeClassifier(nn.Module):
         return torch.cat([answer(read[:, index]).softmax(-1) for index, answer in enumerate(self.answers)], 1)
 
     def vectors(self, descriptions: Iterable[Mapping[str, str]]) -> Tensor:
-        """[B, size]: what a sure reader would say of texts with these descriptions."""
+        """[B, size]: what a sure classifier would say of texts with these descriptions."""
         return torch.tensor(
             [
                 [float(said.get(kind, values[0]) == value) for kind, values in self.kinds.items() for value in values]

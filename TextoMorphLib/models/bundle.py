@@ -33,7 +33,9 @@ WEIGHTS = {  # of each kind of model
     "segmentation": ("network",),
 }
 OPTIONAL = {"texture"}  # parts that a model may have; its config then says of what kind they are
-LOST_BITS = 5  # of half precision's ten, in the matrices of reader and denoiser: a weight is off by 1.6% at the most
+LOST_BITS = (
+    5  # of half precision's ten, in the matrices of classifier and denoiser: a weight is off by 1.6% at the most
+)
 SCALE = ".scale"  # what the name of a packed tensor's scales ends with
 LARGE = 4096  # values from which a tensor counts as a matrix
 
@@ -47,7 +49,7 @@ class Bundle:
         config: What `config.json` says.
         sha256: SHA-256 of `manifest.json`, which covers every other file: the model's fingerprint.
         autoencoder: Frozen, float32.
-        reader: Frozen, float32.
+        classifier: Frozen, float32.
         denoiser: Frozen, float32.
         texture: Frozen, float32; None where the model has none.
     """
@@ -56,7 +58,7 @@ class Bundle:
     config: dict[str, Any]
     sha256: str
     autoencoder: Autoencoder
-    reader: AttributeClassifier
+    classifier: AttributeClassifier
     denoiser: Denoiser
     texture: TextureNetwork | None = None
 
@@ -66,12 +68,13 @@ class Bundle:
         return str(self.config["name"])
 
     def preset(self, name: str) -> dict[str, Any]:
-        """Steps, guidance, draws (1 where not given) and sampler (`dpm_solver`) of a preset, "preview" or "final".
+        """Steps, guidance, candidates (1 where not given) and sampler (`dpm_solver`) of a preset, "preview" or "final".
 
-        A model that has no "preview" takes its "final" for it.
+        A model that has no "preview" takes its "final" for it. Older bundles call the candidates "draws".
         """
         presets = self.config["presets"]
-        return dict(presets.get(name, presets["final"]))
+        found = dict(presets.get(name, presets["final"]))
+        return {"candidates": found.pop("draws", 1), **found}
 
 
 def find(name: str) -> Path:
@@ -171,7 +174,8 @@ def load(name: str) -> Bundle:
         if not all(torch.isfinite(value).all() for value in weights.values()):
             raise InputError(f"model {folder}: {part}.safetensors holds NaN or infinite weights; train it anew")
         network.eval().requires_grad_(False)
-    return Bundle(folder, config, fingerprint, **networks)
+    classifier = networks.pop("reader")  # its name in a bundle's files
+    return Bundle(folder, config, fingerprint, classifier=classifier, **networks)
 
 
 def _is_plain(name: object) -> bool:
@@ -210,10 +214,10 @@ def _built(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     try:
         autoencoder = Autoencoder(**config[part])
         part = "reader"
-        reader = AttributeClassifier(**config[part])
+        classifier = AttributeClassifier(**config[part])
         part = "denoiser"
-        denoiser = Denoiser.told_by(reader, **config[part])
-        found = {"autoencoder": autoencoder, "reader": reader, "denoiser": denoiser}
+        denoiser = Denoiser.told_by(classifier, **config[part])
+        found = {"autoencoder": autoencoder, "reader": classifier, "denoiser": denoiser}
         part = "texture"
         if part in config:
             found[part] = TextureNetwork(**config[part]["network"])

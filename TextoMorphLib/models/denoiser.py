@@ -81,7 +81,7 @@ class Denoiser(nn.Module):
     learnt in far fewer steps than to give back white noise.
 
     Args:
-        concepts: Length of the reader's vector.
+        concepts: Length of the classifier's vector.
         hinted: Which of it are the probabilities of `HINTS`.
         latent_channels: Channels of the autoencoder's latent.
         channels: Widths of the U-Net's levels.
@@ -113,9 +113,9 @@ class Denoiser(nn.Module):
         self.register_buffer("latent_scale", torch.ones(1, latent_channels, 1, 1, 1))
 
     @classmethod
-    def told_by(cls, reader: AttributeClassifier, **network: Any) -> Denoiser:
-        """A denoiser for what a reader says; the rest is the constructor's."""
-        return cls(reader.size, [reader.index(*hint) for hint in HINTS], **network)
+    def told_by(cls, classifier: AttributeClassifier, **network: Any) -> Denoiser:
+        """A denoiser for what a classifier says; the rest is the constructor's."""
+        return cls(classifier.size, [classifier.index(*hint) for hint in HINTS], **network)
 
     def forward(self, noisy: Tensor, time: Tensor, place: Tensor, concepts: Tensor) -> Tensor:
         """One look at the noisy latent.
@@ -124,7 +124,7 @@ class Denoiser(nn.Module):
             noisy: [B, C, x, y, z].
             time: [B] steps, 0 (clean) to T - 1 (noise).
             place: [B, C + 4 + 96, x, y, z]: the filled scan's latent, the depth channels and the field channels.
-            concepts: [B, concepts]: the reader's probabilities; zero means "no text".
+            concepts: [B, concepts]: the classifier's probabilities; zero means "no text".
 
         Returns:
             [B, C, x, y, z], the clean latent.

@@ -29,12 +29,12 @@ OUTSIDE_WEIGHT = 0.05  # of the loss where the composite takes nothing from the 
 LEAST_POWER, LEAST_CHANGE = 0.1, 0.02
 PURE_NOISE = 0.8  # share of the pairs seen at the last time alone
 LEAST_EFFECT = 0.02  # what words do to a lesion's features, relative to those of the latent; likewise
-MOST_UNSURE = 0.15  # a reader is never quite sure; how much of its probability may go to other values
+MOST_UNSURE = 0.15  # a classifier is never quite sure; how much of its probability may go to other values
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of one crop size, and what the reader makes of their texts: said [N, 2, concepts].
+    """All pairs of one crop size, and what the classifier makes of their texts: said [N, 2, concepts].
 
     Pairs 2k and 2k + 1 have the same texts on different scans.
     """
@@ -59,8 +59,8 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         InputError: A scan or the weights that the configuration names are missing.
     """
     settings = read_config(config)
-    reader = AttributeClassifier(KINDS, **settings["reader"]["network"])
-    reader.load_state_dict(load_file(_trained(config, settings["reader"]["weights"])))
+    classifier = AttributeClassifier(KINDS, **settings["reader"]["network"])
+    classifier.load_state_dict(load_file(_trained(config, settings["reader"]["weights"])))
     examples = settings["examples"]
     counts = {int(size): pairs for size, pairs in examples["pairs"].items()}
     shards = cache.Shards(
@@ -74,11 +74,11 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     process = PartialState()
     with process.main_process_first():  # the others find the examples made
         cache.make(shards, counts, examples["workers"])
-    sizes = {size: _read(shards, size, pairs, reader) for size, pairs in counts.items()}
+    sizes = {size: _read(shards, size, pairs, classifier) for size, pairs in counts.items()}
     if start := settings["model"].get("start"):
-        network = _started(start, reader.size, settings["network"])
+        network = _started(start, classifier.size, settings["network"])
     else:
-        network = Denoiser.told_by(reader, **settings["network"])
+        network = Denoiser.told_by(classifier, **settings["network"])
         network.latent_scale.copy_(_scale([pairs.tensors for pairs in sizes.values()]))
     schedule = Schedule(**settings["schedule"])
     batch = settings["batch"]
@@ -96,7 +96,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         return folder
     autoencoder = Autoencoder(**settings["autoencoder"]["network"])
     autoencoder.load_state_dict(load_file(shards.weights))
-    networks = {"autoencoder": autoencoder, "reader": reader, "denoiser": average}
+    networks = {"autoencoder": autoencoder, "reader": classifier, "denoiser": average}
     bundle.save(folder, bundle_config(settings), networks, _card(settings))
     return folder
 
@@ -108,7 +108,7 @@ def _started(name: str, concepts: int, network: dict[str, Any]) -> Denoiser:
         InputError: There is no such bundle, or its networks are other ones than the configuration's.
     """
     found = bundle.load(name)
-    if found.reader.size != concepts or found.config["denoiser"] != network:
+    if found.classifier.size != concepts or found.config["denoiser"] != network:
         raise InputError(f"model '{name}' has other networks than the configuration; start without it")
     return found.denoiser.requires_grad_(True)
 
@@ -260,10 +260,10 @@ def _unlike(estimate: Tensor, batch: Batch, kept: Tensor) -> Tensor:
     return (told * (one - other).square().mean(1) / (size + LEAST_EFFECT)).mean()
 
 
-def _read(shards: cache.Shards, size: int, pairs: int, reader: AttributeClassifier) -> Pairs:
+def _read(shards: cache.Shards, size: int, pairs: int, classifier: AttributeClassifier) -> Pairs:
     """All pairs of a size in memory; latents as they are on disk."""
     tensors, descriptions = cache.read(shards, size, pairs)
-    return Pairs(tensors, torch.stack([reader.vectors(both) for both in descriptions]))
+    return Pairs(tensors, torch.stack([classifier.vectors(both) for both in descriptions]))
 
 
 def _scale(tensors: list[dict[str, Tensor]]) -> Tensor:

@@ -21,7 +21,7 @@ SPARSE = 0.5  # share of the texts that say one to three things, as users do
 
 
 def main(config: Path, output: Path, resume: bool = False) -> Path:
-    """Trains a reader.
+    """Trains an attribute classifier.
 
     Args:
         config: TOML; `Resources/Training/starter-texts.toml` shows all that it holds.

@@ -1,4 +1,4 @@
-"""The starter's reader: what it makes of texts, in wordings that it was trained on and in others."""
+"""The starter's classifier: what it makes of texts, in wordings that it was trained on and in others."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from TextoMorphLib.training.train_texts import encoded, written
 
 
 @pytest.fixture(scope="module")
-def reader() -> AttributeClassifier:
-    return bundle.load("starter").reader
+def classifier() -> AttributeClassifier:
+    return bundle.load("starter").classifier
 
 
-def _read(reader: AttributeClassifier, texts: list[str]) -> list[dict[str, str]]:
+def _read(classifier: AttributeClassifier, texts: list[str]) -> list[dict[str, str]]:
     tokens = encoders.load("minilm").encode(texts)
     with torch.inference_mode():
-        rows = reader(tokens.hidden, tokens.mask)
-    return [{kind: next(iter(values)) for kind, values in reader.understood(row).items()} for row in rows]
+        rows = classifier(tokens.hidden, tokens.mask)
+    return [{kind: next(iter(values)) for kind, values in classifier.understood(row).items()} for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -39,16 +39,16 @@ def _read(reader: AttributeClassifier, texts: list[str]) -> list[dict[str, str]]
         ("lesion", "content", "solid"),
     ],
 )
-def test_what_a_text_says(reader: AttributeClassifier, text: str, kind: str, value: str) -> None:
-    assert _read(reader, [text])[0][kind] == value
+def test_what_a_text_says(classifier: AttributeClassifier, text: str, kind: str, value: str) -> None:
+    assert _read(classifier, [text])[0][kind] == value
 
 
-def test_wordings_never_trained_on(reader: AttributeClassifier) -> None:
+def test_wordings_never_trained_on(classifier: AttributeClassifier) -> None:
     texts, descriptions = written(300, seed=77, held_out=True)
     data = encoded(texts, "minilm")
     with torch.inference_mode():
-        said = reader(data["hidden"].float(), data["mask"])
-    wanted = reader.vectors(descriptions)
+        said = classifier(data["hidden"].float(), data["mask"])
+    wanted = classifier.vectors(descriptions)
     sizes = [len(values) for values in KINDS.values()]
     right = [
         (a.argmax(1) == b.argmax(1)).float().mean().item()
@@ -59,13 +59,13 @@ def test_wordings_never_trained_on(reader: AttributeClassifier) -> None:
 
 
 def test_probabilities_are_ranked_and_named() -> None:
-    reader = AttributeClassifier({"density": ("default", "hypo"), "wall": ("none", "walled")}, width=16, layers=1)
-    found = reader.understood(torch.tensor([0.2, 0.8, 1.0, 0.0]))
+    classifier = AttributeClassifier({"density": ("default", "hypo"), "wall": ("none", "walled")}, width=16, layers=1)
+    found = classifier.understood(torch.tensor([0.2, 0.8, 1.0, 0.0]))
     assert found == {"density": {"hypo": 0.8, "default": 0.2}, "wall": {"none": 1.0}}
-    assert reader.vectors([{"density": "hypo"}]).tolist() == [[0, 1, 1, 0]]
+    assert classifier.vectors([{"density": "hypo"}]).tolist() == [[0, 1, 1, 0]]
 
 
 def test_what_is_known_takes_the_place_of_what_was_read() -> None:
-    reader = AttributeClassifier({"density": ("default", "hypo"), "wall": ("none", "walled")}, width=16, layers=1)
+    classifier = AttributeClassifier({"density": ("default", "hypo"), "wall": ("none", "walled")}, width=16, layers=1)
     read = torch.tensor([[0.75, 0.25, 0.5, 0.5]])
-    assert reader.told(read, {"wall": "walled"}).tolist() == [[0.75, 0.25, 0, 1]]
+    assert classifier.told(read, {"wall": "walled"}).tolist() == [[0.75, 0.25, 0, 1]]

@@ -232,7 +232,7 @@ def test_a_browser_prints_the_report(by_hand: tuple[Study, dict], tmp_path: Path
 
 def test_a_browser_is_found_where_windows_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(pdf, "PLACES", [place for place in pdf.BROWSER_PATHS if "$" in place])
+    monkeypatch.setattr(pdf, "BROWSER_PATHS", [place for place in pdf.BROWSER_PATHS if "$" in place])
     monkeypatch.setenv("ProgramFiles(x86)", str(tmp_path))
     assert pdf.browser() is None
     edge = tmp_path / "Microsoft" / "Edge" / "Application" / "msedge.exe"

@@ -56,9 +56,9 @@ def test_final_keeps_the_draw_in_which_most_of_the_text_holds() -> None:
             for preset in ("preview", "final")
         )
         missed, left = (sum(row["ok"] is False for row in report["asked"][0]) for report in (first, best))
-        assert first["draws"] == [1]
-        assert left < missed if best["draws"] != [1] else left == missed
-        others += best["draws"] != [1]
+        assert first["candidates"] == [1]
+        assert left < missed if best["candidates"] != [1] else left == missed
+        others += best["candidates"] != [1]
     assert others
 
 

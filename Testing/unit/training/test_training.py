@@ -93,7 +93,7 @@ seed = 1
 
 @pytest.mark.slow
 def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("TextoMorphLib.training.cache.PAIRS", 4)
+    monkeypatch.setattr("TextoMorphLib.training.cache.SHARD_PAIRS", 4)
     configs = {"autoencoder": AUTOENCODER, "reader": READER, "diffusion": DIFFUSION}
     for name, text in configs.items():
         (tmp_path / f"{name}.toml").write_text(text)
