@@ -1,7 +1,8 @@
 """How well descriptions are understood: held against what each means, attribute by attribute.
 
-A file of texts is JSON: `defaults` (each attribute's default), `descriptions` (`organ`, `text`, `means`: the attributes
-that are not at their default; of a list any value is right) and `probes` (`text`, `kind`, `accepted`: one attribute).
+A file of texts is JSON: `defaults` (each attribute that it speaks of, with its default), `descriptions` (`organ`,
+`text`, `means`: the attributes that are not at their default; of a list any value is right) and `probes` (`text`,
+`kind`, `accepted`: one attribute). Attributes that a file does not speak of are not counted.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def load(path: Path, half: str = "all") -> dict[str, Any]:
             raise KeyError("probes")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no file of texts: it needs descriptions and probes ({error})") from error
-    return {name: [each for each in data[name] if _in_half(each, half)] for name in ("descriptions", "probes")}
+    chosen = {name: [each for each in data[name] if _in_half(each, half)] for name in ("descriptions", "probes")}
+    return {"defaults": data.get("defaults", {}), **chosen}
 
 
 def run(data: Mapping[str, Any], read: Read | None = None) -> Found:
@@ -120,12 +122,14 @@ def run(data: Mapping[str, Any], read: Read | None = None) -> Found:
         read: From a text and an organ to a description; the rules if None.
     """
     read = read or (lambda text, organ: understand(text, organ).description)
-    found = Found(attributes={kind: Counts() for kind in KINDS})
+    kinds = [kind for kind in KINDS if kind in (data.get("defaults") or KINDS)]
+    found = Found(attributes={kind: Counts() for kind in kinds})
     for each in data["descriptions"]:
         got = _full(read(each["text"], each["organ"]))
         wrong = {}
         invented = False
-        for kind, value in got.items():
+        for kind in kinds:
+            value = got[kind]
             accepted = _listed(each["means"].get(kind, KINDS[kind][0]))
             if value not in accepted:
                 wrong[kind] = {"understood": value, "meant": accepted}

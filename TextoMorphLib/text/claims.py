@@ -7,20 +7,32 @@ an enhancement may be a wall ("peripheral"), a density ("avid") or nothing that 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
-from TextoMorphLib.text.negation import DENIED, OPEN, PAST
-from TextoMorphLib.text.ownership import LESION, Owner, Ownership
+from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST
+from TextoMorphLib.text.ownership import Owner, Ownership
+from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.vocabulary import Term
 
 ENHANCING = "enhancing mass"
 
 
 class Claims:
-    """What the words of a sentence claim of the lesion."""
+    """What the words of a sentence claim of the lesion.
 
-    def __init__(self, words: Sequence[Word], marks: Sequence[set[str]], owners: Ownership, known: Lexicon) -> None:
-        self.words, self.marks, self.owners, self.lexicon = words, marks, owners, known
+    Args:
+        words: The sentence.
+        marks: What is said of each word (`negation.scopes`).
+        owners: Whose each is.
+        known: The vocabulary.
+        aside: Whether the sentence is about another lesion.
+    """
+
+    def __init__(
+        self, words: Sequence[Word], marks: Sequence[set[str]], owners: Ownership, known: Lexicon, aside: bool = False
+    ) -> None:
+        self.words, self.marks, self.owners, self.lexicon, self.aside = words, marks, owners, known, aside
         self.whose = [owners.of(at) for at in range(len(words))]
         self.qualities = self._qualities()
         self.inverted: set[int] = set()
@@ -29,6 +41,16 @@ class Claims:
     def of(self, at: int) -> tuple[Term | None, str]:
         """The term that a word claims, and why it has no effect; neither where a word claims nothing."""
         return self.made[at]
+
+    def besides(self, at: int) -> Term | None:
+        """A second term of a word: "avid | heterogeneous enhancement" is a texture and a density."""
+        word = self.words[at]
+        term, why = self.made[at]
+        if word.thing != "enhancement" or term is None or why or term.kinds.keys() != {"texture"}:
+            return None
+        return self._enhancement(
+            at, replace(word, term=None), [self.words[i] for i in self.qualities.get(at, ()) if i < at]
+        )
 
     def denied(self, at: int) -> bool:
         """Whether the claim is denied."""
@@ -50,7 +72,7 @@ class Claims:
         return found
 
     def _last_of_run(self, at: int) -> int:
-        return self.owners._run_from(at)[-1]
+        return self.owners.run_from(at)[-1]
 
     def _of(self, at: int) -> tuple[Term | None, str]:
         word, owner, marks = self.words[at], self.whose[at], self.marks[at]
@@ -61,11 +83,24 @@ class Claims:
             return None, self._unexpressed(at, word, owner)
         if owner.kind == "other" or (owner.kind == "organ" and not _sets_nothing(term)):
             return term, f"said of the {owner.name}" if owner.name != "any" else "said of the organ"
+        if self.aside and not _sets_nothing(term):
+            return term, "said of another lesion"
+        if NO_SUCH in marks and self._of_none(at, word):
+            return term, "said of something that is not there"
         if PAST in marks:
             return term, "said of the past"
         if OPEN in marks:
             return term, "not excluded, which is not said"
         return term, ""
+
+    def _of_none(self, at: int, word: Word) -> bool:
+        """Whether a word tells of a lesion or part that is denied: "no cystic lesion", "no solid component"."""
+        if (word.thing == LESION and self.owners.seen) or (
+            word.noun and word.term is not None and word.term.kinds.get("content") == "solid"
+        ):
+            return True
+        run = [] if word.noun or word.thing else self.owners.run_after(at)
+        return bool(run) and self.words[run[-1]].thing == LESION and NO_SUCH in self.marks[run[-1]]
 
     def _unexpressed(self, at: int, word: Word, owner: Owner) -> str:
         if not word.has("unexpressed") or (word.has("modifier") and owner.kind not in (LESION, "other")):
@@ -79,24 +114,37 @@ class Claims:
     def _term(self, at: int, word: Word, owner: Owner) -> Term | None:
         if word.thing and not owner.foreign:
             return self._of_thing(at, word)
+        if enhances := self._enhances(at, word):
+            return enhances
         if word.term is not None and "degree" in word.term.kinds:
             return word.term if self._before_density(at) else None
-        if owner.foreign or owner.kind in (LESION, "interior"):
+        if owner.foreign or owner.kind == LESION or (owner.kind == "interior" and not self._unfed(word)):
             return word.term
         return self._of_quality(at, word, owner)
+
+    def _enhances(self, at: int, word: Word) -> Term | None:
+        """What an adverb says after its verb: "enhances brightly", "enhances early and strongly"."""
+        for before in reversed(self.words[max(0, at - 4) : at]):
+            if before.norm in ("enhance", "enhancing", "enhanced"):
+                strong = word.has("modifier", "strong") and word.norm.endswith("ly")
+                return self.lexicon.terms["arterial enhancement"] if strong else None
+            if not (before.has("word", "and") or before.has("word", "adverb") or before.norm == "," or before.term):
+                break
+        return None
 
     def _before_density(self, at: int) -> bool:
         following = [word for word in self.words[at + 1 : at + 3] if not word.has("word", "det")]
         return bool(following) and density_term(following[0])
+
+    def _unfed(self, word: Word) -> bool:
+        return word.term is not None and word.term.name == "non-enhancing"
 
     def _of_quality(self, at: int, word: Word, owner: Owner) -> Term | None:
         """What a quality of a part says of the lesion."""
         part, term = owner.kind, word.term
         kinds = term.kinds if term is not None else {}
         if part == "margin":
-            if term is not None and "margin" in kinds:
-                return term
-            return self._margin(word) if not kinds else None
+            return term if term is not None and "margin" in kinds else self._margin(word)
         if part == "density" and term is None:
             return None if word.has("compare") else self._density_of([word])  # "Density: low"
         if part in ("density", "texture", "enhancement"):
@@ -107,6 +155,8 @@ class Claims:
             ):
                 return term
             return term if kinds.keys() == {"texture"} or word.has("compared") else None
+        if part == "interior" and self._unfed(word):
+            return self.lexicon.terms["necrotic"]
         if part == "centre":
             dark = kinds.get("density") == "hypo" or kinds.get("content") in ("cystic", "necrotic")
             return self.lexicon.terms["necrotic"] if dark else None
@@ -116,12 +166,18 @@ class Claims:
             return self._refined(at, owner)
         if part == "periphery":
             bright = kinds.get("density") in ("hyper", "arterial") or (term is not None and term.name == ENHANCING)
-            return self.lexicon.terms["walled"] if bright else None
+            return self._of_periphery(owner) if bright else None
         if part == "scar":
             return term if "calcification" in kinds else None
         if part == "partial":
             return self._partial(owner, term)
         return None
+
+    def _of_periphery(self, owner: Owner) -> Term:
+        said = {
+            quality for i in self.qualities.get(owner.head, ()) for quality in self.words[i].roles.get("modifier", ())
+        }
+        return self.lexicon.terms["thick-walled" if "thick" in said else "thin-walled" if "thin" in said else "walled"]
 
     def _partial(self, owner: Owner, term: Term | None) -> Term | None:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
@@ -151,7 +207,7 @@ class Claims:
     def _of_thing(self, at: int, word: Word) -> Term | None:
         part = word.thing
         qualities = [self.words[i] for i in self.qualities.get(at, ()) if i < at]
-        if at + 1 < len(self.words) and self.words[at + 1].thing and part in ("wall", "septum", "margin", "centre"):
+        if at + 1 in self.owners.run_from(at) and part in ("wall", "septum", "margin", "centre"):
             return None  # "wall calcification", "rim enhancement": the last noun counts
         if self.owners.is_reference(at) or (part == "wall" and self._of_something(at)):
             return None
@@ -160,6 +216,8 @@ class Claims:
         if part == "density" and word.term is not None and (owner := self._part_after(at)):
             hypo = word.term.kinds.get("density") == "hypo" and not word.term.weak
             return self.lexicon.terms["necrotic"] if owner == "centre" and hypo else None
+        if self._unfed(word) and self.owners.subjects[at].kind in ("centre", "interior"):
+            return self.lexicon.terms["necrotic"]  # "the centre shows no enhancement"
         if part == "enhancement":
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:

@@ -121,7 +121,7 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
         if word.norm in _MARKS or word.has("word", "but") or (word.has("word", "and") and not than):
             return None
         pole = _pole(word)
-        if pole and (word.thing in ("density", "enhancement") or pole == "arterial"):
+        if pole and (word.thing in ("density", "enhancement") or pole == "arterial" or word.norm == "attenuate"):
             last = at + 1 if at + 1 < len(words) and words[at + 1].norm in ("degree", "extent", "amount") else at
             return index, last, pole
     return None

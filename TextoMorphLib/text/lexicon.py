@@ -112,6 +112,8 @@ class Lexicon:
         for role, name in (("organs", "organ"), ("other", "other"), ("unexpressed", "unexpressed")):
             for value, wordings in data[role].items():
                 self._add_all(wordings, name, value)
+        for value in ("well", "ill", "thin", "thick"):
+            self._add_all([_more(word) for word in data["modifiers"][value] if " " not in word], "modifier", value)
         for name, known in organs.items():  # the user's own organs, too
             self._add_all((name, *known.words), "organ", name)
         self._add_all(data["time"], "time", "time")
@@ -210,6 +212,12 @@ _ROLE = {"things": "thing", "modifiers": "modifier", "words": "word"}
 def lexicon(organ: str | None) -> Lexicon:
     """The lexicon of an organ, made once."""
     return Lexicon(organ)
+
+
+def _more(adjective: str) -> str:
+    """Its comparative: "sharper", "hazier", "finer"."""
+    stem = adjective[:-1] + "i" if adjective.endswith("y") else adjective.removesuffix("e")
+    return f"{stem}{stem[-1] if stem in ('thin', 'dim') else ''}er"
 
 
 @lru_cache(maxsize=1)

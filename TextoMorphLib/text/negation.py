@@ -12,14 +12,31 @@ from itertools import pairwise
 from TextoMorphLib.text.lexicon import Word
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
+NO_SUCH = "no such"  # denied by a word that says that there is none: "no cystic lesion", but "not a cystic lesion"
 # What a lesion always has: "no calcification and smooth margins" denies calcium only.
 _PROPERTIES = {"density", "degree", "margin", "texture"}
 _PREFIXES = ("non", "un")
+_LOSSES = {"loss", "resolution", "disappearance"}
+_NONE = {
+    "no",
+    "without",
+    "w/o",
+    "negative",
+    "free",
+    "absence",
+    "absent",
+    "nil",
+    "devoid",
+    "nor",
+    "neither",
+    "0",
+    "zero",
+}
 _STOPS = (".", ";", ":", "!", "?", "(", ")", "|", "\n", "+", "\u2013", "\u2014", "-", "/")
 
 
 def scopes(sentence: Sequence[Word]) -> list[set[str]]:
-    """For each word of a sentence, what is said of it: any of denied, possible, open ("cannot be excluded") and past.
+    """For each word of a sentence, what is said of it: any of the constants above; open is "cannot be excluded".
 
     A denied word may be negated twice, by a prefix within a denial ("not non-calcified"): then it is not denied.
     """
@@ -47,7 +64,14 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
         if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
             return [(DENIED, _backward(sentence, at))]
-        return [(DENIED, _forward(sentence, at))] if word.has("negation", "before") else []
+        if not word.has("negation", "before"):
+            return []
+        reached = _forward(sentence, at)
+        said = set(word.norm.split())
+        if said & _LOSSES:  # "loss of the fat plane and low density"
+            first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
+            reached = [i for i in reached if i < first]
+        return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
     found: list[tuple[str, Sequence[int]]] = []
     if word.has("hedge"):
         after = _ends_there(sentence, at)
@@ -61,13 +85,40 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
             found.append((POSSIBLE, _forward(sentence, at)))
     if word.norm == "?":
         found.append((POSSIBLE, _forward(sentence, at) if _opens(sentence, at) else _backward(sentence, at)))
+    if word.norm in ("previously", "formerly") and _goes_on(sentence, at):
+        return found  # "a previously simple cyst now has septa" is a cyst still
     if word.has("past", "after") and _ends_there(sentence, at):
         found.append((PAST, _backward(sentence, at)))
     elif word.has("past", "before"):
         found.append((PAST, _forward(sentence, at)))
-    if word.has("past", "was") and any(later.has("past", "now") for later in sentence[at:]):
+    if word.has("past", "was") and (
+        any(later.has("past", "now") for later in sentence[at:]) or _was_other(sentence, at)
+    ):
         found.append((PAST, _forward(sentence, at)))
     return found
+
+
+def _goes_on(sentence: Sequence[Word], at: int) -> bool:
+    """Whether what was there before is still, and has only got something more."""
+    for index, word in enumerate(sentence[at + 1 : at + 4], start=at + 1):
+        if word.noun and word.term is not None:
+            later = [other for other in sentence[index + 1 :] if other.term is None or other.term.kinds]
+            now = any(other.has("past", "now") for other in later)
+            return now and not any(other.term.kinds.keys() & word.term.kinds.keys() for other in later if other.term)
+    return False
+
+
+def _was_other(sentence: Sequence[Word], at: int) -> bool:
+    """Whether something else is said of the present before: "hypodense now, was hyperdense"."""
+    if not at or (sentence[at - 1].norm not in (",", "(", "-", ";", "it") and not sentence[at - 1].has("word", "but")):
+        return False
+    then = next((word.term.kinds for word in sentence[at:] if word.term is not None and word.term.kinds), {})
+    return any(
+        word.term.kinds.get(kind, value) != value
+        for word in sentence[:at]
+        if word.term is not None
+        for kind, value in then.items()
+    )
 
 
 def _prefixes(sentence: Sequence[Word], marks: list[set[str]]) -> None:
@@ -97,7 +148,7 @@ def _follows_copula(sentence: Sequence[Word], at: int) -> bool:
 
 def _stops(word: Word) -> bool:
     return (
-        word.norm in _STOPS
+        (word.norm in _STOPS and word.norm != "/")
         or word.has("word", "verb")
         or word.has("word", "that")
         or word.has("word", "but")
@@ -112,9 +163,9 @@ def _names_place(sentence: Sequence[Word], at: int) -> bool:
     """Whether a lesion or organ follows in which something is denied: "no calcium in this heterogeneous mass"."""
     if not sentence[at].has("word", "prep") or sentence[at].norm == "of":
         return False
-    for word in sentence[at + 1 : at + 7]:
+    for index, word in enumerate(sentence[at + 1 : at + 9], start=at + 1):
         if (
-            word.norm == ","
+            (word.norm == "," and not sentence[index - 1].term)
             or word.has("word", "or")
             or _stops(word)
             or (word.has("word", "prep") and word.norm != "of")
@@ -147,6 +198,8 @@ _GO_ON = {
 def _forward(sentence: Sequence[Word], at: int) -> list[int]:
     """The words after a trigger up to the end of its list ("a, b or c", "a and b")."""
     start = at + 1
+    if sentence[at].norm in ("none of", "neither of"):  # "none of the lesions is calcified"
+        start = next((i + 1 for i in range(at, len(sentence)) if sentence[i].has("word", "verb")), start)
     if start < len(sentence) and sentence[start].norm == ":":
         start += 1  # "Negative: septa"
     while start < len(sentence) and sentence[start].norm in _GO_ON:
@@ -193,12 +246,20 @@ def _backward(sentence: Sequence[Word], at: int) -> list[int]:
     while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _BEFORE_DENIAL):
         end -= 1
     start = end
-    while start and not _begins(sentence[start - 1]):
+    while start and not _begins(sentence[start - 1]) and not _is_other_clause(sentence, start - 1):
         start -= 1
     listed = any(word.has("word", "and") or word.has("word", "or") for word in sentence[start:end])
     if not listed:
         start = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
     return list(range(start, end))
+
+
+def _is_other_clause(sentence: Sequence[Word], at: int) -> bool:
+    """Whether an "and" joins clauses rather than nouns: "the wall has thickened, and gas has disappeared"."""
+    if not (sentence[at].has("word", "and") and at > 1 and sentence[at - 1].norm == ","):
+        return False
+    before = sentence[at - 2]
+    return not (before.noun or before.thing)
 
 
 _BEFORE_DENIAL = (":", "=", "-", "?", "(", "has", "have", "had", "was", "were", "can", "could", "definitely", "clearly")

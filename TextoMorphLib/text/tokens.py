@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from TextoMorphLib.paths import resources
 
 _TOKEN = re.compile(
     r"""
@@ -13,6 +16,7 @@ _TOKEN = re.compile(
     |(?:[wrcsbd]/[oswfx](?!\w))|w/(?=\s)                 # w/o, r/o, c/w, s/o
     |Ca\+\+|Ca2\+
     |[-+]ve\b
+    |\[[ ]*[xX\u2713\u2714]?[ ]*\]                        # ticked or empty boxes
     |\d+(?:[.,]\d+)?
     |[^\W\d_]+(?:['\u2019][^\W\d_]+)*
     |\n
@@ -138,7 +142,13 @@ def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
         if said in _HYPHENS and _within_word(text, match.start()):
             joined = True
             continue
-        token = Token(normal(said), match.start(), match.end(), joined)
+        if said[0] == "[":
+            said = "(-)" if not said.strip("[ ]") else "(+)"
+        if said == "." and found and is_short(text[found[-1].start : found[-1].end]) and _goes_on(text, match.end()):
+            continue
+        if said in _HYPHENS and _says_none(text, match.start()):
+            said = "(-)"
+        token = Token("clearcut" if said == "net" else _full(normal(said)), match.start(), match.end(), joined)
         joined = False
         if token.norm == "\n" and not _ends_line(found, text, match.end()):
             continue
@@ -146,7 +156,40 @@ def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
             found[-1] = Token(found[-1].norm + token.norm, found[-1].start, token.end, found[-1].joined)
             continue
         found += _split(token, words)
+    return _cancers(found)
+
+
+# Before these "Ca" is a cancer and no calcium.
+_OF_CANCER = frozenset(
+    ["of", "pancreas", "pancreatic", "liver", "hepatic", "kidney", "renal", "head", "tail", "body", "colon", "breast"]
+)
+
+
+def _cancers(found: list[Token]) -> list[Token]:
+    """Tokens with "Ca. pancreas" as a carcinoma."""
+    for index, token in enumerate(found):
+        if token.norm == "ca":
+            dot = index + 1 < len(found) and found[index + 1].norm == "."
+            after = found[index + 1 + dot : index + 2 + dot]
+            if after and after[0].norm in _OF_CANCER:
+                cancer = replace(token, norm="carcinoma")
+                return [*found[:index], cancer, *_cancers(found[index + 1 + dot :])]
     return found
+
+
+@lru_cache(maxsize=1)
+def _abbreviations() -> dict[str, str]:
+    data = json.loads((resources() / "Vocabulary" / "abbreviations.json").read_text(encoding="utf-8"))
+    return {normal(short): normal(word) for short, word in data["words"].items()}
+
+
+def _full(norm: str) -> str:
+    return _abbreviations().get(norm, norm)
+
+
+def is_short(said: str) -> bool:
+    """Whether a word is a short form, after which a full stop ends no sentence."""
+    return normal(said) in _abbreviations()
 
 
 def _split(token: Token, words: Collection[str]) -> list[Token]:
@@ -157,6 +200,18 @@ def _split(token: Token, words: Collection[str]) -> list[Token]:
             cut = token.start + len(prefix)
             return [replace(token, norm=prefix, end=cut), replace(token, norm=rest, start=cut, joined=True)]
     return [token]
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether a sentence goes on after the full stop of a short form: "art. enhancement", "irreg., 3 cm"."""
+    following = text[at : at + 9].lstrip(" ")[:1]
+    return following.islower() or following in tuple(",;:/)(+-")
+
+
+def _says_none(text: str, at: int) -> bool:
+    """Whether a minus sign says that what comes before is not there: "calcs -, septa -"."""
+    following = text[at + 1 : at + 9].lstrip(" ")[:1]
+    return text[at - 2 : at - 1].isalpha() and text[at - 1] == " " and (not following or following in ",.;)\n")
 
 
 def _within_word(text: str, at: int) -> bool:
@@ -231,12 +286,20 @@ def _guess(word: str, words: frozenset[str]) -> str:
     most = 1 if len(word) < 9 else 2
     ranked: dict[int, set[str]] = {}
     for other in words:
-        if other[:1] == word[:1] and len(other) >= 5 and abs(len(other) - len(word)) <= most:
+        if _prefix(other) == _prefix(word) and len(other) >= 5 and abs(len(other) - len(word)) <= most:
             far = distance(word, other, most)
             if far <= most:
                 ranked.setdefault(far, set()).add(other)
     best = ranked[min(ranked)] if ranked else set()
     return best.pop() if len(best) == 1 else ""
+
+
+_PREFIXES = ("hypo", "hyper", "iso", "non", "un", "in", "hetero", "homo", "micro", "macro")
+
+
+def _prefix(word: str) -> str:
+    """What turns a word's meaning round and so is never a typing error; its first letter where there is none."""
+    return next((prefix for prefix in _PREFIXES if word.startswith(prefix)), word[:1])
 
 
 def distance(first: str, second: str, most: int = 2) -> int:

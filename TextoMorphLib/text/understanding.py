@@ -10,7 +10,7 @@ excluded", or is to be ruled out, does not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -23,14 +23,17 @@ from TextoMorphLib.text.languages import other_language
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.negation import DENIED, OPEN, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
-from TextoMorphLib.text.ownership import LESION, Owner, Ownership
+from TextoMorphLib.text.others import Others
+from TextoMorphLib.text.ownership import Owner, Ownership
+from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.quantities import Quantities, quantities
+from TextoMorphLib.text.sentences import sentences
 from TextoMorphLib.text.tokens import Token, corrected, tokens
+from TextoMorphLib.text.visibility import sights
 from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
 
 MOST_CHARACTERS = 20_000  # of a text that are read: ten pages of a report
 STONE = "renal stone"
-LONGEST_SENTENCE = 80  # tokens; what goes on is another one
 OTHER_SIZE, OTHER_HU = 1.5, 20.0  # from which factor and difference on a text's number is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
@@ -229,76 +232,11 @@ def is_denied(text: str, start: int) -> bool:
     """Whether what is said at a character of a text is denied there: "mass" in "no focal mass"."""
     words = lexicon(None)
     for sentence in sentences(tokens(text, words.words), text):
-        read = words.read(sentence)
+        read = sights(words.read(sentence), words.terms)
         for word, marks in zip(read, scopes(read), strict=True):
             if word.start <= start < word.end:
                 return DENIED in marks
     return False
-
-
-# --- Sentences ---
-
-_ABBREVIATED = frozenset(
-    [
-        "approx",
-        "seg",
-        "segm",
-        "ca",
-        "cf",
-        "eg",
-        "ie",
-        "vs",
-        "dr",
-        "fig",
-        "max",
-        "min",
-        "resp",
-        "no",
-        "nr",
-        "diam",
-        "circ",
-        "incl",
-        "enh",
-        "susp",
-        "poss",
-        "prob",
-        "meas",
-        "e",
-        "g",
-        "i",
-    ]
-)
-
-
-def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
-    """Cut after full stops, semicolons and line breaks; a question is one with its answer ("Septa? No.")."""
-    sentence: list[Token] = []
-    for index, token in enumerate(found):
-        following = found[index + 1] if index + 1 < len(found) else None
-        sentence.append(token)
-        if not _ends(token, following, found[index - 1] if index else None, text) and len(sentence) < LONGEST_SENTENCE:
-            continue
-        yield sentence
-        sentence = []
-    if sentence:
-        yield sentence
-
-
-def _ends(token: Token, following: Token | None, before: Token | None, text: str) -> bool:
-    if token.norm in (";", "\n", "!"):
-        return True
-    if token.norm == "?":
-        answered = following is not None and following.norm in ("no", "none", "absent", "nil", "negative")
-        opens = before is None or before.end < token.start
-        return not answered and not opens
-    if token.norm != ".":
-        return False
-    if following is None or following.norm == "\n":
-        return True
-    close = following.start == token.end and text[following.start].isalnum()
-    lower = text[following.start].islower() or text[following.start].isdigit()
-    short = before is not None and before.norm in _ABBREVIATED
-    return not (close and lower) and not (short and lower)
 
 
 # --- One sentence ---
@@ -319,6 +257,7 @@ class _Reader:
         self.denied_lesions = 0
         self.normal = False
         self.topic = Owner()
+        self.others = Others()
 
     @property
     def denies_lesion(self) -> bool:
@@ -341,7 +280,7 @@ class _Reader:
             self._sentence(sentence)
 
     def _sentence(self, found: Sequence[Token]) -> None:
-        words = comparisons.compared(self.words.read(found), self.words.terms)
+        words = comparisons.compared(sights(self.words.read(found), self.words.terms), self.words.terms)
         marks = scopes(words)
         for at, word in enumerate(words):
             other = comparisons.reference(words, at) if density_term(word) else None
@@ -349,21 +288,23 @@ class _Reader:
                 words[at] = comparisons.with_other(word, other, self.words.terms)
         topic = self.topic if words and words[0].has("word", "pronoun") else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions))
-        claims = Claims(words, marks, owners, self.words)
+        aside = self.others.about_other(words, any(m.term.about == "lesion" for m in self.mentions))
+        claims = Claims(words, marks, owners, self.words, aside)
         for at, word in enumerate(words):
-            self._word(at, word, claims, marks[at])
+            self._word(at, word, claims, marks[at], aside)
         is_normal = any(word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True))
         last = owners.subjects[-1] if owners.subjects and not is_normal else Owner()
         self.topic = last if last.kind == "other" else Owner()
 
-    def _word(self, at: int, word: Word, claims: Claims, marks: set[str]) -> None:
+    def _word(self, at: int, word: Word, claims: Claims, marks: set[str], aside: bool) -> None:
         if word.norm in ("normal", "unremarkable"):
             self.normal = True
-        if word.thing == LESION:
+        if word.thing == LESION and not aside:
             self._lesion(word, marks, claims.whose[at])
         term, why = claims.of(at)
         if term is not None and not why:
-            self.mentions.append(self._mention(term, word, claims.denied(at), marks))
+            said = (term, claims.besides(at))
+            self.mentions += [self._mention(each, word, claims.denied(at), marks) for each in said if each]
         elif why:
             self.heard.append(Heard(term.name if term else word.norm, why, word.start, word.end))
         elif not word.known and word.norm not in neutral():

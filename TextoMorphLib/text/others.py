@@ -1,0 +1,73 @@
+"""Sentences about another lesion than the one that a text describes.
+
+A report goes on to a second lesion by saying that there is one: "There is also a cyst in segment 2", "Left kidney: two
+cysts". What is said of it must not be drawn into the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.phrases import LESION
+
+_SIDES = ("right", "left")
+_CONTRARY = ("contralateral", "opposite", "other")
+_INDEFINITE = ("a", "an", "two", "three", "four", "five", "several", "multiple", "many", "numerous", "few", "some")
+_FURTHER = ("also", "additionally", "another", "second", "further", "separate", "additional", "besides", "incidental")
+# What is within a lesion is a part of it, and what is said of lesions in general is said of the one that is meant.
+_WITHIN = ("within", "inside", "internal", "mural", "central", "it", "which", "whose")
+
+
+class Others:
+    """Tells, sentence by sentence, whether it is about another lesion."""
+
+    def __init__(self) -> None:
+        self.side = ""
+        self.aside = False
+
+    def about_other(self, words: Sequence[Word], described: bool) -> bool:
+        """Whether a sentence is about another lesion.
+
+        Args:
+            words: The sentence.
+            described: Whether something was said of a lesion before.
+        """
+        side = _heading_side(words)
+        if side in _CONTRARY or (described and side and self.side and side != self.side):
+            self.aside = True
+        elif (side and side == self.side) or _is_definite(words):
+            self.aside = False
+        elif described and _brings_up(words):
+            self.aside = True
+        self.side = self.side or side or next((word.norm for word in words if word.norm in _SIDES), "")
+        return self.aside
+
+
+def _heading_side(words: Sequence[Word]) -> str:
+    """The side of a heading or subject that opens a sentence: "Left kidney: two cysts"."""
+    for index, word in enumerate(words[:4]):
+        if word.norm in (*_SIDES, *_CONTRARY) and index + 1 < len(words) and words[index + 1].thing == "organ":
+            return word.norm
+    return ""
+
+
+def _is_definite(words: Sequence[Word]) -> bool:
+    """Whether a sentence speaks of a lesion as one that is known: "The mass", "This lesion"."""
+    for index, word in enumerate(words[:6]):
+        if word.thing == LESION:
+            return any(before.norm in ("the", "this", "index", "largest", "dominant") for before in words[:index])
+    return False
+
+
+def _brings_up(words: Sequence[Word]) -> bool:
+    """Whether a sentence says that there is a lesion that was not spoken of before."""
+    if any(word.norm in _WITHIN for word in words):
+        return False
+    at = next((i for i, word in enumerate(words) if word.thing == LESION), None)
+    if at is None or (at + 1 < len(words) and words[at + 1].norm == "of"):
+        return False
+    before = [word.norm for word in words[:at]]
+    existential = before[:1] == ["there"] or any(norm in _FURTHER for norm in before)
+    indefinite = any(norm in _INDEFINITE for norm in before)
+    return existential and indefinite and not any(word.has("negation") for word in words[:at])

@@ -1,0 +1,194 @@
+"""Phrases of a sentence: nouns in a row, the adjectives before them, what is only the object of a preposition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from TextoMorphLib.text.lexicon import Word
+
+LESION = "lesion"
+FARTHEST_NOUN = 16  # words from an adjective to its noun
+PUNCTUATION = (".", ";", ":", "(", ")", "|", "\n", "!", "?", "+", "-", "\u2013", "\u2014")
+_SOME = ("some", "few", "several", "multiple", "scattered", "internal", "central", "occasional", "patchy", "small")
+_OF_WALLS = ("enhancing", "smooth", "sharp", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
+
+
+class Phrases:
+    """The phrases of a sentence.
+
+    Args:
+        sentence: Its words.
+        organ: Whose lesion the text is about; None for any.
+        seen: Whether a lesion was spoken of before.
+    """
+
+    def __init__(self, sentence: Sequence[Word], organ: str | None, seen: bool = False) -> None:
+        self.words, self.organ, self.seen = sentence, organ, seen
+
+    def run_after(self, at: int) -> list[int]:
+        """The nouns that an adjective stands before: "hypodense | liver lesion"; empty if it is a predicate."""
+        crossed = False
+        word = self.words[at]
+        predicate = at > 0 and self.words[at - 1].has("word", "verb")
+        index = at + 1
+        while index < min(len(self.words), at + FARTHEST_NOUN):
+            here = self.words[index]
+            if self._is_noun(index):
+                run = self.run_from(index)
+                return run if self._fits(word, run[-1], crossed) else []
+            if here.norm in (",", "/") or here.has("word", "and") or here.has("word", "or"):
+                if predicate:
+                    return []  # "the wall is thick, septa are thin"
+                crossed = True
+            elif not self._is_modifier(index):
+                return []
+            index += 1
+        return []
+
+    def _fits(self, word: Word, noun: int, crossed: bool) -> bool:
+        """Across a comma or "and" an adjective belongs to a noun only if it can be said of such a thing.
+
+        "A thin, enhancing wall", but "hypodense, thick wall".
+        """
+        thing = self.words[noun].thing
+        if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
+            return True
+        if word.has("compared"):
+            return False
+        if thing in (
+            "wall",
+            "septum",
+            "periphery",
+            "enhancement",
+            "scar",
+            "nodule",
+            "calcification",
+            "density",
+            "texture",
+        ):
+            kinds = word.term.kinds if word.term is not None else {}
+            fitting = not kinds or (thing in ("wall", "septum") and word.term is not None and word.norm in _OF_WALLS)
+            return fitting and (
+                word.has("modifier") or not word.known or word.norm in _OF_WALLS or word.has("unexpressed")
+            )
+        if thing == "margin":
+            return word.has("modifier", "well") or word.has("modifier", "ill") or says(word, "margin")
+        return False
+
+    def run_from(self, index: int) -> list[int]:
+        """Nouns in a row: "gallbladder wall", "liver lesion margins"."""
+        run = [index]
+        while run[-1] + 1 < len(self.words) and self._is_noun(run[-1] + 1) and not self._parts(run[-1] + 1):
+            run.append(run[-1] + 1)
+        return run
+
+    def _parts(self, index: int) -> bool:
+        """Whether a noun belongs to no compound with the one before: "a cyst | without enhancement", "cyst | liver"."""
+        word = self.words[index]
+        if word.norm.split()[0] in ("no", "without", "not", "lack", "absence") or word.norm in ("inside", "within"):
+            return True
+        own = word.thing == "organ" and not all(map(self._is_other_organ, word.roles["organ"]))
+        return own and self.words[index - 1].thing == LESION
+
+    def _is_noun(self, index: int) -> bool:
+        word = self.words[index]
+        return bool(word.thing) and not word.has("word", "pronoun")
+
+    def _is_modifier(self, index: int) -> bool:
+        """Whether a word can stand between an adjective and its noun."""
+        word = self.words[index]
+        if word.norm in PUNCTUATION or word.norm == ",":
+            return False
+        if word.has("word", "verb"):
+            return False
+        if word.term is not None or word.has("modifier") or word.has("unexpressed"):
+            return not word.noun
+        if word.has("word"):
+            return word.roles["word"] == {"adverb"}
+        return not any(word.has(role) for role in ("reference", "negation", "hedge", "past", "time"))
+
+    def _is_adjective(self, index: int) -> bool:
+        word = self.words[index]
+        return self._is_modifier(index) and (word.term is not None or word.has("modifier") or word.has("unexpressed"))
+
+    def _in_phrase(self, index: int) -> bool:
+        """Whether a noun is only the object of a preposition: "encasing the artery"."""
+        while index >= 0 and (self._is_noun(index) or self._is_modifier(index) or self.words[index].has("word", "det")):
+            index -= 1
+        return index >= 0 and self.words[index].has("word", "prep")
+
+    def _is_other_organ(self, name: str) -> bool:
+        return self.organ is not None and name not in (self.organ, "any")
+
+    def _is_margin(self, index: int) -> bool:
+        return self.words[index].thing == "margin"
+
+    def _is_object(self, index: int, after: Sequence[str] = ("prep", "with", "and")) -> bool:
+        """Whether a noun belongs to a preposition, to "with", or by "and" to such a one, and so is no subject."""
+        while index > 0 and (
+            self._is_noun(index - 1)
+            or self._is_modifier(index - 1)
+            or self.words[index - 1].has("word", "det")
+            or (self.words[index - 1].norm in (",", "/") and "and" in after and self._is_adjective(index - 2))
+        ):
+            index -= 1
+        if index == 0:
+            return False
+        before = self.words[index - 1]
+        if before.has("word", "and"):
+            return "and" in after and self._after_with(index - 1)
+        return (before.has("word", "prep") or (before.has("reference") and not before.has("word", "with"))) or (
+            "with" in after and before.has("word", "with")
+        )
+
+    def _compares(self, index: int) -> bool:
+        return says(self.words[index], "density") or self.words[index].has("heard")
+
+    def is_possessed(self, index: int) -> bool:
+        """Whether a noun is what something is said to have: "with solid nodules"."""
+        return self._is_object(index) and not self._is_object(index, ("prep",))
+
+    def is_reference(self, index: int) -> bool:
+        """Whether a noun is only what something is compared with: "denser than fluid"."""
+        while index > 0 and (self._is_modifier(index - 1) or self.words[index - 1].has("word", "det")):
+            index -= 1
+        if index == 0:
+            return False
+        before = self.words[index - 1]
+        held = before.norm == "to" and index > 1 and self._compares(index - 2)
+        return held or before.has("reference", "than") or before.norm == "that of"
+
+    def is_part(self, index: int) -> bool:
+        """Whether an area is a part of a lesion that was named before it: "a mass with hypodense areas"."""
+        start = index
+        while start > 0 and (self._is_modifier(start - 1) or self.words[start - 1].has("word", "det")):
+            start -= 1
+        if self.words[index].norm == "inclusion":
+            return True
+        named = any(self.words[i].thing == LESION or says(self.words[i], "density") for i in range(start))
+        return (named and self._is_object(index)) or (self.seen and self._is_within(start, index))
+
+    def _is_within(self, start: int, index: int) -> bool:
+        """Whether areas are said to be some of the lesion's: "there are a few areas", "an area within it"."""
+        following = self.words[index + 1] if index + 1 < len(self.words) else None
+        inside = following is not None and following.norm in ("within", "inside", "centrally", "internally")
+        return inside or any(word.norm in _SOME for word in self.words[max(0, start - 2) : index])
+
+    def _after_with(self, index: int) -> bool:
+        """Whether an "and" joins a noun to what a lesion is said to have: "with septa and nodes"."""
+        for word in reversed(self.words[:index]):
+            if word.has("word", "with") or word.has("word", "prep"):
+                return True
+            if word.norm in PUNCTUATION or word.norm == "," or word.has("word", "verb"):
+                return False
+        return False
+
+
+def organ_of(word: Word) -> str:
+    """The name of an organ that a word names."""
+    return min(word.roles["organ"])
+
+
+def says(word: Word, kind: str) -> bool:
+    """Whether a word is a term that sets an attribute."""
+    return word.term is not None and kind in word.term.kinds

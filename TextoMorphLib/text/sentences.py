@@ -1,0 +1,70 @@
+"""Where a text's sentences end: after full stops, semicolons and line breaks, not after "approx." or "seg."."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from TextoMorphLib.text.tokens import Token, is_short
+
+LONGEST_SENTENCE = 80  # tokens; what goes on is another one
+_ABBREVIATED = frozenset(
+    [
+        "approx",
+        "seg",
+        "segm",
+        "ca",
+        "cf",
+        "eg",
+        "ie",
+        "vs",
+        "dr",
+        "fig",
+        "max",
+        "min",
+        "resp",
+        "no",
+        "nr",
+        "diam",
+        "circ",
+        "incl",
+        "enh",
+        "susp",
+        "poss",
+        "prob",
+        "meas",
+        "e",
+        "g",
+        "i",
+    ]
+)
+
+
+def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
+    """Cut after full stops, semicolons and line breaks; a question is one with its answer ("Septa? No.")."""
+    sentence: list[Token] = []
+    for index, token in enumerate(found):
+        following = found[index + 1] if index + 1 < len(found) else None
+        sentence.append(token)
+        if not _ends(token, following, found[index - 1] if index else None, text) and len(sentence) < LONGEST_SENTENCE:
+            continue
+        yield sentence
+        sentence = []
+    if sentence:
+        yield sentence
+
+
+def _ends(token: Token, following: Token | None, before: Token | None, text: str) -> bool:
+    if token.norm in (";", "\n", "!"):
+        return True
+    if token.norm == "?":
+        answered = following is not None and following.norm in ("no", "none", "absent", "nil", "negative")
+        opens = before is None or before.end < token.start
+        return not answered and not opens
+    if token.norm != ".":
+        return False
+    if following is None or following.norm == "\n":
+        return True
+    close = following.start == token.end and text[following.start].isalnum()
+    lower = text[following.start].islower() or text[following.start].isdigit()
+    short = before is not None and (before.norm in _ABBREVIATED or is_short(text[before.start : before.end]))
+    return not (close and lower) and not (short and lower)

@@ -1,0 +1,89 @@
+"""Whether a thing can be seen, as one word: "not clearly identified", "cannot be separated from", "hard to define".
+
+Reports say so in hundreds of ways that are all built alike: a denial or a difficulty, what qualifies it, and a word of
+seeing, delimiting or assessing. What is not seen is denied, what cannot be delimited is ill-defined, a wall that is
+hard to see is none, and of what cannot be assessed nothing is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from TextoMorphLib.paths import resources
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.tokens import normal
+from TextoMorphLib.text.vocabulary import Term
+
+_LINKS = 5  # words between the denial and the word of seeing
+_ROLES = {
+    "unseen": {"negation": frozenset({"after"})},
+    "assessed": {"hedge": frozenset({"open_after"})},
+    "hard": {"modifier": frozenset({"ill", "invisible"})},
+}
+
+
+def sights(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
+    """The sentence with each denied or doubted sight as one word.
+
+    Args:
+        sentence: Its words.
+        terms: The terms by name.
+    """
+    words: list[Word] = []
+    at = 0
+    while at < len(sentence):
+        last, what = _sight(sentence, at)
+        words.append(_word(sentence[at : last + 1], what, terms) if what else sentence[at])
+        at = last + 1
+    return words
+
+
+def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
+    """The last word of a sight that begins here, and what it says; nothing if none does."""
+    data = _data()
+    how = next((how for how in ("unseen", "hard", "easy") if words[at].norm in data[how]), "")
+    for index in range(at + 1, min(at + 2 + _LINKS, len(words)) if how else 0):
+        norm = words[index].norm
+        if norm in data["verbs"] and how == "unseen":
+            break
+        if norm in data["delimited"] and how == "easy" and norm not in ("defined", "circumscribed"):
+            return index, "easy"
+        if norm in data["seen"] and how != "easy":
+            return (index + 1, how) if _is_out(words, index) else (index, how)
+        if norm in data["assessed"] and how != "easy":
+            return index, "assessed"
+        if norm in data["delimited"] and (how == "hard" or index > at + 1) and not _from_other(words, index):
+            return index, "delimited"
+        if norm not in data["links"] and not (words[index].has("word", "adverb") and words[index].term is None):
+            break
+    return at, ""
+
+
+def _is_out(words: Sequence[Word], at: int) -> bool:
+    return words[at].norm in ("made", "make") and at + 1 < len(words) and words[at + 1].norm == "out"
+
+
+def _from_other(words: Sequence[Word], at: int) -> bool:
+    """Whether something else follows that it cannot be told from: "cannot be separated from the duodenum"."""
+    following = [word for word in words[at + 1 : at + 5] if not word.has("word", "det") and word.norm != "from"]
+    return bool(following) and following[0].thing == "other"
+
+
+def _word(words: Sequence[Word], what: str, terms: Mapping[str, Term]) -> Word:
+    norm = " ".join(word.norm for word in words)
+    if what in ("delimited", "easy"):
+        term = terms.get("ill-defined" if what == "delimited" else "well-defined")
+        return Word(norm, words[0].start, words[-1].end, term=term, predicate=True)
+    return Word(norm, words[0].start, words[-1].end, _ROLES[what], predicate=what == "hard")
+
+
+@lru_cache(maxsize=1)
+def _data() -> dict[str, frozenset[str]]:
+    data = json.loads((resources() / "Vocabulary" / "sight.json").read_text(encoding="utf-8"))
+    return {
+        name: frozenset(" ".join(normal(word) for word in words.split()) for words in listed)
+        for name, listed in data.items()
+        if name != "about"
+    }
