@@ -24,6 +24,7 @@ from TextoMorphModule.Actions.organs import Organs
 from TextoMorphModule.Actions.previewing import Previewing
 from TextoMorphModule.Actions.reading import Reading
 from TextoMorphModule.Actions.showing import Showing
+from TextoMorphModule.Actions.training import Training
 
 
 def findLibrary() -> None:
@@ -90,6 +91,13 @@ class TextoMorphParameterNode:
     batchTexts: str = "hypoattenuating, ill-defined\nhyperattenuating, well-defined\ncystic, thin wall"
     batchCount: Annotated[int, WithinRange(1, 10000)] = 10
     batchOutput: str = ""
+    trainKind: str = "diffusion"
+    trainConfiguration: str = ""
+    trainData: str = ""
+    trainCases: str = ""
+    trainFold: str = ""
+    trainOutput: str = ""
+    segmentModel: str = "liver-small"
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -190,6 +198,7 @@ class TextoMorphLogic(
     Previewing,
     Batching,
     Reading,
+    Training,
 ):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 

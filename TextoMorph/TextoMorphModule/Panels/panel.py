@@ -12,8 +12,8 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from TextoMorphModule.Panels.plain_text import PlainText
+from TextoMorphModule.Panels.time_left import TimeLeft
 
-KNOWN_S = 2.0  # how long steps must have gone on before one says how long the others take
 QUICK_S = 0.3  # what is done within this needs no bar, which would only flash
 
 
@@ -83,8 +83,7 @@ class RunPanel(Panel):
         self._running = self._cancelled = False
         self._began = 0.0
         self._doing = ""
-        self._first: tuple[int, float] | None = None  # the first step that was told of, and when
-        self._last = (-1, 0.0)  # the last one
+        self._time = TimeLeft()
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
 
     def cleanup(self) -> None:
@@ -113,7 +112,7 @@ class RunPanel(Panel):
         self.ui.statusLabel.text = first or _("Loading the model…")
         self.ui.progressBar.setRange(0, 0)  # busy until the first step is done
         self._began = time.monotonic()
-        self._first, self._last = None, (-1, 0.0)
+        self._time = TimeLeft()
         self.refresh()
         try:
             with plainErrors(failed):
@@ -129,20 +128,8 @@ class RunPanel(Panel):
         if total and not self._cancelled:
             self.ui.progressBar.setRange(0, total)
             self.ui.progressBar.value = done
-            self.ui.statusLabel.text = self._doing + self._left(done, total)
+            self.ui.statusLabel.text = self._doing + self._time.said(done, total)
         return not self._cancelled
-
-    def _left(self, done: int, total: int) -> str:
-        """How long it will still take, where that can be told: nothing within the first seconds."""
-        if done != self._last[0]:
-            self._last = done, time.monotonic()
-        if self._first is None:
-            self._first = self._last
-        steps, seconds = self._last[0] - self._first[0], self._last[1] - self._first[1]
-        if steps <= 0 or seconds < KNOWN_S:
-            return ""
-        left = (total - done) * seconds / steps - (time.monotonic() - self._last[1])
-        return _(" About {seconds:.0f} s left.").format(seconds=max(left, 1.0))
 
     def _onSceneClose(self, caller: Any, event: Any) -> None:
         self._cancelled = True

@@ -25,7 +25,7 @@ class SetupPanel(RunPanel):
         self.ui.cardButton.connect("toggled(bool)", self.ui.cardTextEdit.setVisible)
         self.ui.modelComboBox.connect("currentIndexChanged(int)", self.onModel)
         self.ui.folderButton.connect("clicked(bool)", self.onFolder)
-        self._device = ""  # the one shown
+        self._device = self._model = ""  # the ones shown
         self._models: list[Any] = []
         self.showModels()
         self.ui.setupCollapsibleButton.collapsed = self.showPackages()
@@ -39,6 +39,9 @@ class SetupPanel(RunPanel):
     def refresh(self) -> None:
         """Shows the chosen model and device."""
         if self.parameters:
+            if self.parameters.model != self._model:  # it may have been trained or put there just now
+                self._model = self.parameters.model
+                self.showModels()
             self.ui.modelComboBox.setCurrentText(self.parameters.model)
         if self.parameters and self.parameters.device != self._device and not self._running:
             self._device = self.ui.statusLabel.text = self.parameters.device
