@@ -45,8 +45,7 @@ test-browser: $(INSTALLED)
 	TEXTOMORPH_NEEDS_BROWSER=1 $(BIN)/python -m pytest -rs Testing/unit/reader_study/test_reading_browser.py
 
 coverage: $(INSTALLED)
-	$(BIN)/coverage run --source TextoMorphLib -m pytest
-	$(BIN)/coverage report --skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --cov TextoMorphLib --cov-report term:skip-covered
 
 # nnU-Net in an environment of its own, beside .venv: two iterations of training with TextoMorph's trainer.
 nnunet: $(INSTALLED)
