@@ -27,6 +27,8 @@ def other_language(text: str) -> str:
         return "a language other than English"
     english = sum(token.norm in lexicon(None).words for token in tokens(text) if token.is_word)
     words = [word.lower().replace("\u2019", "'") for word in _WORD.findall(text)]
+    if 2 * english > len(words):  # no other language can have as many
+        return ""
     counts = {name: sum(word in known for word in words) for name, known in _foreign().items()}
     name = max(counts, key=lambda each: counts[each])
     return name if counts[name] and counts[name] >= english else ""

@@ -123,11 +123,11 @@ class Lexicon:
 
     def _add_all(self, wordings: Sequence[str], role: str, value: str) -> None:
         for wording in wordings:
-            entry = self._entry([token.norm for token in tokens(wording)])
+            entry = self._entry(_norms_of(wording))
             entry.roles.setdefault(role, set()).add(value)
 
     def _add_term(self, term: Term, organ: str | None) -> None:
-        last = {tokens(w)[-1].norm for part in ("nouns", "heads", "named") for w in term.wordings[part]}
+        last = {_norms_of(w)[-1] for part in ("nouns", "heads", "named") for w in term.wordings[part]}
         for part in PARTS_OF_SPEECH:
             for wording in term.wordings[part]:
                 for norms in _norms(wording, organ):
@@ -230,7 +230,7 @@ def _singles(thing: str) -> frozenset[str]:
     return frozenset(normal(word) for word in grammar()["things"][thing] if " " not in word)
 
 
-def _norms(wording: str, organ: str | None) -> Iterator[list[str]]:
+def _norms(wording: str, organ: str | None) -> Iterator[Sequence[str]]:
     """A wording's norms with every word that may stand for its slots, hyphens also as nothing."""
     wording = re.sub(r"^(an?|the) ", "", wording)
     slots = list(dict.fromkeys(re.findall(r"\{(\w+)\}", wording)))
@@ -240,6 +240,12 @@ def _norms(wording: str, organ: str | None) -> Iterator[list[str]]:
             filled = filled.replace(f"{{{slot}}}", word)
         bare = [filled.replace(" the ", " ")] if "the {organ}" in wording else []
         for form in (filled, *bare):
-            yield [token.norm for token in tokens(form)]
+            yield _norms_of(form)
             if "-" in form:
-                yield [token.norm for token in tokens(form.replace("-", ""))]
+                yield _norms_of(form.replace("-", ""))
+
+
+@lru_cache(maxsize=20_000)
+def _norms_of(wording: str) -> tuple[str, ...]:
+    """Of a wording whose slots are filled; an organ's lexicon shares most of them with that of all organs."""
+    return tuple(token.norm for token in tokens(wording))
