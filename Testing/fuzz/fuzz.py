@@ -107,7 +107,7 @@ def mask(rng: random.Random, folder: Path) -> None:
 
 
 def series(rng: random.Random, folder: Path) -> None:
-    from TextoMorphLib.io.formats import dicom_export
+    from TextoMorphLib.io import dicom_export
 
     dicom_export.write(scan(), REPORT, folder / "series")
     for path in rng.sample(sorted((folder / "series").glob("*.dcm")), rng.choice([1, 1, 3])):
@@ -116,7 +116,7 @@ def series(rng: random.Random, folder: Path) -> None:
 
 
 def segmentation(rng: random.Random, folder: Path) -> None:
-    from TextoMorphLib.io.formats import dicom_export
+    from TextoMorphLib.io import dicom_export
 
     dicom_export.write(scan(), REPORT, folder / "series", mask=lesion())
     path = folder / "series" / dicom_export.SEGMENTATION

@@ -62,7 +62,7 @@ def test_a_batch_is_planned_cancelled_and_resumed(
 
 
 def test_a_batch_takes_dicom_series(host: Any, panels: Any, data: Path, tiny_bundle: Path, wait_until: Any) -> None:
-    from TextoMorphLib.io.formats import dicom_export
+    from TextoMorphLib.io import dicom_export
     from TextoMorphLib.io.volume import Volume
 
     known = {"seed": 0, "text": "", "organ": "liver", "steps": 1, "guidance": 1.0, "versions": {"textomorph": "0"}}

@@ -141,7 +141,7 @@ def run(
     if picture:
         outputs.check_figure(picture, inputs=(*job.inputs, job.output), overwrite=overwrite)
     if dicom:
-        from TextoMorphLib.io.formats import dicom_export
+        from TextoMorphLib.io import dicom_export
 
         dicom_export.check(dicom, dicom_seg)
     from TextoMorphLib import several

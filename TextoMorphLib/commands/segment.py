@@ -164,7 +164,7 @@ def _write(
         f"segmentation: TextoMorph {report['version']} model {report['model']['name']} {report['model']['sha256'][:16]}"
     )
     if dicom_seg:
-        from TextoMorphLib.io.formats import dicom_seg as seg
+        from TextoMorphLib.io import dicom_seg as seg
 
         seg.write(found.labels, report, dicom_seg, source)
     if beside and found.probability is not None:

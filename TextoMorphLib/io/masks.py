@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from TextoMorphLib.errors import InputError, doubt
-from TextoMorphLib.io.formats import dicom_masks
+from TextoMorphLib.io import dicom_masks
 from TextoMorphLib.io.names import check_path
 from TextoMorphLib.io.volume import Array, Volume
 

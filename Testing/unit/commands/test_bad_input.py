@@ -60,7 +60,7 @@ def test_what_fails_late_leaves_nothing_of_what_was_written_before(
     good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full when the DICOM series is written, after the image and the picture."""
-    from TextoMorphLib.io.formats import dicom_export
+    from TextoMorphLib.io import dicom_export
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

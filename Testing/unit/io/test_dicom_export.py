@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.formats import dicom_export
+from TextoMorphLib.io import dicom_export
 from TextoMorphLib.io.volume import Volume
 
 REPORT: dict[str, Any] = {

@@ -13,7 +13,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from TextoMorphLib.errors import Doubt, InputError
-from TextoMorphLib.io.formats import dicom_export
+from TextoMorphLib.io import dicom_export
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
 

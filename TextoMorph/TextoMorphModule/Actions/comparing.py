@@ -223,7 +223,7 @@ class Comparing(Histogram):
         Example:
             >>> logic.exportDicom(node, "/data/tumour-dicom")
         """
-        from TextoMorphLib.io.formats import dicom_export
+        from TextoMorphLib.io import dicom_export
 
         mask = nodes.whole(*nodes.keptMaskOf(result, result), result) if segmentation else None
         volume, report = nodes.volumeOf(result), self.report(result)  # type: ignore[attr-defined]

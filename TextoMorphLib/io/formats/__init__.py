@@ -37,7 +37,7 @@ class Format:
 
 @lru_cache(maxsize=1)
 def known() -> tuple[Format, ...]:
-    """All formats; their modules import what is heavy when it is used."""
+    """All formats."""
     modules = (import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
     return tuple(module.FORMAT for module in modules if hasattr(module, "FORMAT"))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.formats import dicom_export, dicom_seg
+from TextoMorphLib.io import dicom_export, dicom_seg
 from TextoMorphLib.io.volume import Volume
 
 REPORT = {
