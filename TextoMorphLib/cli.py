@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from TextoMorphLib.commands import (
+    apply,
     batch,
     benchmark,
     cases,
@@ -93,7 +94,8 @@ _add(
     "textomorph generate ct.nii.gz --mask mask.nii.gz --text 'ill-defined metastasis' --output new.nii.gz",
     "textomorph generate dicom/ --mask mask.nrrd --text 'renal cyst' --organ kidney --output new.nrrd",
 )
-_add(batch.batch, MAKE, "textomorph batch jobs.jsonl --workers 4 --resume")
+app.add_typer(batch.app, name="batch", rich_help_panel=MAKE)
+_add(apply.apply, MAKE, "textomorph apply out/0001.delta.npz --output 0001.nii.gz")
 _add(
     preview.preview,
     MAKE,

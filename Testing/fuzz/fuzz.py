@@ -126,7 +126,7 @@ def segmentation(rng: random.Random, folder: Path) -> None:
 
 
 def job_line(rng: random.Random, folder: Path) -> None:
-    from TextoMorphLib.commands.batch import parse
+    from TextoMorphLib.batches.job_lines import parse
 
     line = {"ct": "ct.nii.gz", "mask": "m.nii.gz", "text": "ill-defined cyst", "output": "o.nii.gz", "seed": 3}
     line |= {"label": 2, "replace": True, "guidance": 1.5, "steps": 4, "preset": "final", "organ": "kidney"}

@@ -15,9 +15,12 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 
 if TYPE_CHECKING:
+    from TextoMorphLib.io.delta import Delta
     from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.several import Lesion
     from TextoMorphLib.synthesis import Synthesis, Synthesizer
+
+STORES = ("scan", "delta")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class Job:
     assume_hu: bool = False
     texture: bool = True
     lesions: tuple[Part, ...] = ()
+    store: str = "scan"  # or "delta": what changed of the scan, in the output's stead
+
+    @property
+    def stored(self) -> Path:
+        """The file that holds the result."""
+        return outputs.delta_path(self.output) if self.store == "delta" else self.output
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -77,7 +86,11 @@ class Job:
         Raises:
             InputError: The first thing that is wrong.
         """
+        if self.store not in STORES:
+            raise InputError(f"unknown store '{self.store}'; use one of: {', '.join(STORES)}")
         outputs.check_image(self.output, inputs=self.inputs, overwrite=overwrite)
+        if self.stored != self.output:
+            outputs.check_file(self.stored, overwrite=overwrite)
         from TextoMorphLib.request import check_request
 
         for part in self.parts:
@@ -85,8 +98,11 @@ class Job:
                 seed = self.seed if part.seed is None else part.seed
                 check_request(part.text, part.organ or "", seed, self.steps, self.guidance, self.preset)
 
-    def read(self) -> tuple[Volume, list[Lesion], list[str]]:
+    def read(self, reader: Callable[[Path], Volume] | None = None) -> tuple[Volume, list[Lesion], list[str]]:
         """The checked scan and lesions, and what is doubtful of them; the user is told of it at once.
+
+        Args:
+            reader: Reads the scan; `Volume.read` if None.
 
         Raises:
             InputError: What is wrong with either.
@@ -96,7 +112,7 @@ class Job:
 
         lesions = []
         with doubts_told() as doubts:
-            ct = scan.read_ct(self.ct, self.assume_hu)
+            ct = scan.read_ct(self.ct, self.assume_hu, reader)
             for part in self.parts:
                 with self._named(part):
                     mask = scan.read_lesion_mask(part.mask, ct, self.resample_mask, part.label)
@@ -131,7 +147,12 @@ class Job:
             except ValueError:  # another drive
                 return str(value.resolve())
 
-        given = {key: value for key, value in asdict(self).items() if self.lesions or key != "lesions"}
+        given = asdict(self)
+        # As in reports from before there was a choice.
+        if not self.lesions:
+            del given["lesions"]
+        if self.store == "scan":
+            del given["store"]
         return {key: plain(value) for key, value in given.items()}
 
     def is_done(self, fingerprint: str) -> bool:
@@ -147,9 +168,22 @@ class Job:
             and outputs.is_whole(self.output)
         )
 
+    def is_there(self, verify: bool = False) -> bool:
+        """Whether an earlier run made what is asked, by whatever model, as a scan or a delta.
+
+        Args:
+            verify: Read the output, and hold it against its report; else it counts that it is there and not empty.
+        """
+        made = self._made()
+        store = str((made.get("image") or {}).get("store", "scan"))
+        kept = replace(self, store=store)
+        if self._asked(made) != kept.request():
+            return False
+        return outputs.is_whole(self.output) if verify else kept.stored.is_file() and kept.stored.stat().st_size > 0
+
     def is_broken(self) -> bool:
         """Whether there is nothing to lose: an empty file that a crash left, or no longer what this request made."""
-        for path in (self.output, outputs.report_path(self.output)):
+        for path in (self.stored, outputs.report_path(self.output)):
             if path.is_file() and path.stat().st_size == 0:
                 return True
         return self._asked(self._made()) == self.request() and not outputs.is_whole(self.output)
@@ -209,5 +243,12 @@ def make(
     report["warnings"] = [*doubts, *report["warnings"]]
     more = also(synthesis) if also else None
     note = provenance(job.seed)
-    outputs.write_image(synthesis.volume, report, job.output, note, overwrite=overwrite, also=more)
+    delta = _delta(job, ct, synthesis.volume, note) if job.store == "delta" else None
+    outputs.write_image(synthesis.volume, report, job.output, note, overwrite=overwrite, also=more, delta=delta)
     return replace(synthesis, report=report)
+
+
+def _delta(job: Job, before: Volume, after: Volume, note: str) -> Delta:
+    from TextoMorphLib.io import delta
+
+    return delta.between(before, after, note, source=str(job.request()["ct"]))

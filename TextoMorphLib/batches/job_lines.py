@@ -28,12 +28,13 @@ TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def parse(line: str, folder: Path) -> Job:
+def parse(line: str, folder: Path, store: str = "scan") -> Job:
     """The job of a line.
 
     Args:
         line: A JSON object.
         folder: Where its relative paths start.
+        store: How the result is kept, if the line does not say.
 
     Raises:
         InputError: It is no job; what is wrong.
@@ -48,7 +49,7 @@ def parse(line: str, folder: Path) -> Job:
     fields = _fields(given, Job, folder)
     if several:
         fields[SEVERAL] = parts(given[SEVERAL], folder)
-    return Job(**{"mask": None, "text": "", **fields})
+    return Job(**{"mask": None, "text": "", "store": store, **fields})
 
 
 def parts(given: list[Any], folder: Path) -> tuple[Part, ...]:

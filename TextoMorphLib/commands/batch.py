@@ -1,42 +1,62 @@
-"""`textomorph batch`: many tumours from a file of jobs, over several processes."""
+"""`textomorph batch`: many tumours from a file of jobs, over several processes and machines."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
-import os
-import signal
 import sys
-import threading
+import time
 import typing
-import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
-from TextoMorphLib.batches.job import Job, make
-from TextoMorphLib.batches.job_lines import parse
+from TextoMorphLib.batches.shards import WHOLE
+from TextoMorphLib.batches.shards import parse as parse_shard
 from TextoMorphLib.commands import common
-from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.io import outputs
+from TextoMorphLib.errors import InputError
 
 if typing.TYPE_CHECKING:
-    from multiprocessing.synchronize import Event
-
-    from TextoMorphLib.synthesis import Synthesizer
-
-Line = tuple[int, Job, bool]  # its number, counted from 1 as editors do, and whether its output may be replaced
+    from TextoMorphLib.batches.work import Engine
 
 
-def batch(
-    jobs: Annotated[Path, typer.Argument(metavar="JOBS.jsonl", help="One job a line, as JSON.")],
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes, which share the cores.")] = 1,
+class RunsByDefault(typer.core.TyperGroup):
+    """`batch JOBS.jsonl` is short for `batch run JOBS.jsonl`; a file named as a command is written ./status."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """With the command that is left out."""
+        return super().parse_args(ctx, args if args and args[0] in self.commands else ["run", *args])
+
+
+app = typer.Typer(cls=RunsByDefault, help="Make many tumours, from a file of jobs.")
+Jobs = Annotated[Path, typer.Argument(metavar="JOBS.jsonl", help="One job a line, as JSON.")]
+
+
+@app.command(epilog="Examples:\n\ntextomorph batch jobs.jsonl --workers 4 --resume\n\ntextomorph batch status out/")
+def run(
+    jobs: Jobs,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes, which share the cores. [default: 1; with --ray, all]"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Skip what an earlier run has finished.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N|auto", help="Only the I-th of N parts; auto: as Slurm or Kubernetes say."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS|auto", help="Do the work on a Ray cluster (host:port of its head)."),
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option("--gpus", min=0, help="With --ray: GPUs for each worker. [default: 1 if any]")
+    ] = None,
+    store: Annotated[
+        str,
+        typer.Option("--store", metavar="scan|delta", help="delta keeps only what changes: see textomorph apply."),
+    ] = "scan",
     device: common.Device = "auto",
     model: common.Model = "starter",
     overwrite: common.Overwrite = False,
@@ -44,164 +64,107 @@ def batch(
     """Make many tumours, from a file of jobs.
 
     A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps", "guidance",
-    "preset", "replace" (true where the mask holds a tumour already), "label", "resample_mask", "assume_hu" and
-    "texture" (false: without that of real tumours). In the place of "mask" and "text", "lesions" may be a list of
-    {"mask", "text"}, each with its own "organ", "label" and "seed" if need be: all go into the one output. Relative
-    paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others still run, and the status is 2
-    at the end. Each job that ends prints a line of JSON on stdout, unless that is a terminal; its "warnings" say what
-    is doubtful about the input and the result, its "notes" what the model could not take up and what was done about
-    short memory.
+    "preset", "replace" (true where the mask holds a tumour already), "label", "resample_mask", "assume_hu",
+    "texture" (false: without that of real tumours) and "store". In the place of "mask" and "text", "lesions" may be a
+    list of {"mask", "text"}, each with its own "organ", "label" and "seed" if need be: all go into the one output.
+    Relative paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others still run, and the
+    status is 2 at the end. Each job that ends prints a line of JSON on stdout, unless that is a terminal; its
+    "warnings" say what is doubtful about the input and the result, its "notes" what the model could not take up and
+    what was done about short memory. Several batches on the same jobs share them (with --resume): none is made twice.
+    `textomorph batch status FOLDER` tells how far they are.
     """
     lines = common.read_lines(jobs)
+    rules_shard = parse_shard(shard) if shard else WHOLE
+    if gpus is not None and ray is None:
+        raise InputError("--gpus goes with --ray ADDRESS; use --device cuda on one machine")
+    from TextoMorphLib.batches.lines import Rules, todo
+    from TextoMorphLib.batches.work import finished
     from TextoMorphLib.models import bundle
     from TextoMorphLib.models import device as devices
 
-    devices.resolve(device)
+    if ray is None:
+        devices.resolve(device)
     fingerprint = bundle.verify(bundle.find(model))
-    failed = False
+    told = _Told(jobs.name)
+    left = list(todo(lines, jobs.parent, fingerprint, Rules(resume, overwrite, rules_shard, store), told.event))
+    with common.progress("batch") as step, _engine(left, model, device, workers, ray, gpus) as engine:
+        step(0, len(left))
+        results = finished(engine, left, told.waiting)
+        with contextlib.closing(typing.cast("typing.Generator[Any]", results)):
+            for done, (line, outcome) in enumerate(results, start=1):
+                pace = told.pace(done, len(left))
+                if outcome.event == "failed":
+                    told.event("failed", line.number, error=outcome.error, progress=pace)
+                elif outcome.event == "skipped":
+                    told.event("skipped", line.number, output=str(line.job.output), progress=pace)
+                else:
+                    for said in (*outcome.warnings, *outcome.notes):
+                        common.warn(f"{jobs.name} line {line.number}: {said}")
+                    made = {"output": str(line.job.stored), "seconds": round(outcome.seconds, 2)}
+                    doubts = {"warnings": list(outcome.warnings), "notes": list(outcome.notes)}
+                    told.event("done", line.number, **made, **doubts, progress=pace)
+                step(done, len(left))
+    if told.failed:
+        raise typer.Exit(2)
 
-    def tell(event: str, number: int, **more: Any) -> None:
-        nonlocal failed
-        failed |= event == "failed"
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER|JOBS.jsonl", help="A file of jobs, or its folder.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read each output and hold it against its report (slow).")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell how many jobs are done, failed, under way and left, and on which machine; nothing is changed."""
+    from TextoMorphLib.batches import status as batch_status
+    from TextoMorphLib.io import outputs
+
+    with common.progress("looking") as step:
+        found = batch_status.status(folder, verify, step)
+    typer.echo(outputs.to_json(found.as_dict()) if as_json else batch_status.table(found))
+
+
+@contextlib.contextmanager
+def _engine(
+    left: list[Any], model: str, device: str, workers: int | None, ray: str | None, gpus: float | None
+) -> typing.Iterator[Engine]:
+    """What does the jobs that are left."""
+    if ray is not None and left:
+        from TextoMorphLib.batches.ray_cluster import RayActors
+
+        with RayActors(ray, model, device, workers, gpus) as actors:
+            yield actors
+        return
+    from TextoMorphLib.batches import processes
+
+    with processes.engine(model, device, min(workers or 1, max(len(left), 1))) as engine:
+        yield engine
+
+
+class _Told:
+    """What the user is told of a batch: failures on stderr, and all that ends as JSON on stdout for programs."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.failed, self.start = name, False, time.monotonic()
+
+    def event(self, event: str, number: int, **more: Any) -> None:
+        """A job has ended."""
+        self.failed |= event == "failed"
         if event == "failed":
-            typer.echo(f"error: {jobs.name} line {number}: {more['error']}", err=True)
+            typer.echo(f"error: {self.name} line {number}: {more['error']}", err=True)
         if not sys.stdout.isatty():
             typer.echo(json.dumps({"event": event, "line": number, **more}, ensure_ascii=False))
             sys.stdout.flush()
 
-    todo = list(_todo(lines, jobs.parent, fingerprint, resume, overwrite, tell))
-    results = _in_processes(todo, model, device, workers) if workers > 1 else _here(todo, model, device)
-    with common.progress("batch") as step, contextlib.closing(results):
-        step(0, len(todo))
-        for done, ((number, job, _), result) in enumerate(results, start=1):
-            if isinstance(result, InputError):
-                tell("failed", number, error=str(result))
-            else:
-                for said in (*result.warnings, *result.notes):
-                    common.warn(f"{jobs.name} line {number}: {said}")
-                tell("done", number, output=str(job.output), **result._asdict())
-            step(done, len(todo))
-    if failed:
-        raise typer.Exit(2)
+    def waiting(self, jobs: int, machine: str) -> None:
+        """What is left is other batches' work; said once."""
+        if not self.__dict__.setdefault("waited", False):
+            self.waited = True
+            typer.echo(f"waiting for {jobs} jobs that {machine} works on; Ctrl-C ends only the waiting", err=True)
 
-
-def _todo(
-    lines: Iterable[tuple[int, str]],
-    folder: Path,
-    fingerprint: str,
-    resume: bool,
-    overwrite: bool,
-    tell: Callable[..., None],
-) -> Iterator[Line]:
-    """The jobs that are well formed and not yet done; the others are told of."""
-    claimed: dict[Path, int] = {}
-    for number, line in lines:
-        try:
-            job = parse(line, folder)
-            report = outputs.report_path(job.output).resolve()
-            if report in claimed:
-                raise InputError(f"writes {job.output} or its report, as line {claimed[report]} does")
-            claimed[report] = number
-            if resume and job.is_done(fingerprint):
-                tell("skipped", number, output=str(job.output))
-                continue
-            again = overwrite or (resume and job.is_broken())
-            job.check(again)
-            yield number, job, again
-        except InputError as error:
-            tell("failed", number, error=str(error))
-
-
-class Made(typing.NamedTuple):
-    """What is told of a job that is done: how long it took, and what its report says beside the result."""
-
-    seconds: float
-    warnings: list[str]
-    notes: list[str]
-
-
-Result = tuple[Line, "Made | InputError"]  # or what is wrong with the job
-
-
-def _here(todo: list[Line], model: str, device: str) -> Generator[Result]:
-    from TextoMorphLib.synthesis import Synthesizer
-
-    if todo:
-        synthesizer = Synthesizer.load(model, device)
-    for line in todo:
-        yield line, _attempt(line, model, synthesizer, lambda *_: True)
-
-
-def _in_processes(todo: list[Line], model: str, device: str, workers: int) -> Generator[Result]:
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    workers = min(workers, len(todo)) or 1
-    threads = max((os.cpu_count() or 1) // workers, 1)
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (model, device, threads, stop))
-    try:
-        running: dict[Future[Made | InputError], Line] = {pool.submit(_work, line, model): line for line in todo}
-        for future in as_completed(running):
-            yield running[future], future.result()
-    except BrokenProcessPool as error:
-        raise InputError("a worker died, most likely for lack of memory; use fewer --workers and --resume") from error
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _attempt(line: Line, model: str, synthesizer: Synthesizer, step: Callable[[int, int], bool]) -> Made | InputError:
-    _, job, again = line
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # doubts go into the report's warnings, which are told with the job
-            ct, lesions, doubts = job.read()
-        made = make(job, model, synthesizer, ct, lesions, step, doubts, again)
-    except InputError as error:
-        return error
-    seconds = round(float(sum(made.report["seconds"].values())), 2)
-    return Made(seconds, list(made.report["warnings"]), list(made.report["notes"]))
-
-
-# What a worker process keeps between its jobs.
-_worker: dict[str, Any] = {}
-
-
-def _start_worker(model: str, device: str, threads: int, stop: Event) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sets `stop`
-    signal.signal(signal.SIGTERM, _end_worker)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch
-
-    torch.set_num_threads(threads)
-    from TextoMorphLib.synthesis import Synthesizer
-
-    _worker.update(synthesizer=Synthesizer.load(model, device), stop=stop)
-
-
-def _end_worker(*_: Any) -> None:
-    """Ends the process: at once when it waits, after its temporary files are gone when it works."""
-    _worker["ended"] = True
-    raise SystemExit(143)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for ever, and hold its model's memory."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    parent.join()
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-    else:
-        os._exit(143)
-
-
-def _work(line: Line, model: str) -> Made | InputError:
-    stop: Event = _worker["stop"]
-    try:
-        if stop.is_set():
-            raise Cancelled
-        return _attempt(line, model, _worker["synthesizer"], lambda *_: not stop.is_set())
-    finally:
-        if _worker.get("ended"):
-            os._exit(143)  # the pool would go on with the next job
+    def pace(self, done: int, total: int) -> dict[str, float | int]:
+        """How far the batch is, how fast, and how long it will take."""
+        seconds = max(time.monotonic() - self.start, 1e-3)
+        left = round(seconds / done * (total - done))
+        return {"done": done, "of": total, "per_hour": round(3600 * done / seconds), "seconds_left": left}

@@ -16,11 +16,13 @@ from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.names import check_path
 
 if TYPE_CHECKING:
+    from TextoMorphLib.io.delta import Delta
     from TextoMorphLib.io.volume import Volume
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 FIGURE_SUFFIXES = (".png",)
 TABLE_SUFFIXES = (".csv",)
+DELTA_SUFFIX = ".delta.npz"
 
 
 def suffix(path: Path, allowed: Iterable[str] = IMAGE_SUFFIXES) -> str:
@@ -38,6 +40,11 @@ def suffix(path: Path, allowed: Iterable[str] = IMAGE_SUFFIXES) -> str:
 def report_path(image: Path) -> Path:
     """Where the report of an image lies: `scan.nii.gz` has `scan.json` beside it."""
     return image.with_name(image.name[: -len(suffix(image))] + ".json")
+
+
+def delta_path(image: Path) -> Path:
+    """Where what changed of an image's scan lies: `scan.nii.gz` has `scan.delta.npz` in its place."""
+    return image.with_name(image.name[: -len(suffix(image))] + DELTA_SUFFIX)
 
 
 def check_image(path: Path, inputs: Iterable[Path] = (), overwrite: bool = False) -> None:
@@ -95,6 +102,7 @@ def write_image(
     progress: Callable[[int, int], Any] | None = None,
     overwrite: bool = True,
     also: Mapping[Path, Callable[[Path], Any]] | None = None,
+    delta: Delta | None = None,
 ) -> None:
     """Write an image, its report and what else belongs to them: all or none.
 
@@ -109,15 +117,23 @@ def write_image(
         progress: Called with (1, 1) once all are written, before they are moved; may return False to cancel.
         overwrite: Whether files that exist by then are replaced.
         also: More files or folders by their place: each is called with the path that it is to fill.
+        delta: Written to `delta_path(path)` in the image's stead.
 
     Raises:
         InputError: The disk refuses (full, read-only), or a file has appeared that may not be replaced.
         Cancelled: `progress` returned False.
     """
     more = also or {}
-    with replacing(path, report_path(path), *more, overwrite=overwrite) as (image, text, *others):
-        formats.writer(path)(volume, image, note)
-        whole = {**report, "image": {"sha256": sha256(image)}}
+    place = delta_path(path) if delta else path
+    with replacing(place, report_path(path), *more, overwrite=overwrite) as (image, text, *others):
+        if delta:
+            from TextoMorphLib.io import delta as deltas
+
+            deltas.write(delta, image)
+        else:
+            formats.writer(path)(volume, image, note)
+        kept = {"store": "delta", **deltas.described(delta)} if delta else {}
+        whole = {**report, "image": {"sha256": sha256(image), **kept}}
         text.write_text(to_json(whole) + "\n", encoding="utf-8")
         for fill, place in zip(more.values(), others, strict=True):
             fill(place)
@@ -126,10 +142,10 @@ def write_image(
 
 
 def is_whole(path: Path) -> bool:
-    """Whether an image is there as its report says: not empty, cut short or changed since."""
+    """Whether an image, or the delta in its stead, is there as its report says: not empty, cut short or changed."""
     try:
-        made = json.loads(report_path(path).read_text(encoding="utf-8"))
-        return bool(made["image"]["sha256"] == sha256(path))
+        image = json.loads(report_path(path).read_text(encoding="utf-8"))["image"]
+        return bool(image["sha256"] == sha256(delta_path(path) if image.get("store") == "delta" else path))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +34,20 @@ def read_scan(
     return volume, read_lesion_mask(mask, volume, resample_mask, label)
 
 
-def read_ct(ct: Path, assume_hu: bool = False) -> Volume:
+def read_ct(ct: Path, assume_hu: bool = False, reader: Callable[[Path], Volume] | None = None) -> Volume:
     """Read and check a scan.
+
+    Args:
+        ct: The scan.
+        assume_hu: Take its values for HU, whatever they look like.
+        reader: Reads it; `Volume.read` if None.
 
     Raises:
         InputError: What is wrong with it.
     """
     from TextoMorphLib.io.volume import Volume, check_ct
 
-    volume = Volume.read(ct)
+    volume = (reader or Volume.read)(ct)
     check_ct(volume, assume_hu)
     return volume
 

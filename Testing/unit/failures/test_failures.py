@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from TextoMorphLib.batches.job_lines import parse
 from TextoMorphLib.cli import main
-from TextoMorphLib.commands.batch import parse
 from TextoMorphLib.failures import Failure, find, read_failures
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume

@@ -53,7 +53,7 @@ class BatchRun:
             return
         if told["event"] == "failed":
             self.failed.append(told["error"])
-        else:  # done now, or by an earlier run
+        elif told["event"] in ("done", "skipped"):  # now, or by an earlier run or another batch
             self.done += 1
             self.notes += [note for note in told.get("notes", []) if note not in self.notes]
         self.onChange()

@@ -11,41 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_jobs import command, events, job
 
 from TextoMorphLib.cli import main
-
-
-@pytest.fixture
-def folder(tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path) -> Path:
-    """A folder with a scan, a mask, a model and room for the results."""
-    shutil.copy(phantom_ct, tmp_path / "ct.nii.gz")
-    shutil.copy(phantom_mask, tmp_path / "mask.nii.gz")
-    (tmp_path / "model").symlink_to(tiny_bundle, target_is_directory=True)
-    return tmp_path
-
-
-def job(number: int, **more: Any) -> dict[str, Any]:
-    return {
-        **{"ct": "ct.nii.gz", "mask": "mask.nii.gz", "text": "cyst", "output": f"{number}.nii.gz"},
-        **{"seed": number, "steps": 1, **more},
-    }
-
-
-def command(folder: Path, jobs: list[dict[str, Any]], *options: str) -> list[str]:
-    (folder / "jobs.jsonl").write_text("\n".join(map(json.dumps, jobs)))
-    return [
-        "batch",
-        str(folder / "jobs.jsonl"),
-        "--model",
-        str(folder / "model"),
-        "--device",
-        "cpu",
-        *options,
-    ]
-
-
-def events(out: str) -> list[tuple[str, int]]:
-    return [(event["event"], event["line"]) for event in map(json.loads, out.splitlines())]
 
 
 def test_the_others_run_when_one_is_bad(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -146,15 +114,15 @@ def tiny_again(folder: Path) -> Path:
 def test_an_output_that_appears_after_the_start_is_kept(
     folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from TextoMorphLib.commands import batch
+    from TextoMorphLib.batches.job import Job
 
-    read = batch.Job.read
+    read = Job.read
 
-    def meanwhile(self: Any) -> Any:
+    def meanwhile(self: Any, *reader: Any) -> Any:
         self.output.write_text("another program's")
-        return read(self)
+        return read(self, *reader)
 
-    monkeypatch.setattr(batch.Job, "read", meanwhile)
+    monkeypatch.setattr(Job, "read", meanwhile)
     assert main(command(folder, [job(1)])) == 2
     told = capfd.readouterr()
     assert "1.nii.gz exists; choose another name or add --overwrite" in told.err
