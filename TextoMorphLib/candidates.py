@@ -47,6 +47,7 @@ class Request:
         guidance: Guidance scale.
         candidates: How many may be drawn in a region of `USUAL_MM`.
         textured: Whether the lesion's texture is the texture network's.
+        tokens: [1, L, width], the text encoder's; None where the model's words are attributes alone.
     """
 
     said: Tensor
@@ -58,6 +59,7 @@ class Request:
     guidance: float
     candidates: int
     textured: bool = False
+    tokens: Tensor | None = None
 
     @property
     def sharp(self) -> float:

@@ -20,8 +20,8 @@ from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import measure
 from TextoMorphLib.measurement.expectations import compare
-from TextoMorphLib.models import bundle, samplers, structures
-from TextoMorphLib.models.denoiser import depth_channels, field_channels
+from TextoMorphLib.models import bundle, conditions, samplers, structures
+from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast, resolve
 from TextoMorphLib.models.memory_fallback import Thrift
 from TextoMorphLib.models.samplers import Progress, guided
@@ -32,10 +32,10 @@ from TextoMorphLib.request import check_request
 from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
 from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste
-from TextoMorphLib.spatial.geometry import smallness
+from TextoMorphLib.spatial.geometry import along_patient, smallness
 from TextoMorphLib.spatial.region import Region, regions, resampled
 from TextoMorphLib.spatial.texturing import paste_textured
-from TextoMorphLib.text import encoders
+from TextoMorphLib.text import effects, encoders
 from TextoMorphLib.text.understanding import Understanding, understand
 
 CANDIDATE_SEEDS = 7_919_000_003  # from a lesion's seed to its next candidate's
@@ -176,16 +176,19 @@ class Synthesizer:
             float(usual["guidance"] if guidance is None else guidance),
             int(usual["candidates"]),
             texture and self.model.texture is not None and organ in self.model.config["texture"]["organs"],
+            conditions.tokens(self.denoiser, self.text, meant.text),
         )
 
     def _told(self, text: str, request: Request, meant: Understanding) -> dict[str, Any]:
         """What a report says of the text, the settings and the model."""
+        unsaid = self.model.choice("unsaid")
         return {
             "synthetic": True,
             "text": text,
             "terms": [mention.name for mention in request.mentions],
             "understood": request.understood,
             "understanding": meant.as_dict(),
+            **effects.told(meant, self.classifier.kinds, self._unlearned(meant), request.tokens is not None, unsaid),
             "organ": request.organ,
             "steps": request.steps,
             "guidance": request.guidance,
@@ -322,13 +325,19 @@ class Synthesizer:
             [1, concepts] probabilities.
         """
         if meant is not None:
+            if self.model.choice("unsaid") == "unknown":
+                return self.classifier.said([meant.description])
             return self.classifier.told(self.classifier.vectors([{}]), meant.description)
         tokens = self.text.encode([text])
         return self.classifier(tokens.hidden, tokens.mask)  # type: ignore[no-any-return]
 
+    def _unlearned(self, meant: Understanding) -> list[tuple[str, str]]:
+        """What the text says and the model knows no value for."""
+        return self.classifier.unknown(meant.description)
+
     def _unknown(self, meant: Understanding) -> list[str]:
         """What the text says and the model knows no value for, in words."""
-        missing = self.classifier.unknown(meant.description)
+        missing = self._unlearned(meant)
         return [f"the model {self.model.name} does not know {kind} '{value}'; drawn without" for kind, value in missing]
 
     def _emphasised(self, said: Tensor, region: Region) -> Tensor:
@@ -348,19 +357,18 @@ class Synthesizer:
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]
         noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)
-        depth = place.condition[:, self.denoiser.latent_channels :]
-        fields = field_channels(
-            noise, depth, torch.tensor([float(place.region.depth.max())]), self.denoiser.prior_numbers
-        )
-        where = torch.cat([place.condition, fields], 1)
+        coupled = self.model.choice("noise") == "coupled"
+        where, noise = conditions.shown(self.denoiser, place.condition, noise, float(place.region.depth.max()), coupled)
         both = where.expand(2, -1, -1, -1, -1)
+        voxel_mm = torch.from_numpy(along_patient(place.healthy.affine)).float()[None]
+        more, more_and_none = conditions.told(self.denoiser, voxel_mm, request.tokens)
         with autocast(self.device):
 
             def with_and_without(noisy: Tensor, now: Tensor) -> Tensor:
-                return self.thrift.each(self.denoiser)(noisy, now, both, with_and_no_text).float()
+                return self.thrift.each(self.denoiser)(noisy, now, both, with_and_no_text, *more_and_none).float()
 
             def with_text(noisy: Tensor, now: Tensor) -> Tensor:
-                return self.denoiser(noisy, now, where, said).float()  # type: ignore[no-any-return]
+                return self.denoiser(noisy, now, where, said, *more).float()  # type: ignore[no-any-return]
 
             denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
             with clock("diffusion"):

@@ -206,7 +206,10 @@ def _figure(ct: Volume, made: Synthesis, mask: np.ndarray, job: Job) -> Callable
 def _show(report: dict[str, Any], said: Sequence[str]) -> None:
     """What was asked against what was measured, and what is doubtful and was not said before."""
     from TextoMorphLib.measurement import expectations
+    from TextoMorphLib.text import effects
 
+    for line in effects.lines(report["unsaid"]) if "unsaid" in report else ():
+        typer.echo(line)
     several = len(report["asked"]) > 1
     for index, rows in enumerate(report["asked"], start=1):
         for line in expectations.lines(rows):

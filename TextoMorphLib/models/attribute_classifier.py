@@ -29,6 +29,7 @@ class AttributeClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.kinds = {kind: tuple(values) for kind, values in kinds.items()}
+        self.text_width = text_width
         self.enter = nn.Linear(text_width, width)
         layer = nn.TransformerEncoderLayer(
             width, 4, 2 * width, dropout=0.1, activation="gelu", batch_first=True, norm_first=True
@@ -64,6 +65,11 @@ class AttributeClassifier(nn.Module):
             ]
         )
 
+    def said(self, descriptions: Sequence[Mapping[str, str]]) -> Tensor:
+        """[B, size]: what is said, for sure, and nothing (zero) of the kinds that a description leaves out."""
+        named = [[float(kind in said) for kind, values in self.kinds.items() for _ in values] for said in descriptions]
+        return self.vectors(descriptions) * torch.tensor(named)
+
     def unknown(self, description: Mapping[str, str]) -> list[tuple[str, str]]:
         """What of a description this classifier, and so its model, knows no value for; it is drawn without."""
         return [(kind, value) for kind, value in description.items() if value not in self.kinds.get(kind, ())]
@@ -90,17 +96,23 @@ class AttributeClassifier(nn.Module):
             emphasis: Kinds, and the factor of each; 1 for those left out.
 
         Returns:
-            [B, size]; no probabilities any more where the factor is above 1.
+            [B, size]; no probabilities any more where the factor is above 1. Kinds of which nothing is said stay so.
         """
         factors = [emphasis.get(kind, 1.0) for kind, values in self.kinds.items() for _ in values]
-        default = self.vectors([{}]).to(probabilities)
+        parts = probabilities.split([len(values) for values in self.kinds.values()], 1)
+        known = torch.cat([(part.sum(1, keepdim=True) > 0).expand_as(part) for part in parts], 1)
+        default = self.vectors([{}]).to(probabilities) * known
         return default + torch.tensor(factors).to(probabilities) * (probabilities - default)
 
     def understood(self, probabilities: Tensor) -> dict[str, dict[str, float]]:
-        """[size] probabilities as values of each kind that are at least 1% likely, most likely first."""
+        """[size] probabilities as values of each kind that are at least 1% likely, most likely first.
+
+        Kinds of which nothing is said are left out.
+        """
         parts = probabilities.split([len(values) for values in self.kinds.values()])
         found = {}
         for (kind, values), part in zip(self.kinds.items(), parts, strict=True):
             ranked = sorted(zip(part.tolist(), values, strict=True), reverse=True)
-            found[kind] = {value: round(share, 3) for share, value in ranked if share >= 0.01}
+            if likely := {value: round(share, 3) for share, value in ranked if share >= 0.01}:
+                found[kind] = likely
         return found

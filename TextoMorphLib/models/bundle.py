@@ -23,7 +23,7 @@ from TextoMorphLib import paths
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import Autoencoder
-from TextoMorphLib.models.denoiser import Denoiser
+from TextoMorphLib.models.denoiser import ATTRIBUTES, CONDITIONINGS, Denoiser
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork
 
@@ -36,6 +36,15 @@ OPTIONAL = {"texture"}  # parts that a model may have; its config then says of w
 LOST_BITS = (
     5  # of half precision's ten, in the matrices of classifier and denoiser: a weight is off by 1.6% at the most
 )
+# What a config may say besides, and what one means that does not.
+CHOICES = {
+    "conditioning": CONDITIONINGS,  # how words reach the denoiser
+    "noise": (
+        "coupled",
+        "independent",
+    ),  # whether the fields that the denoiser is shown are made of its noise, or hidden
+    "unsaid": ("default", "unknown"),  # what a kind is that no word speaks of
+}
 SCALE = ".scale"  # what the name of a packed tensor's scales ends with
 LARGE = 4096  # values from which a tensor counts as a matrix
 
@@ -61,6 +70,10 @@ class Bundle:
     classifier: AttributeClassifier
     denoiser: Denoiser
     texture: TextureNetwork | None = None
+
+    def choice(self, name: str) -> str:
+        """What the config says of one of `CHOICES`; the first of them if nothing."""
+        return str(self.config.get(name, CHOICES[name][0]))
 
     @property
     def name(self) -> str:
@@ -200,6 +213,9 @@ def _check_config(folder: Path, config: dict[str, Any]) -> None:
         Schedule(**config["schedule"])
     except Exception as error:  # keys or values of another kind
         raise InputError(f"model {folder}: config.json has no schedule that is known ({error})") from None
+    for name, known in CHOICES.items():
+        if config.get(name, known[0]) not in known:
+            raise InputError(f"model {folder}: config.json has a {name} that this version does not know; update it")
     for name in ("name", "sha256"):
         wanted(wanted(config, "text_encoder", dict), name, str)
     for preset in {"final", *wanted(config, "presets", dict)}:
@@ -216,7 +232,8 @@ def _built(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         part = "reader"
         classifier = AttributeClassifier(**config[part])
         part = "denoiser"
-        denoiser = Denoiser.told_by(classifier, **config[part])
+        words = {"conditioning": config.get("conditioning", ATTRIBUTES), "text_width": classifier.text_width}
+        denoiser = Denoiser.told_by(classifier, **words, **config[part])
         found = {"autoencoder": autoencoder, "reader": classifier, "denoiser": denoiser}
         part = "texture"
         if part in config:

@@ -3,7 +3,8 @@
 Conditions (paper, Eq. 1): the noisy latent, the latent of the scan with the lesion's place filled by healthy tissue,
 the mask, the random fields of the seed (`seed_fields.py`), hints of rare words (`spatial_priors.py`), the time, and
 what the attribute classifier made of the text (`attribute_classifier.py`), which lies inside the mask and scales and
-shifts the features of every block.
+shifts the features of every block. Two more that a model may have: the text encoder's tokens, for what no attribute
+names (`conditioning`), and the size of the scan's voxels, for what real scans blur (`told_voxels`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from TextoMorphLib.errors import InputError
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import STRIDE
 from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, lesion_fields
@@ -29,6 +31,8 @@ HINT_CHANNELS = len(HINTS) * FINER**3
 CONDITION = 256  # width of the vector that modulates the blocks
 WAVES = 64  # sines and cosines of the time
 REACH_MM = 8.0  # how far the depth channels tell distances apart
+ATTRIBUTES, TOKENS = "attributes", "attributes+tokens"
+CONDITIONINGS = (ATTRIBUTES, TOKENS)
 
 
 def depth_channels(depth: Tensor) -> Tensor:
@@ -74,6 +78,15 @@ def field_channels(noise: Tensor, depth: Tensor, deepest: Tensor, numbers: Prior
     return parts.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 
 
+def without_fields(channels: Tensor) -> Tensor:
+    """What `field_channels` makes, without the random fields; the hints stay.
+
+    For models that learn from real lesions, whose texture no seed made: what they start from is noise alone.
+    """
+    hidden, shown = channels.split([FIELD_CHANNELS, channels.shape[1] - FIELD_CHANNELS], 1)
+    return torch.cat([torch.zeros_like(hidden), shown], 1)
+
+
 class Denoiser(nn.Module):
     """Estimates the lesion's clean latent from a noisy one (paper, Eq. 2).
 
@@ -87,6 +100,12 @@ class Denoiser(nn.Module):
         channels: Widths of the U-Net's levels.
         head_channels: Channels of one attention head.
         prior_numbers: Of `PriorNumbers`, those that differ from today's.
+        conditioning: "attributes" (the reader's vector), or "attributes+tokens", which adds the text encoder's tokens.
+        text_width: Width of a token.
+        told_voxels: Whether it is told the size of the scan's voxels. What either adds is nothing at the start.
+
+    Raises:
+        InputError: Unknown conditioning.
     """
 
     def __init__(
@@ -97,17 +116,28 @@ class Denoiser(nn.Module):
         channels: Sequence[int] = (64, 112, 160),
         head_channels: int = 16,
         prior_numbers: Mapping[str, Any] | None = None,
+        conditioning: str = ATTRIBUTES,
+        text_width: int = 384,
+        told_voxels: bool = False,
     ) -> None:
         super().__init__()
+        if conditioning not in CONDITIONINGS:
+            raise InputError(f"unknown conditioning '{conditioning}'; choose {' or '.join(CONDITIONINGS)}")
+        self.text_width = text_width if conditioning == TOKENS else 0
         self.latent_channels, self.hinted = latent_channels, list(hinted)
         self.prior_numbers = PriorNumbers(**(prior_numbers or {}))
         inputs = 2 * latent_channels + DEPTH_CHANNELS + FIELD_CHANNELS + HINT_CHANNELS + concepts
         # What a hint shows is drawn where it shows it; the network around it need only fit it in.
         self.drawn = nn.Conv3d(HINT_CHANNELS, latent_channels, 3, padding=1, bias=False)
         nn.init.zeros_(self.drawn.weight)
-        self.unet = UNet(inputs, latent_channels, channels, CONDITION, head_channels)
+        self.unet = UNet(inputs, latent_channels, channels, CONDITION, head_channels, self.text_width)
         self.time = nn.Sequential(nn.Linear(WAVES, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
         self.words = nn.Sequential(nn.Linear(concepts, CONDITION), nn.SiLU(), nn.Linear(CONDITION, CONDITION))
+        self.voxels: nn.Linear | None = None
+        if told_voxels:
+            self.voxels = nn.Linear(3, CONDITION)
+            nn.init.zeros_(self.voxels.weight)
+            nn.init.zeros_(self.voxels.bias)
         # What the lesion's latent is divided by, channel by channel, before noise is added; set by training.
         self.latent_scale: Tensor
         self.register_buffer("latent_scale", torch.ones(1, latent_channels, 1, 1, 1))
@@ -117,14 +147,25 @@ class Denoiser(nn.Module):
         """A denoiser for what a classifier says; the rest is the constructor's."""
         return cls(classifier.size, [classifier.index(*hint) for hint in HINTS], **network)
 
-    def forward(self, noisy: Tensor, time: Tensor, place: Tensor, concepts: Tensor) -> Tensor:
+    def forward(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        place: Tensor,
+        concepts: Tensor,
+        voxel_mm: Tensor | None = None,
+        tokens: Tensor | None = None,
+    ) -> Tensor:
         """One look at the noisy latent.
 
         Args:
             noisy: [B, C, x, y, z].
             time: [B] steps, 0 (clean) to T - 1 (noise).
             place: [B, C + 4 + 96, x, y, z]: the filled scan's latent, the depth channels and the field channels.
-            concepts: [B, concepts]: the classifier's probabilities; zero means "no text".
+            concepts: [B, concepts]: the classifier's probabilities; zero means "no text", and zero for all values of a
+                kind that nothing is said of it.
+            voxel_mm: [B, 3]: the size of the scan's voxels along R, A and S; 1 mm, the grid's own, if None.
+            tokens: [B, L, text_width]: the text's tokens, zero where there is none; no text if None.
 
         Returns:
             [B, C, x, y, z], the clean latent.
@@ -132,11 +173,17 @@ class Denoiser(nn.Module):
         frequency = torch.exp(-math.log(10_000.0) / (WAVES // 2) * torch.arange(WAVES // 2, device=time.device))
         angle = time.float()[:, None] * frequency
         condition = self.time(torch.cat([angle.cos(), angle.sin()], 1)) + self.words(2 * concepts)
+        if self.voxels is not None and voxel_mm is not None:
+            condition = condition + self.voxels(voxel_mm.clamp(min=1.0).log())
+        elif self.voxels is not None:
+            condition = condition + self.voxels.bias
+        if self.text_width and tokens is None:
+            tokens = noisy.new_zeros(len(noisy), 1, self.text_width)
         inside = place[:, self.latent_channels : self.latent_channels + 1]
         asked = inside * concepts[:, :, None, None, None]
         rest, hinted = place.split([place.shape[1] - HINT_CHANNELS, HINT_CHANNELS], 1)
         hinted = hinted * asked[:, self.hinted].repeat_interleave(FINER**3, 1)
-        clean: Tensor = self.unet(torch.cat([noisy, rest, hinted, asked], 1), functional.silu(condition))
+        clean: Tensor = self.unet(torch.cat([noisy, rest, hinted, asked], 1), functional.silu(condition), tokens)
         return clean + self.drawn(hinted)
 
     def hidden_weights(self) -> list[nn.Parameter]:

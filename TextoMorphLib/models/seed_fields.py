@@ -8,6 +8,7 @@ sampling steps are enough.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import TypeVar
@@ -38,6 +39,12 @@ def latent_noise(shape: tuple[int, ...], seed: int, channels: int = 8) -> Tensor
     """
     size = (1, channels, *(length // LATENT_MM for length in shape))
     return torch.randn(size, generator=torch.Generator().manual_seed(seed))
+
+
+def unrelated(noise: Tensor) -> Tensor:
+    """White noise that tells nothing of another, and is decided by it; shaped as it, on the CPU."""
+    decided = hashlib.sha256(noise.detach().cpu().numpy().tobytes()).digest()[:7]
+    return torch.randn(noise.shape, generator=torch.Generator().manual_seed(int.from_bytes(decided, "big")))
 
 
 def lesion_fields(noise: Tensor, deepest: Tensor) -> Tensor:

@@ -62,6 +62,35 @@ class Attention(nn.Module):
         return x + mixed.transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
 
 
+class CrossAttention(nn.Module):
+    """Each place looks at a text's tokens; at the start nothing comes of it.
+
+    A learnt token that means nothing stands beside them: it is all there is to see where there is no text.
+    """
+
+    def __init__(self, channels: int, text_width: int, head_channels: int) -> None:
+        super().__init__()
+        self.heads = channels // head_channels
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.nothing = nn.Parameter(torch.zeros(1, 1, text_width))
+        self.asked = nn.Linear(channels, channels)
+        self.told = nn.Linear(text_width, 2 * channels)
+        self.out = nn.Linear(channels, channels)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor, tokens: Tensor) -> Tensor:
+        """[B, C, x, y, z], plus what each place takes from [B, L, text_width] tokens; those of zeros are none."""
+        there = functional.pad(tokens.abs().amax(-1) > 0, (1, 0), value=True)
+        tokens = functional.layer_norm(tokens, tokens.shape[-1:])
+        tokens = torch.cat([self.nothing.to(tokens.dtype).expand(len(tokens), -1, -1), tokens], 1)
+        asked = self.asked(self.norm(x).flatten(2).transpose(1, 2)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        keys, values = self.told(tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(asked, keys, values, there[:, None, None])
+        mixed = self.out(mixed.transpose(1, 2).flatten(2))
+        return x + mixed.transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
+
+
 class UNet(nn.Module):
     """Blocks down to the coarsest level, attention there, and blocks up again.
 
@@ -71,10 +100,17 @@ class UNet(nn.Module):
         channels: Width of each level; each halves the resolution of the one before.
         condition: Width of the condition vector.
         head_channels: Channels of one attention head.
+        text_width: Width of a text's tokens, which all levels but the finest then look at; 0 for none.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, channels: Sequence[int], condition: int, head_channels: int = 16
+        self,
+        inputs: int,
+        outputs: int,
+        channels: Sequence[int],
+        condition: int,
+        head_channels: int = 16,
+        text_width: int = 0,
     ) -> None:
         super().__init__()
         first, last = channels[0], channels[-1]
@@ -90,9 +126,17 @@ class UNet(nn.Module):
         self.leave = nn.Conv3d(first, outputs, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+        looking = channels[:0:-1] if text_width else ()
+        self.words = nn.ModuleList(CrossAttention(n, text_width, head_channels) for n in looking)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """[B, inputs, x, y, z] and [B, condition] to [B, outputs, x, y, z]; sizes divide by 2 at each level."""
+    def forward(self, x: Tensor, condition: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """[B, inputs, x, y, z] to [B, outputs, x, y, z]; sizes divide by 2 at each level.
+
+        Args:
+            x: What comes in.
+            condition: [B, condition].
+            tokens: [B, L, text_width], where it has a text width; those of zeros are none.
+        """
         x = self.enter(x)
         kept = []
         for block, shrink in zip(self.down, self.shrink, strict=True):
@@ -100,8 +144,11 @@ class UNet(nn.Module):
             kept.append(x)
             x = shrink(x)
         before, after = self.bottom
-        x = after(self.attention(before(x, condition)), condition)
+        words = list(self.words)
+        x = self.attention(before(x, condition))
+        x = after(words.pop(0)(x, tokens) if words else x, condition)
         for grow, block in zip(self.grow, self.up, strict=True):
             x = grow(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
             x = block(torch.cat([x, kept.pop()], 1), condition)
+            x = words.pop(0)(x, tokens) if words else x
         return self.leave(functional.silu(self.norm(x)))  # type: ignore[no-any-return]

@@ -87,6 +87,12 @@ def placed(lesion: np.ndarray, tight: Box, box: Box) -> np.ndarray:
     return mask
 
 
+def along_patient(affine: np.ndarray) -> np.ndarray:
+    """Size of a scan's voxels along R, A and S in mm; of oblique ones a mean."""
+    axes = affine[:3, :3]
+    return np.asarray((axes**2 / np.linalg.norm(axes, axis=0)).sum(1))
+
+
 def smallness(diameter_mm: float) -> float:
     """How much a CT's voxels blur what is in a lesion of this diameter, 0 (little) to 1."""
     least, most = SMALL_MM

@@ -25,7 +25,7 @@ from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.spatial.borders import beyond_organ
 from TextoMorphLib.spatial.compositing import FEATHER_MM, background, noise_around, smoothstep
 from TextoMorphLib.spatial.denoising import denoised
-from TextoMorphLib.spatial.geometry import grow, shifted, tight_box
+from TextoMorphLib.spatial.geometry import along_patient, grow, shifted, tight_box
 from TextoMorphLib.spatial.healing import SPILL_MM, healed
 from TextoMorphLib.spatial.region import REACH_MM, Region, lesions, regions, resampled
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
@@ -222,12 +222,6 @@ def measured(scan: Scan, lesion: Found, organ: str) -> Words:
     healthy = scan.targets == 1
     mask = np.isin(numbers, lesion.components)
     return describe(scan.volume, mask, organ, scan.targets > 1, healthy if healthy.any() else None)[0]
-
-
-def along_patient(affine: np.ndarray) -> np.ndarray:
-    """Size of a scan's voxels along R, A and S in mm; of oblique ones a mean."""
-    axes = affine[:3, :3]
-    return np.asarray((axes**2 / np.linalg.norm(axes, axis=0)).sum(1))
 
 
 def _continued(volume: Volume, tumours: np.ndarray) -> tuple[Volume, list[tuple[int, ...]]]:

@@ -15,6 +15,7 @@ from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.autoencoder import Autoencoder
+from TextoMorphLib.spatial.geometry import along_patient
 from TextoMorphLib.training import triples
 from TextoMorphLib.training.triple_shards import RealLesion, TripleSettings, prepare
 from TextoMorphLib.training.triple_texts import TextSettings
@@ -72,8 +73,8 @@ def test_thick_slices_stay_so_and_are_told(tmp_path: Path) -> None:
     np.testing.assert_allclose(place.voxel_mm, [0.8, 0.9, 5.0])
     turned = {tuple(triples.view(place, np.random.default_rng(n)).voxel_mm.round(2)) for n in range(8)}
     assert turned == {(0.8, 0.9, 5.0), (0.9, 0.8, 5.0)}
-    oblique = np.array([[0, 5.0, 0], [0.8, 0, 0], [0, 0, 0.9]])
-    np.testing.assert_allclose(triples.along_patient(np.pad(oblique, (0, 1))), [5.0, 0.8, 0.9])
+    turned_scan = np.array([[0, 5.0, 0], [0.8, 0, 0], [0, 0, 0.9]])
+    np.testing.assert_allclose(along_patient(np.pad(turned_scan, (0, 1))), [5.0, 0.8, 0.9])
 
 
 def test_views_turn_the_same_lesion(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""What a denoiser is shown of a place, a seed and a text, as its bundle says that it learned."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from TextoMorphLib.models.denoiser import Denoiser, field_channels, without_fields
+from TextoMorphLib.models.seed_fields import unrelated
+from TextoMorphLib.text.encoders import TextEncoder
+
+
+def shown(denoiser: Denoiser, condition: Tensor, noise: Tensor, deepest: float, coupled: bool) -> tuple[Tensor, Tensor]:
+    """The place and the noise to start from.
+
+    Args:
+        denoiser: The model's.
+        condition: [1, C + 4, x, y, z]: the filled region's latent and the depth channels.
+        noise: [1, C, x, y, z] of the seed, on the same device.
+        deepest: The mask's deepest point, mm.
+        coupled: Whether the random fields of that noise are shown, and it is started from. If not, as for models that
+            learned from real lesions, whose texture no field made, other noise is, and only hints of rare words are
+            shown of the fields.
+
+    Returns:
+        [1, C + 4 + 96, x, y, z] and [1, C, x, y, z].
+    """
+    depth = condition[:, denoiser.latent_channels :]
+    fields = field_channels(noise, depth, torch.tensor([deepest]), denoiser.prior_numbers)
+    if not coupled:
+        fields, noise = without_fields(fields), unrelated(noise).to(noise.device)
+    return torch.cat([condition, fields], 1), noise
+
+
+def tokens(denoiser: Denoiser, encoder: TextEncoder, text: str) -> Tensor | None:
+    """[1, L, width]: a text's tokens, for a denoiser that is shown them."""
+    if not denoiser.text_width:
+        return None
+    found = encoder.encode([text])
+    return found.hidden[:, : int(found.mask.sum())]
+
+
+def told(denoiser: Denoiser, voxel_mm: Tensor, words: Tensor | None) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """What else a denoiser is told: nothing, or the size of the scan's voxels [1, 3] and words [1, L, width].
+
+    Returns:
+        For the text alone, and for the text and none of it together.
+    """
+    if denoiser.voxels is None and not denoiser.text_width:
+        return (), ()
+    device = denoiser.latent_scale.device
+    words = (torch.zeros(1, 1, max(denoiser.text_width, 1)) if words is None else words).to(device)
+    voxel_mm = voxel_mm.to(device)
+    return (voxel_mm, words), (voxel_mm.expand(2, -1), torch.cat([words, torch.zeros_like(words)]))
