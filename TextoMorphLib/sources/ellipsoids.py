@@ -23,6 +23,7 @@ class Ellipsoids:
     Attributes:
         contrast_hu: Between which the lesion's mean difference to the organ is drawn.
         edge_mm: Between which the width of its edge is drawn (sigma of a Gaussian).
+        avoid_vessels: Whether tumours keep to the organ's homogeneous part; without, masks are those of other sources.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class Ellipsoids:
         shapes: str | None = None,
         contrast_hu: tuple[float, float] = (-80.0, -20.0),
         edge_mm: tuple[float, float] = (0.6, 1.5),
+        avoid_vessels: bool = True,
     ) -> None:
         self.spacing_mm, self.contrast_hu, self.edge_mm = spacing_mm, contrast_hu, edge_mm
+        self.avoid_vessels = avoid_vessels
         self.placement = Placement(spacing_mm, diameters_mm, shapes)
 
     def insert(self, patch: np.ndarray, organ: np.ndarray, rng: np.random.Generator) -> Insertion:
         """See `TumourSource.insert`."""
-        mask = self.placement.masks(_without_vessels(patch, organ), rng)
+        mask = self.placement.masks(_without_vessels(patch, organ) if self.avoid_vessels else organ, rng)
         edge = rng.uniform(*self.edge_mm) / self.spacing_mm
         grain = ndimage.gaussian_filter(rng.standard_normal(patch.shape, np.float32), rng.uniform(0.8, 2.5))
         grain *= rng.uniform(3, 12) / max(float(grain.std()), 1e-6)

@@ -59,11 +59,12 @@ class Words:
 
     def insert(self, patch: np.ndarray, organ: np.ndarray, rng: np.random.Generator) -> Insertion:
         """See `TumourSource.insert`."""
+        # Words come last, so that other words have the same masks and seeds.
+        mask, seed = self.placement.masks(organ, rng), int(rng.integers(2**31))
         value, text = self.text(rng)
-        mask = self.placement.masks(organ, rng)
         affine = np.diag([*[self.spacing_mm] * 3, 1.0])
         made = self.synthesizer.synthesize(
-            Volume.from_array(patch, affine), mask, text, self.organ, int(rng.integers(2**31)), preset=self.preset
+            Volume.from_array(patch, affine), mask, text, self.organ, seed, preset=self.preset
         )
         label = np.where(mask, value, organ).astype(np.uint8)
         return Insertion(made.volume.hu(), label, "" if self.texts is None else text)

@@ -30,7 +30,7 @@ class Choice:
 
     Attributes:
         select_on: "inner": patients of the training folds that are not trained on; "test": those of the tested fold,
-            as the published protocol does, which makes its result optimistic.
+            as the published protocol does, which makes its result optimistic; "last": no choice, the last step.
         share: Of the training patients, kept for "inner".
         patches: Fixed patches that are looked at.
         every: Steps between looks.

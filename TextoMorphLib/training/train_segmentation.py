@@ -26,12 +26,13 @@ from TextoMorphLib.training.loop import LoopConfig, fit, read_config
 from TextoMorphLib.training.patches import MARGIN, HealthyPatches, Patches, PatchSettings, healthy_of, prepare
 
 ALL, NO_FOLD = "all", "whole"
-SELECT = ("inner", "test")
+INNER, TEST, LAST = "inner", "test", "last"
+SELECT = (INNER, TEST, LAST)
 CURVES = "curves.png"
 
 
 def main(
-    config: Path,
+    config: Path | Mapping[str, Any],
     cases: Path,
     output: Path,
     fold: str | None = None,
@@ -41,7 +42,7 @@ def main(
     """Trains one segmenter a fold.
 
     Args:
-        config: TOML; `Resources/Training/segmentation-laptop.toml` shows all that it holds.
+        config: TOML, or its content; `Resources/Training/segmentation-laptop.toml` shows all that it holds.
         cases: cases.jsonl.
         output: Gets a folder a fold (`fold0`), with the finished bundle in `fold0/model`; `whole` without folds.
         fold: A fold's number, "all", or None to train on every case.
@@ -54,7 +55,7 @@ def main(
     Raises:
         InputError: What is wrong with configuration or cases.
     """
-    settings = read_config(config)
+    settings = _read(config)
     listed = [case for case in read_cases(cases) if case.annotated]
     if not listed:
         raise InputError(f"{cases} has no case that says where its tumours are")
@@ -70,7 +71,7 @@ def main(
 
 
 def make_bank(
-    config: Path,
+    config: Path | Mapping[str, Any],
     cases: Path,
     folder: Path,
     count: int,
@@ -82,7 +83,7 @@ def make_bank(
     """Makes a bank of patches with synthetic tumours, without a training, and says of what in `bank.json`.
 
     Args:
-        config: TOML as for a training; [patches] and [source] count.
+        config: TOML as for a training, or its content; [patches] and [source] count.
         cases: cases.jsonl.
         folder: Of the bank.
         count: Patches.
@@ -94,7 +95,7 @@ def make_bank(
     Raises:
         InputError: What is wrong with configuration or cases.
     """
-    settings = read_config(config)
+    settings = _read(config)
     listed = [case for case in read_cases(cases) if case.annotated]
     listed = listed if fold is None else parted(listed, fold)[0]
     how, classes = _settings(PatchSettings, settings, "patches"), tumour_classes(listed)
@@ -110,6 +111,10 @@ def make_bank(
         maker.start(0, progress)
     finally:
         maker.stop()
+
+
+def _read(config: Path | Mapping[str, Any]) -> Mapping[str, Any]:
+    return config if isinstance(config, Mapping) else read_config(config)
 
 
 def _folds(cases: Sequence[Case], fold: str | None) -> list[int | None]:
@@ -135,9 +140,10 @@ def _train(
     how = replace(how, mix=mix) if mix else how
     loop = LoopConfig(**settings["training"])
     classes = tumour_classes([*train, *tested])
-    kept, inner = _inner(train, validation) if validation.select_on == "inner" else (list(train), list(tested))
-    if validation.select_on not in SELECT or not inner:
+    kept, inner = _inner(train, validation) if validation.select_on == INNER else (list(train), list(tested))
+    if validation.select_on not in SELECT or not (inner or validation.select_on == LAST):
         raise InputError(f"select_on = '{validation.select_on}' is not possible here; use one of {', '.join(SELECT)}")
+    inner = [] if validation.select_on == LAST else inner
     told = _config(settings, how, classes, train)
     torch.manual_seed(loop.seed)
     network = segmenter.from_config(told)
@@ -151,15 +157,17 @@ def _train(
     with _source(settings, how, own, classes, place, loop) as (source, bank):
         draw = Patches(own, how, source, bank)
         plain = _plain_source(settings, how, classes)
-        fixed = fixed_patches([prepared[case.id] for case in inner], how, plain, validation, place)
-        checked = Validation(fixed, place, len(classes))
+        checked = None
+        if inner:
+            fixed = fixed_patches([prepared[case.id] for case in inner], how, plain, validation, place)
+            checked = Validation(fixed, place, len(classes))
         average = fit(network, draw, dice_ce(), loop, place, resume, check=checked, check_every=validation.every)
     if PartialState().is_main_process:
-        best = checked.best()
-        average.load_state_dict(load_file(place / BEST))
-        card = _card(told, settings, train, inner, tested, validation, best, draw)
+        if checked:
+            average.load_state_dict(load_file(place / BEST))
+            outputs.write_bytes(place / CURVES, checked.picture())
+        card = _card(told, settings, train, inner, tested, validation, checked.best() if checked else None, draw)
         segmenter.save(place / "model", told, average, card)
-        outputs.write_bytes(place / CURVES, checked.picture())
     return place / "model"
 
 
@@ -268,16 +276,22 @@ def _card(
     inner: Sequence[Case],
     tested: Sequence[Case],
     validation: Choice,
-    best: Mapping[str, Any],
+    best: Mapping[str, Any] | None,
     draw: Patches,
 ) -> str:
     shares = ", ".join(f"{name} {odds:.2f}" for name, odds in zip(draw.kinds, draw.odds, strict=True))
     warning = (
         "The checkpoint was chosen on the tested fold, as in the published protocol: figures there are optimistic."
-        if validation.select_on == "test"
+        if validation.select_on == TEST
         else "No tested case had a part in choosing the checkpoint."
     )
-    source = settings.get("source")
+    source, steps = settings.get("source"), settings["training"]["steps"]
+    chosen = (
+        f"step {best['step']} of {steps}, the highest pooled tumour DSC ({best['validation_dsc']:.3f})\n  on "
+        f"{validation.patches} fixed patches. This figure chose the checkpoint, so it is no result"
+        if best
+        else f"the last, step {steps}; nothing was looked at to choose it"
+    )
     return f"""# {told["name"]}
 
 Segments {told["organ"]} (1) and {", ".join(f"{name} ({2 + at})" for at, name in enumerate(told["classes"]))}. For
@@ -288,8 +302,6 @@ research only; not a medical device.
 - Trained on {len(train)} cases ({sum(case.healthy for case in train)} healthy), {len(inner)} of them looked at for
   choosing the checkpoint alone ({validation.select_on}); {len(tested)} cases kept for testing. {warning}
 - Shares of the patches: {shares}. Source of synthetic tumours: {json.dumps(source) if source else "none"}.
-- Checkpoint: step {best["step"]} of {settings["training"]["steps"]}, the highest pooled tumour DSC
-  ({best["validation_dsc"]:.3f}) on {validation.patches} fixed patches. This figure chose the checkpoint, so it is no
-  result.
+- Checkpoint: {chosen}.
 - Cases: {", ".join(case.id for case in train)}.
 """
