@@ -15,6 +15,7 @@ from TextoMorphLib.io import outputs
 if TYPE_CHECKING:
     from TextoMorphLib.evaluation.control import Trial
 
+REPORT = "report"
 PARTS = ("terms", "paraphrases", "negations", "combined", "diversity", "described")
 
 app = typer.Typer(help="Measure a model: do words control the lesion, and how fast is it.")
@@ -238,6 +239,47 @@ def speed(
     check_preset(preset)
 
     typer.echo(outputs.to_json(benchmark.run(model, device, steps, guidance, preset)))
+
+
+@app.command()
+def downstream(
+    config: Annotated[Path, typer.Argument(metavar="EXPERIMENT.toml", help="Resources/Training/downstream.toml.")],
+    healthy: Annotated[
+        Path, typer.Option("--healthy", metavar="CASES.jsonl", help="Scans that tumours are put in, with their organ.")
+    ],
+    test: Annotated[
+        Path, typer.Option("--test", metavar="CASES.jsonl", help="Scans with real tumours, and their organ.")
+    ],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Gets everything; made if need be.")],
+    step: Annotated[str, typer.Option("--step", help="One of: banks, train, develop, targeted, segment, report.")],
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Of a training, in place of the configuration's.")
+    ] = None,
+    bank: Annotated[
+        int | None, typer.Option("--bank", min=1, help="Patches of a bank, in place of the configuration's.")
+    ] = None,
+) -> None:
+    """Measure what tumours of several sources are worth to a segmenter; docs/downstream.md shows the steps in order.
+
+    Started again after a stop, a step goes on where it was.
+    """
+    from TextoMorphLib.experiments import downstream as experiment
+
+    if step != REPORT and step not in experiment.STEPS:
+        raise InputError(f"unknown step '{step}'; use one of: {', '.join((*experiment.STEPS, REPORT))}")
+    shorter = {name: value for name, value in (("steps", steps), ("bank", bank)) if value is not None}
+    loaded = experiment.load(config, healthy, test, output, shorter)
+    if step != REPORT:
+        experiment.STEPS[step](loaded, typer.echo)
+        return
+    from TextoMorphLib.experiments import downstream_report
+
+    found = downstream_report.report(loaded)
+    text = downstream_report.table(found)
+    outputs.write_bytes(output / "downstream.json", outputs.to_json(found).encode())
+    outputs.write_bytes(output / "downstream.md", text.encode())
+    outputs.write_bytes(output / "downstream.png", downstream_report.picture(found))
+    typer.echo(text)
 
 
 def _sizes(text: str) -> list[float]:

@@ -28,6 +28,10 @@ def evaluate(
         Path | None,
         typer.Option("--compare", metavar="DIR", help="Another method's predictions, compared pair by pair."),
     ] = None,
+    false_alarms: Annotated[
+        float | None,
+        typer.Option("--false-alarms", min=0, help="Also: what is found with so many false positives a scan."),
+    ] = None,
     values: Annotated[
         str, typer.Option("--values", help="What the predictions' numbers mean, if not what the cases' do: tumour=1")
     ] = "",
@@ -39,7 +43,8 @@ def evaluate(
     """Score predicted tumours against the reference.
 
     Sensitivity by lesion size with Wilson's intervals, specificity, PPV, DSC, NSD and false positives; a FROC curve
-    where ID_probability.nii.gz lies beside every prediction; each fold and all together.
+    where ID_probability.nii.gz lies beside every prediction; each fold and all together. Two methods are compared
+    fairly with --false-alarms: each at the threshold where it has no more than these.
     """
     from TextoMorphLib.cases import read_cases
     from TextoMorphLib.cases.importers import parse_values
@@ -60,6 +65,9 @@ def evaluate(
     _warn_of_organs(found, predictions)
     made = summary.evaluation(found, borders, grouped)
     made = {"predictions": str(predictions), "tolerance_mm": tolerance, **made}
+    if false_alarms is not None:
+        _check_maps(found, predictions)
+        made["at_false_alarms"] = summary.at_false_alarms(found, false_alarms, borders)
     if compare:
         with common.progress("evaluating the other") as step:
             others = list(scores.score(chosen, compare, tolerance, meaning, step))
@@ -69,6 +77,12 @@ def evaluate(
             "summary": summary.summary(others, borders),
             **summary.compare(found, others, borders),
         }
+        if false_alarms is not None:
+            _check_maps(others, compare)
+            made["comparison"]["at_false_alarms"] = {
+                **summary.at_false_alarms(others, false_alarms, borders),
+                "mcnemar": summary.compare_at_false_alarms(found, others, false_alarms, borders),
+            }
     _write(made, output, published)
 
 
@@ -122,6 +136,13 @@ def _check_output(output: Path, overwrite: bool) -> None:
         raise InputError(f"cannot write {output}: the folder {output.parent} does not exist; make it first")
     if not overwrite and any((output / name).exists() for name in FILES):
         raise InputError(f"{output} holds an evaluation already; choose another folder or add --overwrite")
+
+
+def _check_maps(found: list[Any], folder: Path) -> None:
+    if lacking := [score.id for score in found if not score.froc]:
+        raise InputError(
+            f"--false-alarms needs probabilities, and {folder} has none of {lacking[0]}; segment with --probability"
+        )
 
 
 def _warn_of_organs(found: list[Any], folder: Path) -> None:

@@ -79,4 +79,4 @@ def target(
     typer.echo(f"{count} look-alikes: {of}; {made['patches']} patches without a tumour")
     for reason in made["left_out"]:
         typer.echo(f"left out: {reason}")
-    typer.echo(f"go on with: textomorph batch {output / 'jobs.jsonl'}")
+    typer.echo(f"go on with: textomorph batch {output / 'jobs.jsonl'}; then train on {output / 'cases.jsonl'}")

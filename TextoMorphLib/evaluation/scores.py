@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from TextoMorphLib.evaluation.lesions import TOLERANCE_MM, Matching, dice, match
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.volume import Volume
 
-THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of the FROC curve
+# Of the FROC curve: fine at both ends, where segmenters that are too sure, or not at all, have what tells them apart.
+THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.075, *(n / 20 for n in range(2, 20)), 0.97, 0.98, 0.99)
 PROBABILITY = "_probability"
 
 
@@ -41,7 +42,8 @@ class CaseScore:
         components: Number, class, diameter_mm, voxels, false, overlap in voxels, and the numbers of the lesions that it
             touches.
         by_class: DSC and NSD of each class, where there are several.
-        froc: At each threshold of the probability: [lesions found, false positives]; empty without a probability map.
+        froc: At each threshold of the probability: whether each of `lesions` is found (`found`, `found_iou`), and how
+            many false positives there are (`false`); empty without a probability map.
         only_organ: Whether the prediction holds values, and all of them mean the organ.
     """
 
@@ -58,13 +60,19 @@ class CaseScore:
     lesions: list[dict[str, Any]]
     components: list[dict[str, Any]]
     by_class: dict[str, dict[str, float]]
-    froc: list[list[int]]
+    froc: list[dict[str, Any]]
     only_organ: bool = False
 
     @property
     def counted(self) -> list[dict[str, Any]]:
         """The reference's lesions without the small ones."""
         return [lesion for lesion in self.lesions if not lesion["small"]]
+
+    def at(self, threshold: int) -> CaseScore:
+        """With the lesions that are found at a threshold of the probability, given by its number in `THRESHOLDS`."""
+        point = self.froc[threshold]
+        flags = zip(self.lesions, point["found"], point["found_iou"], strict=True)
+        return replace(self, lesions=[{**lesion, "found": one, "found_iou": two} for lesion, one, two in flags])
 
     @property
     def false_positives(self) -> int:
@@ -251,7 +259,7 @@ def _by_class(
     return scores
 
 
-def _froc(case: Case, folder: Path, reference: np.ndarray, ct: Volume) -> list[list[int]]:
+def _froc(case: Case, folder: Path, reference: np.ndarray, ct: Volume) -> list[dict[str, Any]]:
     """Lesions found and false positives at each threshold."""
     path = prediction_of(case, folder, PROBABILITY)
     if path is None:
@@ -265,5 +273,6 @@ def _froc(case: Case, folder: Path, reference: np.ndarray, ct: Volume) -> list[l
     points = []
     for threshold in THRESHOLDS:
         found = match(reference, probability >= threshold, ct.spacing)
-        points.append([sum(lesion.found for lesion in found.counted), len(found.false_positives)])
+        flags = {rule: [getattr(lesion, rule) for lesion in found.lesions] for rule in ("found", "found_iou")}
+        points.append({**flags, "false": len(found.false_positives)})
     return points

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,12 +110,15 @@ def age_group(age: float | None) -> str:
 def froc(scores: Scores) -> dict[str, Any]:
     """Free-response ROC: the rules at each threshold of the probability."""
     lesions = sum(len(score.counted) for score in scores)
-    totals = np.array([score.froc for score in scores]).sum(0)
+    totals = [
+        (sum(lesion["found"] for score in scores for lesion in score.at(at).counted), _false_at(scores, at))
+        for at in range(len(THRESHOLDS))
+    ]
     points: list[dict[str, Any]] = [
         {
             "threshold": threshold,
-            "false_positives_per_scan": int(false) / len(scores),
-            "sensitivity": int(found) / lesions if lesions else None,
+            "false_positives_per_scan": false / len(scores),
+            "sensitivity": found / lesions if lesions else None,
         }
         for threshold, (found, false) in zip(THRESHOLDS, totals, strict=True)
     ]
@@ -123,6 +127,74 @@ def froc(scores: Scores) -> dict[str, Any]:
         reached = [p["sensitivity"] for p in points if p["false_positives_per_scan"] <= allowed and lesions]
         at[f"{allowed:g}"] = max(reached, default=0.0) if lesions else None
     return {"points": points, "sensitivity_at": at}
+
+
+def _false_at(scores: Scores, threshold: int) -> int:
+    return sum(score.froc[threshold]["false"] for score in scores)
+
+
+def at_false_alarms(scores: Scores, allowed: float, sizes: Sequence[float] = SIZES_MM) -> dict[str, Any]:
+    """Sensitivity where a method has only so many false positives: what makes methods comparable.
+
+    Args:
+        scores: Of all cases, with their probabilities.
+        allowed: False positives a scan. The threshold is the lowest at which, and above which everywhere, there are
+            no more: as it falls, components melt into each other, and a lower one could have fewer again.
+        sizes: Borders between the classes of size, mm.
+
+    Returns:
+        `threshold` (None where even the highest has more), its `false_positives_per_scan`, and `lesions` by size.
+    """
+    at = _threshold_for(scores, allowed)
+    found = _at(scores, at)
+    lesions = [lesion for score in found for lesion in score.counted]
+    return {
+        "allowed": allowed,
+        "threshold": None if at is None else THRESHOLDS[at],
+        "false_positives_per_scan": 0.0 if at is None else _false_at(scores, at) / len(scores),
+        "lesions": {
+            name: _sensitivity([lesion for lesion in lesions if inside(lesion["diameter_mm"])])
+            for name, inside in size_classes(sizes)
+        },
+    }
+
+
+def compare_at_false_alarms(
+    first: Scores, second: Scores, allowed: float, sizes: Sequence[float] = SIZES_MM
+) -> dict[str, Any]:
+    """Two methods, each at its own threshold of `at_false_alarms`, lesion by lesion: exact McNemar by rule and size."""
+    pair = [_at(scores, _threshold_for(scores, allowed)) for scores in (first, second)]
+    return {rule: _mcnemar_by_size(*pair, rule, sizes) for rule in ("found", "found_iou")}
+
+
+def _threshold_for(scores: Scores, allowed: float) -> int | None:
+    best = None
+    for at in reversed(range(len(THRESHOLDS))):
+        if _false_at(scores, at) > allowed * len(scores):
+            break
+        best = at
+    return best
+
+
+def _at(scores: Scores, threshold: int | None) -> list[CaseScore]:
+    if threshold is not None:
+        return [score.at(threshold) for score in scores]
+    none = {"found": False, "found_iou": False}
+    return [replace(score, lesions=[{**lesion, **none} for lesion in score.lesions]) for score in scores]
+
+
+def _mcnemar_by_size(first: Scores, second: Scores, rule: str, sizes: Sequence[float]) -> dict[str, Any]:
+    pairs = [
+        (one, other)
+        for a, b in zip(first, second, strict=True)
+        for one, other in zip(a.counted, b.counted, strict=True)
+    ]
+    return {
+        name: intervals.mcnemar(
+            *([pair[at][rule] for pair in pairs if inside(pair[0]["diameter_mm"])] for at in (0, 1))
+        )
+        for name, inside in size_classes(sizes)
+    }
 
 
 def confusion(scores: Scores, classes: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -139,21 +211,11 @@ def confusion(scores: Scores, classes: Sequence[str]) -> dict[str, dict[str, int
 
 def compare(first: Scores, second: Scores, sizes: Sequence[float] = SIZES_MM) -> dict[str, Any]:
     """A second method against a first one, on the same cases, lesion by lesion and scan by scan."""
-    pairs = [
-        (one, other)
-        for a, b in zip(first, second, strict=True)
-        for one, other in zip(a.counted, b.counted, strict=True)
-    ]
     patients = [score.patient for score in first]
     by_patient = [_by_patient(scores) for scores in (first, second)]
     healthy = [name for name, (ill, _) in by_patient[0].items() if not ill]
     return {
-        "lesions": {
-            name: intervals.mcnemar(
-                *([pair[at]["found"] for pair in pairs if inside(pair[0]["diameter_mm"])] for at in (0, 1))
-            )
-            for name, inside in size_classes(sizes)
-        },
+        "lesions": _mcnemar_by_size(first, second, "found", sizes),
         "specificity": intervals.mcnemar(*([not every[name][1] for name in healthy] for every in by_patient)),
         **{
             name: intervals.difference(

@@ -73,6 +73,8 @@ def to_markdown(made: Figures, beside: Sequence[Mapping[str, str]] = ()) -> str:
         at = made["froc"]["sensitivity_at"]
         header = ["false positives a scan", *(f"<= {name}" for name in at)]
         parts.append("## FROC\n\n" + _table(header, [["sensitivity", *(_percent(value) for value in at.values())]]))
+    if "at_false_alarms" in made:
+        parts.append(equal_alarms([("here", made["at_false_alarms"])]))
     if "comparison" in made:
         parts.append(f"## Against {made['comparison']['folder']}\n\n" + _comparison(made["comparison"]))
     if beside:
@@ -81,6 +83,22 @@ def to_markdown(made: Figures, beside: Sequence[Mapping[str, str]] = ()) -> str:
         parts.append("## Published figures (other cases, other rules)\n\n" + _table(header, listed))
     parts.append("## Rules\n\n" + "\n".join(f"- {rule}" for rule in made["rules"]))
     return "\n\n".join(parts) + "\n"
+
+
+def equal_alarms(named: Sequence[tuple[str, Figures]]) -> str:
+    """What several methods find with the same number of false positives a scan."""
+    allowed = named[0][1]["allowed"]
+    header = ["%", "threshold", "false positives a scan", *named[0][1]["lesions"]]
+    header += [f"{name}, at IoU 0.1" for name in named[0][1]["lesions"]]
+    body = []
+    for name, figures in named:
+        cells = ["-" if figures["threshold"] is None else f"{figures['threshold']:g}"]
+        cells.append(f"{figures['false_positives_per_scan']:.2f}")
+        each = figures["lesions"].values()
+        cells += [_share(e["sensitivity"], e["interval"], e["found"], e["of"]) for e in each]
+        cells += [_share(e["sensitivity_iou"], e["interval_iou"], e["found_iou"], e["of"]) for e in each]
+        body.append([name, *cells])
+    return f"## At no more than {allowed:g} false positives a scan\n\n" + _table(header, body)
 
 
 def picture(made: Figures) -> bytes:
@@ -246,14 +264,27 @@ def _comparison(made: Figures) -> str:
     header = ["lesions found", "both", "only here", "only there", "of", "p (exact McNemar)"]
     named = [(name, each) for name, each in made["lesions"].items()]
     named.append(("healthy patients without an alarm", made["specificity"]))
-    body = [
-        [name, *(str(each[key]) for key in ("both", "only_first", "only_second", "of")), f"{each['p']:.3g}"]
-        for name, each in named
-    ]
+    body = [[name, *_pair(each)] for name, each in named]
     lines = []
     for name, unit in (("dsc", 100), ("nsd", 100), ("false_positives", 1)):
         each = made[name]
         low, high = (unit * end for end in each["interval"])
         label = "false positives a scan" if name == "false_positives" else f"{name.upper()}, %"
         lines.append([label, f"{unit * each['difference']:+.2f}", f"{low:+.2f} to {high:+.2f}"])
-    return _table(header, body) + "\n\n" + _table(["there minus here", "mean", "95% interval"], lines)
+    tables = [_table(header, body), _table(["there minus here", "mean", "95% interval"], lines)]
+    if "at_false_alarms" in made:
+        tables.append(equal_alarms([("there", made["at_false_alarms"])]))
+        tables.append(paired(made["at_false_alarms"]["mcnemar"]))
+    return "\n\n".join(tables)
+
+
+def paired(mcnemar: Figures) -> str:
+    """Two methods at their thresholds for the same number of false positives, lesion by lesion."""
+    header = ["lesions found", "both", "only here", "only there", "of", "p (exact McNemar)"]
+    rules = {"found": "any overlap", "found_iou": "IoU 0.1"}
+    body = [[f"{name}, {rules[rule]}", *_pair(each)] for rule, sizes in mcnemar.items() for name, each in sizes.items()]
+    return _table(header, body)
+
+
+def _pair(each: Figures) -> list[str]:
+    return [*(str(each[key]) for key in ("both", "only_first", "only_second", "of")), f"{each['p']:.3g}"]

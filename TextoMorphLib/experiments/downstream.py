@@ -11,26 +11,29 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from TextoMorphLib.cases import Case, read_cases
+from TextoMorphLib.cases import ORGAN, TUMOUR, Case, read_cases, write_cases
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.evaluation.scores import PROBABILITY
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation import predict
 from TextoMorphLib.segmentation.model import Segmenter
+from TextoMorphLib.sources.bank import Bank
 from TextoMorphLib.training import train_segmentation
 from TextoMorphLib.training.loop import read_config
 
-THRESHOLD = "threshold"  # the arm without a network
+THRESHOLD, TARGETED = "threshold", "targeted"  # the arm without a network, and the one after a round of targeting
 SMOOTH_MM, RANGE_HU, EDGE_MM = 1.5, 100.0, 3.0  # of the plain threshold
 OVERLAP = 0.5
+NEEDED = ("seeds", "false_alarms", "arms", "targeting", "bank", "training", "patches", "mix")
+OWN = ("seeds", "false_alarms", "arms", "targeting", "bank")  # tables that are no training's
 FACTS = "experiment.json"
 Say = Callable[[str], Any]
 
@@ -57,6 +60,11 @@ class Experiment:
         return tuple(self.settings["arms"])
 
     @property
+    def development(self) -> Path:
+        """The folder of the synthetic cases in which failures are looked for."""
+        return self.folder / "development"
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """Of the trainings of each arm."""
         return tuple(self.settings["seeds"])
@@ -68,6 +76,10 @@ class Experiment:
     def run(self, arm: str, seed: int) -> Path:
         """The folder of a training."""
         return self.folder / "runs" / f"{arm}-{seed}"
+
+    def model(self, arm: str, seed: int) -> Path:
+        """A file of a training's bundle that is there once it is done."""
+        return self.run(arm, seed) / train_segmentation.NO_FOLD / "model" / "manifest.json"
 
     def predictions(self, arm: str, seed: int | None = None) -> Path:
         """The folder of an arm's predictions: of one of its segmenters, or of their mean."""
@@ -88,7 +100,7 @@ def load(config: Path, healthy: Path, test: Path, folder: Path, shorter: Mapping
         InputError: Something is missing in the configuration or a case, or the folder holds another experiment.
     """
     settings = dict(read_config(config))
-    if lacking := [name for name in ("seeds", "arms", "bank", "training", "patches") if not settings.get(name)]:
+    if lacking := [name for name in NEEDED if not settings.get(name)]:
         raise InputError(f"{config} has no {lacking[0]}; Resources/Training/downstream.toml shows all that it holds")
     shorter = shorter or {}
     settings["training"] = {**settings["training"], **({"steps": shorter["steps"]} if "steps" in shorter else {})}
@@ -127,14 +139,66 @@ def train(experiment: Experiment, say: Say) -> None:
     """Trains each arm's segmenters: every arm with the first seed, then every arm with the second, and so on."""
     for seed in experiment.seeds:
         for arm in experiment.arms:
-            settings = {
-                **{name: table for name, table in experiment.settings.items() if name not in ("bank", "arms", "seeds")},
-                "name": f"{arm}-{seed}",
-                "source": {"kind": "bank", "folder": str(experiment.bank(arm))},
-                "training": {**experiment.settings["training"], "seed": seed},
-            }
-            train_segmentation.main(settings, experiment.healthy, experiment.run(arm, seed), resume=True)
+            _train(experiment, arm, experiment.bank(arm), seed, experiment.healthy, {})
             say(f"trained {arm}, seed {seed}")
+
+
+def _train(
+    experiment: Experiment, arm: str, bank: Path, seed: int, cases: Path, changed: Mapping[str, Mapping[str, Any]]
+) -> None:
+    settings = {
+        **{name: table for name, table in experiment.settings.items() if name not in OWN},
+        "name": f"{arm}-{seed}",
+        "source": {"kind": "bank", "folder": str(bank)},
+        "training": {**experiment.settings["training"], "seed": seed},
+        **changed,
+    }
+    train_segmentation.main(settings, cases, experiment.run(arm, seed), resume=True)
+
+
+def develop(experiment: Experiment, say: Say) -> None:
+    """Makes synthetic cases of other patches, and segments them by the arm that is going to be targeted."""
+    how, folder = experiment.settings["targeting"], experiment.development
+    settings = {**experiment.settings, "source": experiment.settings["arms"][how["lesions"]]}
+    bank, count = folder / "bank", int(how["patches"])
+    train_segmentation.make_bank(settings, experiment.healthy, bank, count, seed=int(how["seed"]))
+    affine = np.diag([*[float(experiment.settings["patches"]["spacing_mm"])] * 3, 1.0])
+    organ, cases = read_cases(experiment.healthy)[0].organ, []
+    for number in range(count):
+        made, name = Bank(folder=bank).entry(number), f"patch{number:03d}"
+        ct, label = folder / f"{name}_ct.nii.gz", folder / f"{name}_label.nii.gz"
+        Volume.from_array(np.rint(made.ct).astype(np.int16), affine).write(ct)
+        Volume.from_array(made.label, affine).write(label)
+        values = {ORGAN: (1,), TUMOUR: (2,)}
+        cases.append(Case(name, ct, organ, name, label=label, values=values, texts=(made.text,)))
+    write_cases(cases, folder / "cases.jsonl")
+    for case in cases:
+        _predict_patch(experiment, case)
+    say(f"{count} patches are made and segmented in {folder}: go on with failures find, failures target, batch")
+
+
+def _predict_patch(experiment: Experiment, case: Case) -> None:
+    ct = Volume.read(case.ct)
+    organ = case.targets(ct) > 0
+    arm, folder = str(experiment.settings["targeting"]["of"]), experiment.development
+    found = [_one(experiment, arm, seed, case, ct, organ, folder) for seed in experiment.seeds]
+    _write(folder / "predictions", case, ct, organ, _mean(found))
+
+
+def train_targeted(experiment: Experiment, say: Say) -> None:
+    """Trains the arm that sees look-alikes of the failures, which `failures target` and `batch` have made."""
+    how, targets = experiment.settings["targeting"], experiment.development / "targets"
+    lists = [experiment.healthy, targets / "cases.jsonl", targets / "healthy.jsonl"]
+    if not lists[1].is_file():
+        raise InputError(f"{lists[1]} is not there yet; first failures find, failures target, and batch")
+    cases = experiment.development / "targeted.jsonl"
+    write_cases((case for path in lists if path.is_file() for case in read_cases(path)), cases)
+    mix = dict(experiment.settings["mix"])
+    share, whole = float(how["share"]), float(mix["synthetic"])
+    mix = {**mix, "real": share * whole, "synthetic": (1 - share) * whole}
+    for seed in experiment.seeds:
+        _train(experiment, TARGETED, experiment.bank(str(how["of"])), seed, cases, {"mix": mix})
+        say(f"trained {TARGETED}, seed {seed}")
 
 
 def segment(experiment: Experiment, say: Say) -> None:
@@ -142,12 +206,13 @@ def segment(experiment: Experiment, say: Say) -> None:
     for case in read_cases(experiment.test):
         ct = Volume.read(case.ct)
         organ = case.targets(ct) > 0
-        for arm in experiment.arms:
+        for arm in (*experiment.arms, TARGETED):
+            if not all(experiment.model(arm, seed).exists() for seed in experiment.seeds):
+                say(f"{arm} is left out: not all of its segmenters are trained")
+                continue
             found = [_one(experiment, arm, seed, case, ct, organ) for seed in experiment.seeds]
-            if all(each is not None for each in found):
-                mean = np.rint(np.mean([each for each in found if each is not None], axis=0)).astype(np.uint8)
-                _write(experiment.predictions(arm), case, ct, organ, mean)
-                say(f"segmented {case.id} by {arm}")
+            _write(experiment.predictions(arm), case, ct, organ, _mean(found))
+            say(f"segmented {case.id} by {arm}")
         _write(experiment.predictions(THRESHOLD), case, ct, organ, darkness(ct, organ))
 
 
@@ -169,26 +234,32 @@ def darkness(ct: Volume, organ: np.ndarray) -> np.ndarray:
 
 
 def _one(
-    experiment: Experiment, arm: str, seed: int, case: Case, ct: Volume, organ: np.ndarray
-) -> np.ndarray | None:
-    """The tumour's probability, uint8; None as long as the segmenter is not trained."""
-    folder = experiment.predictions(arm, seed)
+    experiment: Experiment,
+    arm: str,
+    seed: int,
+    case: Case,
+    ct: Volume,
+    organ: np.ndarray,
+    folder: Path | None = None,
+) -> np.ndarray:
+    """The tumour's probability by one segmenter, uint8; kept in a folder, its own for test scans."""
+    folder = experiment.predictions(arm, seed) if folder is None else folder / f"{arm}-{seed}"
     path = folder / f"{case.id}{PROBABILITY}.nii.gz"
     if path.exists():
         return np.rint(255 * Volume.read(path).hu()).astype(np.uint8)
-    bundle = experiment.run(arm, seed) / train_segmentation.NO_FOLD / "model"
-    if not (bundle / "manifest.json").exists():
-        return None
-    found = predict.segment(Segmenter.load(bundle), ct, organ, OVERLAP, probability=True)
-    assert found.probability is not None
-    _write(folder, case, ct, organ, found.probability)
-    return found.probability
+    segmenter = Segmenter.load(str(experiment.model(arm, seed).parent))
+    found = predict.segment(segmenter, ct, organ, OVERLAP, probability=True).probability
+    assert found is not None
+    _write(folder, case, ct, organ, found)
+    return found
+
+
+def _mean(found: Sequence[np.ndarray]) -> np.ndarray:
+    return np.asarray(np.rint(np.mean(found, axis=0)), np.uint8)
 
 
 def _write(folder: Path, case: Case, ct: Volume, organ: np.ndarray, probability: np.ndarray) -> None:
     """Labels (tumour from a half on) and probability, as `segment` writes them; the latter last: it says "done"."""
-    from dataclasses import replace
-
     folder.mkdir(parents=True, exist_ok=True)
     labels = np.where(probability >= 128, 2, organ).astype(np.uint8)
     Volume.from_array(labels, ct.affine).write(folder / f"{case.id}.nii.gz")
@@ -198,15 +269,10 @@ def _write(folder: Path, case: Case, ct: Volume, organ: np.ndarray, probability:
     scaled.write(folder / f"{case.id}{PROBABILITY}.nii.gz")
 
 
-STEPS: dict[str, Callable[[Experiment, Say], None]] = {"banks": make_banks, "train": train, "segment": segment}
-
-
-def names(steps: Sequence[str]) -> tuple[str, ...]:
-    """Steps by name, in order.
-
-    Raises:
-        InputError: There is none of that name.
-    """
-    if unknown := [name for name in steps if name not in STEPS]:
-        raise InputError(f"unknown step '{unknown[0]}'; use some of: {', '.join(STEPS)}")
-    return tuple(name for name in STEPS if name in steps)
+STEPS: dict[str, Callable[[Experiment, Say], None]] = {
+    "banks": make_banks,
+    "train": train,
+    "develop": develop,
+    "targeted": train_targeted,
+    "segment": segment,
+}

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from TextoMorphLib.cases import Case, read_cases, write_cases
+from TextoMorphLib.cases import ORGAN, TUMOUR, Case, read_cases, write_cases
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.failures.record import FALSE_ALARM, Failure
 from TextoMorphLib.io import outputs
@@ -29,6 +29,7 @@ from TextoMorphLib.jobs import JOBS, MASKS
 from TextoMorphLib.spatial.geometry import grow, resample, tight_box
 
 HEALTHY, SHARES, PATCHES = "healthy.jsonl", "shares.json", "patches"
+CASES, LABELS = "cases.jsonl", "labels"
 SPREAD = 0.2  # of the diameters' logarithm
 SHOWN_AROUND_MM = 24.0  # of a false alarm that a patch shows
 LEAST_INSIDE = 0.6  # share of a look-alike that must lie in the organ
@@ -62,7 +63,8 @@ def target(
         failures: What is to be made again.
         healthy: A cases.jsonl with healthy scans, and where their organ is.
         count: How many look-alikes.
-        folder: Gets jobs.jsonl (for `textomorph batch`), masks, patches, healthy.jsonl and shares.json.
+        folder: Gets jobs.jsonl (for `textomorph batch`), masks, patches, healthy.jsonl, shares.json, and cases.jsonl
+            with labels: the look-alikes as cases to train on, once the batch has been made.
         cases: The cases that the failures are of, to leave tumours out of patches; no patches without.
         spread: Standard deviation of the logarithm of how much larger or smaller look-alikes are.
         seed: Decides everything.
@@ -83,7 +85,8 @@ def target(
     if lacking := sorted({failure.organ for failure in failures} - {case.organ for case in scans}):
         raise InputError(f"{healthy} has no case that is healthy and of the {lacking[0]}; look-alikes need one")
     rng = np.random.default_rng(seed)
-    (folder / MASKS).mkdir(parents=True, exist_ok=True)
+    for name in (MASKS, LABELS):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     drawn = [failures[n] for n in _evenly(len(failures), count, rng)]
     turns = {organ: _evenly(_many(scans, organ), count, rng) for organ in {each.organ for each in failures}}
     planned = [
@@ -102,6 +105,7 @@ def target(
     shares: dict[str, Any] = {"jobs": dict(Counter(failure.kind for failure in drawn))}
     shares["places"] = dict(Counter(case.id for _, _, case in planned))
     shares["patches"], shares["left_out"] = _patches(failures, cases, folder) if cases else (0, [])
+    write_cases((_case(lines[number], planned[number][2], folder) for number in sorted(lines)), folder / CASES)
     outputs.write_bytes(folder / SHARES, (outputs.to_json(shares) + "\n").encode())
     outputs.write_bytes(folder / JOBS, text.encode())
     return shares
@@ -135,6 +139,8 @@ def _job(number: int, failure: Failure, organ: _Organ, folder: Path, spread: flo
     mask = _placed(failure, organ, diameter, rng)
     name = f"{number + 1:04d}.nii.gz"
     Volume.from_array(mask, organ.volume.affine).write(folder / MASKS / name)
+    label = np.where(mask, 2, organ.mask).astype(np.uint8)
+    Volume.from_array(label, organ.volume.affine).write(folder / LABELS / name)
     return {
         "ct": Path(os.path.relpath(organ.case.ct.resolve(), folder.resolve())).as_posix(),
         "mask": f"{MASKS}/{name}",
@@ -143,6 +149,14 @@ def _job(number: int, failure: Failure, organ: _Organ, folder: Path, spread: flo
         "organ": failure.organ,
         "seed": seed + number,
     }
+
+
+def _case(job: dict[str, Any], healthy: Case, folder: Path) -> Case:
+    """What a job makes, as a case to train on."""
+    name = job["output"].removesuffix(".nii.gz")
+    label, values = folder / LABELS / job["output"], {ORGAN: (1,), TUMOUR: (2,)}
+    where = {"patient": healthy.patient, "label": label, "values": values}
+    return Case(f"look-alike-{name}", folder / job["output"], job["organ"], texts=(job["text"],), **where)
 
 
 def _placed(failure: Failure, organ: _Organ, diameter: float, rng: np.random.Generator) -> np.ndarray:

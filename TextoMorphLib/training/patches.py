@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.evaluation.lesions import components
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.segmentation.model import intensities
 from TextoMorphLib.sources import TumourSource
@@ -123,7 +125,21 @@ def _resampled(case: Case, classes: Sequence[str], spacing_mm: float) -> tuple[n
     box = grow(box, np.ceil(KEPT_AROUND_MM / volume.spacing), volume.shape)  # type: ignore[arg-type]
     affine, shape = isotropic_grid(volume, box, spacing_mm)
     hu = sampled_hu(volume, affine, shape)
-    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16), sampled_labels(target, volume.affine, affine, shape)
+    label = sampled_labels(target, volume.affine, affine, shape)
+    _keep_small(target, label, np.linalg.inv(affine) @ volume.affine)
+    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16), label
+
+
+def _keep_small(target: np.ndarray, label: np.ndarray, to_grid: np.ndarray) -> None:
+    """Marks, in place, a voxel of each lesion that fell between the grid's: else it would count as healthy tissue."""
+    numbers, _ = components(np.where(target > 1, target, 0))
+    for number, box in enumerate(ndimage.find_objects(numbers), start=1):
+        voxels = np.argwhere(numbers[box] == number) + [part.start for part in box]
+        places = np.rint(voxels @ to_grid[:3, :3].T + to_grid[:3, 3]).astype(int)
+        places = np.clip(places, 0, np.array(label.shape) - 1)
+        if not (label[tuple(places.T)] > 1).any():
+            middle = np.linalg.norm(voxels - voxels.mean(0), axis=1).argmin()
+            label[tuple(places[middle])] = target[tuple(voxels[middle])]
 
 
 def _write(path: Path, ct: np.ndarray, label: np.ndarray) -> None:

@@ -225,3 +225,31 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert line.startswith("error: ")
     assert words in line
     assert not (folder / "bad").exists()
+
+
+def test_methods_are_compared_at_equal_false_alarms(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sure, wary = folder / "sure", folder / "wary"
+    for place, (big, small, alarm) in ((sure, (0.9, 0.6, 0.5)), (wary, (0.9, 0.3, 0.4))):
+        for name, (reference, _, _) in CASES.items():
+            labels(place / f"{name}.nii.gz", reference)
+            map_ = np.zeros(SHAPE, np.float32)
+            for value, box, true in ((2, BIG, big), (2, SMALL, small)):
+                map_[box] = true if (value, box) in reference else 0
+            map_[ALARM] = alarm
+            Volume.from_array(map_, np.eye(4)).write(place / f"{name}_probability.nii.gz")
+    made = run(folder, "equal", "--predictions", str(sure), "--compare", str(wary), "--false-alarms", "0.5")
+    here, there = made["at_false_alarms"], made["comparison"]["at_false_alarms"]
+    # One alarm a scan from 0.5 and from 0.4 down: the thresholds stay above.
+    assert (here["threshold"], there["threshold"]) == (0.55, 0.45)
+    assert here["false_positives_per_scan"] == there["false_positives_per_scan"] == 0
+    assert here["lesions"]["all"]["found"] == 5
+    lost = 5 - there["lesions"]["all"]["found"]
+    assert lost > 0
+    assert there["mcnemar"]["found"]["all"]["only_first"] == there["mcnemar"]["found_iou"]["all"]["only_first"] == lost
+    text = (folder / "equal/evaluation.md").read_text()
+    assert "## At no more than 0.5 false positives a scan" in text
+    assert "| all, IoU 0.1 |" in text
+    capsys.readouterr()
+    arguments = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(folder / "empty"), "--output"]
+    assert main([*arguments, str(folder / "none"), "--false-alarms", "1"]) == 2
+    assert "segment with --probability" in capsys.readouterr().err

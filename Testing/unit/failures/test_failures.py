@@ -11,6 +11,7 @@ import pytest
 from scipy import ndimage
 
 from TextoMorphLib.batches.job_lines import parse
+from TextoMorphLib.cases import read_cases
 from TextoMorphLib.cli import main
 from TextoMorphLib.failures import Failure, find, read_failures
 from TextoMorphLib.io.masks import read_mask
@@ -131,6 +132,14 @@ def test_target_makes_jobs_masks_and_patches(data: Path) -> None:
         sizes = [failure.diameter_mm for failure in found]
         assert 0.4 * min(sizes) < diameter < 2 * max(sizes)
         assert job.text in of_text or job.text == "lesion"
+    cases = read_cases(data / "targets/cases.jsonl")  # what the batch is going to make, as cases to train on
+    for line, case in zip(lines, cases, strict=True):
+        job, scan = parse(line, data / "targets"), Volume.read(parse(line, data / "targets").ct)
+        assert case.ct == job.output
+        assert case.texts == (job.text,)
+        targets = case.targets(scan)
+        assert np.array_equal(targets == 2, read_mask(job.mask, scan))
+        assert np.array_equal(targets > 0, _scan(1)[1])
     (patch,) = [json.loads(line) for line in (data / "targets/healthy.jsonl").read_text().splitlines()]
     assert patch["healthy"]
     assert main(["cases", "check", str(data / "targets/healthy.jsonl")]) == 0

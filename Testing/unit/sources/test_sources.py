@@ -78,6 +78,21 @@ def test_cells_grow_where_tissue_lets_them() -> None:
     assert (cells[:, :, 24:] > 0).sum() > 300
 
 
+def test_other_words_and_ellipsoids_have_the_same_masks(tiny_bundle: Path) -> None:
+    ct, organ = np.full((24, 24, 24), 100, np.float32), np.ones((24, 24, 24), bool)
+    organ[:4] = False
+    made = [
+        load(kind, diameters_mm=(8, 12), **settings).insert(ct, organ, np.random.default_rng(4)).label
+        for kind, settings in (
+            ("words", {"model": str(tiny_bundle), "texts": ["cyst"]}),
+            ("words", {"model": str(tiny_bundle), "texts": "vocabulary"}),
+            ("words", {"model": str(tiny_bundle), "texts": "none"}),
+            ("ellipsoids", {"avoid_vessels": False}),
+        )
+    ]
+    assert all(np.array_equal(made[0], other) for other in made[1:])
+
+
 def test_words_by_class_vocabulary_and_none(tiny_bundle: Path, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"model": str(tiny_bundle), "organ": "pancreas", "diameters_mm": (8, 10)}
     classes = load("words", texts={"pdac": ["solid"], "cyst": ["cystic lesion"]}, classes=("pdac", "cyst"), **settings)

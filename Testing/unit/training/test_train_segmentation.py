@@ -130,6 +130,18 @@ def test_with_a_bank_made_ahead(cases: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "run/whole/bank").glob("*.npz"))) >= 5
 
 
+def test_a_lesion_between_the_voxels_of_the_grid_is_no_healthy_tissue(tmp_path: Path) -> None:
+    label = np.ones((40, 40, 40), np.uint8)
+    label[21, 21, 21] = label[21, 8, 21:23] = 2  # two lesions, smaller than a voxel of 6 mm
+    Volume.from_array(label, np.eye(4)).write(tmp_path / "label.nii.gz")
+    hu = np.where(np.arange(40) < 20, -100, 100).astype(np.int16) * np.ones_like(label, np.int16)
+    Volume.from_array(hu, np.eye(4)).write(tmp_path / "ct.nii.gz")
+    line = {"id": "a", "ct": "ct.nii.gz", "organ": "liver", "label": "label.nii.gz"}
+    (tmp_path / "cases.jsonl").write_text(json.dumps({**line, "values": {"organ": [1], "tumour": [2]}}))
+    (made,) = prepare(read_cases(tmp_path / "cases.jsonl"), ("tumour",), 6.0, tmp_path / "cache")
+    assert len(made.tumour) == 2
+
+
 def test_patches_hold_what_their_shares_say(cases: Path, tmp_path: Path) -> None:
     prepared = prepare(read_cases(cases / "cases.jsonl"), ("tumour",), 2.0, tmp_path)
     settings = PatchSettings(patch=(16, 16, 16), spacing_mm=2.0, foreground=1.0)
