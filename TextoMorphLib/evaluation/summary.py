@@ -163,8 +163,8 @@ def compare_at_false_alarms(
     first: Scores, second: Scores, allowed: float, sizes: Sequence[float] = SIZES_MM
 ) -> dict[str, Any]:
     """Two methods, each at its own threshold of `at_false_alarms`, lesion by lesion: exact McNemar by rule and size."""
-    pair = [_at(scores, _threshold_for(scores, allowed)) for scores in (first, second)]
-    return {rule: _mcnemar_by_size(*pair, rule, sizes) for rule in ("found", "found_iou")}
+    one, other = (_at(scores, _threshold_for(scores, allowed)) for scores in (first, second))
+    return {rule: _mcnemar_by_size(one, other, rule, sizes) for rule in ("found", "found_iou")}
 
 
 def _threshold_for(scores: Scores, allowed: float) -> int | None:
