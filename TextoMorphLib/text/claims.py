@@ -16,6 +16,7 @@ from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.vocabulary import Term
 
 ENHANCING = "enhancing mass"
+_STRENGTHS = frozenset(("strong", "low", "peripheral"))
 
 
 class Claims:
@@ -46,11 +47,17 @@ class Claims:
         """A second term of a word: "avid | heterogeneous enhancement" is a texture and a density."""
         word = self.words[at]
         term, why = self.made[at]
+        if term is not None and not why and "calcification" in term.kinds and self._is_septal(at):
+            return self.lexicon.terms["septated"]
         if word.thing != "enhancement" or term is None or why or term.kinds.keys() != {"texture"}:
             return None
         return self._enhancement(
             at, replace(word, term=None), [self.words[i] for i in self.qualities.get(at, ()) if i < at]
         )
+
+    def _is_septal(self, at: int) -> bool:
+        """Whether calcium is said to be in septa, so that there are some; not where it is denied."""
+        return at > 0 and self.words[at - 1].norm == "septal" and not self.denied(at)
 
     def denied(self, at: int) -> bool:
         """Whether the claim is denied."""
@@ -82,7 +89,7 @@ class Claims:
         if term is None:
             return None, self._unexpressed(at, word, owner)
         if owner.kind == "other" or (owner.kind == "organ" and not _sets_nothing(term)):
-            return term, f"said of the {owner.name}" if owner.name != "any" else "said of the organ"
+            return term, _said_of(owner)
         if self.aside and not _sets_nothing(term):
             return term, "said of another lesion"
         if NO_SUCH in marks and self._of_none(at, word):
@@ -106,7 +113,7 @@ class Claims:
         if not word.has("unexpressed") or (word.has("modifier") and owner.kind not in (LESION, "other")):
             return ""
         if owner.kind == "other":
-            return f"said of the {owner.name}"
+            return _said_of(owner)
         return "denied" if DENIED in self.marks[at] else "the model has no attribute for it"
 
     # --- The term of a word, seen from its owner ---
@@ -116,7 +123,8 @@ class Claims:
             return self._of_thing(at, word)
         if enhances := self._enhances(at, word):
             return enhances
-        if word.term is not None and "degree" in word.term.kinds:
+        strength = owner.kind == "enhancement" and 0 <= owner.head < at and word.has("modifier")
+        if word.term is not None and "degree" in word.term.kinds and not strength:
             return word.term if self._before_density(at) else None
         if owner.foreign or owner.kind == LESION or (owner.kind == "interior" and not self._unfed(word)):
             return word.term
@@ -125,9 +133,12 @@ class Claims:
     def _enhances(self, at: int, word: Word) -> Term | None:
         """What an adverb says after its verb: "enhances brightly", "enhances early and strongly"."""
         for before in reversed(self.words[max(0, at - 4) : at]):
-            if before.norm in ("enhance", "enhancing", "enhanced"):
-                strong = word.has("modifier", "strong") and word.norm.endswith("ly")
-                return self.lexicon.terms["arterial enhancement"] if strong else None
+            if before.norm.split()[-1] in ("enhance", "enhancing", "enhanced"):
+                if not (word.has("modifier", "strong") and word.norm.endswith("ly")):
+                    return None
+                if before.norm.startswith(("does not", "do not", "doe not", "not")):
+                    self.inverted.add(at)
+                return self.lexicon.terms["arterial enhancement"]
             if not (before.has("word", "and") or before.has("word", "adverb") or before.norm == "," or before.term):
                 break
         return None
@@ -154,6 +165,8 @@ class Claims:
                 and kinds.keys() <= {"density", "texture", "content", "degree"}
             ):
                 return term
+            if part == "enhancement" and owner.head < at and word.roles.get("modifier", frozenset()) & _STRENGTHS:
+                return self._enhancement(at, replace(word, term=None), [word])  # "the enhancement is weak"
             return term if kinds.keys() == {"texture"} or word.has("compared") else None
         if part == "interior" and self._unfed(word):
             return self.lexicon.terms["necrotic"]
@@ -183,7 +196,7 @@ class Claims:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
         if term is None or not self.owners.is_part(owner.head):
             return term
-        return term if term.kinds.keys() & {"calcification", "septa", "content"} else None
+        return term if term.kinds.keys() & {"calcification", "septa", "content"} and not _is_solid(term) else None
 
     def _margin(self, word: Word) -> Term | None:
         for quality, name in (("ill", "ill-defined"), ("well", "well-defined")):
@@ -286,6 +299,16 @@ class Claims:
             if quality in said:
                 return self.lexicon.terms[name]
         return None
+
+
+def _said_of(owner: Owner) -> str:
+    if owner.name.startswith("another"):
+        return f"said of {owner.name}"
+    return f"said of the {'organ' if owner.name == 'any' else owner.name}"
+
+
+def _is_solid(term: Term) -> bool:
+    return term.kinds.get("content") == "solid"
 
 
 def _sets_nothing(term: Term) -> bool:

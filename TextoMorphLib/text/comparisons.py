@@ -40,6 +40,8 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     while at < len(words):
         if words[at].has("compare") and words[at].term is None:
             place = _after(words, at)
+            if place is None:
+                place = _beyond(words, at)
             if place is None and (found := _before(words, at)):
                 place = (at, *found[1:])
                 words[found[0]] = replace(words[found[0]], term=None)
@@ -101,6 +103,18 @@ def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     return None
 
 
+def _beyond(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
+    """What is compared where it follows the reference: "lower | than liver in attenuation"."""
+    if at + 1 >= len(words) or not words[at + 1].has("reference", "than"):
+        return None
+    for index in range(at + 2, min(at + 8, len(words))):
+        if words[index].thing == "density" and words[index - 1].norm in ("in", "of") and not words[index].term:
+            return at, at, "hyper"
+        if words[index].norm in _MARKS or words[index].has("word", "verb"):
+            return None
+    return None
+
+
 def _degree(word: Word) -> bool:
     return word.term is not None and "degree" in word.term.kinds
 
@@ -138,7 +152,7 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
     if index >= len(words):
         return None
     firm = words[index].has("reference", "than")
-    loose = words[index].has("reference", "loose") and (words[index].norm == "to" or words[at].has("compared"))
+    loose = words[index].has("reference", "loose") and (words[index].norm in ("to", "as") or words[at].has("compared"))
     if not (firm or loose) or (words[index].norm in ("in", "of", "with") and not firm):
         return None
     for word in words[index + 1 : index + 8]:
@@ -154,6 +168,14 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
         ):
             return word
     return None
+
+
+def reference_before(words: Sequence[Word], at: int) -> Word | None:
+    """With what a whole clause is compared that begins so: "Relative to muscle: hyperdense"."""
+    start = next((i for i in range(at - 1, -1, -1) if words[i].has("reference", "than")), None)
+    if start is None or (start and not (words[start - 1].norm in (",", ";") or words[start - 1].has("word", "and"))):
+        return None
+    return next((word for word in words[start + 1 : start + 5] if word.thing in ("other", "organ")), None)
 
 
 def with_other(word: Word, other: Word, terms: Mapping[str, Term]) -> Word:

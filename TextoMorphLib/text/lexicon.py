@@ -20,6 +20,15 @@ from TextoMorphLib.text.tokens import Token, normal, tokens
 from TextoMorphLib.text.vocabulary import PARTS_OF_SPEECH, Term, terms, words
 
 LONGEST_WORDING = 16  # words
+# Within a wording these change nothing: "merges | imperceptibly | with the liver".
+_PASSED_OVER = frozenset(
+    word
+    for words in (
+        "imperceptibly gradually seamlessly slowly progressively insensibly",
+        "adjacent surrounding normal adjoining neighboring healthy remaining uninvolved",
+    )
+    for word in words.split()
+)
 Roles = dict[str, frozenset[str]]
 
 # The term that a plain thing of the lesion stands for.
@@ -123,8 +132,10 @@ class Lexicon:
 
     def _add_all(self, wordings: Sequence[str], role: str, value: str) -> None:
         for wording in wordings:
-            entry = self._entry(_norms_of(wording))
-            entry.roles.setdefault(role, set()).add(value)
+            norms = _norms_of(wording)
+            joined = ["".join(norms)] if role == "modifier" and len(norms) == 2 else norms  # "pencil-thin"
+            for form in (norms, joined):
+                self._entry(form).roles.setdefault(role, set()).add(value)
 
     def _add_term(self, term: Term, organ: str | None) -> None:
         last = {_norms_of(w)[-1] for part in ("nouns", "heads", "named") for w in term.wordings[part]}
@@ -190,20 +201,24 @@ class Lexicon:
         return read
 
     def _longest(self, found: Sequence[Token], at: int) -> tuple[int, _Entry]:
-        node, best = self._tree, (1, _Entry())
-        for length, token in enumerate(found[at : at + LONGEST_WORDING], start=1):
-            if token.norm not in node:
-                break
-            node = node[token.norm]
-            if "" in node:
-                best = (length, node[""])
-        return best
+        return self._down(self._tree, found[at : at + LONGEST_WORDING], 0) or (1, _Entry())
+
+    def _down(self, node: dict[str, Any], found: Sequence[Token], length: int) -> tuple[int, _Entry] | None:
+        """The longest wording below a node of the tree."""
+        best = (length, node[""]) if "" in node else None
+        if length == len(found):
+            return best
+        norm = found[length].norm
+        longer = self._down(node[norm], found, length + 1) if norm in node else None
+        if longer is None and length and norm in _PASSED_OVER and any(node.keys() - {""}):
+            longer = self._down({word: below for word, below in node.items() if word}, found, length + 1)
+        return longer or best
 
 
 # What a word is that may name several things: the first of these.
 _THINGS = (
     "wall", "septum", "calcification", "margin", "centre", "enhancement", "density", "texture", "scar", "nodule",
-    "periphery", "interior", "lesion", "partial", "content", "size", "background",
+    "periphery", "interior", "stone", "lesion", "partial", "content", "size", "background",
 )  # fmt: skip
 _ROLE = {"things": "thing", "modifiers": "modifier", "words": "word"}
 
@@ -230,11 +245,19 @@ def _singles(thing: str) -> frozenset[str]:
     return frozenset(normal(word) for word in grammar()["things"][thing] if " " not in word)
 
 
+def _choices(slot: str, organ: str | None) -> tuple[str, ...]:
+    """What may stand for a slot: for the organ also what texts are never written with ("the gland")."""
+    if slot != "organ":
+        return words(slot, organ)
+    known = grammar()["organs"]
+    return tuple(dict.fromkeys((*words(slot, organ), *known.get(organ or "", ()), *known["any"])))
+
+
 def _norms(wording: str, organ: str | None) -> Iterator[Sequence[str]]:
     """A wording's norms with every word that may stand for its slots, hyphens also as nothing."""
     wording = re.sub(r"^(an?|the) ", "", wording)
     slots = list(dict.fromkeys(re.findall(r"\{(\w+)\}", wording)))
-    for choice in product(*(words(slot, organ) for slot in slots)):
+    for choice in product(*(_choices(slot, organ) for slot in slots)):
         filled = wording
         for slot, word in zip(slots, choice, strict=True):
             filled = filled.replace(f"{{{slot}}}", word)

@@ -61,6 +61,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, _forward(sentence, at))]  # "rather solid than cystic"
     if word.has("negation"):
         ends = _ends_there(sentence, at)
+        if word.has("negation", "after") and not at and len(sentence) > 1 and _leads(sentence[1]):
+            return [(DENIED, _forward(sentence, 1))]  # "No longer seen are septa"
         after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
         if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
             return [(DENIED, _backward(sentence, at))]
@@ -75,7 +77,9 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     found: list[tuple[str, Sequence[int]]] = []
     if word.has("hedge"):
         after = _ends_there(sentence, at)
-        if word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
+        if word.has("hedge", "open_after") and not at and len(sentence) > 1 and _leads(sentence[1]):
+            found.append((OPEN, _forward(sentence, 1)))  # "Not excluded: calcification"
+        elif word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
             found.append((OPEN, _backward(sentence, at)))
         elif word.has("hedge", "open_before"):
             found.append((OPEN, _forward(sentence, at)))
@@ -96,6 +100,10 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     ):
         found.append((PAST, _forward(sentence, at)))
     return found
+
+
+def _leads(word: Word) -> bool:
+    return word.norm in (":", "is", "are", "was", "were")
 
 
 def _goes_on(sentence: Sequence[Word], at: int) -> bool:
@@ -243,6 +251,10 @@ def _is_property(word: Word) -> bool:
 def _backward(sentence: Sequence[Word], at: int) -> list[int]:
     """The words before a trigger that comes last: "a and b are absent"."""
     end = at - 1 if at and sentence[at - 1].norm == "," else at  # "septa, none"
+    if end and sentence[end - 1].has("word", "but"):
+        end -= 1  # "was suspected but not confirmed"
+        while end and (sentence[end - 1].has("hedge") or sentence[end - 1].norm == ","):
+            end -= 1
     while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _BEFORE_DENIAL):
         end -= 1
     start = end

@@ -12,6 +12,7 @@ from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.phrases import LESION
 
 _SIDES = ("right", "left")
+_ITEMS = ("segment", "seg", "lesion", "observation", "obs", "nodule", "mass", "cyst", "finding", "target")
 _CONTRARY = ("contralateral", "opposite", "other")
 _INDEFINITE = ("a", "an", "two", "three", "four", "five", "several", "multiple", "many", "numerous", "few", "some")
 _FURTHER = ("also", "additionally", "another", "second", "further", "separate", "additional", "besides", "incidental")
@@ -23,7 +24,7 @@ class Others:
     """Tells, sentence by sentence, whether it is about another lesion."""
 
     def __init__(self) -> None:
-        self.side = ""
+        self.side = self.item = ""
         self.aside = False
 
     def about_other(self, words: Sequence[Word], described: bool) -> bool:
@@ -33,7 +34,11 @@ class Others:
             words: The sentence.
             described: Whether something was said of a lesion before.
         """
-        side = _heading_side(words)
+        side, item = _heading_side(words), _item(words)
+        if item:
+            self.aside = described and bool(self.item) and item != self.item
+            self.item = self.item or item
+            return self.aside
         if side in _CONTRARY or (described and side and self.side and side != self.side):
             self.aside = True
         elif (side and side == self.side) or _is_definite(words):
@@ -52,6 +57,15 @@ def _heading_side(words: Sequence[Word]) -> str:
     return ""
 
 
+def _item(words: Sequence[Word]) -> str:
+    """What a line about one of several lesions begins with: "Segment 6:", "Lesion 2:"."""
+    for index, word in enumerate(words[:8]):
+        opens = index == 0 or words[index - 1].norm in (":", "-", ")", ".")
+        if opens and word.norm in _ITEMS and index + 2 < len(words) and words[index + 2].norm == ":":
+            return f"{word.norm} {words[index + 1].norm}"
+    return ""
+
+
 def _is_definite(words: Sequence[Word]) -> bool:
     """Whether a sentence speaks of a lesion as one that is known: "The mass", "This lesion"."""
     for index, word in enumerate(words[:6]):
@@ -64,6 +78,8 @@ def _brings_up(words: Sequence[Word]) -> bool:
     """Whether a sentence says that there is a lesion that was not spoken of before."""
     if any(word.norm in _WITHIN for word in words):
         return False
+    if words[-1].norm == "elsewhere" or (len(words) > 1 and words[-2].norm == "elsewhere"):
+        return any(word.thing == LESION for word in words)
     at = next((i for i, word in enumerate(words) if word.thing == LESION), None)
     if at is None or (at + 1 < len(words) and words[at + 1].norm == "of"):
         return False

@@ -32,6 +32,10 @@ _LOCATES = (
 )
 
 
+_BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "near")
+_AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
+
+
 @dataclass(frozen=True)
 class Owner:
     """Whose a word is.
@@ -75,9 +79,12 @@ class Ownership(Phrases):
     # --- Adjectives ---
 
     def _of_adjective(self, at: int) -> Owner:
-        run = [] if self.words[at].predicate else self.run_after(at)
+        attributive = self.words[at].has("modifier") and at + 1 < len(self.words) and self._is_noun(at + 1)
+        run = [] if self.words[at].predicate and not attributive else self.run_after(at)
         if run:
-            return self._with_site(self._named(run), run)
+            owner = self._with_site(self._named(run), run)
+            whose = owner if owner.foreign or owner.kind == LESION else self._of_noun(run[-1])
+            return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
         subject = self.subjects[at]
         return subject
 
@@ -102,7 +109,12 @@ class Ownership(Phrases):
     def _site(self, last: int, thing: str) -> Owner | None:
         """Where a thing is, if that is another's place: "calcification | of the aorta", "cyst | in the spleen"."""
         index = last + 1
-        if index >= len(self.words) or self.words[index].norm not in _LOCATES:
+        if index >= len(self.words) or self.words[index].norm not in (*_LOCATES, *_BESIDE):
+            return None
+        beside = self.words[index].norm in _BESIDE
+        if thing in ("calcification", "content", "septum") and (beside or self._is_beside(index + 1)):
+            return Owner("other", "tissue around it", last)
+        if beside:
             return None
         while index < len(self.words) and not self._is_noun(index):
             if index > last + 1 and not (self._is_modifier(index) or self.words[index].has("word", "det")):
@@ -115,7 +127,18 @@ class Ownership(Phrases):
         place = self._named(self.run_from(index))
         if place.kind == "other" and (thing != LESION or place.name in _OTHER_SITES):
             return place
-        return place if place.kind == "organ" and thing == LESION and self._is_other_organ(place.name) else None
+        whole = thing in ("wall", "margin") and not self._is_object(last)
+        of_organ = whole and self.words[last + 1].norm == "of"  # "the capsule of the liver"
+        return place if place.kind == "organ" and (of_organ or self._is_other_lesion(thing, place.name)) else None
+
+    def _is_beside(self, index: int) -> bool:
+        """Whether a place is the organ beside the lesion: "calcification in the | adjacent parenchyma"."""
+        following = self.words[index : index + 3]
+        around = [word for word in following if word.norm in _AROUND or word.norm.split()[0] in _AROUND]
+        return bool(around) and following[-1].thing == "organ"
+
+    def _is_other_lesion(self, thing: str, organ: str) -> bool:
+        return thing == LESION and self._is_other_organ(organ)
 
     def _whole(self, at: int) -> bool:
         """Whether a density may be a whole organ's: "hypodensity of", but "a focal hypodensity of"."""
@@ -163,16 +186,18 @@ class Ownership(Phrases):
     def _lesion(self, run: Sequence[int]) -> Owner:
         index = run[0] - 1
         while index >= 0 and (self._is_modifier(index) or self.words[index].norm == ","):
-            if self.words[index].has("modifier", "another") and self.seen:
+            again = self.seen or any(word.thing == LESION for word in self.words[:index])
+            place = self.words[index].norm == "third" and self.words[index - 1].norm in _THIRDS
+            if self.words[index].has("modifier", "another") and again and not place:
                 return Owner("other", "another lesion", run[-1])
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
         held = index > 0 and (self.words[index].has("word", "with") or self.words[index].norm == ":")
-        if held and self.words[index - 1].thing == "other":
+        if held and self.words[index - 1].thing in ("other", "organ"):  # "the spleen shows a lesion"
             holder = self._named([index - 1])
-            if holder.name in _OTHER_SITES:  # "the spleen shows a lesion"
-                return holder
+            if holder.name in _OTHER_SITES or (holder.kind == "organ" and self._is_other_organ(holder.name)):
+                return Owner("other", holder.name, holder.head)
         return Owner(LESION, "", -1)
 
     # --- Subjects ---
@@ -237,7 +262,7 @@ class Ownership(Phrases):
                 self._is_noun(after) or self._is_modifier(after) or self.words[after].has("word", "det")
             ):
                 after += 1
-        measured = after  # "wall of 1 mm, thin"
+        measured = index + 1  # "wall of 1 mm, thin"
         while after < len(self.words) and (
             (self.words[after].has("word", "adverb") and not self.words[after].term) or _is_measure(self.words[after])
         ):
@@ -246,7 +271,13 @@ class Ownership(Phrases):
             return not self._is_object(index, ("prep", "with"))
         if after >= len(self.words) or self._is_object(index, ("prep", "with")):
             return False
+        aside = self.words[after].norm == "," and after + 1 < len(self.words)
+        if aside and self.words[after + 1].has("reference", "than"):  # "its density, compared with liver, is"
+            closed = [i for i in range(after + 1, len(self.words) - 1) if self.words[i].norm == ","]
+            after = closed[0] + 1 if closed else after
         word = self.words[after]
+        if self.words[index].thing == "organ" and word.term is not None and word.term.about == "background":
+            return True  # "liver cirrhotic, heterogeneous"
         if after == index + 1 and (word.term is not None or word.has("modifier")) and not word.noun:
             return self.words[index].thing in _OWN_PARTS and not self.run_after(after)  # "Wall thick."
         if word.norm == "(" and self.words[index].thing in _OWN_PARTS:
@@ -261,7 +292,8 @@ class Ownership(Phrases):
         return following == ":" and self.words[index].norm.split()[-1] in _PLACES
 
 
-_SMALL = ("focus", "deposit", "nodule", "inclusion", "spot", "structure")
+_THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
+_SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")
 _OWN_PARTS = ("wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
 _PLACES = ("pole", "lobe", "segment", "dome", "head", "tail", "body", "neck", "uncinate", "process", "region")
 _VERBS = (

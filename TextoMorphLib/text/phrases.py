@@ -51,6 +51,8 @@ class Phrases:
         "A thin, enhancing wall", but "hypodense, thick wall".
         """
         thing = self.words[noun].thing
+        if crossed and thing == "other" and self._postpositive(self.words.index(word)):
+            return False
         if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
             return True
         if word.has("compared"):
@@ -74,6 +76,13 @@ class Phrases:
         if thing == "margin":
             return word.has("modifier", "well") or word.has("modifier", "ill") or says(word, "margin")
         return False
+
+    def _postpositive(self, at: int) -> bool:
+        """Whether an adjective follows its lesion: "a lesion, ill-defined, perifocal edema"."""
+        index = at - 1
+        while index > 0 and (self.words[index].norm == "," or self._is_adjective(index)):
+            index -= 1
+        return index >= 0 and index < at - 1 and self.words[index].thing == "lesion"
 
     def run_from(self, index: int) -> list[int]:
         """Nouns in a row: "gallbladder wall", "liver lesion margins"."""
@@ -171,6 +180,10 @@ class Phrases:
     def _is_within(self, start: int, index: int) -> bool:
         """Whether areas are said to be some of the lesion's: "there are a few areas", "an area within it"."""
         following = self.words[index + 1] if index + 1 < len(self.words) else None
+        if self.words[index].has("thing", "partial") and (not start or not self.words[start].has("word", "det")):
+            article = start and self.words[start - 1].norm in ("a", "an", "the", "this", "another", "one")
+            if not article and not any(word.norm in ("a", "an", "the", "this") for word in self.words[start:index]):
+                return True  # "Areas of low attenuation suggest necrosis."
         inside = following is not None and following.norm in ("within", "inside", "centrally", "internally")
         return inside or any(word.norm in _SOME for word in self.words[max(0, start - 2) : index])
 
@@ -179,7 +192,7 @@ class Phrases:
         for word in reversed(self.words[:index]):
             if word.has("word", "with") or word.has("word", "prep"):
                 return True
-            if word.norm in PUNCTUATION or word.norm == "," or word.has("word", "verb"):
+            if word.norm in PUNCTUATION or word.has("word", "verb"):
                 return False
         return False
 

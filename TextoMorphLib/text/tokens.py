@@ -139,15 +139,15 @@ def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
     joined = False
     for match in _TOKEN.finditer(text):
         said = match[0]
-        if said in _HYPHENS and _within_word(text, match.start()):
+        if said in _HYPHENS and _says_none(text, match.start()):
+            said = "(-)"
+        if said in _HYPHENS and (_within_word(text, match.start()) or _spaced(found, text, match.end())):
             joined = True
             continue
         if said[0] == "[":
             said = "(-)" if not said.strip("[ ]") else "(+)"
         if said == "." and found and is_short(text[found[-1].start : found[-1].end]) and _goes_on(text, match.end()):
             continue
-        if said in _HYPHENS and _says_none(text, match.start()):
-            said = "(-)"
         token = Token("clearcut" if said == "net" else _full(normal(said)), match.start(), match.end(), joined)
         joined = False
         if token.norm == "\n" and not _ends_line(found, text, match.end()):
@@ -211,7 +211,18 @@ def _goes_on(text: str, at: int) -> bool:
 def _says_none(text: str, at: int) -> bool:
     """Whether a minus sign says that what comes before is not there: "calcs -, septa -"."""
     following = text[at + 1 : at + 9].lstrip(" ")[:1]
-    return text[at - 2 : at - 1].isalpha() and text[at - 1] == " " and (not following or following in ",.;)\n")
+    ends = not following or following in ",.;)\n"
+    said = re.search(r"([^\W\d_]+) ?$", text[max(0, at - 30) : at])
+    return ends and said is not None and said[1].lower() not in ("hypo", "hyper", "iso", "non")
+
+
+def _spaced(found: list[Token], text: str, at: int) -> bool:
+    """Whether a hyphen with spaces around it joins a word: "ill - defined"."""
+    return (
+        bool(found)
+        and found[-1].norm in ("ill", "well", "non", "hypo", "iso", "hyper")
+        and text[at + 1 : at + 2].islower()
+    )
 
 
 def _within_word(text: str, at: int) -> bool:

@@ -257,6 +257,7 @@ class _Reader:
         self.denied_lesions = 0
         self.normal = False
         self.topic = Owner()
+        self.heading = False
         self.others = Others()
 
     @property
@@ -283,18 +284,29 @@ class _Reader:
         words = comparisons.compared(sights(self.words.read(found), self.words.terms), self.words.terms)
         marks = scopes(words)
         for at, word in enumerate(words):
-            other = comparisons.reference(words, at) if density_term(word) else None
+            other = None
+            if density_term(word):
+                other = comparisons.reference(words, at) or comparisons.reference_before(words, at)
             if other is not None and not is_background(other):
                 words[at] = comparisons.with_other(word, other, self.words.terms)
-        topic = self.topic if words and words[0].has("word", "pronoun") else Owner()
+        topic = self.topic if words and (words[0].has("word", "pronoun") or self._under_heading(words)) else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions))
         aside = self.others.about_other(words, any(m.term.about == "lesion" for m in self.mentions))
         claims = Claims(words, marks, owners, self.words, aside)
         for at, word in enumerate(words):
             self._word(at, word, claims, marks[at], aside)
-        is_normal = any(word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True))
+        self.heading = words[0].norm != "\n" and (_is_heading(words) or (self.heading and self._under_heading(words)))
+        is_normal = not self.heading and any(
+            word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True)
+        )
         last = owners.subjects[-1] if owners.subjects and not is_normal else Owner()
+        if self.heading and not _is_heading(words):
+            last = topic
         self.topic = last if last.kind == "other" else Owner()
+
+    def _under_heading(self, words: Sequence[Word]) -> bool:
+        """Whether a sentence goes on about another thing's heading: "Gallbladder: stones. Wall not thickened."."""
+        return self.heading and not any(word.thing in (LESION, "organ", "other") for word in words)
 
     def _word(self, at: int, word: Word, claims: Claims, marks: set[str], aside: bool) -> None:
         if word.norm in ("normal", "unremarkable"):
@@ -321,6 +333,10 @@ class _Reader:
             self.denied_lesions += 1
         elif OPEN not in marks and PAST not in marks:
             self.lesions.append((word.start, word.end))
+
+
+def _is_heading(words: Sequence[Word]) -> bool:
+    return len(words) > 2 and words[0].thing == "other" and words[1].norm == ":"
 
 
 @lru_cache(maxsize=1)
