@@ -218,7 +218,7 @@ class TrainPanel(ProcessPanel):
         ui.kindComboBox.clear()
         ui.kindComboBox.addItems(list(self._kinds))
         ui.kindComboBox.currentIndex = list(self._kinds).index(kind.name) if kind else -1
-        ui.kindComboBox.toolTip = kind.meaning if kind else _("Install what is missing under Setup first.")
+        ui.meaningLabel.text = kind.meaning if kind else _("Install what is missing under Setup first.")
         chosen = self.parameters.trainConfiguration
         known = list(kind.configurations) if kind else []
         if kind and not chosen and known:
