@@ -23,6 +23,7 @@ from TextoMorphModule.Actions.masking import Masking
 from TextoMorphModule.Actions.organs import Organs
 from TextoMorphModule.Actions.previewing import Previewing
 from TextoMorphModule.Actions.reading import Reading
+from TextoMorphModule.Actions.segmenting import Segmenting
 from TextoMorphModule.Actions.showing import Showing
 from TextoMorphModule.Actions.training import Training
 
@@ -98,6 +99,7 @@ class TextoMorphParameterNode:
     trainFold: str = ""
     trainOutput: str = ""
     segmentModel: str = "liver-small"
+    segmentResult: vtkMRMLSegmentationNode
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -199,6 +201,7 @@ class TextoMorphLogic(
     Batching,
     Reading,
     Training,
+    Segmenting,
 ):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 

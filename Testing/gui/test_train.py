@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import pytest
 import slicer
-from PySide6 import QtCore, QtTest, QtWidgets
+from panel_hands import choose, opened, typed, unfold
+from PySide6 import QtWidgets
 
 from host import mainpath
 
@@ -38,38 +39,8 @@ checkpoint_minutes = 100
 
 @pytest.fixture
 def train(panels: Any) -> Any:
-    """The panel, unfolded, in a window."""
-    panel = panels["Train"]
-    window = panel.widget.window()
-    window.resize(480, 2400)
-    window.show()
-    window.activateWindow()
-    QtWidgets.QApplication.processEvents()
-    unfold(panel.ui.trainCollapsibleButton)
-    return panel
-
-
-def choose(box: Any, words: str) -> None:
-    """Goes down a list with the arrow key to an entry."""
-    box.setFocus()
-    QtTest.QTest.keyClick(box, QtCore.Qt.Key.Key_Home)
-    for _ in range(box.count):
-        if box.currentText == words:
-            return
-        QtTest.QTest.keyClick(box, QtCore.Qt.Key.Key_Down)
-    raise AssertionError(f"{words} is not offered")
-
-
-def unfold(section: Any) -> None:
-    """Clicks on a section's title."""
-    QtTest.QTest.mouseClick(section, QtCore.Qt.MouseButton.LeftButton, pos=QtCore.QPoint(20, 10))
-    QtWidgets.QApplication.processEvents()
-
-
-def typed(line: Any, words: str) -> None:
-    """Types over what a line holds."""
-    line.selectAll()
-    QtTest.QTest.keyClicks(line, words)
+    """The panel, unfolded."""
+    return opened(panels["Train"])
 
 
 def test_everything_that_can_be_trained_is_offered_with_its_configurations(host: Any, train: Any) -> None:

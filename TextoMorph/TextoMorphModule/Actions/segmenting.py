@@ -17,6 +17,7 @@ from TextoMorphModule.Actions.background import Progress
 from TextoMorphModule.Actions.processes import Console
 from TextoMorphModule.Actions.showing import OUTLINE
 
+ORGAN = "organ"  # what reports call it, whichever it is
 REPORT = "TextoMorph.segmentation"  # attribute of the segmentation node: the command's report, JSON
 NEAR_VOXELS = 3.0  # how far a tumour may have been changed from its place in the list
 COLOURS = ((0.9, 0.6, 0.1), (0.85, 0.35, 0.5), (0.45, 0.75, 0.85), (0.7, 0.5, 0.9))
@@ -179,18 +180,21 @@ class Segmenting:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def takeSegmentation(self, run: SegmentRun, ctNode: Any) -> Any:
+    def takeSegmentation(self, run: SegmentRun, ctNode: Any, progress: Progress | None = None) -> Any:
         """Makes a segmentation node of what a finished run found, under its CT in the subject hierarchy.
 
         Args:
-            run: It has ended well; `onChange` may call this.
+            run: It has ended well; its `onChange` may call this.
             ctNode: The CT that was looked at.
+            progress: Called about twenty times a second; returns False to cancel.
 
         Returns:
-            The node: a segment for the organ and one for each class of tumours that was found.
+            The node: a segment for each class of tumours that was found, and one for the organ with its tumours where
+            none was given.
 
         Raises:
-            InputError: The CT is no longer in the scene, or was changed.
+            InputError: The CT was removed from the scene, or changed.
+            Cancelled: `progress` returned False.
 
         Example:
             >>> node = logic.takeSegmentation(run, ctNode)
@@ -198,26 +202,24 @@ class Segmenting:
         """
         from TextoMorphLib.errors import InputError
 
-        if not nodes.inScene(ctNode):
-            raise InputError("the CT was removed meanwhile")
-        labels, report = _read(run.folder)
-        if labels.shape != ctNode.GetImageData().GetDimensions():
-            raise InputError("the CT was changed meanwhile")
-        node = nodes.addSegmentation(f"{ctNode.GetName()} {report['model']['name']}", ctNode)
+        shape, parts, report = background.run(background.inOneGo(partial(_read, run.folder)), progress)
+        if not nodes.inScene(ctNode) or shape != ctNode.GetImageData().GetDimensions():
+            raise InputError("the CT was removed or changed meanwhile")
+        organ, name = report["organ"], report["model"]["name"]
+        node = nodes.addSegmentation(f"{ctNode.GetName()} {name}", ctNode)
         node.SetAttribute(REPORT, json.dumps(report))
-        organ = report["organ"]
-        colours = iter(COLOURS * len(report["values"]))
-        for name, values in report["values"].items():
-            isOrgan = name == "organ"
-            inside = labels >= 1 if isOrgan else labels == values[0]  # the organ with its tumours
-            if inside.any():
-                called = organ if isOrgan else name
-                entry = ANATOMY.format(code=CODES[organ]) if isOrgan and organ in CODES else nodes.TERMINOLOGY
-                _addSegment(node, called, ORGAN_COLOUR if isOrgan else next(colours), entry, inside, ctNode)
-        nodes.placeUnder(node, ctNode)
         segmentation = node.GetSegmentation()
-        for index in range(segmentation.GetNumberOfSegments()):
-            self.showMask(node, segmentation.GetNthSegmentID(index), OUTLINE)  # type: ignore[attr-defined]
+        for number, (called, box, inside) in enumerate(parts):
+            isOrgan = called == ORGAN
+            segmentId = organ if isOrgan else called
+            segmentation.AddEmptySegment(
+                segmentId, segmentId, ORGAN_COLOUR if isOrgan else COLOURS[number % len(COLOURS)]
+            )
+            entry = ANATOMY.format(code=CODES[organ]) if isOrgan and organ in CODES else nodes.TERMINOLOGY
+            segmentation.GetSegment(segmentId).SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry)
+            nodes.paintIn(box, inside, node, segmentId, ctNode)
+            self.showMask(node, segmentId, OUTLINE)  # type: ignore[attr-defined]
+        nodes.placeUnder(node, ctNode)
         return node
 
     def foundLesions(self, segmentationNode: Any) -> list[dict[str, Any]]:
@@ -271,10 +273,9 @@ class Segmenting:
         own = numbers == numbers[tuple(voxels[away.argmin()])]
         tight = tight_box(own)
         there = tuple(slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, tight, strict=True))
-        mask = self.newMask(ctNode)  # type: ignore[attr-defined]
-        nodes.paintIn(there, own[tight], *mask, ctNode)
-        given: tuple[Any, str] = mask
-        return given
+        segmentation, maskId = self.newMask(ctNode)  # type: ignore[attr-defined]
+        nodes.paintIn(there, own[tight], segmentation, maskId, ctNode)
+        return segmentation, maskId
 
 
 def _write(ct: Any, mask: Any, folder: Path) -> None:
@@ -285,16 +286,22 @@ def _write(ct: Any, mask: Any, folder: Path) -> None:
         Volume.from_array(mask, ct.affine).write(folder / "organ.nii")
 
 
-def _read(folder: Path) -> tuple[Any, dict[str, Any]]:
+def _read(folder: Path) -> tuple[Any, list[tuple[str, Any, Any]], dict[str, Any]]:
+    """The grid's size, name and box and mask of each part that was found, and the report."""
     from TextoMorphLib.io import outputs
     from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.spatial.geometry import tight_box
 
     place = folder / "found.nii"
-    return Volume.read(place).data, json.loads(outputs.report_path(place).read_text(encoding="utf-8"))
-
-
-def _addSegment(node: Any, name: str, colour: tuple[float, float, float], entry: str, inside: Any, ctNode: Any) -> None:
-    segmentation = node.GetSegmentation()
-    segmentId = segmentation.AddEmptySegment(name, name, colour)
-    segmentation.GetSegment(segmentId).SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), entry)
-    nodes.paint(inside, node, segmentId, ctNode)
+    labels = Volume.read(place).data
+    report = json.loads(outputs.report_path(place).read_text(encoding="utf-8"))
+    parts = []
+    given = report["request"]["organ_mask"] is not None
+    for name, values in report["values"].items():
+        if name == ORGAN and given:
+            continue
+        inside = labels >= 1 if name == ORGAN else labels == values[0]
+        if inside.any():
+            box = tight_box(inside)
+            parts.append((name, box, inside[box]))
+    return labels.shape, parts, report

@@ -1,6 +1,7 @@
 """A panel whose work is a console process: it goes on while Slicer is used, and can be cancelled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import qt
@@ -24,7 +25,7 @@ class ProcessPanel(Panel):
         self._process: Any = None  # with running, stop()
         self._doing = ""
         self._time = TimeLeft()
-        self._stopping = self._closed = False
+        self._stopping = self._closed = self._busy = False
         self.ui.logEdit.setMaximumBlockCount(MOST_LINES)
         self.ui.logCollapsibleButton.collapsed = True
         self.ui.copyLogButton.connect("clicked(bool)", self.onCopyLog)
@@ -32,14 +33,32 @@ class ProcessPanel(Panel):
     def cleanup(self) -> None:
         """Called when the application closes: the process ends."""
         self._closed = True
-        if self.running:
+        if self._process:
             self._process.stop()
         super().cleanup()
 
     @property
     def running(self) -> bool:
-        """Whether the process goes on."""
-        return bool(self._process and self._process.running)
+        """Whether the process goes on, or what comes before and after it."""
+        return self._busy or bool(self._process and self._process.running)
+
+    @contextmanager
+    def busy(self, doing: str) -> Iterator[None]:
+        """While something is done in Slicer before or after the process: Cancel stops that."""
+        self._busy, self._stopping = True, False
+        self.ui.progressBar.setRange(0, 0)
+        self.say(doing)
+        self.refresh()
+        try:
+            with suppress(_cancelled()):
+                yield
+        finally:
+            self._busy = False
+            self.refresh()
+
+    def onStep(self, done: int, total: int) -> bool:
+        """For what is done in Slicer: whether it may go on."""
+        return not (self._stopping or self._closed)
 
     def begin(self, doing: str, process: Callable[[], Any]) -> None:
         """Starts a process.
@@ -61,7 +80,8 @@ class ProcessPanel(Panel):
             return False
         self._stopping = True
         self.say(_("Stopping…"))
-        self._process.stop()
+        if self._process:
+            self._process.stop()
         self.refresh()
         return True
 
@@ -105,3 +125,9 @@ def why(console: Any) -> str:
         status=console.status
     )
     return f"{said[:1].upper()}{said[1:]}"
+
+
+def _cancelled() -> Any:
+    from TextoMorphLib.errors import Cancelled
+
+    return Cancelled
