@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,23 @@ from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.segmentation.model import Segmenter
     from TextoMorphLib.segmentation.predict import Segmentation
 
 MOST_SHOWN = 12  # tumours that are listed
+
+
+@dataclass(frozen=True)
+class How:
+    """How a scan is looked at: overlap of windows, the least size that is kept, where, and what else is written."""
+
+    overlap: float
+    least_mm: float
+    anywhere: bool
+    probability: bool
 
 
 def segment(
@@ -37,17 +50,34 @@ def segment(
     dicom_seg: Annotated[
         Path | None, typer.Option("--dicom-seg", metavar="FILE.dcm", help="Also write a DICOM segmentation.")
     ] = None,
+    fold: Annotated[int | None, typer.Option("--fold", help="Of a CASES.jsonl, only the cases of this fold.")] = None,
+    case_organ: Annotated[
+        bool, typer.Option("--case-organ", help="Of a CASES.jsonl: keep to the organ that each case's files show.")
+    ] = False,
     device: common.Device = "auto",
     overwrite: common.Overwrite = False,
 ) -> None:
-    """Find the organ and its tumours in a CT.
+    """Find the organ and its tumours in a CT, or in each case of a CASES.jsonl.
 
     Values are 1 for the organ and 2 and above for the model's tumour classes; the report says which. Tumours are kept
-    inside the organ alone: that of --organ-mask, or what the model itself calls organ.
+    inside the organ alone: that of --organ-mask, or what the model itself calls organ. With a CASES.jsonl in place of
+    the CT, OUT is a folder that gets ID.nii.gz for each, as `evaluate` takes it; what is there already is kept.
     """
     from TextoMorphLib.io import outputs
 
-    beside = _probability_path(output) if probability else None
+    how = How(overlap, least_mm, anywhere, probability)
+    if ct.suffix == ".jsonl":
+        from TextoMorphLib.commands.segment_cases import segment_cases
+
+        if organ_mask or dicom_seg:
+            raise InputError("--organ-mask and --dicom-seg are for one CT; --case-organ keeps to each case's own organ")
+        _check(ct, None, least_mm, overlap)
+        segment_cases(ct, model, output, how, fold, case_organ, device, overwrite)
+        return
+    if fold is not None or case_organ:
+        raise InputError("--fold and --case-organ need a CASES.jsonl in place of the CT")
+
+    beside = probability_path(output) if probability else None
     inputs = tuple(filter(None, (ct, organ_mask)))
     outputs.check_image(output, inputs, overwrite)
     for path in filter(None, (beside, dicom_seg)):
@@ -56,29 +86,46 @@ def segment(
 
     from TextoMorphLib.io.masks import read_mask
     from TextoMorphLib.io.volume import Volume, check_ct
-    from TextoMorphLib.segmentation import predict
     from TextoMorphLib.segmentation.model import Segmenter
 
-    started = time.perf_counter()
     segmenter = Segmenter.load(model, device)
     volume = Volume.read(ct)
     check_ct(volume)
     organ = read_mask(organ_mask, volume) if organ_mask else None
     with common.progress("segmenting") as step:
-        found = predict.segment(segmenter, volume, organ, overlap, least_mm, not anywhere, probability, step)
-    where = str(organ_mask) if organ_mask else None
-    report = {
-        **_report(segmenter, found, volume),
-        "request": {
-            **{"ct": str(ct), "organ_mask": where, "overlap": overlap, "least_mm": least_mm},
-            "restricted_to": "anywhere" if anywhere else "organ mask" if organ_mask else "the model's own organ",
-        },
-        "seconds": round(time.perf_counter() - started, 2),
-    }
-    _write(volume, found, report, output, beside, dicom_seg, ct)
+        found, report = looked_at(segmenter, volume, organ, how, ct, str(organ_mask) if organ_mask else None, step)
+    write(volume, found, report, output, beside, dicom_seg, ct)
     _show(report["lesions"])
     for path in filter(None, (output, outputs.report_path(output), beside, dicom_seg)):
         typer.echo(f"wrote {path}")
+
+
+def looked_at(
+    segmenter: Segmenter,
+    volume: Volume,
+    organ: np.ndarray[Any, Any] | None,
+    how: How,
+    ct: Path,
+    where: str | None,
+    step: common.Step,
+) -> tuple[Segmentation, dict[str, Any]]:
+    """What is found in a scan, and the report of it."""
+    from TextoMorphLib.segmentation import predict
+
+    started = time.perf_counter()
+    found = predict.segment(
+        segmenter, volume, organ, how.overlap, how.least_mm, not how.anywhere, how.probability, step
+    )
+    restricted = "anywhere" if how.anywhere else "organ mask" if organ is not None else "the model's own organ"
+    report = {
+        **_report(segmenter, found, volume),
+        "request": {
+            **{"ct": str(ct), "organ_mask": where, "overlap": how.overlap, "least_mm": how.least_mm},
+            "restricted_to": restricted,
+        },
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+    return found, report
 
 
 def _check(ct: Path, dicom_seg: Path | None, least_mm: float, overlap: float) -> None:
@@ -101,7 +148,8 @@ def _show(lesions: list[dict[str, Any]]) -> None:
         typer.echo(f"  and {len(lesions) - MOST_SHOWN} smaller ones; all are in the report")
 
 
-def _probability_path(output: Path) -> Path:
+def probability_path(output: Path) -> Path:
+    """Where the probability map of a segmentation goes."""
     from TextoMorphLib.io import outputs
 
     end = outputs.suffix(output)
@@ -146,15 +194,16 @@ def _report(segmenter: Segmenter, found: Segmentation, ct: Volume) -> dict[str, 
     }
 
 
-def _write(
+def write(
     ct: Volume,
     found: Segmentation,
     report: dict[str, Any],
     output: Path,
     beside: Path | None,
-    dicom_seg: Path | None,
-    source: Path,
+    dicom_seg: Path | None = None,
+    source: Path | None = None,
 ) -> None:
+    """Writes the labels with their report, and what else is asked for."""
     from dataclasses import replace
 
     from TextoMorphLib.io import outputs
@@ -163,7 +212,7 @@ def _write(
     note = (
         f"segmentation: TextoMorph {report['version']} model {report['model']['name']} {report['model']['sha256'][:16]}"
     )
-    if dicom_seg:
+    if dicom_seg and source:
         from TextoMorphLib.io import dicom_seg as seg
 
         seg.write(found.labels, report, dicom_seg, source)
