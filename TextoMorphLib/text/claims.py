@@ -49,7 +49,7 @@ class Claims:
         term, why = self.made[at]
         if term is not None and not why and "calcification" in term.kinds and self._is_septal(at):
             return self.lexicon.terms["septated"]
-        if word.thing != "enhancement" or term is None or why or term.kinds.keys() != {"texture"}:
+        if self.denied(at) or word.thing != "enhancement" or term is None or why or term.kinds.keys() != {"texture"}:
             return None
         return self._enhancement(
             at, replace(word, term=None), [self.words[i] for i in self.qualities.get(at, ()) if i < at]
@@ -145,7 +145,7 @@ class Claims:
 
     def _before_density(self, at: int) -> bool:
         following = [word for word in self.words[at + 1 : at + 3] if not word.has("word", "det")]
-        return bool(following) and density_term(following[0])
+        return bool(following) and density_term(following[0]) and "iso" not in _density(following[0])
 
     def _unfed(self, word: Word) -> bool:
         return word.term is not None and word.term.name == "non-enhancing"
@@ -156,8 +156,10 @@ class Claims:
         kinds = term.kinds if term is not None else {}
         if part == "margin":
             return term if term is not None and "margin" in kinds else self._margin(word)
-        if part == "density" and term is None:
+        if part == "density" and term is None and not word.has("modifier", "uneven"):
             return None if word.has("compare") else self._density_of([word])  # "Density: low"
+        if part in ("density", "texture") and term is None and (texture := self._texture_of([word])):
+            return texture
         if part in ("density", "texture", "enhancement"):
             if (
                 term is not None
@@ -199,7 +201,7 @@ class Claims:
         return term if term.kinds.keys() & {"calcification", "septa", "content"} and not _is_solid(term) else None
 
     def _margin(self, word: Word) -> Term | None:
-        for quality, name in (("ill", "ill-defined"), ("well", "well-defined")):
+        for quality, name in (("ill", "ill-defined"), ("invisible", "ill-defined"), ("well", "well-defined")):
             if word.has("modifier", quality):
                 return self.lexicon.terms[name]
         return None
@@ -234,7 +236,9 @@ class Claims:
         if part == "enhancement":
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
-            return self._density_of(qualities)
+            return self._density_of(qualities) or self._texture_of(qualities)
+        if part == "texture" and word.term is None:
+            return self._texture_of(qualities)
         if part == "margin" and word.term is None:  # "no demarcation from the gland"
             return self.lexicon.terms["well-defined"] if DENIED in self.marks[at] and not qualities else None
         if word.term is not None and word.term.name == "solid" and self.owners.is_possessed(at):
@@ -275,7 +279,8 @@ class Claims:
         terms = self.lexicon.terms
         if "late" in said:
             return None
-        if word.term is not None and word.term.name != "walled":
+        arterial = word.term is not None and "density" in word.term.kinds
+        if word.term is not None and word.term.name != "walled" and not (arterial and "peripheral" in said):
             return word.term
         if "peripheral" in said or word.term is not None:
             return terms["thick-walled" if "thick" in said else "thin-walled" if "thin" in said else "walled"]
@@ -286,6 +291,12 @@ class Claims:
         if DENIED in self.marks[at] and not said:
             self.inverted.add(at)
             return terms["non-enhancing"]
+        return None
+
+    def _texture_of(self, qualities: Sequence[Word]) -> Term | None:
+        for quality, name in (("uneven", "heterogeneous"), ("even", "homogeneous")):
+            if any(word.has("modifier", quality) and word.term is None for word in qualities):
+                return self.lexicon.terms[name]
         return None
 
     def _density_of(self, qualities: Sequence[Word]) -> Term | None:
@@ -317,6 +328,10 @@ def _sets_nothing(term: Term) -> bool:
 
 def density_term(word: Word) -> bool:
     return word.term is not None and word.term.kinds.keys() == {"density"}
+
+
+def _density(word: Word) -> str:
+    return word.term.kinds.get("density", "") if word.term is not None else ""
 
 
 def is_background(word: Word) -> bool:

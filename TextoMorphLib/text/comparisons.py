@@ -103,6 +103,11 @@ def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     return None
 
 
+def _in_brackets(words: Sequence[Word], at: int) -> bool:
+    opened = [i for i in range(at) if words[i].norm == "("]
+    return bool(opened) and not any(words[i].norm == ")" for i in range(opened[-1], at))
+
+
 def _beyond(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     """What is compared where it follows the reference: "lower | than liver in attenuation"."""
     if at + 1 >= len(words) or not words[at + 1].has("reference", "than"):
@@ -132,6 +137,8 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
         than = at + 1 < len(words) and words[at + 1].norm == "than"
         if index == at - 1 and word.norm in (":", "-", "=", "\u2013"):
             continue  # "Attenuation: decreased"
+        if word.norm in ("(", ")", "vs", "versus") or word.norm == "otherwize" or _in_brackets(words, index):
+            continue
         if word.norm in _MARKS or word.has("word", "but") or (word.has("word", "and") and not than):
             return None
         pole = _pole(word)

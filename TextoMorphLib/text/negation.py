@@ -74,6 +74,10 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
             first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
             reached = [i for i in reached if i < first]
         return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
+    if word.term is not None and word.norm.split()[0] in _NONE and not word.has("negation"):
+        reached = _forward(sentence, at)  # "without enhancement, wall or septa"
+        if any(sentence[i].has("word", "or") for i in reached):
+            return [(DENIED, reached), (NO_SUCH, reached)]
     found: list[tuple[str, Sequence[int]]] = []
     if word.has("hedge"):
         after = _ends_there(sentence, at)
@@ -210,6 +214,8 @@ def _forward(sentence: Sequence[Word], at: int) -> list[int]:
         start = next((i + 1 for i in range(at, len(sentence)) if sentence[i].has("word", "verb")), start)
     if start < len(sentence) and sentence[start].norm == ":":
         start += 1  # "Negative: septa"
+    if sentence[at].norm == "nor" and start < len(sentence) and sentence[start].has("word", "verb"):
+        start += 1  # "nor is it calcified"
     while start < len(sentence) and sentence[start].norm in _GO_ON:
         start += 1
     end = start
@@ -229,6 +235,10 @@ def _lists(sentence: Sequence[Word], at: int, comma: int, end: int) -> bool:
     following = sentence[comma + 1] if comma + 1 < end else None
     if not begins or following is None or sentence[at].norm in ("not", "rather than", "instead of", "never"):
         return False
+    said = sentence[comma - 1].term
+    same = said.kinds.keys() & following.term.kinds.keys() if said and following.term else set()
+    if same - {"content"}:
+        return False  # "no wall thickening, thin wall"
     return following.noun or bool(following.thing) or following.has("unexpressed") or following.has("word", "or")
 
 

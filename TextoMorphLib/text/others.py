@@ -39,7 +39,8 @@ class Others:
             self.aside = described and bool(self.item) and item != self.item
             self.item = self.item or item
             return self.aside
-        if side in _CONTRARY or (described and side and self.side and side != self.side):
+        other_side = side and self.side and side != self.side
+        if side in _CONTRARY or (described and (other_side or _is_rest(words))):
             self.aside = True
         elif (side and side == self.side) or _is_definite(words):
             self.aside = False
@@ -72,6 +73,14 @@ def _is_definite(words: Sequence[Word]) -> bool:
         if word.thing == LESION:
             return any(before.norm in ("the", "this", "index", "largest", "dominant") for before in words[:index])
     return False
+
+
+def _is_rest(words: Sequence[Word]) -> bool:
+    """Whether a sentence is about the other lesions: "the others are cysts"."""
+    norms = [word.norm for word in words[:3] if word.norm != "the"]
+    return (
+        len(norms) > 1 and norms[0] in ("other", "rest", "remaining", "remainder") and norms[1] in ("is", "are", "were")
+    )
 
 
 def _brings_up(words: Sequence[Word]) -> bool:

@@ -79,6 +79,8 @@ class Ownership(Phrases):
     # --- Adjectives ---
 
     def _of_adjective(self, at: int) -> Owner:
+        if owner := self._by_apposition(at):
+            return owner
         attributive = self.words[at].has("modifier") and at + 1 < len(self.words) and self._is_noun(at + 1)
         run = [] if self.words[at].predicate and not attributive else self.run_after(at)
         if run:
@@ -87,6 +89,17 @@ class Ownership(Phrases):
             return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
         subject = self.subjects[at]
         return subject
+
+    def _by_apposition(self, at: int) -> Owner | None:
+        """Whose an adjective is that names its part or stands behind it: "irregular in contour", "wall, thick"."""
+        after = self.words[at + 1 : at + 3]
+        if len(after) == 2 and after[0].norm == "in" and after[1].thing in ("margin", "texture") and not after[1].term:
+            return self.subjects[at] if self.subjects[at].foreign else Owner(after[1].thing, "", at + 2)
+        before = self.words[at - 2] if at > 1 and self.words[at - 1].norm == "," else None
+        sized = self.words[at].has("modifier", "thick") or self.words[at].has("modifier", "thin")
+        if before is not None and before.thing in ("wall", "septum") and sized and not self.run_after(at):
+            return Owner(before.thing, "", at - 2)
+        return None
 
     # --- Nouns ---
 
@@ -193,12 +206,24 @@ class Ownership(Phrases):
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
+        joined = index > 1 and self.words[index].has("word", "with") and self.words[index - 1].has("word", "and")
+        if joined and (holder := self._clause_subject(index)):
+            return holder  # "the spleen is large and contains a granuloma"
         held = index > 0 and (self.words[index].has("word", "with") or self.words[index].norm == ":")
         if held and self.words[index - 1].thing in ("other", "organ"):  # "the spleen shows a lesion"
             holder = self._named([index - 1])
             if holder.name in _OTHER_SITES or (holder.kind == "organ" and self._is_other_organ(holder.name)):
                 return Owner("other", holder.name, holder.head)
         return Owner(LESION, "", -1)
+
+    def _clause_subject(self, before: int) -> Owner | None:
+        """The other thing that a clause began with, if no lesion was named since."""
+        first = next((i for i in range(before) if self._is_noun(i)), None)
+        if first is None or self.words[first].thing not in ("other", "organ"):
+            return None
+        owner = self._named([first])
+        foreign = owner.kind == "other" or self._is_other_organ(owner.name)
+        return Owner("other", owner.name, first) if foreign else None
 
     # --- Subjects ---
 
@@ -263,6 +288,10 @@ class Ownership(Phrases):
             ):
                 after += 1
         measured = index + 1  # "wall of 1 mm, thin"
+        if after < len(self.words) and self.words[after].norm == "(" and self.words[index].thing in _OWN_PARTS:
+            closed = [i for i in range(after, len(self.words) - 1) if self.words[i].norm == ")"]
+            if closed and self.words[closed[0] + 1].norm == ":":  # "Density (vs liver): lower"
+                return True
         while after < len(self.words) and (
             (self.words[after].has("word", "adverb") and not self.words[after].term) or _is_measure(self.words[after])
         ):

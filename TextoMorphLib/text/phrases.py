@@ -34,6 +34,8 @@ class Phrases:
         while index < min(len(self.words), at + FARTHEST_NOUN):
             here = self.words[index]
             if self._is_noun(index):
+                if crossed and self.words[index - 1].norm == "," and " " not in here.norm:
+                    return []  # "homogeneous, wall not visible"
                 run = self.run_from(index)
                 return run if self._fits(word, run[-1], crossed) else []
             if here.norm in (",", "/") or here.has("word", "and") or here.has("word", "or"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _NUMBER = r"(?<![\d.,])\d{1,4}(?:[.,]\d{1,3})?(?!\d)"
@@ -30,6 +31,12 @@ _HU = re.compile(
     r"\s*-?(?:HU|H\.?U\.?|Hounsfield(?: units?)?)\b"
     r"|\b(?:HU|Hounsfield(?: units?)?)(?: values?)?\s*(?:of|=|:|is|measur\w+|about|approx\w*\.?|~|\s)\s*"
     r"(?P<after>[-\u2212]?\d{1,4}(?:[.,]\d{1,3})?)",
+    re.IGNORECASE,
+)
+# "liver 110 HU, lesion 45 HU"
+_HU_OF_OTHER = re.compile(
+    r"\b(?:liver|hepatic|kidney|renal|cortex|pancreas|pancreatic|parenchyma|spleen|aorta|muscle|background|gland|bile|water"
+    r"|vein|vessel|organ)\s*(?:parenchyma|cortex)?\s*(?:is|was|has|=|:|of|at|measur\w+|about|approx\w*\.?|~|\(|to)?\s*$",
     re.IGNORECASE,
 )
 _SEGMENT = re.compile(
@@ -86,30 +93,42 @@ class Quantities:
         return max(self.sizes_mm[0]) if self.sizes_mm else None
 
 
-def quantities(text: str) -> Quantities:
-    """The sizes, HU, segments, places and counts in a text about a lesion."""
+def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
+    """The sizes, HU, segments, places and counts in a text about a lesion.
+
+    Args:
+        text: The text.
+        apart: Parts (start, end) of it that are about something else: their sizes and HU are not the lesion's.
+    """
     spans: list[tuple[int, int]] = []
     sizes = []
     for match in _SIZE.finditer(text):
-        size = _size(match, text)
+        size = () if _within(match, apart) else _size(match, text)
         if size:
             sizes.append(size)
             spans.append(match.span())
-    hu = [(match, _hu(match)) for match in _HU.finditer(text)]
-    spans += [match.span() for match, _ in hu]
+    all_hu = list(_HU.finditer(text))
+    spans += [match.span() for match in all_hu]
+    hu = [
+        match for match in all_hu if not _within(match, apart) and not _HU_OF_OTHER.search(text[: match.start()][-40:])
+    ]
     places = list(_PLACES.finditer(text))
     segments = [each for match in _SEGMENT.finditer(text) for each in _segments(match)]
     spans += [match.span() for match in (*places, *_SEGMENT.finditer(text))]
     counted = _COUNTED.search(text)
     return Quantities(
         sizes_mm=tuple(sizes),
-        hu=hu[0][1] if hu else None,
+        hu=_hu(hu[0]) if hu else None,
         segments=tuple(dict.fromkeys(segments)),
         places=tuple(dict.fromkeys(match[0].lower().removeprefix("in the ") for match in places)),
         count=_count(counted) if counted else None,
         many=bool(_MANY.search(text)),
         spans=tuple(sorted(spans)),
     )
+
+
+def _within(match: re.Match[str], parts: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= match.start() < end for start, end in parts)
 
 
 def _size(match: re.Match[str], text: str) -> tuple[float, ...]:

@@ -148,6 +148,8 @@ def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
             said = "(-)" if not said.strip("[ ]") else "(+)"
         if said == "." and found and is_short(text[found[-1].start : found[-1].end]) and _goes_on(text, match.end()):
             continue
+        if said == "=":
+            said = ":"
         token = Token("clearcut" if said == "net" else _full(normal(said)), match.start(), match.end(), joined)
         joined = False
         if token.norm == "\n" and not _ends_line(found, text, match.end()):

@@ -191,7 +191,7 @@ def understand(text: str, organ: str | None = None) -> Understanding:
     if reader.foreign and not reader.lesions and not reader.mentions:
         elsewhere, reader = reader.foreign, _Reader(read, reader.foreign)
         reader.all()
-    numbers = quantities(read)
+    numbers = quantities(read, reader.apart)
     reader.without_stones()
     return Understanding(
         text=text,
@@ -258,6 +258,7 @@ class _Reader:
         self.normal = False
         self.topic = Owner()
         self.heading = False
+        self.apart: list[tuple[int, int]] = []  # sentences about something else
         self.others = Others()
 
     @property
@@ -299,10 +300,16 @@ class _Reader:
         is_normal = not self.heading and any(
             word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True)
         )
+        elsewhere = owners.subjects and owners.subjects[-1].kind == "other" and not self._names_lesion(claims)
+        if aside or elsewhere:
+            self.apart.append((words[0].start, words[-1].end))
         last = owners.subjects[-1] if owners.subjects and not is_normal else Owner()
         if self.heading and not _is_heading(words):
             last = topic
         self.topic = last if last.kind == "other" else Owner()
+
+    def _names_lesion(self, claims: Claims) -> bool:
+        return any(word.thing == LESION and not claims.whose[at].foreign for at, word in enumerate(claims.words))
 
     def _under_heading(self, words: Sequence[Word]) -> bool:
         """Whether a sentence goes on about another thing's heading: "Gallbladder: stones. Wall not thickened."."""

@@ -21,6 +21,7 @@ _ROLES = {
     "unseen": {"negation": frozenset({"after"})},
     "assessed": {"hedge": frozenset({"open_after"})},
     "hard": {"modifier": frozenset({"ill", "invisible"})},
+    "clear": {"modifier": frozenset({"well"}), "word": frozenset({"adverb"})},
 }
 
 
@@ -50,6 +51,8 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
             break
         if norm in data["delimited"] and how == "easy" and norm not in ("defined", "circumscribed"):
             return index, "easy"
+        if norm in data["seen"] and how == "easy" and index == at + 1:
+            return index, "clear"
         if norm in data["seen"] and how != "easy":
             return (index + 1, how) if _is_out(words, index) else (index, how)
         if norm in data["assessed"] and how != "easy":
