@@ -17,6 +17,7 @@ from slicer.util import VTKObservationMixin
 from TextoMorphModule.Actions.batching import Batching
 from TextoMorphModule.Actions.comparing import Comparing
 from TextoMorphModule.Actions.describing import Describing
+from TextoMorphModule.Actions.evaluating import Evaluating
 from TextoMorphModule.Actions.generating import Generating
 from TextoMorphModule.Actions.installing import Installing
 from TextoMorphModule.Actions.masking import Masking
@@ -100,6 +101,12 @@ class TextoMorphParameterNode:
     trainOutput: str = ""
     segmentModel: str = "liver-small"
     segmentResult: vtkMRMLSegmentationNode
+    evaluateCases: str = ""
+    evaluateFold: str = ""
+    evaluatePredictions: str = ""
+    evaluateOutput: str = ""
+    evaluateHealthy: str = ""
+    evaluateCount: Annotated[int, WithinRange(1, 100000)] = 100
 
 
 class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -202,6 +209,7 @@ class TextoMorphLogic(
     Reading,
     Training,
     Segmenting,
+    Evaluating,
 ):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 

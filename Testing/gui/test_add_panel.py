@@ -43,7 +43,7 @@ def test_a_panel_is_one_file_and_its_ui(host: Any, tmp_path: Path, monkeypatch: 
     names = [panel.name for panel in widget.panels]
     assert names == [
         *("Setup", "Scan", "Describe", "Generate", "Compare", "Notes"),
-        *("Preview", "Batch", "Segment", "Train", "Turing", "Case"),
+        *("Preview", "Batch", "Segment", "Evaluate", "Train", "Turing", "Case"),
     ]
     notes = widget.panels[names.index("Notes")]
     assert not notes.widget.isHidden()

@@ -6,9 +6,10 @@ import json
 import re
 from pathlib import Path
 
+import failing_cases
 import numpy as np
 import pytest
-from scipy import ndimage
+from failing_cases import AFFINE, MISSED, SHAPE, SPACING, scan_of
 
 from TextoMorphLib.batches.job_lines import parse
 from TextoMorphLib.cases import read_cases
@@ -17,52 +18,11 @@ from TextoMorphLib.failures import Failure, find, read_failures
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
 
-SHAPE = (88, 72, 40)
-AFFINE = np.array([[-0.9, 0, 0, 30], [0, 0.9, 0, -20], [0, 0, 2.0, 5], [0, 0, 0, 1]])
-SPACING = np.array([0.9, 0.9, 2.0])
-
-
-def _ball(centre: tuple[int, int, int], radius_mm: float, stretch: float = 1.0) -> np.ndarray:
-    way = (np.indices(SHAPE) - np.array(centre)[:, None, None, None]) * SPACING[:, None, None, None]
-    way[0] /= stretch
-    return np.linalg.norm(way, axis=0) < radius_mm
-
-
-MISSED, FOUND, ALARM = _ball((25, 22, 18), 8, 1.4), _ball((62, 30, 20), 9), _ball((30, 56, 24), 6)
-
-
-def _scan(seed: int, lesions: tuple[np.ndarray, ...] = ()) -> tuple[Volume, np.ndarray]:
-    """A scan and its organ: tissue of 100 HU in fat."""
-    organ = np.ones(SHAPE, bool)
-    organ[:4], organ[-4:], organ[:, :4], organ[:, -4:] = False, False, False, False
-    rng = np.random.default_rng(seed)
-    hu = np.where(organ, 100.0, -90.0) + 8 * ndimage.gaussian_filter(rng.standard_normal(SHAPE), 0.5) / 0.45
-    for lesion in lesions:
-        hu -= 55 * ndimage.gaussian_filter(lesion.astype(float), 0.6)
-    return Volume.from_array(hu.astype(np.int16), AFFINE), organ
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two cases with predictions and two healthy scans: one lesion missed, one found, one false alarm."""
-    scan, organ = _scan(0, (MISSED, FOUND))
-    clean, _ = _scan(1)
-    (tmp_path / "predictions").mkdir()
-    lines = []
-    for name, volume, tumours, predicted in (
-        ("a", scan, MISSED | FOUND, FOUND & ~_ball((62, 24, 20), 6)),
-        ("b", clean, np.zeros(SHAPE, bool), ALARM),
-    ):
-        volume.write(tmp_path / f"{name}.nii.gz")
-        label = np.where(tumours, 2, organ).astype(np.uint8)
-        Volume.from_array(label, AFFINE).write(tmp_path / f"{name}_label.nii.gz")
-        Volume.from_array((2 * predicted).astype(np.uint8), AFFINE).write(tmp_path / f"predictions/{name}.nii.gz")
-        case = {"id": name, "ct": f"{name}.nii.gz", "organ": "liver", "label": f"{name}_label.nii.gz"}
-        lines.append({**case, "values": {"organ": [1], "tumour": [2]}})
-    (tmp_path / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    healthy = [{**line, "id": f"h{n}", "healthy": True} for n, line in enumerate([lines[1], lines[1]])]
-    (tmp_path / "healthy.jsonl").write_text("".join(json.dumps(line) + "\n" for line in healthy))
-    return tmp_path
+    """Cases with failures."""
+    return failing_cases.write(tmp_path)
 
 
 def _find(data: Path) -> list[Failure]:
@@ -125,7 +85,7 @@ def test_target_makes_jobs_masks_and_patches(data: Path) -> None:
         job = parse(line, data / "targets")
         scan = Volume.read(job.ct)
         mask = read_mask(job.mask, scan)
-        _, organ = _scan(1)
+        _, organ = scan_of(1)
         assert mask.any()
         assert not (mask & ~organ).any()
         diameter = (6 / np.pi * mask.sum() * np.prod(SPACING)) ** (1 / 3)
@@ -139,7 +99,7 @@ def test_target_makes_jobs_masks_and_patches(data: Path) -> None:
         assert case.texts == (job.text,)
         targets = case.targets(scan)
         assert np.array_equal(targets == 2, read_mask(job.mask, scan))
-        assert np.array_equal(targets > 0, _scan(1)[1])
+        assert np.array_equal(targets > 0, scan_of(1)[1])
     (patch,) = [json.loads(line) for line in (data / "targets/healthy.jsonl").read_text().splitlines()]
     assert patch["healthy"]
     assert main(["cases", "check", str(data / "targets/healthy.jsonl")]) == 0
