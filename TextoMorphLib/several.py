@@ -81,7 +81,7 @@ def synthesize(
         settings: As `Synthesizer.synthesize` takes them: steps, guidance, preset, texture, terms.
 
     Returns:
-        The scan with all of them, and one report. Its lists (`lesions`, `asked`, `draws`) go through all lesions in
+        The scan with all of them, and one report. Its lists (`lesions`, `asked`, `candidates`) go through all lesions in
         turn; `each` has an entry for each lesion that was asked for, with its text, terms, organ and seed, and under
         `lesions` the numbers, from 1, of what the lists hold of it. Warnings name the lesion by its number.
 
@@ -174,7 +174,7 @@ def _together(made: Sequence[Synthesis], seed: int, near: Sequence[str]) -> Synt
         "notes": list(dict.fromkeys(note for report in reports for note in report["notes"])),
         "warnings": list(dict.fromkeys(told)),
         "seconds": {stage: round(sum(each["seconds"].get(stage, 0.0) for each in reports), 3) for stage in stages},
-        **{name: [one for each in reports for one in each[name]] for name in ("draws", "lesions", "asked")},
+        **{name: [one for each in reports for one in each[name]] for name in ("candidates", "lesions", "asked")},
         "each": list(_each(reports)),
     }
     return type(made[-1])(made[-1].volume, report, tuple(one for each in made for one in each.lesions))
