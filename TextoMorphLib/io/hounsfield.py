@@ -103,14 +103,29 @@ def _shares(volume: Volume) -> _Shares:
 
 def _peaks(hu: Array) -> tuple[float, ...]:
     """Where values are commonest, in steps of 2 HU smoothed by 8: all that reach a third of the highest from fat on."""
-    from scipy import ndimage, signal
+    from scipy import ndimage
 
     edges = np.arange(-1200.0, 3001.0, 2.0)
     within = hu[(hu > hu.min()) & (hu < hu.max())] if hu.size else hu  # the ends may be where values were cut off
     count, _ = np.histogram(within, edges)
     smooth = ndimage.gaussian_filter1d(count.astype(np.float64), 4.0, mode="constant")
-    found, _ = signal.find_peaks(smooth, prominence=max(0.3 * smooth[edges[:-1] > DENSE_HU].max(), 1e-9))
-    return tuple(float(edges[index] + 1) for index in found)
+    least = max(0.3 * smooth[edges[:-1] > DENSE_HU].max(), 1e-9)
+    return tuple(float(edges[index] + 1) for index in _tops(smooth) if _prominence(smooth, index) >= least)
+
+
+def _tops(values: Array) -> list[int]:
+    """Where a value is above the one before and not under the one after."""
+    rising = np.diff(values) > 0
+    return [int(index) for index in np.flatnonzero(rising[:-1] & ~rising[1:]) + 1]
+
+
+def _prominence(values: Array, top: int) -> float:
+    """How far one has to go down from a top before one can go up higher; scipy.signal takes half a second to import."""
+    higher = np.flatnonzero(values > values[top])
+    left, right = higher[higher < top], higher[higher > top]
+    before = values[left[-1] if left.size else 0 : top + 1]
+    after = values[top : right[0] + 1 if right.size else None]
+    return float(values[top] - max(before.min(), after.min()))
 
 
 def _odd(shares: _Shares) -> str:

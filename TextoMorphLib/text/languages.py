@@ -16,19 +16,24 @@ _READ = 4000  # characters that tell a language
 _LATIN = 0.7  # share of letters that an English text has at least
 
 
-def other_language(text: str) -> str:
+def other_language(text: str, organ: str | None = None) -> str:
     """The language of a text that is not English ("German", "a language other than English"); empty if it may be.
 
     Words that English reports use, too ("hypodense", "septa") count for English.
+
+    Args:
+        text: Any text; its beginning is looked at.
+        organ: Whose lexicon is at hand, and enough for most texts.
     """
     text = text[:_READ]
     letters = [letter for letter in text if letter.isalpha()]
     if letters and sum("LATIN" in unicodedata.name(letter, "") for letter in letters) < _LATIN * len(letters):
         return "a language other than English"
-    english = sum(token.norm in lexicon(None).words for token in tokens(text) if token.is_word)
+    norms = [token.norm for token in tokens(text) if token.is_word]
     words = [word.lower().replace("\u2019", "'") for word in _WORD.findall(text)]
-    if 2 * english > len(words):  # no other language can have as many
+    if 2 * sum(norm in lexicon(organ).words for norm in norms) > len(words):  # no other language can have as many
         return ""
+    english = sum(norm in lexicon(None).words for norm in norms)
     counts = {name: sum(word in known for word in words) for name, known in _foreign().items()}
     name = max(counts, key=lambda each: counts[each])
     return name if counts[name] and counts[name] >= english else ""

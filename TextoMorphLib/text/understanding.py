@@ -222,7 +222,7 @@ def check_text(text: str, organ: str | None = None) -> None:
         raise InputError("the text is empty; describe the tumour, for example 'hypoattenuating, ill-defined'")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InputError("the text is not valid Unicode; save it, or set the terminal, as UTF-8")
-    if language := other_language(text):
+    if language := other_language(text, organ):
         raise InputError(f"the text seems to be in {language}; only English is understood, so translate it first")
     if understand(text, organ).denies_lesion:
         raise InputError("the text says that there is no lesion; describe the one to draw")
