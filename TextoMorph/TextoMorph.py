@@ -17,9 +17,11 @@ from slicer.util import VTKObservationMixin
 from TextoMorphModule.Actions.batching import Batching
 from TextoMorphModule.Actions.comparing import Comparing
 from TextoMorphModule.Actions.describing import Describing
+from TextoMorphModule.Actions.doubting import Doubting
 from TextoMorphModule.Actions.evaluating import Evaluating
 from TextoMorphModule.Actions.generating import Generating
 from TextoMorphModule.Actions.installing import Installing
+from TextoMorphModule.Actions.lesions import Lesions
 from TextoMorphModule.Actions.masking import Masking
 from TextoMorphModule.Actions.organs import Organs
 from TextoMorphModule.Actions.previewing import Previewing
@@ -76,6 +78,9 @@ class TextoMorphParameterNode:
         "at the crosshair"
     )
     text: str = "hypoattenuating, ill-defined"
+    lesionsSegmentation: vtkMRMLSegmentationNode
+    lesions: str = ""
+    lesionsTogether: bool = True
     seed: Annotated[int, WithinRange(0, 2**31 - 1)] = 0
     newSeed: bool = False
     variants: Annotated[int, WithinRange(1, 8)] = 1
@@ -199,6 +204,8 @@ class TextoMorphLogic(
     ScriptedLoadableModuleLogic,
     Installing,
     Masking,
+    Lesions,
+    Doubting,
     Organs,
     Showing,
     Describing,

@@ -81,9 +81,9 @@ def synthesize(
         settings: As `Synthesizer.synthesize` takes them: steps, guidance, preset, texture, terms.
 
     Returns:
-        The scan with all of them, and one report. Its lists (`lesions`, `asked`, `candidates`) go through all lesions in
-        turn; `each` has an entry for each lesion that was asked for, with its text, terms, organ and seed, and under
-        `lesions` the numbers, from 1, of what the lists hold of it. Warnings name the lesion by its number.
+        The scan with all of them, and one report. Its lists (`lesions`, `asked`, `candidates`) go through all lesions
+        in turn; `each` has an entry for each lesion that was asked for, with its text, terms, organ and seed, and
+        under `lesions` the numbers, from 1, of what the lists hold of it. Warnings name the lesion by its number.
 
     Raises:
         InputError: No lesion, two that overlap, or what `Synthesizer.synthesize` says of one of them.

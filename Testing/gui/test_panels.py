@@ -362,3 +362,34 @@ def test_the_organ_is_found_by_an_extension_where_there_is_one(
     both = slicer.util.arrayFromSegmentBinaryLabelmap(wanted.organSegmentation, wanted.organSegmentId, ct)
     assert both.sum() == 2 * 4 * 10 * 10
     assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == 1
+
+
+def test_doubts_about_the_ct_are_said_before_and_after_generate(
+    host: Any, panels: Any, logic: Any, tmp_path: Any
+) -> None:
+    """A file that gives two voxel sizes, of an organ cut out so closely that its HU cannot be told."""
+    import nibabel as nib
+
+    from TextoMorphLib.simulation.phantom import phantom
+
+    volume, organs = phantom()
+    where = np.argwhere(organs["liver"])
+    part = tuple(slice(a + 8, b - 8) for a, b in zip(where.min(0), where.max(0), strict=True))
+    image = nib.Nifti1Image(volume.hu()[part].astype(np.int16), volume.affine)
+    image.header["pixdim"][1:4] *= 2
+    image.header["qform_code"] = 0
+    image.to_filename(tmp_path / "liver.nii")
+    node = slicer.util.loadVolume(tmp_path / "liver.nii")
+    wanted = panels["Generate"].parameters
+    wanted.ct = node
+    bounds = np.zeros(6)
+    node.GetRASBounds(bounds)
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(node, 12.0, position=tuple(bounds.reshape(3, 2).mean(1)))
+    for label in (panels["Scan"].ui.ctLabel, panels["Generate"].ui.doubtLabel):
+        assert "two voxel sizes" in label.text
+        assert not label.isHidden()
+    wanted.ownSettings, wanted.steps = True, 1
+    panels["Generate"].ui.generateButton.click()
+    assert wanted.result is not None
+    assert "two voxel sizes" in panels["Generate"].ui.doubtLabel.text
+    assert any("two voxel sizes" in each for each in logic.report(wanted.result)["warnings"])

@@ -285,14 +285,14 @@ class Comparing(Histogram):
         return ctNode
 
     def _centre(self, result: Any) -> list[float] | None:
-        """The mask's middle, RAS mm in the world; None if the mask was removed or emptied."""
+        """The first lesion's middle, RAS mm in the world; None if the mask was removed or emptied."""
         import numpy as np
 
         from TextoMorphLib.errors import InputError
 
         ctNode = self._ctOf(result)
         try:
-            box, inside = nodes.keptMaskOf(result, ctNode)
+            box, inside = nodes.keptMasksOf(result, ctNode)[0]
         except InputError:
             return None
         voxel = np.argwhere(inside).mean(0) + [part.start for part in box]

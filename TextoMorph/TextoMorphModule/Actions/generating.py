@@ -13,6 +13,7 @@ from TextoMorphModule.Actions import background, nodes
 from TextoMorphModule.Actions.background import Progress
 
 MOST_VARIANTS = 8
+Asked = tuple[Any, str, str, str]  # of a lesion: segmentation node, segment ID, text, organ
 
 
 class Generating:
@@ -69,13 +70,44 @@ class Generating:
             >>> (node,) = logic.generate(ctNode, segmentation, segmentId, "hypoattenuating, ill-defined", seed=3)
             >>> logic.report(node)["asked"]
         """
+        lesions = [(segmentationNode, segmentId, text, organ)]
+        settings = (steps, guidance, device, model, progress, preset, into)
+        return self.generateSeveral(ctNode, lesions, seed, variants, *settings)
+
+    def generateSeveral(
+        self,
+        ctNode: Any,
+        lesions: list[Asked],
+        seed: int = 0,
+        variants: int = 1,
+        steps: int | None = None,
+        guidance: float | None = None,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+        preset: str = "final",
+        into: Any = None,
+    ) -> list[Any]:
+        """Puts several lesions, each with its own words, into copies of a CT, all in one run.
+
+        As `generate`, whose arguments and errors are these, too; but that `lesions` has, for each lesion, segmentation
+        node, segment ID, text and organ, and that no two of them may overlap.
+
+        Returns:
+            A new volume node for each variant, with all lesions in it; its mask has a segment for each.
+
+        Example:
+            >>> first, second = ((*logic.placeLesion(ctNode, position=at), text, "liver") for at, text in wanted)
+            >>> (node,) = logic.generateSeveral(ctNode, [first, second], seed=3)
+            >>> [each["text"] for each in logic.report(node)["each"]]
+            ['cystic', 'calcified']
+        """
         from TextoMorphLib.errors import Cancelled
 
-        request = {"organ": organ, "seed": seed, "steps": steps, "guidance": guidance, "preset": preset}
+        request = {"seed": seed, "steps": steps, "guidance": guidance, "preset": preset}
         results: list[Any] = []
         with self._alone(), contextlib.suppress(Cancelled):
-            where = (ctNode, segmentationNode, segmentId)
-            self._generateInto(results, where, text, request, variants, model, device, progress, into)
+            self._generateInto(results, ctNode, lesions, request, variants, model, device, progress, into)
         return results
 
     def live(
@@ -157,8 +189,8 @@ class Generating:
     def _generateInto(
         self,
         results: list[Any],
-        where: tuple[Any, Any, str],
-        text: str,
+        ctNode: Any,
+        asked: list[Asked],
         request: dict[str, Any],
         variants: int,
         model: str,
@@ -168,25 +200,24 @@ class Generating:
     ) -> None:
         """Does what `generate` promises; `results` has each tumour as soon as it is there, whatever comes after."""
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.request import check_request
 
         if not 1 <= variants <= MOST_VARIANTS:
             raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
-        ctNode, keptMask = where[0], None
-        ct, mask, cut = checked(*where, self._unlessStopped(progress))
-        check_request(text, **request)
+        ct, lesions = checkedLesions(ctNode, asked, request, self._unlessStopped(progress))
+        doubts = self.ctDoubts(ctNode)  # type: ignore[attr-defined]
+        keptMask = None
         for number in range(variants):
 
             def onStep(done: int, total: int, before: int = number) -> bool:
                 return progress is None or progress(before * total + done, variants * total)
 
             each = {**request, "seed": request["seed"] + number}
-            image, report = self._inBackground(partial(self._make, ct, mask, text, each, model, device), onStep)
+            image, report = self._inBackground(partial(self._make, ct, lesions, each, model, device), onStep)
+            report["warnings"] = list(dict.fromkeys([*doubts, *report["warnings"]]))
             if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                 results.clear()
                 return
-            box, inside = cut
-            keptMask = keptMask or _keepMask(box, inside, ctNode, text)
+            keptMask = keptMask or _keepMask(lesions, ctNode)
             old = into if number == 0 and nodes.inScene(into) else None
             node = self._place(image, report, ctNode, keptMask, old)
             self._updateHistogram(node)  # type: ignore[attr-defined]
@@ -215,10 +246,12 @@ class Generating:
             slicer.mrmlScene.RemoveNode(mask)
 
     def _make(
-        self, ct: Any, mask: Any, text: str, request: dict[str, Any], model: str, device: str, progress: Progress
+        self, ct: Any, lesions: list[Any], request: dict[str, Any], model: str, device: str, progress: Progress
     ) -> tuple[Any, dict[str, Any]]:
-        """One tumour, as an image and its report; runs in a thread, so the scene is not touched."""
-        made = self._synthesizer(model, device).synthesize(ct, mask, text, progress=progress, **request)
+        """A scan with its tumours, as an image and its report; runs in a thread, so the scene is not touched."""
+        from TextoMorphLib import several
+
+        made = several.synthesize(self._synthesizer(model, device), ct, lesions, progress=progress, **request)
         return nodes.imageOf(made.volume.data), made.report
 
     @contextlib.contextmanager
@@ -272,10 +305,45 @@ def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progre
     return ct, mask, cut
 
 
-def _keepMask(box: Any, inside: Any, ctNode: Any, text: str) -> Any:
-    """A copy of the mask as it was taken, so that a result keeps its own whatever is painted or moved later."""
-    copy = nodes.addSegmentation(_("Mask of {text}").format(text=_short(text)), ctNode)
-    nodes.paintIn(box, inside, copy, nodes.addSegment(copy), ctNode)
+def checkedLesions(
+    ctNode: Any, asked: list[Asked], request: dict[str, Any], progress: Progress
+) -> tuple[Any, list[Any]]:
+    """A CT and the lesions that are asked for in it, as the library takes them.
+
+    Raises:
+        InputError: What is wrong with them; of several, with which.
+        Cancelled: `progress` returned False.
+    """
+    from TextoMorphLib import several
+    from TextoMorphLib.errors import InputError
+    from TextoMorphLib.io.masks import check_mask
+    from TextoMorphLib.io.volume import check_ct
+    from TextoMorphLib.request import check_request
+    from TextoMorphLib.several import Lesion
+
+    ct = nodes.volumeOf(ctNode)
+    check_ct(ct)
+    lesions = []
+    for number, (segmentationNode, segmentId, text, organ) in enumerate(asked, start=1):
+        try:
+            box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
+            check_mask(nodes.whole(box, inside, ctNode), ct)
+            check_request(text, organ, **request)
+        except InputError as error:
+            raise InputError(f"lesion {number}: {error}" if len(asked) > 1 else str(error)) from error
+        lesions.append(Lesion(box, inside, text, organ))
+    several.check(lesions)
+    return ct, lesions
+
+
+def _keepMask(lesions: list[Any], ctNode: Any) -> Any:
+    """A copy of the masks as they were taken, so that a result keeps its own whatever is painted or moved later."""
+    copy = nodes.addSegmentation(_("Mask of {text}").format(text=_short(lesions[0].text)), ctNode)
+    if len(lesions) > 1:
+        copy.SetName(_("Masks of {count} lesions").format(count=len(lesions)))
+    for number, lesion in enumerate(lesions, start=1):
+        name = f"{number}: {lesion.text}" if len(lesions) > 1 else nodes.SEGMENT
+        nodes.paintIn(lesion.box, lesion.inside, copy, nodes.addSegment(copy, name, number - 1), ctNode)
     copy.GetDisplayNode().SetVisibility(False)
     nodes.placeUnder(copy, ctNode)
     return copy

@@ -1,6 +1,8 @@
 """Where the tumour goes: painting, placing a lesion-shaped mask, and what there is to say of a mask."""
 
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import slicer
@@ -8,16 +10,11 @@ from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import background, nodes
 from TextoMorphModule.Actions.background import Progress
+from TextoMorphModule.Actions.doubting import told
 
 
 class Masking:
-    """CT and mask.
-
-    Attributes:
-        doubts: What is doubtful about where the panel's mask lies.
-    """
-
-    doubts: tuple[str, ...] | list[str] = ()
+    """CT and mask."""
 
     def whatIsWrongWithCt(self, ctNode: Any) -> str:
         """Why a volume cannot be used as a CT, in one sentence; empty if it can.
@@ -34,6 +31,30 @@ class Masking:
         except InputError as error:
             return str(error)
         return ""
+
+    def ctDoubts(self, ctNode: Any) -> list[str]:
+        """What is doubtful about a CT that can be used, such as its HU or its grid.
+
+        Returns:
+            Sentences without a full stop; none where all seems well.
+
+        Example:
+            >>> logic.ctDoubts(ctNode)
+            []
+        """
+        from TextoMorphLib.errors import InputError
+        from TextoMorphLib.io.formats import nifti
+        from TextoMorphLib.io.volume import check_ct
+
+        doubts = told(lambda: check_ct(nodes.volumeOf(ctNode)))
+        storage = ctNode.GetStorageNode()
+        file = Path(storage.GetFileName() or "") if storage else Path()
+        if file.name.lower().endswith(nifti.FORMAT.suffixes) and file.is_file():
+            with suppress(InputError):  # Slicer has read it, whatever it is
+                for doubt in told(lambda: nifti.tell_doubts(file)):
+                    said, _of, _used = doubt.partition("; ")  # which of them the library would take
+                    doubts.append(f"{said}; Slicer has taken {nifti.described(nodes.affineOf(ctNode))}")
+        return doubts
 
     def useSoftTissueWindow(self, ctNode: Any) -> None:
         """Shows a CT in the window of soft tissue (400 HU around 40) where nobody has chosen one.
@@ -171,9 +192,32 @@ class Masking:
         Example:
             >>> segmentation, segmentId = logic.placeLesion(ctNode, diameter=30, position=logic.crosshair())
         """
+        box, found = self.lesionShape(
+            ctNode, diameter, irregularity, position, inside, seed, progress or (lambda _done, _total: True)
+        )
+        segmentation, segmentId = into if into and _canTake(into, ctNode) else self.newMask(ctNode)
+        nodes.paintIn(box, found, segmentation, segmentId, ctNode)
+        return segmentation, segmentId
+
+    def lesionShape(
+        self,
+        ctNode: Any,
+        diameter: float,
+        irregularity: float,
+        position: tuple[float, float, float] | None,
+        inside: tuple[Any, str] | None,
+        seed: int,
+        progress: Progress,
+    ) -> tuple[Any, Any]:
+        """The mask that `placeLesion` would make, as `nodes.cutOut` gives it; the scene is left alone.
+
+        Args and errors are those of `placeLesion`.
+
+        Example:
+            >>> box, mask = logic.lesionShape(ctNode, 30.0, 0.5, logic.crosshair(), None, 0, lambda done, total: True)
+        """
         from TextoMorphLib.errors import Cancelled, InputError
 
-        progress = progress or (lambda _done, _total: True)
         ct, centre = nodes.volumeOf(ctNode), [0.0, 0.0, 0.0]
         organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
         if position is not None:
@@ -183,16 +227,14 @@ class Masking:
 
         middle = None if position is None else centre
         shape = partial(_shapeOf, ct, organ, middle, diameter, seed, irregularity)
-        mask = background.run(background.inOneGo(shape), progress)
+        found: tuple[Any, Any] | None = background.run(background.inOneGo(shape), progress)
         if not nodes.inScene(ctNode):
             raise Cancelled("the scene was closed")
-        if not mask.any():
+        if found is None:
             raise InputError(
                 "the lesion would lie outside the CT or the organ; hold Shift over a slice view to move the crosshair"
             )
-        segmentation, segmentId = into if into and _canTake(into, ctNode) else self.newMask(ctNode)
-        nodes.paint(mask, segmentation, segmentId, ctNode)
-        return segmentation, segmentId
+        return found
 
     def maskDoubts(
         self,
@@ -268,15 +310,25 @@ class Masking:
 
 
 def _shapeOf(ct: Any, organ: Any, middle: list[float] | None, diameter: float, seed: int, irregularity: float) -> Any:
-    """The voxels of a lesion around its middle, RAS mm, or somewhere deep in the organ; cut off at the organ."""
+    """A lesion around its middle, RAS mm, or somewhere deep in the organ; cut off at the organ.
+
+    It comes as its box, and the mask in that; None if nothing is left.
+    """
     import numpy as np
 
     from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
+    from TextoMorphLib.spatial.geometry import tight_box
 
     if middle is None:
-        return lesion_mask(ct, organ, diameter, seed, irregularity)
-    mask = lesion_at(ct, np.array(middle), diameter, np.random.default_rng(seed), irregularity)
-    return mask if organ is None else mask & organ
+        mask = lesion_mask(ct, organ, diameter, seed, irregularity)
+    else:
+        mask = lesion_at(ct, np.array(middle), diameter, np.random.default_rng(seed), irregularity)
+        if organ is not None:
+            mask &= organ
+    if not mask.any():
+        return None
+    box = tight_box(mask)
+    return box, mask[box]
 
 
 def _canTake(into: tuple[Any, str], ctNode: Any) -> bool:

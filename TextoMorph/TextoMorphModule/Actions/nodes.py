@@ -18,6 +18,8 @@ CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.differenc
 CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
 LEVEL, WIDTH = 40.0, 400.0  # HU: the window of soft tissue
 SEGMENT = "Tumour"
+# Of the lesions in turn, red, green, blue: told apart by those who do not tell red from green.
+COLOURS = ((0.9, 0.6, 0.1), (0.35, 0.7, 0.9), (0.8, 0.47, 0.65), (0.95, 0.9, 0.25), (0.0, 0.62, 0.45))
 # What a segment is, in SNOMED CT: a morphologically abnormal structure, a neoplasm.
 TERMINOLOGY = (
     "Segmentation category and type - DICOM master list~SCT^49755003^Morphologically Altered Structure"
@@ -98,8 +100,32 @@ def keptMaskOf(result: Any, ctNode: Any) -> tuple[Any, Any]:
     Raises:
         InputError: It was removed or emptied.
     """
+    parts = keptMasksOf(result, ctNode)
+    if len(parts) == 1:
+        return parts[0]
+    import numpy as np
+
+    start = np.min([[part.start for part in box] for box, _inside in parts], 0)
+    stop = np.max([[part.stop for part in box] for box, _inside in parts], 0)
+    found = np.zeros(stop - start, bool, order="F")
+    for box, inside in parts:
+        found[tuple(slice(part.start - low, part.stop - low) for part, low in zip(box, start, strict=True))] |= inside
+    return resampling.slices(start, stop), found
+
+
+def keptMasksOf(result: Any, ctNode: Any) -> list[tuple[Any, Any]]:
+    """As `keptMaskOf`, of each lesion that was asked for.
+
+    Raises:
+        InputError: They were removed or emptied.
+    """
+    from TextoMorphLib.errors import InputError
+
     mask = result.GetNodeReference(MASK)
-    return cutOut(mask, mask.GetSegmentation().GetNthSegmentID(0) if mask else "", ctNode)
+    count = mask.GetSegmentation().GetNumberOfSegments() if mask else 0
+    if not count:
+        raise InputError("the result's mask was removed; generate anew")
+    return [cutOut(mask, mask.GetSegmentation().GetNthSegmentID(index), ctNode) for index in range(count)]
 
 
 def affineOf(node: Any) -> Any:
@@ -171,10 +197,10 @@ def addSegmentation(name: str, ctNode: Any) -> Any:
     return node
 
 
-def addSegment(segmentationNode: Any) -> str:
-    """A new, empty segment; its ID."""
+def addSegment(segmentationNode: Any, name: str = SEGMENT, number: int = 0, segmentId: str = SEGMENT) -> str:
+    """A new, empty segment; its ID, which may differ from the one that is asked for."""
     segmentation = segmentationNode.GetSegmentation()
-    segmentId: str = segmentation.AddEmptySegment(SEGMENT, SEGMENT, (0.9, 0.6, 0.1))
+    segmentId = segmentation.AddEmptySegment(segmentId, name, COLOURS[number % len(COLOURS)])
     segmentation.GetSegment(segmentId).SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), TERMINOLOGY)
     return segmentId
 

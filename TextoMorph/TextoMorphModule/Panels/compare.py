@@ -225,9 +225,11 @@ class ComparePanel(RunPanel):
 
         table = self.ui.askedTable
         table.setRowCount(len(rows))
+        several = len({row["lesion"] for row in rows}) > 1
         words = {True: _("yes"), False: _("no"), None: "\u2013"}
         for number, row in enumerate(rows):
-            cells = (row["asked"], measured(row), _range(row), words[row["ok"]])
+            asked = f"{row['lesion']}: {row['asked']}" if several else row["asked"]
+            cells = (asked, measured(row), _range(row), words[row["ok"]])
             for column, cell in enumerate(cells):
                 table.setItem(number, column, qt.QTableWidgetItem(cell))
 

@@ -9,13 +9,12 @@ from slicer.i18n import tr as _
 
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.live import Live
-from TextoMorphModule.Panels.panel import Panel, plainErrors
+from TextoMorphModule.Panels.panel import Panel, inColour, plainErrors
 
 COLUMNS = 3
 RECENT = "TextoMorph/RecentDescriptions"
 FAVOURITES = "TextoMorph/FavouriteDescriptions"
 MOST_RECENT = 12
-WARNING = "#b26a00"
 
 
 class DescribePanel(Panel):
@@ -49,7 +48,9 @@ class DescribePanel(Panel):
             return
         if wanted.result is not self._result:  # a new one has been generated: its description is worth keeping
             self._result = wanted.result
-            self.remember(self.logic.report(wanted.result).get("text", wanted.text))
+            report = self.logic.report(wanted.result)
+            for each in report.get("each", [report])[::-1]:
+                self.remember(each.get("text", wanted.text))
         if wanted.organ != self._organ:
             self._organ = wanted.organ
             self._buildChips()
@@ -63,7 +64,7 @@ class DescribePanel(Panel):
         warnings = [_("{a} and {b} contradict each other.").format(a=a, b=b) for a, b in understood.contradictions]
         if understood.unknown:
             warnings.append(_("No known term: {words}.").format(words=", ".join(understood.unknown)))
-        self.ui.warningLabel.text = f'<span style="color:{WARNING}">{"<br>".join(warnings)}</span>'
+        self.ui.warningLabel.text = inColour(warnings)
         self.ui.warningLabel.visible = bool(warnings)
 
     def cleanup(self) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Actions.lesion_table import askedOf, rowsOf
 from TextoMorphModule.Panels.column import Fold
-from TextoMorphModule.Panels.panel import RunPanel, later, whatIsMissing, withNotes
-
-WARNING = "#b26a00"
+from TextoMorphModule.Panels.panel import RunPanel, inColour, later, whatIsMissing, withNotes
 
 
 class GeneratePanel(RunPanel):
@@ -32,9 +31,11 @@ class GeneratePanel(RunPanel):
     def refresh(self) -> None:
         """Enables what can be used now."""
         wanted = self.parameters
-        missing = whatIsMissing(wanted)
+        missing, count = _missing(wanted), len(askedOf(wanted)) if wanted else 1
         self.ui.generateButton.enabled = (self._running and not self._cancelled) or not missing
         self.ui.generateButton.text = _("Cancel") if self._running else _("Generate")
+        if count > 1 and not self._running:
+            self.ui.generateButton.text = _("Generate {count} lesions").format(count=count)
         self.ui.generateButton.toolTip = missing or _("Makes a copy of the CT with the tumour in it, or stops that.")
         if wanted and not wanted.ownSettings:
             self._showUsual(wanted)
@@ -47,8 +48,8 @@ class GeneratePanel(RunPanel):
         if not self._running and (missing or self._missing):
             self.ui.statusLabel.text = missing
         self._missing = missing
-        doubts = "; ".join(self.logic.doubts)
-        self.ui.doubtLabel.text = f'<span style="color:{WARNING}">{doubts[:1].upper()}{doubts[1:]}</span>'
+        doubts = self._doubts()
+        self.ui.doubtLabel.text = inColour(doubts)
         self.ui.doubtLabel.visible = bool(doubts) and not missing
 
     def cleanup(self) -> None:
@@ -67,18 +68,16 @@ class GeneratePanel(RunPanel):
         wanted = self.parameters
         for box in (self.ui.seedSpinBox, self.ui.variantsSpinBox, self.ui.stepsSpinBox, self.ui.guidanceSpinBox):
             box.interpretText()  # what is typed counts, although the box still has the focus
-        if whatIsMissing(wanted):
+        if _missing(wanted):
             return
         if wanted.newSeed:
             wanted.seed = random.randrange(2**31 - wanted.variants)
         results: list[Any] | None = None
+        known = self._doubts()
         with self.run(_("Generating…"), _("The tumour could not be generated.")):
-            results = self.logic.generate(
+            results = self.logic.generateSeveral(
                 wanted.ct,
-                wanted.segmentation,
-                wanted.segmentId,
-                wanted.text,
-                wanted.organ,
+                askedOf(wanted),
                 wanted.seed,
                 wanted.variants,
                 wanted.steps if wanted.ownSettings else None,
@@ -87,7 +86,7 @@ class GeneratePanel(RunPanel):
                 wanted.model,
                 self.onStep,
             )
-        self.ui.statusLabel.text = self._outcome(results)
+        self.ui.statusLabel.text = self._outcome(results, known)
         self.refresh()
         if results and self.parameters:
             self.parameters.result = results[0]
@@ -101,11 +100,34 @@ class GeneratePanel(RunPanel):
         if usual and (wanted.steps, wanted.guidance) != (usual["steps"], usual["guidance"]):
             wanted.steps, wanted.guidance = int(usual["steps"]), float(usual["guidance"])
 
-    def _outcome(self, results: list[Any] | None) -> str:
+    def _doubts(self) -> list[str]:
+        """What is doubtful about what Generate would make now."""
+        wanted = self.parameters
+        table = rowsOf(wanted) if wanted and wanted.lesionsTogether else []
+        doubts: list[str] = self.logic.doubts("ct", "lesions" if table else "mask")
+        mask = (wanted.segmentation, wanted.segmentId) if wanted else (None, "")
+        if table and all(mask) and self.logic.lesionTable.indexOf(mask) < 0:
+            doubts.append(_("the mask chosen above is not in the table of lesions, and is not generated"))
+        return doubts
+
+    def _outcome(self, results: list[Any] | None, known: list[str]) -> str:
+        """What came of it: also what is doubtful about the results and was not said before."""
         if results is None:
             return _("Nothing was made.")
         if self._cancelled:
             return _("Cancelled; {count} finished.").format(count=len(results))
-        seconds = sum(sum(self.logic.report(node)["seconds"].values()) for node in results)
+        reports = [self.logic.report(node) for node in results]
+        seconds = sum(sum(report["seconds"].values()) for report in reports)
         said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
-        return withNotes(said, (note for node in results for note in self.logic.report(node)["notes"]))
+        said = withNotes(said, (note for report in reports for note in report["notes"]))
+        news = dict.fromkeys(each for report in reports for each in report["warnings"] if each not in known)
+        return "<br>".join(each for each in (said, inColour(news)) if each)
+
+
+def _missing(wanted: Any) -> str:
+    """What has to be done before Generate; empty if nothing."""
+    rows = rowsOf(wanted) if wanted and wanted.ct and wanted.lesionsTogether else []
+    if not rows:
+        return whatIsMissing(wanted)
+    without = [number for number, row in enumerate(rows, start=1) if not row.text.strip()]
+    return _("Describe lesion {number} first.").format(number=without[0]) if without else ""

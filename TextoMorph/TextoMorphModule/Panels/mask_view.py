@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import slicer
 from slicer.util import VTKObservationMixin
 
 from TextoMorphModule.Actions import nodes
+from TextoMorphModule.Actions.lesion_table import rowsOf
 from TextoMorphModule.Actions.showing import HIDDEN, OUTLINE
+from TextoMorphModule.Panels.painting import Painting
 
 
 class MaskView(VTKObservationMixin):
@@ -18,12 +19,12 @@ class MaskView(VTKObservationMixin):
         self._result: Any = None  # the one being looked at
         self._known: Any = (None, None)  # the result and mask seen last
         self._shown: Any = None
-        self._segmentation: Any = None
+        self._painting = Painting(self, self._onPainted)
 
     def refresh(self, wanted: Any) -> None:
         """Shows what the parameters say; with none, the module is left, and the mask can be painted."""
         if wanted is None:
-            self._observe(None)
+            self._painting.follow(None)
             if self._shown and nodes.inScene(self._shown[0]):
                 self.logic.showResultMask(None)
                 self.logic.showMask(*self._shown[:3])
@@ -35,7 +36,7 @@ class MaskView(VTKObservationMixin):
         elif mask != self._known[1]:
             self._result = None
         self._known = result, mask
-        self._observe(wanted.segmentation)
+        self._painting.follow(wanted.segmentation)
         self._show(wanted)
 
     def cleanup(self) -> None:
@@ -45,25 +46,18 @@ class MaskView(VTKObservationMixin):
     def _show(self, wanted: Any) -> None:
         how, organ = wanted.maskDisplay, (wanted.organSegmentation, wanted.organSegmentId)
         kept = self._result.GetNodeReference(nodes.MASK) if nodes.inScene(self._result) else None
-        state = (wanted.segmentation, wanted.segmentId, how, organ, self._result, kept)
+        others = tuple(row.segment for row in rowsOf(wanted))
+        state = (wanted.segmentation, wanted.segmentId, how, organ, self._result, kept, others)
         if state == self._shown:
             return
         self._shown = state
         self.logic.showResultMask(self._result if kept else None, how)
         if wanted.segmentation and wanted.segmentId:
             self.logic.showMask(wanted.segmentation, wanted.segmentId, HIDDEN if kept else how)
+        for segment in others:
+            self.logic.showMask(wanted.lesionsSegmentation, segment, HIDDEN if kept else how)
         if organ[0] and organ[1]:
             self.logic.showMask(*organ, HIDDEN if how == HIDDEN else OUTLINE)
-
-    def _observe(self, segmentation: Any) -> None:
-        """Looks at the mask again when it is painted in."""
-        if segmentation is self._segmentation:
-            return
-        self.removeObservers(self._onPainted)
-        self._segmentation = segmentation
-        if segmentation:
-            event = slicer.vtkSegmentation.SourceRepresentationModified
-            self.addObserver(segmentation.GetSegmentation(), event, self._onPainted)
 
     def _onPainted(self, caller: Any, event: Any) -> None:
         if self._result is not None and self._shown:

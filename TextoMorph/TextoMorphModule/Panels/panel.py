@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import qt
@@ -14,6 +15,7 @@ from slicer.util import VTKObservationMixin
 from TextoMorphModule.Panels.plain_text import PlainText
 from TextoMorphModule.Panels.time_left import TimeLeft
 
+WARNING = "#b26a00"
 QUICK_S = 0.3  # what is done within this needs no bar, which would only flash
 
 
@@ -167,6 +169,12 @@ def whatIsMissing(wanted: Any) -> str:
 def withNotes(said: str, notes: Iterable[str]) -> str:
     """A sentence, and what the reports note about short memory; each note once."""
     return " ".join([said, *dict.fromkeys(notes)]).strip()
+
+
+def inColour(doubts: Iterable[str], between: str = "<br>") -> str:
+    """What is doubtful, in a label's rich text, in the colour of warnings."""
+    said = [escape(f"{each[:1].upper()}{each[1:]}") for each in doubts]
+    return f'<span style="color:{WARNING}">{between.join(said)}</span>' if said else ""
 
 
 def linesOf(text: str) -> list[str]:

@@ -8,9 +8,9 @@ from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import nodes
 from TextoMorphModule.Panels.column import Fold
-from TextoMorphModule.Panels.panel import RunPanel, later, plainErrors
+from TextoMorphModule.Panels.painting import Click, Painting
+from TextoMorphModule.Panels.panel import RunPanel, inColour, later, plainErrors
 
-WARNING = "#b26a00"
 MASK, ORGAN = ("segmentation", "segmentId"), ("organSegmentation", "organSegmentId")  # parameters of a selector
 
 
@@ -34,10 +34,9 @@ class ScanPanel(RunPanel):
         self._placed: Any = None  # segmentation and segment that a lesion was placed in
         self._described: Any = None  # what the line about the mask is of
         self._looks = 0  # at masks, so far
-        self._segmentation: Any = None
+        self._painting = Painting(self, self._onPainted)
         self._seed = 0
-        self._points: Any = None  # what is being clicked
-        self._taken = later(0, self.onClicked)  # not while the point list is still at work
+        self._click = Click(self, self.onClicked)
         self._showing = False
         self._fold = Fold(self.ui.scanCollapsibleButton)
         self.ui.moreCollapsibleButton.collapsed = True
@@ -53,21 +52,23 @@ class ScanPanel(RunPanel):
         """Shows the parameters; looks at the CT and the mask anew where they are others."""
         wanted = self.parameters
         if not wanted:  # the scene closes, or another module opens
-            self.logic.takePoint(self._forget())
+            self._click.forget()
         ct = wanted.ct if wanted else None
         if wanted:
             self._showing = True
             self._select(self.ui.segmentSelector, wanted.segmentation, wanted.segmentId)
             self._select(self.ui.organSelector, wanted.organSegmentation, wanted.organSegmentId)
             self._showing = False
-        self._observe(wanted.segmentation if wanted else None)
+        self._painting.follow(wanted.segmentation if wanted else None)
         if ct is not self._ct:
             self._ct = ct
             wrong = self.logic.whatIsWrongWithCt(ct) if ct else ""
+            doubts = self.logic.ctDoubts(ct) if ct and not wrong else []
             if ct and not wrong:
                 self.logic.useSoftTissueWindow(ct)
-            self.ui.ctLabel.text = f'<span style="color:{WARNING}">{_("Look again")}: {wrong}</span>' if wrong else ""
-            self.ui.ctLabel.visible = bool(wrong)
+            self.ui.ctLabel.text = inColour([wrong] if wrong else doubts)
+            self.ui.ctLabel.visible = bool(wrong or doubts)
+            self.logic.tellDoubts("ct", doubts)
         self.ui.paintButton.enabled = ct is not None and not self._running
         self.ui.placeButton.enabled = not self._cancelled if self._running else ct is not None
         self.ui.placeButton.text = _("Cancel") if self._running else _("Place a lesion")
@@ -81,7 +82,7 @@ class ScanPanel(RunPanel):
     def cleanup(self) -> None:
         """Called when the application closes."""
         self._looks += 1
-        for timer in (self._describe, self._taken, self._choose):
+        for timer in (self._describe, self._choose):
             timer.stop()
         super().cleanup()
 
@@ -145,32 +146,17 @@ class ScanPanel(RunPanel):
         if self.cancels():
             return
         if self.parameters.lesionPlace == "where I click next":
-            self.logic.takePoint(self._forget())  # a click still waited for
-            self._points = self.logic.pickPoint()
-            event = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent
-            self.addObserver(self._points, event, self._onPointDefined)
-            slicer.util.showStatusMessage(_("Click in a slice view where the lesion goes."), 10000)
+            self._click.wait()
         elif self.parameters.lesionPlace == "at the crosshair":
             with plainErrors(_("No lesion can be placed.")):
                 self._place(self.logic.crosshair())
         else:
             self._place(None)
 
-    def onClicked(self) -> None:
+    def onClicked(self, position: tuple[float, float, float]) -> None:
         """Makes the lesion where the user has clicked."""
-        points = self._forget()
-        position = self.logic.takePoint(points)
-        if position and self.parameters and self.parameters.ct and not self._running:
+        if self.parameters and self.parameters.ct and not self._running:
             self._place(position)
-
-    def _onPointDefined(self, caller: Any, event: Any) -> None:
-        self._taken.start()
-
-    def _forget(self) -> Any:
-        """Waits for a click no longer; what was waited for."""
-        points, self._points = self._points, None
-        self.removeObservers(self._onPointDefined)
-        return points
 
     def _place(self, position: tuple[float, float, float] | None) -> None:
         from TextoMorphLib.errors import Cancelled
@@ -181,7 +167,7 @@ class ScanPanel(RunPanel):
             made = self.logic.placeLesion(
                 *(wanted.ct, wanted.lesionDiameter, wanted.lesionIrregularity, position, inside, self._seed),
                 self.onStep,
-                into=self._placed if self._placed == (wanted.segmentation, wanted.segmentId) else None,
+                into=self._replaced(),
             )
             self._seed += 1
             self._placed = made
@@ -189,6 +175,11 @@ class ScanPanel(RunPanel):
         if made and self.parameters:
             wanted.segmentation, wanted.segmentId = made
         self.refresh()
+
+    def _replaced(self) -> tuple[Any, str] | None:
+        """The lesion that the next one takes the place of: the one placed last, or the one chosen in the table."""
+        mask = self.parameters.segmentation, self.parameters.segmentId
+        return mask if mask == self._placed or self.logic.lesionTable.indexOf(mask) >= 0 else None
 
     def describeMask(self) -> None:
         """Says how large the mask is, or what is wrong with it."""
@@ -223,27 +214,14 @@ class ScanPanel(RunPanel):
 
     def _say(self, said: str, doubts: list[str] | None = None) -> None:
         """Shows what is known of the mask, and what is doubtful in another colour."""
-        warned = [f'<span style="color:{WARNING}">{each[:1].upper()}{each[1:]}</span>' for each in doubts or []]
-        self.ui.statusLabel.text = "<br>".join([*([said] if said else []), *warned])
+        self.ui.statusLabel.text = "<br>".join(each for each in (said, inColour(doubts or [])) if each)
         ct = self.parameters.ct.GetName() if self.parameters and self.parameters.ct else ""
         self._fold.say(", ".join(each for each in (ct, self.parameters.organ if ct else "", said) if each))
 
     def _tell(self, doubts: list[str]) -> None:
         """Lets the other panels know what is doubtful about the mask."""
-        if doubts != self.logic.doubts:
-            self.logic.doubts = doubts
-            if self.parameters:
-                self.parameters.Modified()
-
-    def _observe(self, segmentation: Any) -> None:
-        """Follows what is painted in a segmentation."""
-        if segmentation is self._segmentation:
-            return
-        self.removeObservers(self._onPainted)
-        self._segmentation = segmentation
-        if segmentation:
-            event = slicer.vtkSegmentation.SourceRepresentationModified
-            self.addObserver(segmentation.GetSegmentation(), event, self._onPainted)
+        if self.logic.tellDoubts("mask", doubts) and self.parameters:
+            self.parameters.Modified()
 
     def _onPainted(self, caller: Any, event: Any) -> None:
         if not self._running:  # the user has painted: the next lesion leaves that alone

@@ -28,6 +28,7 @@ from TextoMorphLib.io.volume import Array, Volume
 # Level 1: CT noise does not compress further (2% smaller at level 6, for four times the time).
 _GZIP_LEVEL = 1
 _MM = {"meter": 1000.0, "micron": 0.001}
+_LONGEST_HEADER = Nifti2Header.sizeof_hdr + 1
 _APART = 0.25  # of a voxel, at the corner where two affines of one header differ most: what is no rounding
 
 
@@ -64,6 +65,25 @@ def read(path: Path) -> Volume:
     volume = Volume(data, affine, *scale, header=raw[:offset], frames=frames)
     _tell_doubts(path, name, volume, header["pixdim"][1:4] * _MM.get(unit, 1.0))
     return volume
+
+
+def tell_doubts(path: Path) -> None:
+    """Tells, as `read` does, where a file's header contradicts itself; its voxels are not read.
+
+    Raises:
+        InputError: It is no NIfTI file of one 3D image, or cannot be read.
+    """
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+            header = _header(file.read(_LONGEST_HEADER))
+        shape, frames, mm = header.get_data_shape()[:3], _frames(header), _MM.get(header.get_xyzt_units()[0], 1.0)
+    except (OSError, EOFError, zlib.error, HeaderDataError, KeyError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as NIfTI") from error
+    for affine in frames.values():
+        affine[:3] *= mm
+    name, affine = next(iter(frames.items()))
+    volume = Volume(np.broadcast_to(np.int16(0), shape), affine, frames=frames)
+    _tell_doubts(path, name, volume, header["pixdim"][1:4] * mm)
 
 
 def _frames(header: Nifti1Header) -> dict[str, Array]:
