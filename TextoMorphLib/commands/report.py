@@ -10,7 +10,6 @@ import typer
 
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.textfile import read_text
 
 if TYPE_CHECKING:
     from TextoMorphLib.text.chat import Chat
@@ -29,7 +28,9 @@ Consent = Annotated[
 
 @app.command()
 def extract(
-    reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="Text files of a report each.")],
+    reports: Annotated[
+        list[Path], typer.Argument(metavar="REPORT...", help="A report each: text, PDF, or a DICOM structured report.")
+    ],
     organ: Annotated[str, typer.Option("--organ", help="liver, pancreas, kidney, or all.")] = "all",
     chat: Url = None,
     model: ChatModel = "default",
@@ -45,11 +46,12 @@ def extract(
     """
     from TextoMorphLib.text import reports as rules
     from TextoMorphLib.text.organs import ORGANS
+    from TextoMorphLib.text.report_files import read_report
 
     if organ != "all" and organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}'; use one of: {', '.join(ORGANS)} or all")
     wanted = None if organ == "all" else organ
-    texts = [(path, read_text(path)) for path in reports]
+    texts = [(path, read_report(path)) for path in reports]
     endpoint = _chat(chat, model, consent)
     for path, text in texts:
         extra: dict[str, Any] = {}

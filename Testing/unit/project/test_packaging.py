@@ -36,7 +36,7 @@ def test_slicer_gets_the_same_packages_but_not_its_own() -> None:
     slicers_own = ("numpy", "scipy", "torch")
     needed = {line for line in PYPROJECT["project"]["dependencies"] if re.split("[<>=]", line)[0] not in slicers_own}
     assert listed == needed
-    for extra in ("dicom", "reading", "segmentation", "train"):
+    for extra in ("dicom", "pdf", "reading", "segmentation", "train"):
         asked_later = (paths.resources() / f"requirements-{extra}.txt").read_text(encoding="utf-8").splitlines()[1:]
         assert asked_later == PYPROJECT["project"]["optional-dependencies"][extra]
 

@@ -29,7 +29,7 @@ def tool() -> Any:
 
 
 def required(extra: str = "") -> Any:
-    """What the module needs besides torch; or what an extra needs: dicom, reading, segmentation or train."""
+    """What the module needs besides torch; or what an extra needs: dicom, pdf, reading, segmentation or train."""
     from TextoMorphLib.paths import resources
 
     return tool().load_requirements(resources() / f"requirements{extra and '-'}{extra}.txt")
@@ -39,7 +39,7 @@ def ensured(extra: str) -> bool:
     """Whether the packages of an extra, which not everybody needs, are there; if not, asks whether to install them.
 
     Args:
-        extra: dicom, reading, segmentation or train.
+        extra: dicom, pdf, reading, segmentation or train.
 
     Raises:
         RuntimeError: They could not be installed.

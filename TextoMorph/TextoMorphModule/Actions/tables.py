@@ -23,7 +23,7 @@ def show(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -
     known = [node for node in slicer.util.getNodesByClass("vtkMRMLTableNode") if node.GetName() == name]
     node = known[0] if known else slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
     node.RemoveAllColumns()
-    node.SetUseColumnNameAsColumnHeader(True)
+    node.SetUseColumnTitleAsColumnHeader(True)
     for column in columns:
         cells = vtk.vtkStringArray()
         cells.SetName(column)
