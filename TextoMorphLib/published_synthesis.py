@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,10 @@ from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, measure
-from TextoMorphLib.measurement.expectations import compare
 from TextoMorphLib.models import bundle, published
 from TextoMorphLib.models.device import resolve
 from TextoMorphLib.request import check_request
-from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, plain, versions
+from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, report_of
 from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
 from TextoMorphLib.spatial.region import Region, regions, resampled
@@ -79,26 +77,16 @@ class PublishedSynthesizer:
             )
         warnings += [] if replace else healing.doubts(found)
         volume, lesions = self._put_all(volume, found, seed, steps, progress)
-        report = {
-            "synthetic": True,
-            "text": text,
-            "terms": [mention.name for mention in mentions],
-            "understood": {},
-            "organ": organ,
-            "seed": seed,
+        report = report_of(text, mentions, organ, seed, lesions)
+        report |= {
             "steps": steps,
             "guidance": 1.0 if guidance is None else float(guidance),
-            "texture": False,
             "model": {"name": str(config["name"]), "sha256": self.published.sha256},
-            "versions": versions(),
             "device": device_name(self.device),
             "replace": replace,
             "notes": [self.published.note],
             "warnings": warnings,
             "seconds": {"all": round(time.perf_counter() - start, 3)},
-            "candidates": [1] * len(lesions),
-            "lesions": [plain(lesion) for lesion in lesions],
-            "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
         }
         return Synthesis(volume, report, tuple(lesions))
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
+from TextoMorphLib.measurement.expectations import compare
 from TextoMorphLib.version import __version__
+
+if TYPE_CHECKING:
+    from TextoMorphLib.text.vocabulary import Mention
 
 LESION_SEEDS = 1_000_003  # from a lesion's seed to the next one's
 
@@ -59,6 +63,26 @@ class Clock:
 def plain(lesion: Attributes) -> dict[str, float | None]:
     """Attributes for JSON, which knows no NaN."""
     return {name: round(value, 3) if np.isfinite(value) else None for name, value in asdict(lesion).items()}
+
+
+def report_of(
+    text: str, mentions: Sequence[Mention], organ: str, seed: int, lesions: Sequence[Attributes]
+) -> dict[str, Any]:
+    """What the report says of a result that nothing but its request decides: no candidates, no classifier."""
+    return {
+        "synthetic": True,
+        "text": text,
+        "terms": [mention.name for mention in mentions],
+        "understood": {},
+        "organ": organ,
+        "seed": seed,
+        "guidance": 1.0,
+        "texture": False,
+        "versions": versions(),
+        "candidates": [1] * len(lesions),
+        "lesions": [plain(lesion) for lesion in lesions],
+        "asked": [compare(mentions, asdict(lesion)) for lesion in lesions],
+    }
 
 
 def device_name(device: torch.device) -> str:

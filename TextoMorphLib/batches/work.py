@@ -98,11 +98,10 @@ class Worker:
 
     @classmethod
     def load(cls, model: str, device: str) -> Worker:
-        """A worker with a model; see `Synthesizer.load`."""
-        from TextoMorphLib.models import bundle
-        from TextoMorphLib.synthesis import Synthesizer
+        """A worker with a model, or another source of tumours; see `scans.load`."""
+        from TextoMorphLib.sources import scans
 
-        return cls(model, Synthesizer.load(model, device), bundle.verify(bundle.find(model)))
+        return cls(model, scans.load(model, device), scans.fingerprint(model))
 
     def do(self, line: Line, step: Step = lambda *_: True) -> Outcome:
         """Makes one job's tumour, unless somebody else does or has.

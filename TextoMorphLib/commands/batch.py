@@ -58,6 +58,7 @@ def run(
         typer.Option("--store", metavar="scan|delta", help="delta keeps only what changes: see textomorph apply."),
     ] = "scan",
     device: common.Device = "auto",
+    source: common.Source = "words",
     model: common.Model = "starter",
     overwrite: common.Overwrite = False,
 ) -> None:
@@ -79,12 +80,13 @@ def run(
         raise InputError("--gpus goes with --ray ADDRESS; use --device cuda on one machine")
     from TextoMorphLib.batches.lines import Rules, todo
     from TextoMorphLib.batches.work import finished
-    from TextoMorphLib.models import bundle
     from TextoMorphLib.models import device as devices
+    from TextoMorphLib.sources import scans
 
     if ray is None:
         devices.resolve(device)
-    fingerprint = bundle.verify(bundle.find(model))
+    model = scans.named(source, model)
+    fingerprint = scans.fingerprint(model)
     told = _Told(jobs.name)
     left = list(todo(lines, jobs.parent, fingerprint, Rules(resume, overwrite, rules_shard, store), told.event))
     with common.progress("batch") as step, _engine(left, model, device, workers, ray, gpus) as engine:

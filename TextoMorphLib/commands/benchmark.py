@@ -30,6 +30,7 @@ Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write
 def control(
     ct: ControlScan,
     organ_mask: OrganMask,
+    source: common.Source = "words",
     model: common.Model = "starter",
     device: common.Device = "auto",
     sizes: Sizes = "8,20,50",
@@ -57,10 +58,11 @@ def control(
     if workers > 1:
         common.read_scan(ct, organ_mask)  # what is wrong with it is said here, not in a worker
     from TextoMorphLib.evaluation import control as benchmark
+    from TextoMorphLib.sources import scans
 
     settings = {"steps": steps, "guidance": guidance, "preset": preset}
     places = range(first_site, first_site + sites)
-    load = partial(_trials, ct, organ_mask, model, device, sizes_mm, places, seeds, settings)
+    load = partial(_trials, ct, organ_mask, scans.named(source, model), device, sizes_mm, places, seeds, settings)
     with common.progress("measuring control") as on_trial:
         rows = benchmark.run(load, asked, on_trial, workers)
     typer.echo(benchmark.table(rows))
@@ -80,16 +82,17 @@ def _trials(
 ) -> list[Trial]:
     """The trials of `control`, made anew in every process that shares them."""
     from TextoMorphLib.evaluation import control as benchmark
-    from TextoMorphLib.synthesis import Synthesizer
+    from TextoMorphLib.sources import scans
 
     volume, organ = common.read_scan(ct, organ_mask)
-    return benchmark.places(Synthesizer.load(model, device), volume, organ, sizes_mm, sites, seeds, settings)
+    return benchmark.places(scans.load(model, device), volume, organ, sizes_mm, sites, seeds, settings)
 
 
 @app.command()
 def realism(
     ct: ControlScan,
     organ_mask: OrganMask,
+    source: common.Source = "words",
     model: common.Model = "starter",
     device: common.Device = "auto",
     sizes: Sizes = "14,28",
@@ -108,9 +111,9 @@ def realism(
     check_preset(preset)
     volume, organ = common.read_scan(ct, organ_mask)
     from TextoMorphLib.evaluation import realism as benchmark
-    from TextoMorphLib.synthesis import Synthesizer
+    from TextoMorphLib.sources import scans
 
-    synthesizer = Synthesizer.load(model, device)
+    synthesizer = scans.load(scans.named(source, model), device)
     with common.progress("measuring realism") as on_trial:
         settings = {"steps": steps, "guidance": guidance, "preset": preset}
         found = benchmark.run(synthesizer, volume, organ, sizes_mm, sites, settings, on_trial)
@@ -129,7 +132,7 @@ def observer(
     steps: common.Steps = None,
     guidance: common.Guidance = None,
     seed: common.Seed = 0,
-    source: Annotated[str, typer.Option("--source", help="words (the model), or rendered (no network).")] = "words",
+    source: common.Source = "words",
     fold: Annotated[
         int | None, typer.Option("--fold", min=0, help="The fold that the model was not trained on: asked of apart.")
     ] = None,

@@ -46,6 +46,14 @@ Preset = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Model = Annotated[str, typer.Option("--model", help="A model's name (`textomorph models list`) or folder.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        help="What makes the tumours: words (the model), or what it is held against: mask-only (the model without "
+        "words), rendered (no network), ellipsoids, cells.",
+    ),
+]
 Replace = Annotated[
     bool,
     typer.Option("--replace", help="The mask holds a tumour already: what is healthy is judged outside it."),

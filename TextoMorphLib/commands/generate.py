@@ -45,6 +45,7 @@ def generate(
     replace: common.Replace = False,
     texture: common.Texture = True,
     device: common.Device = "auto",
+    source: common.Source = "words",
     model: common.Model = "starter",
     resample_mask: common.ResampleMask = False,
     label: common.Label = None,
@@ -92,7 +93,7 @@ def generate(
         "dicom_seg": dicom_seg,
         "keep_patient": keep_patient,
     }
-    run(job, model, device, overwrite=overwrite, **kept)  # type: ignore[arg-type]
+    run(job, model, device, source, overwrite=overwrite, **kept)  # type: ignore[arg-type]
 
 
 def _parts(mask: Path | None, text: str | None, lesions: Path | None) -> tuple[Part, ...]:
@@ -124,6 +125,7 @@ def run(
     job: Job,
     model: str = "starter",
     device: str = "auto",
+    source: str = "words",
     *,
     organ_mask: Path | None = None,
     picture: Path | None = None,
@@ -146,20 +148,20 @@ def run(
         dicom_export.check(dicom, dicom_seg)
     from TextoMorphLib import several
     from TextoMorphLib.models import device as devices
+    from TextoMorphLib.sources import scans
     from TextoMorphLib.text.understanding import understand
 
     devices.resolve(device)
+    name = scans.named(source, model)
     ct, lesions, doubts = job.read()
-    source = job.ct if job.ct.is_dir() else None
+    original = job.ct if job.ct.is_dir() else None
     if dicom:
-        dicom_export.check_scan(ct, dicom, source, keep_patient)
+        dicom_export.check_scan(ct, dicom, original, keep_patient)
 
     said, outside = _where(ct, lesions, organ_mask)
     mask = several.union(lesions, ct.shape)
-    from TextoMorphLib.synthesis import Synthesizer
-
     with common.progress("generating") as step:
-        synthesizer = Synthesizer.load(model, device)
+        synthesizer = scans.load(name, device)
         for number, lesion in enumerate(lesions, start=1):
             for line in understand(lesion.text, lesion.organ).lines():
                 typer.echo((f"lesion {number}: " if len(lesions) > 1 else "") + line)
@@ -169,11 +171,11 @@ def run(
             if picture:
                 more[picture] = _figure(ct, made, mask, job)
             if dicom:
-                series = partial(dicom_export.fill, volume=made.volume, report=made.report, source=source)
+                series = partial(dicom_export.fill, volume=made.volume, report=made.report, source=original)
                 more[dicom] = partial(series, mask=mask if dicom_seg else None, keep_patient=keep_patient)
             return more
 
-        synthesis = make(job, model, synthesizer, ct, lesions, step, [*doubts, *outside], overwrite, also)
+        synthesis = make(job, name, synthesizer, ct, lesions, step, [*doubts, *outside], overwrite, also)
 
     _show(synthesis.report, (*doubts, *said))
     for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):

@@ -15,18 +15,17 @@ import numpy as np
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.observer_features import Features, measured
-from TextoMorphLib.evaluation.rendered import rendered
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.masks import MOST_OF_SCAN
 from TextoMorphLib.io.provenance import provenance
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
+from TextoMorphLib.sources import scans
 from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.organs import ORGANS
 
 TWINS, PAIRS = "twins", "pairs"
-TWIN_SOURCES = ("words", "rendered")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Settings:
         steps: Sampling steps; the preset's if None.
         guidance: Guidance scale; the preset's if None.
         seed: Of the first case; the next has the next one.
-        source: words (the model), or rendered (the renderer that it learned from, without a network).
+        source: One of `scans.NAMES`: words (the model), or what it is held against.
     """
 
     model: str = "starter"
@@ -73,7 +72,7 @@ class Pair:
     twin: dict[str, Features]
 
 
-def pair(case: Case, synthesizer: Synthesizer | None, settings: Settings, seed: int) -> tuple[Pair, Volume] | None:
+def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) -> tuple[Pair, Volume] | None:
     """The case's largest tumour and its twin.
 
     Words are the case's first text, or else what `describe` says of the real tumour. Healthy tissue is judged outside
@@ -81,7 +80,7 @@ def pair(case: Case, synthesizer: Synthesizer | None, settings: Settings, seed: 
 
     Args:
         case: With a tumour.
-        synthesizer: Of the settings' model; None for what is rendered.
+        synthesizer: Of the settings' source and model.
         settings: How it is made.
         seed: The twin's.
 
@@ -97,21 +96,18 @@ def pair(case: Case, synthesizer: Synthesizer | None, settings: Settings, seed: 
     healthy = targets == 1
     found = describe(volume, mask, organ, others=tumours, healthy=healthy if healthy.any() else None)
     text = case.texts[0] if case.texts else found[0].text
-    if synthesizer is None:
-        made = rendered(volume, mask, text, organ, seed, tumours)
-    else:
-        made = synthesizer.synthesize(
-            volume,
-            mask,
-            text,
-            organ,
-            seed,
-            settings.steps,
-            settings.guidance,
-            preset=settings.preset,
-            replace=True,
-            exclude=tumours,
-        ).volume
+    made = synthesizer.synthesize(
+        volume,
+        mask,
+        text,
+        organ,
+        seed,
+        settings.steps,
+        settings.guidance,
+        preset=settings.preset,
+        replace=True,
+        exclude=tumours,
+    ).volume
     twin = measured(made.hu(), mask, volume.spacing)
     assert twin is not None  # the mask and what is known are the real one's
     return Pair(case.id, case.patient, case.fold, text, real, twin), made
@@ -160,14 +156,13 @@ def pairs(
         InputError: No case has a tumour, or one cannot be read.
         Cancelled: `progress` returned False.
     """
-    if settings.source not in TWIN_SOURCES:
-        raise InputError(f"unknown source '{settings.source}': choose {' or '.join(TWIN_SOURCES)}")
+    name = scans.named(settings.source, settings.model)
     with_tumour = [case for case in cases if case.label and case.classes and not case.healthy]
     if not with_tumour:
         raise InputError("no case has a tumour in a label map")
     for part in (TWINS, PAIRS):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    key = {**asdict(settings), "sha256": _sha256(settings.model)}
+    key = {**asdict(settings), "sha256": scans.fingerprint(name)}
     jobs = [(case, settings, settings.seed + number, folder, key) for number, case in enumerate(with_tumour)]
     todo = [job for job in jobs if _known(folder, job[0], {**key, "seed": job[2]}) is None]
     done = len(jobs) - len(todo)
@@ -198,7 +193,7 @@ def _made(todo: Sequence[_Job], settings: Settings, workers: int) -> Iterator[No
             pool.shutdown(cancel_futures=True)
 
 
-def _make(job: _Job, synthesizer: Synthesizer | None) -> None:
+def _make(job: _Job, synthesizer: Synthesizer) -> None:
     case, settings, seed, folder, key = job
     found = pair(case, synthesizer, settings, seed)
     if found is not None:
@@ -209,11 +204,11 @@ def _make(job: _Job, synthesizer: Synthesizer | None) -> None:
     outputs.write_bytes(folder / PAIRS / f"{case.id}.json", outputs.to_json(kept).encode())
 
 
-_worker: Synthesizer | None
+_worker: Synthesizer
 
 
-def _synthesizer(settings: Settings) -> Synthesizer | None:
-    return None if settings.source == "rendered" else Synthesizer.load(settings.model, settings.device)
+def _synthesizer(settings: Settings) -> Synthesizer:
+    return scans.load(scans.named(settings.source, settings.model), settings.device)
 
 
 def _start_worker(settings: Settings, workers: int) -> None:
@@ -242,9 +237,3 @@ def _known(folder: Path, case: Case, key: dict[str, Any]) -> dict[str, Any] | No
         for features in kept["pair"][side].values():
             features.update({name: float("nan") for name, value in features.items() if value is None})
     return kept
-
-
-def _sha256(model: str) -> str:
-    from TextoMorphLib.models import bundle
-
-    return bundle.sha256(bundle.find(model) / "manifest.json")

@@ -26,7 +26,7 @@ from TextoMorphLib.text.vocabulary import Term, terms
 
 SAY = 0.7  # how sure a term must be to be said
 FAR_MM = 16.0  # around a lesion, where healthy tissue is looked for
-NEVER = (("density", "arterial"), ("content", "haemorrhagic"), ("septa", "septated"))  # needs phases, or cannot be told
+NEVER = (("density", "arterial"), ("content", "haemorrhagic"))  # needs phases, or cannot be told
 # What lies between the ranges of a degree's densities parts them.
 DEGREES = {"hypo": ("hypo mild", "hypo plain", "hypo marked"), "hyper": ("hyper mild", "hyper plain", "hyper marked")}
 

@@ -31,6 +31,10 @@ NOISE_LEFT = 0.3  # share of the fine noise that this smoothing leaves, and what
 NECROSIS_HU = (0.0, 45.0)  # what a necrotic core is in any phase,
 LEAST_LIVING_HU = 15.0  # and how much brighter what is around it
 FLUID_TEXTURE_HU = 12.0  # a simple fluid varies less
+# Septa divide fluid: where a lesion's mean is over this, what looks like sheets is streaks of noise, or vessels. The
+# height from which they are septa is the vocabulary's.
+SEPTATED_MEAN_HU, SEPTA_HU = 50.0, 10.0
+SEPTA_DOUBT, SEPTA_NOISE = 4.0, 0.25  # HU, and share of the noise, that sheets of nothing but noise may reach
 NEVER_NEGATIVE = ("texture_hu", "margin_mm", "wall_mm", "bright_fraction", "calcium_mm")
 WALLED = 0.6  # share of a border that makes a wall
 
@@ -147,7 +151,7 @@ DOUBTS: dict[str, Callable[[Evidence], float]] = {
     "mean_hu": lambda evidence: float(np.hypot(CONTENT_DOUBT_HU, _level_doubt(evidence))),
     "texture_hu": _texture_doubt,
     "margin_mm": lambda evidence: evidence.margin_doubt_mm,
-    "septa_hu": lambda evidence: 5.0,
+    "septa_hu": lambda evidence: float(np.hypot(SEPTA_DOUBT, SEPTA_NOISE * evidence.lesion.noise_inside_hu)),
     "core_hu": lambda evidence: 2.5 * _level_doubt(evidence),
     "bright_fraction": lambda evidence: 0.0005,
     "calcium_mm": lambda evidence: 0.5,
@@ -160,7 +164,7 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
     small = lesion.diameter_mm < SMALL_MM
     if kind == "density" and evidence.tissue_mm3 < TISSUE_MM3:
         reason = "there is too little healthy tissue around to compare with"
-    elif kind in ("content", "texture", "wall") and small:
+    elif kind in ("content", "texture", "wall", "septa") and small:
         reason = f"too small ({lesion.diameter_mm:.0f} mm) to say what it holds"
     elif kind == "texture" and evidence.interior_mm3 < LEAST_GRAINS * GRAIN_MM3:
         reason = "too small to judge texture"
@@ -170,7 +174,11 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
         reason = "the slices are too thick to call a border blurred"
     elif (kind, value) == ("texture", "homogeneous") and described.get("content") == "necrotic":
         reason = "it has a core"
-    elif (kind, value) == ("content", "cystic") and lesion.texture_hu > FLUID_TEXTURE_HU:
+    elif kind == "septa" and not _holds_fluid(evidence):
+        reason = "it is no fluid that septa could divide"
+    elif (kind, value) == ("texture", "heterogeneous") and _divided(evidence):
+        reason = "septa make it uneven"
+    elif (kind, value) == ("content", "cystic") and lesion.texture_hu > FLUID_TEXTURE_HU and not _divided(evidence):
         reason = "too uneven for a simple fluid"
     elif (kind, value) == ("content", "necrotic"):
         living = evidence.core_hu - lesion.core_hu
@@ -183,6 +191,15 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
     elif kind == "calcification" and evidence.calcium_goes_on:
         reason = "what is bright enough goes on outside: a vessel, bone or a stent"
     return reason
+
+
+def _holds_fluid(evidence: Evidence) -> bool:
+    return evidence.lesion.mean_hu <= SEPTATED_MEAN_HU and evidence.lesion.contrast_hu < 0
+
+
+def _divided(evidence: Evidence) -> bool:
+    """Whether septa are there."""
+    return _holds_fluid(evidence) and evidence.lesion.septa_hu >= SEPTA_HU
 
 
 def _measured(ct: np.ndarray, depth: np.ndarray, level: float, usable: np.ndarray) -> Attributes:

@@ -52,15 +52,27 @@ class Cells:
         places = np.argwhere(organ & (willing > 0.5))
         places = places if len(places) else np.argwhere(organ)
         seed = tuple(int(n) for n in places[rng.integers(len(places))])
+        cells, change = self._grown(willing, seed, voxels, rng)
+        label = np.where(cells >= FULL // 2, 2, organ).astype(np.uint8)
+        label[seed] = 2
+        return Insertion((patch + change).astype(np.float32), label, "")
+
+    def change(self, patch: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """What is added to a patch to grow a tumour in a mask, from its deepest voxel on, HU, of its shape."""
+        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1, 1:-1]
+        seed = tuple(int(n) for n in np.unravel_index(int(depth.argmax()), mask.shape))
+        return self._grown(willingness(patch, mask), seed, int(np.count_nonzero(mask)), rng)[1]
+
+    def _grown(
+        self, willing: np.ndarray, seed: tuple[int, ...], voxels: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         cells, dead = grown(willing, seed, voxels, rng)
         density = ndimage.gaussian_filter(cells / np.float32(FULL), 0.7 / self.spacing_mm)
         change = density * rng.uniform(*self.contrast_hu)
         change += ndimage.gaussian_filter(dead.astype(np.float32), 1.0 / self.spacing_mm) * rng.uniform(
             *self.necrosis_hu
         )
-        label = np.where(cells >= FULL // 2, 2, organ).astype(np.uint8)
-        label[seed] = 2
-        return Insertion((patch + change).astype(np.float32), label, "")
+        return cells, change
 
 
 def willingness(patch: np.ndarray, organ: np.ndarray) -> np.ndarray:

@@ -42,12 +42,16 @@ class Ellipsoids:
     def insert(self, patch: np.ndarray, organ: np.ndarray, rng: np.random.Generator) -> Insertion:
         """See `TumourSource.insert`."""
         mask = self.placement.masks(_without_vessels(patch, organ) if self.avoid_vessels else organ, rng)
+        ct = patch + self.change(patch, mask, rng)
+        return Insertion(ct.astype(np.float32), np.where(mask, 2, organ).astype(np.uint8), "")
+
+    def change(self, patch: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """What is added to a patch to put a tumour into a mask, HU, of its shape."""
         edge = rng.uniform(*self.edge_mm) / self.spacing_mm
         grain = ndimage.gaussian_filter(rng.standard_normal(patch.shape, np.float32), rng.uniform(0.8, 2.5))
         grain *= rng.uniform(3, 12) / max(float(grain.std()), 1e-6)
         share = ndimage.gaussian_filter(mask.astype(np.float32), edge)
-        ct = patch + share * (np.float32(rng.uniform(*self.contrast_hu)) + grain)
-        return Insertion(ct.astype(np.float32), np.where(mask, 2, organ).astype(np.uint8), "")
+        return np.asarray(share * (np.float32(rng.uniform(*self.contrast_hu)) + grain), np.float32)
 
 
 def _without_vessels(patch: np.ndarray, organ: np.ndarray) -> np.ndarray:

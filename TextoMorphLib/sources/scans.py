@@ -1,0 +1,158 @@
+"""The sources for whole scans: called as `Synthesizer` is, so that whatever takes a model takes a baseline, too.
+
+words        the model, steered by the text
+mask-only    the model, without words
+rendered     the renderer that the model learned from, without a network
+ellipsoids   hand-made rules (`sources.ellipsoids`)
+cells        growth (`sources.cells`), inside the mask
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io.masks import check_mask
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.attributes import measure
+from TextoMorphLib.measurement.expectations import compare
+from TextoMorphLib.models import bundle
+from TextoMorphLib.request import check_request
+from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, report_of
+from TextoMorphLib.sources.cells import Cells
+from TextoMorphLib.sources.ellipsoids import Ellipsoids
+from TextoMorphLib.sources.rendered import rendered
+from TextoMorphLib.sources.words import ALL_DEFAULT
+from TextoMorphLib.spatial import healing, placement
+from TextoMorphLib.spatial.compositing import WINDOW_MM, to_scan
+from TextoMorphLib.spatial.geometry import distances
+from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, regions, resampled
+from TextoMorphLib.synthesis import Synthesizer
+from TextoMorphLib.text.understanding import find
+from TextoMorphLib.version import __version__
+
+WORDS, MASK_ONLY, RENDERED = "words", "mask-only", "rendered"
+CHANGES: dict[str, Callable[[], Any]] = {"ellipsoids": Ellipsoids, "cells": Cells}
+NAMES = (WORDS, MASK_ONLY, RENDERED, *CHANGES)
+NO_WORDS = "this source of tumours takes no words: the text had no effect"
+
+
+def named(source: str, model: str) -> str:
+    """A source and its model as one name, which `load` and `fingerprint` take: "starter", "mask-only:starter", "cells".
+
+    Raises:
+        InputError: There is no such source.
+    """
+    if source not in NAMES:
+        raise InputError(f"unknown source '{source}'; use one of: {', '.join(NAMES)}")
+    if source == WORDS:
+        return model
+    return f"{MASK_ONLY}:{model}" if source == MASK_ONLY else source
+
+
+def load(name: str, device: str = "auto") -> Synthesizer:
+    """What makes the tumours of a source; see `named`, and `Synthesizer.load` for errors."""
+    if name in (RENDERED, *CHANGES):
+        return Baseline(name)  # type: ignore[return-value]  # it is used alike
+    if name.startswith(f"{MASK_ONLY}:"):
+        return MaskOnly(Synthesizer.load(name.partition(":")[2], device))  # type: ignore[return-value]
+    return Synthesizer.load(name, device)
+
+
+def fingerprint(name: str) -> str:
+    """What stands for a source's model in reports: of its weights, or of its name and version where it has none."""
+    if name in (RENDERED, *CHANGES):
+        return hashlib.sha256(f"{name} {__version__}".encode()).hexdigest()
+    if name.startswith(f"{MASK_ONLY}:"):
+        return bundle.verify(bundle.find(name.partition(":")[2]))
+    return bundle.verify(bundle.find(name))
+
+
+class MaskOnly:
+    """A model that is told nothing of what a lesion is."""
+
+    def __init__(self, model: Synthesizer) -> None:
+        self.model = model
+
+    def synthesize(self, ct: Volume, mask: np.ndarray, text: str, *given: Any, **more: Any) -> Synthesis:
+        """As `Synthesizer.synthesize`; the text has no effect."""
+        made = self.model.synthesize(ct, mask, ALL_DEFAULT, *given, **more)
+        mentions = find(text, str(made.report["organ"]))
+        asked = [compare(mentions, asdict(lesion)) for lesion in made.lesions]
+        notes = [*made.report["notes"], NO_WORDS]
+        return replace(made, report={**made.report, "text": text, "terms": [], "asked": asked, "notes": notes})
+
+
+class Baseline:
+    """A source without a network."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def synthesize(
+        self,
+        ct: Volume,
+        mask: np.ndarray,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        preset: str = "final",
+        replace: bool = False,
+        exclude: np.ndarray | None = None,
+        **ignored: Any,
+    ) -> Synthesis:
+        """As `Synthesizer.synthesize`; steps, guidance and preset mean nothing here, the text only to *rendered*.
+
+        Raises:
+            InputError: As there.
+            Cancelled: `progress` returned False.
+        """
+        check_request(text, organ, seed, steps, guidance, preset)
+        check_mask(mask, ct)
+        clock, lesions = Clock(), []
+        mentions = find(text, organ)
+        with clock("all"):
+            warnings = placement.warnings(ct, mask)
+            volume = healing.healed(ct, mask, exclude, seed) if replace else ct
+            found = regions(volume, mask, exclude=exclude)
+            if not all(np.isfinite(region.ct).all() for region in found):
+                raise InputError(
+                    "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
+                )
+            warnings += [] if replace else healing.doubts(found)
+            for number, region in enumerate(found):
+                if progress is not None and progress(number, len(found)) is False:
+                    raise Cancelled("cancelled")
+                volume = self._put(volume, region, text, organ, seed + number * LESION_SEEDS, exclude)
+                lesions.append(measure(region.ct, resampled(volume, region), region.depth, region.usable))
+        report = report_of(text, mentions, organ, seed, lesions)
+        report |= {
+            "steps": 0,
+            "model": {"name": self.name, "sha256": fingerprint(self.name)},
+            "device": str(torch.device("cpu")),
+            "replace": replace,
+            "notes": [] if self.name == RENDERED else [NO_WORDS],
+            "warnings": warnings,
+            "seconds": clock.rounded(),
+        }
+        return Synthesis(volume, report, tuple(lesions))
+
+    def _put(
+        self, volume: Volume, region: Region, text: str, organ: str, seed: int, exclude: np.ndarray | None
+    ) -> Volume:
+        if self.name == RENDERED:
+            return rendered(volume, region, text, organ, seed, exclude)
+        # A difference is added: the scan's own noise stays.
+        change = CHANGES[self.name]().change(region.ct, region.depth > 0, np.random.default_rng(seed))
+        hu, (away, _) = volume.hu(region.box), distances(~region.mask, volume.spacing)
+        near = (away < WINDOW_MM[1]) & (hu > UNKNOWN_HU)
+        return volume.with_hu(region.box, hu + to_scan(change, region, volume), near)
