@@ -54,3 +54,24 @@ def test_guidance_extrapolates_from_no_text_through_text() -> None:
 def test_an_unknown_sampler_is_refused() -> None:
     with pytest.raises(InputError, match="ddim or dpm_solver"):
         samplers.load("euler")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 10, 50])
+def test_the_default_is_diffusers_solver(steps: int) -> None:
+    library = pytest.importorskip("diffusers.schedulers.scheduling_dpmsolver_multistep")
+    schedule = Schedule()
+    denoise = _perfect_denoiser(schedule)
+    noise = torch.randn(1, 4, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    kept = schedule.alpha.double().square()
+    solver = library.DPMSolverMultistepScheduler(
+        num_train_timesteps=schedule.timesteps,
+        trained_betas=(1 - torch.cat([kept[:1], kept[1:] / kept[:-1]])).numpy(),
+        prediction_type="sample",
+        final_sigmas_type="zero",
+    )
+    solver.set_timesteps(timesteps=schedule.spaced(steps))
+    latent = noise
+    for time in solver.timesteps:
+        latent = solver.step(denoise(latent, time[None]), time, latent).prev_sample
+    ours = samplers.load()(denoise, noise, schedule, steps, lambda done: None)
+    torch.testing.assert_close(ours, latent.float(), atol=1e-5, rtol=0)
