@@ -97,6 +97,44 @@ def split(
     typer.echo(f"cases a fold: {', '.join(map(str, sizes))}\nwrote {output}")
 
 
+@app.command()
+def classes(
+    cases: Cases,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder: cases.jsonl and label maps.")],
+    below: Annotated[float, typer.Option("--below", metavar="HU", help="Tumours with a lower mean are of --dark.")],
+    dark: Annotated[str, typer.Option("--dark", help="Name of the class below.")] = "cyst",
+    bright: Annotated[str, typer.Option("--bright", help="Name of the class of the others.")] = "solid",
+) -> None:
+    """Give tumours two classes by their mean HU, where nobody has written down which is which.
+
+    What is learned from them is density, and no diagnosis. The label maps are written anew: 1 organ, 2 the class of
+    the others, 3 the class below.
+    """
+    from TextoMorphLib.cases import read_cases, write_cases
+    from TextoMorphLib.cases.classes import by_density
+    from TextoMorphLib.io.atomic import replacing
+
+    listed = read_cases(cases)
+    if dark == bright or {dark, bright} & {"organ", "tumour"}:
+        raise InputError("--dark and --bright need two names of their own, other than organ and tumour")
+    if output.exists():
+        raise InputError(f"{output} exists; give a new folder")
+    counts: dict[str, int] = {bright: 0, dark: 0}
+    kept = []
+    with common.progress("measuring") as step, replacing(output, overwrite=False) as (folder,):
+        (folder / "label").mkdir(parents=True)
+        for case, found, problem in by_density(listed, below, dark, bright, folder / "label", step):
+            if problem:
+                typer.echo(f"left out {case.id}: {problem}")
+                continue
+            kept.append(case)
+            for name, count in found.items():
+                counts[name] += count
+        write_cases(kept, folder / "cases.jsonl")
+    typer.echo(f"{len(kept)} cases; " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    typer.echo(f"wrote {output / 'cases.jsonl'}")
+
+
 def _check_output(output: Path, inputs: tuple[Path, ...], overwrite: bool) -> None:
     from TextoMorphLib.io import outputs
 

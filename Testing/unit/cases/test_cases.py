@@ -208,3 +208,27 @@ def test_a_line_comes_back_as_it_was(tmp_path: Path) -> None:
         "sex": "F",
     }
     assert Case.parse(line, tmp_path).line(tmp_path) == line
+
+
+def test_tumours_get_classes_by_their_density(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dark, bright = (slice(6, 9), slice(6, 9), slice(1, 4)), (slice(6, 9), slice(6, 9), slice(8, 11))
+    image(tmp_path / "ct.nii.gz", {5: dark, 80: bright}, ct=True)
+    labels = np.zeros((12, 12, 12), np.uint8)
+    labels[5:] = 1
+    labels[dark] = labels[bright] = 2
+    Volume.from_array(labels, np.diag([1.0, 1.0, 2.0, 1.0])).write(tmp_path / "label.nii.gz")
+    known = {"label": "label.nii.gz", "values": {"organ": [1], "tumour": [2]}, "patient": "p", "fold": 1}
+    cases = write(tmp_path / "cases.jsonl", {"id": "a", "ct": "ct.nii.gz", "organ": "pancreas", **known})
+    made = tmp_path / "classes"
+    assert main(["cases", "classes", str(cases), "--below", "25", "--output", str(made)]) == 0
+    assert "1 solid, 1 cyst" in capsys.readouterr().out
+    (case,) = read_cases(made / "cases.jsonl")
+    assert case.classes == ("solid", "cyst")
+    assert (case.fold, case.patient) == (1, "p")
+    told = case.targets(Volume.read(case.ct))
+    assert (told[dark] == 3).all()
+    assert (told[bright] == 2).all()
+    assert np.count_nonzero(told > 1) == 54
+    assert main(["cases", "classes", str(made / "cases.jsonl"), "--below", "25", "--output", str(tmp_path / "b")]) == 2
+    assert "has the classes solid, cyst already" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()

@@ -1,0 +1,84 @@
+"""Tumour classes by measured density, where nobody has written down which tumour is which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from TextoMorphLib.cases.case import ORGAN, TUMOUR, Case
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.volume import Volume, check_ct
+from TextoMorphLib.spatial.geometry import TOUCHING
+from TextoMorphLib.spatial.tissue import UNKNOWN_HU
+
+if TYPE_CHECKING:
+    from TextoMorphLib.io.volume import Array
+
+EDGE_VOXELS = 1  # in the plane, left out of the mean where a tumour has more: they are half surroundings
+
+
+def by_density(
+    cases: Sequence[Case],
+    below: float,
+    dark: str,
+    bright: str,
+    folder: Path,
+    step: Callable[[int, int], object] = lambda done, total: None,
+) -> Iterator[tuple[Case, dict[str, int], str]]:
+    """Gives every tumour one of two classes by its mean HU, in label maps of their own.
+
+    Args:
+        cases: With label maps that know organ and tumour.
+        below: HU; a 26-connected tumour whose mean is lower is of the class `dark`.
+        dark: Name of the class below.
+        bright: Name of the others'.
+        folder: Where the label maps are written: 0 elsewhere, 1 organ, 2 `bright`, 3 `dark`.
+        step: Called with (cases done, cases in all).
+
+    Yields:
+        Each case with its new label map and values, how many tumours of each class it has, and what keeps it from
+        being used (a single slice, no HU), if anything.
+
+    Raises:
+        InputError: A case has classes already, or a file is bad.
+    """
+    for number, case in enumerate(cases):
+        step(number, len(cases))
+        if not case.label:
+            yield case, {}, ""
+            continue
+        if case.classes != (TUMOUR,):
+            raise InputError(f"case {case.id} has the classes {', '.join(case.classes)} already")
+        ct = Volume.read(case.ct)
+        try:
+            check_ct(ct)
+        except InputError as problem:
+            yield case, {}, str(problem)
+            continue
+        targets = case.targets(ct)
+        pieces, count = ndimage.label(targets > 1, TOUCHING)
+        found = {bright: 0, dark: 0}
+        for piece in range(1, count + 1):
+            inside = pieces == piece
+            is_dark = mean_hu(ct, inside) < below
+            targets[inside] = 3 if is_dark else 2
+            found[dark if is_dark else bright] += 1
+        label = folder / f"{case.id}.nii.gz"
+        Volume.from_array(targets, ct.affine).write(label)
+        values = {ORGAN: (1,), bright: (2,), dark: (3,)}
+        yield replace(case, label=label, values=values), found, ""
+    step(len(cases), len(cases))
+
+
+def mean_hu(ct: Volume, inside: Array) -> float:
+    """A tumour's mean without its edge in the plane, where that leaves anything; unknown voxels do not count."""
+    plane = np.ones((3, 3, 1), bool)
+    core = ndimage.binary_erosion(inside, plane, EDGE_VOXELS)
+    hu = ct.hu()[core if core.any() else inside]
+    known = hu[hu > UNKNOWN_HU]
+    return float(known.mean()) if known.size else float("nan")
