@@ -78,7 +78,7 @@ def synthesize(
         seed: The first lesion's; the n-th one after it has `lesion_seed(seed, n)`, unless it names its own.
         progress: Called with (done, in all); may raise, or return False to cancel.
         replace: The masks hold tumours that are to be replaced.
-        settings: As `Synthesizer.synthesize` takes them: steps, guidance, preset, texture, terms.
+        settings: As `Synthesizer.synthesize` takes them: steps, guidance, preset, texture, terms, hedges.
 
     Returns:
         The scan with all of them, and one report. Its lists (`lesions`, `asked`, `candidates`) go through all lesions

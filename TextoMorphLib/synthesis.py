@@ -36,7 +36,7 @@ from TextoMorphLib.spatial.geometry import along_patient, smallness
 from TextoMorphLib.spatial.region import Region, regions, resampled
 from TextoMorphLib.spatial.texturing import paste_textured
 from TextoMorphLib.text import effects, encoders
-from TextoMorphLib.text.understanding import Understanding, understand
+from TextoMorphLib.text.understanding import MARKED, Understanding, understand
 
 CANDIDATE_SEEDS = 7_919_000_003  # from a lesion's seed to its next candidate's
 
@@ -110,6 +110,7 @@ class Synthesizer:
         texture: bool = True,
         replace: bool = False,
         exclude: np.ndarray | None = None,
+        hedges: str = MARKED,
     ) -> Synthesis:
         """Puts a tumour as the text describes it where the mask is.
 
@@ -129,6 +130,7 @@ class Synthesizer:
             texture: Whether lesions get the texture of real ones, where the model has it for the organ.
             replace: The mask holds a tumour that is to be replaced: healthy tissue is judged from outside it alone.
             exclude: Boolean, of the scan's shape: what else is no healthy tissue, such as other lesions.
+            hedges: What doubt in the text counts for: "said", "marked" or "ignored" (see `text.understanding`).
 
         Returns:
             The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
@@ -141,7 +143,7 @@ class Synthesizer:
         check_request(text, organ, seed, steps, guidance, preset, self.schedule.timesteps)
         clock = Clock()
         with clock("text"):
-            meant = understand(text, organ)
+            meant = understand(text, organ, hedges)
             said = self.read(text, meant if terms else None)
         request = self._request(said, meant, organ, self.model.preset(preset), steps, guidance, texture)
 

@@ -58,6 +58,7 @@ class Job:
     assume_hu: bool = False
     texture: bool = True
     lesions: tuple[Part, ...] = ()
+    hedges: str = "marked"
     store: str = "scan"  # or "delta": what changed of the scan, in the output's stead
 
     @property
@@ -92,7 +93,9 @@ class Job:
         if self.stored != self.output:
             outputs.check_file(self.stored, overwrite=overwrite)
         from TextoMorphLib.request import check_request
+        from TextoMorphLib.text.understanding import check_hedges
 
+        check_hedges(self.hedges)
         for part in self.parts:
             with self._named(part):
                 seed = self.seed if part.seed is None else part.seed
@@ -153,6 +156,8 @@ class Job:
             del given["lesions"]
         if self.store == "scan":
             del given["store"]
+        if self.hedges == "marked":
+            del given["hedges"]
         return {key: plain(value) for key, value in given.items()}
 
     def is_done(self, fingerprint: str) -> bool:
@@ -238,6 +243,7 @@ def make(
         guidance=job.guidance,
         preset=job.preset,
         texture=job.texture,
+        hedges=job.hedges,
     )
     report = {**synthesis.report, "request": {**job.request(), "model": model}}
     report["warnings"] = [*doubts, *report["warnings"]]

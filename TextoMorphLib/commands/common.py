@@ -58,6 +58,14 @@ Replace = Annotated[
     bool,
     typer.Option("--replace", help="The mask holds a tumour already: what is healthy is judged outside it."),
 ]
+Hedges = Annotated[
+    str,
+    typer.Option(
+        "--hedges",
+        help="What doubt counts for: marked (what is possible is said, and marked), said (what cannot be excluded, "
+        "too), ignored (nothing that is in doubt).",
+    ),
+]
 Texture = Annotated[
     bool,
     typer.Option(

@@ -44,6 +44,7 @@ def generate(
     preset: common.Preset = "final",
     replace: common.Replace = False,
     texture: common.Texture = True,
+    hedges: common.Hedges = "marked",
     device: common.Device = "auto",
     source: common.Source = "words",
     model: common.Model = "starter",
@@ -82,7 +83,7 @@ def generate(
     """
     parts = _parts(mask, text, lesions)
     settings = (organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu, texture)
-    job = Job(ct, mask, text or "", out, *settings, parts)
+    job = Job(ct, mask, text or "", out, *settings, parts, hedges)
     for option, given in {"--dicom-seg": dicom_seg, "--keep-patient": keep_patient}.items():
         if given and dicom is None:
             raise InputError(f"{option} goes with --dicom DIR; name the folder of the DICOM series")
@@ -163,7 +164,7 @@ def run(
     with common.progress("generating") as step:
         synthesizer = scans.load(name, device)
         for number, lesion in enumerate(lesions, start=1):
-            for line in understand(lesion.text, lesion.organ).lines():
+            for line in understand(lesion.text, lesion.organ, job.hedges).lines():
                 typer.echo((f"lesion {number}: " if len(lesions) > 1 else "") + line)
 
         def also(made: Synthesis) -> dict[Path, Callable[[Path], Any]]:

@@ -32,6 +32,7 @@ def extract(
         list[Path], typer.Argument(metavar="REPORT...", help="A report each: text, PDF, or a DICOM structured report.")
     ],
     organ: Annotated[str, typer.Option("--organ", help="liver, pancreas, kidney, or all.")] = "all",
+    hedges: common.Hedges = "marked",
     chat: Url = None,
     model: ChatModel = "default",
     consent: Consent = None,
@@ -47,9 +48,11 @@ def extract(
     from TextoMorphLib.text import reports as rules
     from TextoMorphLib.text.organs import ORGANS
     from TextoMorphLib.text.report_files import read_report
+    from TextoMorphLib.text.understanding import check_hedges
 
     if organ != "all" and organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}'; use one of: {', '.join(ORGANS)} or all")
+    check_hedges(hedges)
     wanted = None if organ == "all" else organ
     texts = [(path, read_report(path)) for path in reports]
     endpoint = _chat(chat, model, consent)
@@ -60,6 +63,7 @@ def extract(
         else:
             lesions, extra = _by_chat(endpoint, path, text, wanted, or_rules)
         for lesion in lesions:
+            lesion.hedges = hedges
             typer.echo(json.dumps({"report": str(path), **lesion.as_dict(), **extra}, ensure_ascii=False))
         if not lesions:
             common.warn(f"{path}: no lesion {'of the ' + organ if wanted else 'of a known organ'} is described")

@@ -6,11 +6,11 @@ an enhancement may be a wall ("peripheral"), a density ("avid") or nothing that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
-from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST
+from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST, POSSIBLE
 from TextoMorphLib.text.ownership import Owner, Ownership
 from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.vocabulary import Term
@@ -28,12 +28,20 @@ class Claims:
         owners: Whose each is.
         known: The vocabulary.
         aside: Whether the sentence is about another lesion.
+        unsaid: The marks of doubt with which nothing is said.
     """
 
     def __init__(
-        self, words: Sequence[Word], marks: Sequence[set[str]], owners: Ownership, known: Lexicon, aside: bool = False
+        self,
+        words: Sequence[Word],
+        marks: Sequence[set[str]],
+        owners: Ownership,
+        known: Lexicon,
+        aside: bool = False,
+        unsaid: Collection[str] = (OPEN,),
     ) -> None:
         self.words, self.marks, self.owners, self.lexicon, self.aside = words, marks, owners, known, aside
+        self.unsaid = unsaid
         self.whose = [owners.of(at) for at in range(len(words))]
         self.qualities = self._qualities()
         self.inverted: set[int] = set()
@@ -96,8 +104,10 @@ class Claims:
             return term, "said of something that is not there"
         if PAST in marks:
             return term, "said of the past"
-        if OPEN in marks:
+        if OPEN in marks and OPEN in self.unsaid:
             return term, "not excluded, which is not said"
+        if POSSIBLE in marks and POSSIBLE in self.unsaid:
+            return term, "only possible"
         return term, ""
 
     def _of_none(self, at: int, word: Word) -> bool:

@@ -88,7 +88,9 @@ class Ownership(Phrases):
             whose = owner if owner.foreign or owner.kind == LESION else self._of_noun(run[-1])
             return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
         subject = self.subjects[at]
-        return subject
+        part = not subject.foreign and subject.kind != LESION and subject.head >= 0
+        whose = self._of_noun(subject.head) if part else subject
+        return whose if whose.foreign else subject
 
     def _by_apposition(self, at: int) -> Owner | None:
         """Whose an adjective is that names its part or stands behind it: "irregular in contour", "wall, thick"."""
@@ -117,7 +119,7 @@ class Ownership(Phrases):
         if thing == LESION:
             return named
         before = self._possessor(run[0])
-        return before if before.foreign else Owner(LESION)
+        return next((owner for owner in (before, self.topic) if owner.foreign), Owner(LESION))
 
     def _site(self, last: int, thing: str) -> Owner | None:
         """Where a thing is, if that is another's place: "calcification | of the aorta", "cyst | in the spleen"."""

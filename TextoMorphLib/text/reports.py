@@ -16,7 +16,7 @@ from typing import Any
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text.organs import ORGANS, organs
 from TextoMorphLib.text.quantities import quantities
-from TextoMorphLib.text.understanding import STONE, Understanding, understand
+from TextoMorphLib.text.understanding import MARKED, STONE, Understanding, understand
 
 _OTHER = (
     r"spleen|splenic|lungs?|pulmonary|pleura\w*|gallbladder|adrenals?|aort\w+|bowel|colon\w*|stomach|gastric"
@@ -64,10 +64,12 @@ class ReportedLesion:
     Attributes:
         organ: liver, pancreas or kidney.
         sentences: What the report says of it, word for word.
+        hedges: What doubt counts for: see `understanding`.
     """
 
     organ: str
     sentences: list[str] = field(default_factory=list)
+    hedges: str = MARKED
 
     @property
     def description(self) -> str:
@@ -77,7 +79,7 @@ class ReportedLesion:
     @property
     def understanding(self) -> Understanding:
         """What is understood of them."""
-        return understand(self.description, self.organ)
+        return understand(self.description, self.organ, self.hedges)
 
     @property
     def segments(self) -> tuple[str, ...]:

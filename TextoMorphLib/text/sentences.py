@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from TextoMorphLib.text.tokens import Token, is_short
 
 LONGEST_SENTENCE = 80  # tokens; what goes on is another one
+WINDOW = 20_000  # characters that are read at a time
 _ABBREVIATED = frozenset(
     [
         "approx",
@@ -37,6 +38,18 @@ _ABBREVIATED = frozenset(
         "i",
     ]
 )
+
+
+def windows(text: str, size: int) -> Iterator[tuple[int, int]]:
+    """Parts (start, end) of a text of at most so many characters that end where a sentence does."""
+    start = 0
+    while start < len(text):
+        end = min(start + size, len(text))
+        if end < len(text):
+            cut = max(text.rfind("\n", start, end), text.rfind(". ", start, end))
+            end = cut + 1 if cut > start else end
+        yield start, end
+        start = end
 
 
 def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:

@@ -125,7 +125,7 @@ def normal(word: str) -> str:
     return _IRREGULAR.get(word, word)
 
 
-def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
+def tokens(text: str, words: Collection[str] = (), start: int = 0, end: int | None = None) -> list[Token]:
     """The words, numbers and marks of a text.
 
     Hyphens within words are left out; "in-homogeneous" becomes one word if `words` has it. A line break is a token
@@ -134,10 +134,12 @@ def tokens(text: str, words: Collection[str] = ()) -> list[Token]:
     Args:
         text: Any text.
         words: Norms of words that are known.
+        start: Where to begin.
+        end: Where to end; None for the text's end.
     """
     found: list[Token] = []
     joined = False
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(text, start, len(text) if end is None else end):
         said = match[0]
         if said in _HYPHENS and _says_none(text, match.start()):
             said = "(-)"
@@ -169,14 +171,15 @@ _OF_CANCER = frozenset(
 
 def _cancers(found: list[Token]) -> list[Token]:
     """Tokens with "Ca. pancreas" as a carcinoma."""
+    read: list[Token] = []
     for index, token in enumerate(found):
-        if token.norm == "ca":
-            dot = index + 1 < len(found) and found[index + 1].norm == "."
-            after = found[index + 1 + dot : index + 2 + dot]
-            if after and after[0].norm in _OF_CANCER:
-                cancer = replace(token, norm="carcinoma")
-                return [*found[:index], cancer, *_cancers(found[index + 1 + dot :])]
-    return found
+        if token.norm == "." and read and read[-1].norm == "carcinoma" and found[index - 1].norm == "ca":
+            continue
+        dot = index + 1 < len(found) and found[index + 1].norm == "."
+        after = found[index + 1 + dot : index + 2 + dot]
+        cancer = token.norm == "ca" and after and after[0].norm in _OF_CANCER
+        read.append(replace(token, norm="carcinoma") if cancer else token)
+    return read
 
 
 @lru_cache(maxsize=1)
@@ -268,7 +271,9 @@ def _ends_line(found: list[Token], text: str, at: int) -> bool:
     """Whether a line break may end a sentence: not after "no evidence" or before "of calcification"."""
     if not found or found[-1].norm in _GOES_ON or found[-1].norm == ",":
         return False
-    following = _TOKEN.match(text, at + len(text[at:]) - len(text[at:].lstrip(" \t")))
+    while at < len(text) and text[at] in " \t":
+        at += 1
+    following = _TOKEN.match(text, at)
     return following is None or normal(following[0]) not in ("of", "or", "nor", "and", "with", "in", "than", "to")
 
 
@@ -298,13 +303,21 @@ def _guess(word: str, words: frozenset[str]) -> str:
     """The one word nearest to a mistyped one; empty if there is none, or two of equal distance."""
     most = 1 if len(word) < 9 else 2
     ranked: dict[int, set[str]] = {}
-    for other in words:
-        if _prefix(other) == _prefix(word) and len(other) >= 5 and abs(len(other) - len(word)) <= most:
+    for other in _by_prefix(words).get(_prefix(word), ()):
+        if len(other) >= 5 and abs(len(other) - len(word)) <= most:
             far = distance(word, other, most)
             if far <= most:
                 ranked.setdefault(far, set()).add(other)
     best = ranked[min(ranked)] if ranked else set()
     return best.pop() if len(best) == 1 else ""
+
+
+@lru_cache(maxsize=8)
+def _by_prefix(words: frozenset[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word in words:
+        found.setdefault(_prefix(word), []).append(word)
+    return found
 
 
 _PREFIXES = ("hypo", "hyper", "iso", "non", "un", "in", "hetero", "homo", "micro", "macro")

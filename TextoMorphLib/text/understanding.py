@@ -4,8 +4,9 @@ Sentences become words with roles (`lexicon`), comparisons one word each (`compa
 (`ownership`), what is denied, doubted or past is marked (`negation`), and what is left claims something of the lesion
 (`claims`). Nothing is guessed: what no word says stays at its default.
 
-Doubt has a policy: what is possible, probable or suspected counts as said, and is marked; what only "cannot be
-excluded", or is to be ruled out, does not count.
+Doubt has a policy. "marked", which is the default: what is possible, probable or suspected counts as said, and is
+marked; what only "cannot be excluded", or is to be ruled out, does not count. "said": that counts, too. "ignored":
+nothing counts that is in doubt.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from TextoMorphLib.text.others import Others
 from TextoMorphLib.text.ownership import Owner, Ownership
 from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.quantities import Quantities, quantities
-from TextoMorphLib.text.sentences import sentences
+from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.tokens import Token, corrected, tokens
 from TextoMorphLib.text.visibility import sights
 from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
 
-MOST_CHARACTERS = 20_000  # of a text that are read: ten pages of a report
+MOST_CHARACTERS = 200_000  # of a text that are read, in windows: a hundred pages
+SAID, MARKED, IGNORED = "said", "marked", "ignored"
+HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
 STONE = "renal stone"
 OTHER_SIZE, OTHER_HU = 1.5, 20.0  # from which factor and difference on a text's number is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
@@ -72,6 +75,7 @@ class Understanding:
         denies_lesion: It says that there is no lesion.
         elsewhere: The other organ that it describes a lesion of, where it describes none of this one; empty if not.
         lesions: Places of words that name the lesion.
+        hedges: What doubt counted for: one of `HEDGES`.
     """
 
     text: str
@@ -84,6 +88,7 @@ class Understanding:
     denies_lesion: bool = False
     elsewhere: str = ""
     lesions: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    hedges: str = MARKED
 
     @cached_property
     def description(self) -> Description:
@@ -111,7 +116,7 @@ class Understanding:
 
     def lines(self) -> list[str]:
         """What is understood, in short lines for the user."""
-        said = [f"{m.name}{' (possible)' if m.certainty == 'possible' else ''}" for m in self.mentions]
+        said = [m.name if m.certainty == "stated" else f"{m.name} ({m.certainty})" for m in self.mentions]
         found = [f"understood: {', '.join(dict.fromkeys(said))}" if said else "understood: nothing of a lesion's look"]
         without = dict.fromkeys(f"'{self.words(heard)}' ({heard.why})" for heard in self.heard)
         if without:
@@ -167,29 +172,32 @@ class Understanding:
             "not_understood": list(self.unknown_words),
             "sizes_mm": [list(size) for size in self.numbers.sizes_mm],
             "hu": self.numbers.hu,
+            "hedges": self.hedges,
             "characters_read": self.read,
         }
 
 
 @lru_cache(maxsize=256)
-def understand(text: str, organ: str | None = None) -> Understanding:
+def understand(text: str, organ: str | None = None, hedges: str = MARKED) -> Understanding:
     """Understands a text; all that follows from it is the same for the same text.
 
     Args:
         text: Terms or sentences about one lesion; of a long one the first `MOST_CHARACTERS` are read.
         organ: liver, pancreas or kidney; None for any.
+        hedges: What doubt counts for: one of `HEDGES`.
 
     Raises:
-        InputError: Unknown organ.
+        InputError: Unknown organ or policy of doubt.
     """
     if organ is not None and organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}': choose {', '.join(ORGANS[:-1])} or {ORGANS[-1]}")
+    check_hedges(hedges)
     read = text[:MOST_CHARACTERS]
-    reader = _Reader(read, organ)
+    reader = _Reader(read, organ, hedges)
     reader.all()
     elsewhere = ""
     if reader.foreign and not reader.lesions and not reader.mentions:
-        elsewhere, reader = reader.foreign, _Reader(read, reader.foreign)
+        elsewhere, reader = reader.foreign, _Reader(read, reader.foreign, hedges)
         reader.all()
     numbers = quantities(read, reader.apart)
     reader.without_stones()
@@ -204,7 +212,18 @@ def understand(text: str, organ: str | None = None) -> Understanding:
         denies_lesion=reader.denies_lesion,
         elsewhere=elsewhere,
         lesions=tuple(reader.lesions),
+        hedges=hedges,
     )
+
+
+def check_hedges(hedges: str) -> None:
+    """Checks the name of a policy of doubt.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if hedges not in HEDGES:
+        raise InputError(f"unknown policy of doubt '{hedges}'; use one of: {', '.join(HEDGES)}")
 
 
 def find(text: str, organ: str | None = None) -> list[Mention]:
@@ -247,8 +266,8 @@ _NORMAL = ("normal", "unremarkable", "regular", "clear", "patent", "intact", "em
 class _Reader:
     """Reads the sentences of a text one after the other."""
 
-    def __init__(self, text: str, organ: str | None) -> None:
-        self.text, self.organ, self.words = text, organ, lexicon(organ)
+    def __init__(self, text: str, organ: str | None, hedges: str) -> None:
+        self.text, self.organ, self.words, self.hedges = text, organ, lexicon(organ), hedges
         self.mentions: list[Mention] = []
         self.heard: list[Heard] = []
         self.unknown: list[tuple[int, int]] = []
@@ -277,9 +296,12 @@ class _Reader:
 
     def all(self) -> None:
         """Read the whole text."""
-        found = corrected(tokens(self.text, self.words.words), self.text, self.words.guesses, neutral())
-        for sentence in sentences(found, self.text):
-            self._sentence(sentence)
+        for start, end in windows(self.text, WINDOW):
+            read = tokens(self.text, self.words.words, start, end)
+            found = corrected(read, self.text, self.words.guesses, neutral())
+            for sentence in sentences(found, self.text):
+                if any(token.is_word for token in sentence):
+                    self._sentence(sentence)
 
     def _sentence(self, found: Sequence[Token]) -> None:
         words = comparisons.compared(sights(self.words.read(found), self.words.terms), self.words.terms)
@@ -293,7 +315,8 @@ class _Reader:
         topic = self.topic if words and (words[0].has("word", "pronoun") or self._under_heading(words)) else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions))
         aside = self.others.about_other(words, any(m.term.about == "lesion" for m in self.mentions))
-        claims = Claims(words, marks, owners, self.words, aside)
+        unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
+        claims = Claims(words, marks, owners, self.words, aside, unsaid)
         for at, word in enumerate(words):
             self._word(at, word, claims, marks[at], aside)
         self.heading = words[0].norm != "\n" and (_is_heading(words) or (self.heading and self._under_heading(words)))
@@ -304,8 +327,8 @@ class _Reader:
         if aside or elsewhere:
             self.apart.append((words[0].start, words[-1].end))
         last = owners.subjects[-1] if owners.subjects and not is_normal else Owner()
-        if self.heading and not _is_heading(words):
-            last = topic
+        if self.heading:
+            last = claims.whose[0] if _is_heading(words) else topic
         self.topic = last if last.kind == "other" else Owner()
 
     def _names_lesion(self, claims: Claims) -> bool:
@@ -330,7 +353,8 @@ class _Reader:
             self.unknown.append((word.start, word.end))
 
     def _mention(self, term: Term, word: Word, denied: bool, marks: set[str]) -> Mention:
-        return Mention(term, denied, word.start, word.end, "possible" if POSSIBLE in marks else "stated")
+        certainty = "not excluded" if OPEN in marks else "possible" if POSSIBLE in marks else "stated"
+        return Mention(term, denied, word.start, word.end, certainty)
 
     def _lesion(self, word: Word, marks: set[str], owner: Owner) -> None:
         if owner.foreign:

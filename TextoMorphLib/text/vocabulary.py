@@ -84,7 +84,8 @@ class Mention:
         negated: Whether it is denied.
         start: Its first character in the text.
         end: One after its last.
-        certainty: "stated", or "possible" where the text is in doubt but says it ("probably", "suspected").
+        certainty: "stated"; "possible" where the text is in doubt but says it ("probably", "suspected"); "not excluded"
+            where it only does not deny it, if that is to count.
     """
 
     term: Term
@@ -205,8 +206,12 @@ def invades(mentions: Iterable[Mention]) -> bool:
 
 
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:
-    """Pairs of mentions that cannot both hold: two values of a kind, or one both asserted and denied."""
-    pairs = [(a, b) for index, a in enumerate(mentions) for b in mentions[index + 1 :]]
+    """Pairs of mentions that cannot both hold: two values of a kind, or one both asserted and denied.
+
+    Of what is said several times the last counts.
+    """
+    last = sorted({mention.name: mention for mention in mentions}.values(), key=lambda mention: mention.start)
+    pairs = [(a, b) for index, a in enumerate(last) for b in last[index + 1 :]]
     return [(a, b) for a, b in pairs if _clash(a, b)]
 
 

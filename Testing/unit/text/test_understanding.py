@@ -66,7 +66,32 @@ def meant(text: str, organ: str = "liver") -> dict[str, str]:
         ("the liver is heterogeneous; a cystic lesion in segment 4", {"content": "cystic"}),
         ("ill-defined mass, aortic calcification", {"margin": "ill"}),
         ("simple cyst without enhancement", {"content": "cystic"}),
+        # What can be seen or told.
+        ("the wall could not be clearly identified", {"wall": "none"}),
+        ("margins cannot be separated from the liver", {"margin": "ill"}),
+        ("hypodense, borders hard to define", {"density": "hypo", "margin": "ill"}),
+        ("the lesion cannot be separated from the stomach", {}),
+        ("hypodense; margins not assessable", {"density": "hypo"}),
+        ("solid, does not show septa", {"content": "solid", "septa": "none"}),
+        # Lists, items, boxes.
+        ("cyst without enhancement, wall or septa", {"content": "cystic", "wall": "none", "septa": "none"}),
+        ("septa [ ], calcification [x]", {"septa": "none", "calcification": "present"}),
+        ("Wall - thin. Density=low; calcs -", {
+            "wall": "walled", "wall_thickness": "thin", "density": "hypo", "calcification": "none"
+        }),
+        ("none of the lesions is calcified", {"calcification": "none"}),
+        # Another lesion, another time, other things.
+        ("Hypodense lesion in segment 3. There is also a calcified cyst in segment 7.", {"density": "hypo"}),
+        ("Segment 4: hypodense lesion. Segment 6: well-defined cyst.", {"density": "hypo"}),
+        ("hypodense, was hyperdense", {"density": "hypo"}),
+        ("Gallbladder: stones. Wall thickened. Liver lesion ill-defined.", {"margin": "ill"}),
+        ("isodense mass with a hyperdense focus", {"density": "iso"}),
+        ("hypodense mass; a splenic cyst with a calcified wall", {"density": "hypo"}),
+        ("Relative to muscle: hyperdense.", {}),
         # Abbreviations, spelling, numbers.
+        ("irreg. periph. enh., hypoatt. les.", {"wall": "walled", "density": "hypo"}),
+        ("hypovascularized", {"density": "hypo"}),
+        ("Ca. of the liver, ill def", {"margin": "ill"}),
         ("LDL, WD, calcs absent", {"density": "hypo", "margin": "well", "calcification": "none"}),
         ("Hypodens lesoin with ill-defind margins", {"density": "hypo", "margin": "ill"}),
         ("hemorrhagic", {"content": "haemorrhagic"}),
@@ -91,8 +116,28 @@ def test_what_has_no_effect_is_said_with_its_reason() -> None:
     assert "not understood: gloomy" in found.lines()
 
 
-def test_doubt_is_marked() -> None:
-    assert [m.certainty for m in understand("septated, probably calcified", "liver").mentions] == ["stated", "possible"]
+@pytest.mark.parametrize(
+    ("hedges", "certainties", "expected"),
+    [
+        ("marked", ["stated", "possible"], {"septa": "septated", "calcification": "present"}),
+        (
+            "said",
+            ["stated", "possible", "not excluded"],
+            {"septa": "septated", "calcification": "present", "content": "necrotic"},
+        ),
+        ("ignored", ["stated"], {"septa": "septated"}),
+    ],
+)
+def test_doubt_counts_as_is_chosen_and_is_marked(hedges: str, certainties: list[str], expected: dict[str, str]) -> None:
+    found = understand("septated, probably calcified; cannot exclude necrosis", "liver", hedges)
+    assert [m.certainty for m in found.mentions] == certainties
+    assert found.description == expected
+    assert found.as_dict()["hedges"] == hedges
+
+
+def test_an_unknown_policy_of_doubt_is_refused() -> None:
+    with pytest.raises(InputError, match="said, marked, ignored"):
+        understand("cyst", "liver", "perhaps")
 
 
 def test_numbers_are_read() -> None:
@@ -133,6 +178,8 @@ def test_a_long_text_is_read_in_part_and_says_so() -> None:
     found = understand("hypodense. " + "The spleen is normal. " * 50_000 + "calcified", "liver")
     assert found.description == {"density": "hypo"}
     assert found.read == MOST_CHARACTERS
+    inside = understand("The spleen is normal.\n" * 2000 + "The liver lesion is calcified.", "liver")
+    assert inside.description == {"calcification": "present"}, "a long text is read whole, in windows"
     assert any("only its first" in warning for warning in found.warnings())
 
 
