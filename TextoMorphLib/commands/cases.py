@@ -135,6 +135,47 @@ def classes(
     typer.echo(f"wrote {output / 'cases.jsonl'}")
 
 
+@app.command()
+def texts(
+    cases: Cases,
+    output: Output,
+    count: Annotated[int, typer.Option("--count", min=1, max=1000, help="Wordings of a description.")] = 100,
+    seed: common.Seed = 0,
+    chat: common.Url = None,
+    model: common.ChatModel = "default",
+    consent: common.Consent = None,
+    or_rules: Annotated[bool, typer.Option("--or-rules", help="Go on without the endpoint where it fails.")] = False,
+    overwrite: common.Overwrite = False,
+) -> None:
+    """Give every described case many checked wordings, for training.
+
+    A case's description is the first of its "texts", what its "report" says of its organ's largest lesion, or of each
+    lesion the first of its "lesion_texts"; it stays the first. Wordings are made and checked as `report variants` does.
+    What was found is kept beside the output (FILE.part, for your eyes alone) until all is done: a run that was stopped
+    goes on when it is started again.
+    """
+    _check_output(output, (cases,), overwrite)
+    from TextoMorphLib.cases import read_cases, write_cases
+    from TextoMorphLib.training import wordings
+
+    notes = output.with_name(output.name + ".part")
+    endpoint = common.chat(chat, model, consent)
+    failed = common.rules_instead if or_rules else None
+    with common.progress("finding wordings") as step:
+        found = wordings.reword(read_cases(cases), notes, count, seed, endpoint, failed, step)
+    write_cases(found.cases, output)
+    notes.unlink(missing_ok=True)
+    for why, number in found.dropped.most_common():
+        typer.echo(f"dropped {number}: {why}")
+    if found.silent:
+        common.warn(f"{found.silent} descriptions say nothing of a lesion's look: they have no other wordings")
+    if found.known:
+        typer.echo(f"{found.known} of {len(found.cases)} cases were done by an earlier run")
+    typer.echo(f"kept {found.kept} of {found.tried} wordings\nwrote {output}")
+    if endpoint is not None:
+        typer.echo(f"endpoint: {endpoint.spent}")
+
+
 def _check_output(output: Path, inputs: tuple[Path, ...], overwrite: bool) -> None:
     from TextoMorphLib.io import outputs
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from TextoMorphLib.commands.attended import is_attended
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.scan import read_scan as read_scan
 from TextoMorphLib.io.textfile import read_text
+
+if TYPE_CHECKING:
+    from TextoMorphLib.text.chat import Chat
 
 Ct = Annotated[
     Path,
@@ -57,6 +60,14 @@ Source = Annotated[
 Replace = Annotated[
     bool,
     typer.Option("--replace", help="The mask holds a tumour already: what is healthy is judged outside it."),
+]
+Url = Annotated[
+    str | None, typer.Option("--chat", metavar="URL", help="An OpenAI-compatible endpoint, http://localhost:8080/v1.")
+]
+ChatModel = Annotated[str, typer.Option("--model", metavar="NAME", help="The endpoint's model.")]
+Consent = Annotated[
+    str | None,
+    typer.Option("--consent-to-send", metavar="HOST", help="Let the text leave this computer, to this host."),
 ]
 Hedges = Annotated[
     str,
@@ -123,3 +134,17 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     if not lines:
         raise InputError(f"{path} is empty; write one entry a line")
     return lines
+
+
+def chat(url: str | None, model: str, consent: str | None) -> Chat | None:
+    """The chat endpoint that is asked for, if one is."""
+    if url is None:
+        return None
+    from TextoMorphLib.text.chat import Chat
+
+    return Chat(url, model, consent)
+
+
+def rules_instead(error: str) -> None:
+    """Says that the rules go on where an endpoint failed."""
+    warn(f"{error}; the rules were used")

@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Take lesions out of radiology reports, and put a description in many words.")
 
-Url = Annotated[
-    str | None, typer.Option("--chat", metavar="URL", help="An OpenAI-compatible endpoint, http://localhost:8080/v1.")
-]
-ChatModel = Annotated[str, typer.Option("--model", metavar="NAME", help="The endpoint's model.")]
-Consent = Annotated[
-    str | None,
-    typer.Option("--consent-to-send", metavar="HOST", help="Let the text leave this computer, to this host."),
-]
+OrRules = Annotated[bool, typer.Option("--or-rules", help="Go by the rules alone where the endpoint fails.")]
 
 
 @app.command()
@@ -33,12 +26,10 @@ def extract(
     ],
     organ: Annotated[str, typer.Option("--organ", help="liver, pancreas, kidney, or all.")] = "all",
     hedges: common.Hedges = "marked",
-    chat: Url = None,
-    model: ChatModel = "default",
-    consent: Consent = None,
-    or_rules: Annotated[
-        bool, typer.Option("--or-rules", help="Use the rules for a report that the endpoint fails on.")
-    ] = False,
+    chat: common.Url = None,
+    model: common.ChatModel = "default",
+    consent: common.Consent = None,
+    or_rules: OrRules = False,
 ) -> None:
     """Take the lesions out of reports: their own words, organ, size, place, attributes.
 
@@ -55,7 +46,7 @@ def extract(
     check_hedges(hedges)
     wanted = None if organ == "all" else organ
     texts = [(path, read_report(path)) for path in reports]
-    endpoint = _chat(chat, model, consent)
+    endpoint = common.chat(chat, model, consent)
     for path, text in texts:
         extra: dict[str, Any] = {}
         if endpoint is None:
@@ -77,35 +68,24 @@ def variants(
     count: Annotated[int, typer.Option("--count", min=1, max=1000, help="How many wordings.")] = 100,
     organ: common.Organ = "liver",
     seed: common.Seed = 0,
-    chat: Url = None,
-    model: ChatModel = "default",
-    consent: Consent = None,
+    chat: common.Url = None,
+    model: common.ChatModel = "default",
+    consent: common.Consent = None,
+    or_rules: OrRules = False,
 ) -> None:
     """Put a description in many words, a line each.
 
-    The composer of training texts writes them, and the endpoint where one is given. Kept is what means the same in
-    every attribute, is near the description (cosine 0.6) and no copy of another wording (0.97). How many fell to which
-    check goes to stderr.
+    The endpoint writes them where one is given, the composer of training texts what is missing. Kept is what means the
+    same in every attribute, is near the description (cosine 0.6) and no copy of another wording (0.97). How many fell
+    to which check goes to stderr.
     """
     from TextoMorphLib.request import check_request
 
     check_request(text, organ, seed, None, None)
-    import numpy as np
+    from TextoMorphLib.training.wordings import wordings_of
 
-    from TextoMorphLib.simulation import captions
-    from TextoMorphLib.text import encoders
-    from TextoMorphLib.text import variants as checks
-    from TextoMorphLib.text.understanding import understand
-
-    description = understand(text, organ).description
-    if not description:
-        raise InputError("nothing in the text says what the lesion looks like: there is nothing to put in other words")
-    rng = np.random.default_rng(seed)
-    endpoint = _chat(chat, model, consent)
-    composed = (captions.compose(description, rng, organ=organ, only=True) for _ in iter(int, 1))
-    wordings = composed if endpoint is None else checks.from_chat(endpoint, text, count)
-    encoder = encoders.load("minilm")
-    found = checks.checked(text, organ, wordings, count, lambda texts: encoder.encode(texts).pooled)
+    endpoint = common.chat(chat, model, consent)
+    found = wordings_of(text, organ, count, seed, endpoint, common.rules_instead if or_rules else None)
     for wording in found.texts:
         typer.echo(" ".join(wording.split()))
     for why, dropped in found.dropped.most_common():
@@ -133,11 +113,3 @@ def _by_chat(
     for why, count in found.dropped.items():
         common.warn(f"{path}: {count} of the endpoint's spans dropped: {why}")
     return found.lesions, {"by": endpoint.model, "similarity": found.similarity}
-
-
-def _chat(url: str | None, model: str, consent: str | None) -> Chat | None:
-    if url is None:
-        return None
-    from TextoMorphLib.text.chat import Chat
-
-    return Chat(url, model, consent)
