@@ -103,7 +103,8 @@ def _by_scan(lines: list[Line]) -> list[Line]:
     order: dict[Path, dict[tuple[Any, ...], list[Line]]] = {}
     for line in lines:
         job = line.job
-        order.setdefault(job.ct, {}).setdefault((job.parts, job.replace), []).append(line)
+        masks = (*((part.mask, part.label) for part in job.parts), job.replace)
+        order.setdefault(job.ct, {}).setdefault(masks, []).append(line)
     return [line for masks in order.values() for same in masks.values() for line in same]
 
 

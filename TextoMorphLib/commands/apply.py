@@ -23,7 +23,7 @@ def apply(
     """Put what `batch --store delta` kept into its scan: the bytes that --store scan would have written.
 
     Scan and result are held against the delta's SHA-256; another scan, or one that was changed, is refused. The report
-    goes beside the scan.
+    goes beside the scan; beside the delta, the delta's own stays.
     """
     import json
 
@@ -34,9 +34,15 @@ def apply(
     source = ct or delta.parent / str(kept.about["source"])
     if ct is None and not source.exists():
         raise InputError(f"the scan is not where it was ({source}); name it with --ct")
-    outputs.check_image(output, inputs=(source, delta), overwrite=overwrite)
-    made = deltas.apply(kept, Volume.read(source))
     beside = delta.with_name(delta.name[: -len(outputs.DELTA_SUFFIX)] + ".json")
+    in_place = outputs.report_path(output).resolve() == beside.resolve()  # whose report is there already
+    check = outputs.check_file if in_place else outputs.check_image
+    check(output, inputs=(source, delta), overwrite=overwrite)
+    made = deltas.apply(kept, Volume.read(source))
+    if in_place:
+        made.write(output, str(kept.about["note"]))
+        typer.echo(f"wrote {output}")
+        return
     try:
         report = json.loads(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError):

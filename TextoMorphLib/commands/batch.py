@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 import typing
@@ -90,7 +91,8 @@ def run(
     fingerprint = scans.fingerprint(model)
     told = _Told(jobs.name)
     left = list(todo(lines, jobs.parent, fingerprint, Rules(resume, overwrite, rules_shard, store), told.event))
-    with common.progress("batch") as step, _engine(left, model, device, workers, ray, gpus) as engine:
+    alone = told.alone() if ray else contextlib.nullcontext()
+    with alone, common.progress("batch") as step, _engine(left, model, device, workers, ray, gpus) as engine:
         step(0, len(left))
         results = finished(engine, left, told.waiting)
         with contextlib.closing(typing.cast("typing.Generator[Any]", results)):
@@ -149,16 +151,30 @@ class _Told:
     """What the user is told of a batch: failures on stderr, and all that ends as JSON on stdout for programs."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.failed, self.start = name, False, time.monotonic()
+        self.name, self.failed, self.start, self.out = name, False, time.monotonic(), sys.stdout
+
+    @contextlib.contextmanager
+    def alone(self) -> typing.Iterator[None]:
+        """Keeps stdout for events: what else a library writes there, from whatever thread, goes to stderr."""
+        sys.stdout.flush()
+        own = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            with open(own, "w", encoding="utf-8", closefd=False) as self.out:
+                yield
+        finally:
+            os.dup2(own, 1)
+            os.close(own)
+            self.out = sys.stdout
 
     def event(self, event: str, number: int, **more: Any) -> None:
         """A job has ended."""
         self.failed |= event == "failed"
         if event == "failed":
             typer.echo(f"error: {self.name} line {number}: {more['error']}", err=True)
-        if not sys.stdout.isatty():
-            typer.echo(json.dumps({"event": event, "line": number, **more}, ensure_ascii=False))
-            sys.stdout.flush()
+        if not self.out.isatty():
+            self.out.write(json.dumps({"event": event, "line": number, **more}, ensure_ascii=False) + "\n")
+            self.out.flush()
 
     def waiting(self, jobs: int, machine: str) -> None:
         """What is left is other batches' work; said once."""
