@@ -29,6 +29,7 @@ from TextoMorphLib.commands import (
     evaluate,
     failures,
     generate,
+    jobs,
     measure,
     models,
     nnunet,
@@ -95,6 +96,7 @@ _add(
     "textomorph generate dicom/ --mask mask.nrrd --text 'renal cyst' --organ kidney --output new.nrrd",
 )
 app.add_typer(batch.app, name="batch", rich_help_panel=MAKE)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=MAKE)
 _add(apply.apply, MAKE, "textomorph apply out/0001.delta.npz --output 0001.nii.gz")
 _add(
     preview.preview,

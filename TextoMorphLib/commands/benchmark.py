@@ -285,6 +285,43 @@ def downstream(
     typer.echo(text)
 
 
+@app.command()
+def throughput(
+    model: common.Model = "starter",
+    device: common.Device = "auto",
+    preset: common.Preset = "final",
+    workers: Annotated[str, typer.Option("--workers", help="Numbers of workers to try, separated by commas.")] = "1,2",
+    ray: Annotated[str | None, typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster to try, too.")] = None,
+    count: Annotated[
+        int, typer.Option("--count", min=1, help="Of how many tumours to tell what they take.")
+    ] = 1_000_000,
+    cores: Annotated[int, typer.Option("--cores", min=1, help="On how many cores.")] = 64,
+    json: Json = None,
+) -> None:
+    """Measure what a batch costs over scan size, lesion size and jobs, and tell what a million tumours take.
+
+    Costs are processor seconds: other programs on the machine hardly change them. Prints Markdown tables.
+    """
+    from TextoMorphLib.request import check_preset
+
+    check_preset(preset)
+    try:
+        numbers = [int(each) for each in workers.split(",")]
+    except ValueError:
+        raise InputError(f"workers '{workers}' are no numbers separated by commas; for example 1,2") from None
+    if not all(1 <= number <= 256 for number in numbers):
+        raise InputError(f"workers '{workers}' are out of range; use 1 to 256")
+    from TextoMorphLib.batches import throughput as benchmark
+
+    with common.progress("measuring throughput") as step:
+        found = benchmark.run(model, device, preset, numbers, ray, step)
+    typer.echo(benchmark.table(found, count, cores))
+    if json:
+        outputs.write_bytes(
+            json, outputs.to_json({**found, "forecast": benchmark.forecast(found, count, cores)}).encode()
+        )
+
+
 def _sizes(text: str) -> list[float]:
     try:
         sizes = [float(part) for part in text.split(",")]

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from TextoMorphLib.cases import ORGAN, TUMOUR, Case, read_cases, write_cases
 from TextoMorphLib.errors import Cancelled, InputError
@@ -26,14 +25,13 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.jobs import JOBS, MASKS
-from TextoMorphLib.spatial.geometry import grow, resample, tight_box
+from TextoMorphLib.sources.in_scans import Room, placed
+from TextoMorphLib.spatial.geometry import grow, tight_box
 
 HEALTHY, SHARES, PATCHES = "healthy.jsonl", "shares.json", "patches"
 CASES, LABELS = "cases.jsonl", "labels"
 SPREAD = 0.2  # of the diameters' logarithm
 SHOWN_AROUND_MM = 24.0  # of a false alarm that a patch shows
-LEAST_INSIDE = 0.6  # share of a look-alike that must lie in the organ
-TRIES = 30
 ANY_LESION = "lesion"  # where nothing could be said of a failure
 
 
@@ -42,9 +40,7 @@ class _Organ:
     """A healthy scan and its organ."""
 
     case: Case
-    volume: Volume
-    mask: np.ndarray
-    depth: np.ndarray
+    room: Room
 
 
 def target(
@@ -126,21 +122,18 @@ def _organ(case: Case) -> _Organ:
     mask = case.targets(volume) == 1
     if not mask.any():
         raise InputError(f'case {case.id} does not say where its {case.organ} is; give "organ_mask" or a label map')
-    box = tight_box(mask)
-    depth = np.zeros(mask.shape, np.float32)
-    depth[box] = ndimage.distance_transform_edt(np.pad(mask[box], 1), sampling=volume.spacing)[1:-1, 1:-1, 1:-1]
-    return _Organ(case, volume, mask, depth)
+    return _Organ(case, Room.of(volume, mask))
 
 
 def _job(number: int, failure: Failure, organ: _Organ, folder: Path, spread: float, seed: int) -> dict[str, Any]:
     """One look-alike: its mask is written, its line returned."""
     rng = np.random.default_rng([seed, number])
     diameter = failure.diameter_mm * float(np.exp(spread * rng.standard_normal()))
-    mask = _placed(failure, organ, diameter, rng)
+    mask = placed(Volume.read(failure.mask), failure.diameter_mm, diameter, organ.room, rng)
     name = f"{number + 1:04d}.nii.gz"
-    Volume.from_array(mask, organ.volume.affine).write(folder / MASKS / name)
-    label = np.where(mask, 2, organ.mask).astype(np.uint8)
-    Volume.from_array(label, organ.volume.affine).write(folder / LABELS / name)
+    Volume.from_array(mask, organ.room.volume.affine).write(folder / MASKS / name)
+    label = np.where(mask, 2, organ.room.mask).astype(np.uint8)
+    Volume.from_array(label, organ.room.volume.affine).write(folder / LABELS / name)
     return {
         "ct": Path(os.path.relpath(organ.case.ct.resolve(), folder.resolve())).as_posix(),
         "mask": f"{MASKS}/{name}",
@@ -157,57 +150,6 @@ def _case(job: dict[str, Any], healthy: Case, folder: Path) -> Case:
     label, values = folder / LABELS / job["output"], {ORGAN: (1,), TUMOUR: (2,)}
     where = {"patient": healthy.patient, "label": label, "values": values}
     return Case(f"look-alike-{name}", folder / job["output"], job["organ"], texts=(job["text"],), **where)
-
-
-def _placed(failure: Failure, organ: _Organ, diameter: float, rng: np.random.Generator) -> np.ndarray:
-    """The failure's own shape, mirrored, turned and scaled, where most of it lies in the organ.
-
-    Where the organ is too thin for it, it is what of it lies inside.
-    """
-    shape = Volume.read(failure.mask)
-    mirrored = np.diag(rng.choice([-1.0, 1.0], 3))
-    quarter = np.linalg.matrix_power(np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]), int(rng.integers(4)))
-    turn = diameter / max(failure.diameter_mm, 1e-3) * (mirrored @ quarter)
-    wanted = min(0.5 * diameter, 0.9 * float(organ.depth.max()))
-    deep = np.argwhere(organ.depth >= wanted)
-    best, share = None, -1.0
-    for _ in range(TRIES):
-        voxel = deep[rng.integers(len(deep))]
-        made = _at(shape, turn, organ.volume, voxel)
-        inside = made & organ.mask
-        own = int(np.count_nonzero(inside)) / max(int(np.count_nonzero(made)), 1)
-        if inside.any() and own > share:
-            best, share = inside, own
-        if share >= LEAST_INSIDE:
-            break
-    if best is None:  # smaller than a voxel
-        best = np.zeros(organ.mask.shape, bool)
-        best[tuple(deep[rng.integers(len(deep))])] = True
-    return best
-
-
-def _at(shape: Volume, turn: np.ndarray, volume: Volume, voxel: np.ndarray) -> np.ndarray:
-    """A shape around a voxel of a scan, turned in RAS."""
-    middle = shape.affine @ np.array([*(np.array(shape.shape) - 1) / 2, 1.0])
-    place = volume.affine @ np.array([*voxel, 1.0])
-    moved = np.eye(4)
-    moved[:3, :3] = turn
-    moved[:3, 3] = place[:3] - turn @ middle[:3]
-    to_scan = np.linalg.inv(volume.affine) @ moved @ shape.affine  # the shape's index to the scan's
-    ends = np.array(np.meshgrid(*[(-0.5, size - 0.5) for size in shape.shape])).reshape(3, -1)
-    reached = to_scan[:3, :3] @ ends + to_scan[:3, 3:]
-    low = np.clip(np.floor(reached.min(axis=1)), 0, volume.shape).astype(int)
-    high = np.clip(np.ceil(reached.max(axis=1)) + 1, 0, volume.shape).astype(int)
-    made = np.zeros(volume.shape, bool)
-    if (high <= low).any():
-        return made
-    back = np.linalg.inv(to_scan)
-    back[:3, 3] += back[:3, :3] @ low
-    padded = np.pad(shape.data.astype(np.float32), 1)
-    back[:3, 3] += 1
-    box = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
-    made[box] = resample(padded, back, tuple(int(size) for size in high - low)) > 0.5
-    return made
 
 
 def _patches(failures: Sequence[Failure], cases: Path, folder: Path) -> tuple[int, list[str]]:

@@ -87,16 +87,29 @@ class Placement:
 
     @cached_property
     def _known(self) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Diameters in mm, and shapes in their tight boxes."""
         assert self.shapes is not None
-        try:
-            with np.load(self.shapes, allow_pickle=False) as file:
-                numbers = sorted(int(name.split("_")[0]) for name in file.files if name.endswith("_tumour"))
-                shapes = [_unpacked(file[f"{n}_tumour"], file[f"{n}_shape"]) for n in numbers]
-                diameters = np.asarray(file["diameter_mm"], float)[: len(shapes)]
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{self.shapes} holds no lesion shapes: {error}") from error
-        return diameters, [shape[tight_box(shape)] for shape in shapes]
+        return read_shapes(Path(self.shapes))
+
+
+def read_shapes(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Real lesions' diameters in mm, and their shapes at 1 mm (RAS) in their tight boxes.
+
+    Args:
+        path: An .npz with `K_tumour` (packed bits), `K_shape` and `diameter_mm`.
+
+    Raises:
+        InputError: There is no such file, or it holds no shapes.
+    """
+    if not path.is_file():
+        raise InputError(f"no such file of shapes: {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            numbers = sorted(int(name.split("_")[0]) for name in file.files if name.endswith("_tumour"))
+            shapes = [_unpacked(file[f"{n}_tumour"], file[f"{n}_shape"]) for n in numbers]
+            diameters = np.asarray(file["diameter_mm"], float)[: len(shapes)]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} holds no lesion shapes: {error}") from error
+    return diameters, [shape[tight_box(shape)] for shape in shapes]
 
 
 def _unpacked(bits: np.ndarray, shape: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ class Words:
         listed = self.texts[value]
         if listed:
             return value, listed[int(rng.integers(len(listed)))]
-        return value, _from_vocabulary(self.organ, rng)
+        return value, from_vocabulary(self.organ, rng)
 
 
 def _by_value(
@@ -108,7 +108,7 @@ def _checked(texts: str | Sequence[str]) -> tuple[str, ...]:
     return listed
 
 
-def _from_vocabulary(organ: str, rng: np.random.Generator) -> str:
+def from_vocabulary(organ: str, rng: np.random.Generator) -> str:
     """One to three terms of the organ, of different kinds."""
     from TextoMorphLib.text import vocabulary
 

@@ -112,7 +112,8 @@ def test_shape_and_size_of_a_look_alike_are_the_failures(data: Path) -> None:
     case = target.read_cases(data / "healthy.jsonl")[0]
     organ = target._organ(case)
     for seed in range(3):
-        mask = target._placed(miss, organ, miss.diameter_mm, np.random.default_rng(seed))
+        shape = target.Volume.read(miss.mask)
+        mask = target.placed(shape, miss.diameter_mm, miss.diameter_mm, organ.room, np.random.default_rng(seed))
         diameter = (6 / np.pi * mask.sum() * np.prod(SPACING)) ** (1 / 3)
         assert diameter == pytest.approx(miss.diameter_mm, rel=0.12)
         extents = sorted(np.ptp(np.argwhere(mask), axis=0) * SPACING)
