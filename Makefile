@@ -3,6 +3,7 @@
 # make test-gui   the Slicer module's tests, on a host of Slicer's own core (1.3 GB more)
 # make test-browser   the Visual Turing Test's page in a browser
 # make coverage   the tests again, with what they reach: coverage's report
+# make release   wheel, sdist, models, the extension's repository, bill of materials: dist/ (docs/releasing.md)
 # make turing-test   reads a whole Visual Turing Test: 60 cases, 3 simulated readers, from the shell, and in the browser where one is
 #
 # Needs Python 3.10 or newer with venv, make and bash; PYTHON=python3.12 chooses one. Everything goes to .venv.
@@ -21,7 +22,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz test-gui test-browser coverage turing-test architecture lint format clean nnunet
+.PHONY: help setup demo test fuzz test-gui test-browser coverage turing-test architecture ray ray-thousand docs release lint format clean nnunet
 
 help:
 	@sed -n 's/^# //p' Makefile | head -6
@@ -51,6 +52,25 @@ coverage: $(INSTALLED)
 nnunet: $(INSTALLED)
 	test -x .venv-nnunet/bin/nnUNetv2_train || { $(BIN)/python -m venv .venv-nnunet && .venv-nnunet/bin/python -m pip install --quiet --extra-index-url $(CPU_INDEX) "$(CPU_TORCH)" torchvision "nnunetv2>=2.8,<3"; }
 	NNUNET_BIN=.venv-nnunet/bin $(BIN)/python -m pytest -rs Testing/unit/segmentation/nnunet_training.py
+
+# A batch on a cluster of two nodes on the loopback address; the second: 1,000 jobs, and a node that is killed twice.
+ray: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet "ray>=2.50"
+	$(BIN)/python -m pytest -rs Testing/unit/batches/test_ray.py
+
+ray-thousand: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet "ray>=2.50"
+	$(BIN)/python Testing/thousand_jobs.py
+
+# The documentation as a site, in build/site; a link that leads nowhere is an error. Needs no network once installed.
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Addresses: make release RELEASE="--homepage https://github.com/OWNER/SlicerTextoMorph --category Simulation"
+release: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable ".[release]"
+	$(BIN)/python release/make.py $(RELEASE)
 
 turing-test: $(INSTALLED)
 	-$(BIN)/python -m pip install --quiet playwright

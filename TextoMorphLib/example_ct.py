@@ -27,11 +27,12 @@ SITE_RAS_MM = (98.0, 161.0, 403.0)  # right lobe of that scan's liver, far from 
 DIAMETER_MM = 30.0
 
 
-def prepare(folder: Path) -> tuple[Path, Path, str]:
+def prepare(folder: Path, use_phantom: bool = False) -> tuple[Path, Path, str]:
     """Put an example CT and a liver lesion's mask into a folder.
 
     Args:
         folder: `ct.nii.gz` and `mask.nii.gz` are written there.
+        use_phantom: Take the phantom, and do not try to have a real CT.
 
     Returns:
         Both paths, and one line that says what the CT is.
@@ -40,17 +41,21 @@ def prepare(folder: Path) -> tuple[Path, Path, str]:
         InputError: The folder cannot be written.
     """
     ct_path, mask_path = folder / "ct.nii.gz", folder / "mask.nii.gz"
-    try:
-        outputs.write_bytes(ct_path, example_ct().read_bytes())
-    except OSError as error:
+    what = "The built-in digital phantom, no real CT."
+    if not use_phantom:
+        try:
+            outputs.write_bytes(ct_path, example_ct().read_bytes())
+            what = "A real CT: the example scan of TotalSegmentator (Apache-2.0)."
+        except OSError as error:
+            use_phantom = True
+            what = f"No real CT could be had ({error}); this is the built-in digital phantom instead."
+    if use_phantom:
         ct, organs = phantom()
         mask = lesion_mask(ct, organs["liver"], DIAMETER_MM)
         ct.write(ct_path)
-        what = f"No real CT could be had ({error}); this is the built-in digital phantom instead."
     else:
         ct = Volume.read(ct_path)
         mask = lesion_at(ct, np.array(SITE_RAS_MM), DIAMETER_MM, np.random.default_rng(0))
-        what = "A real CT: the example scan of TotalSegmentator (Apache-2.0)."
     Volume.from_array(mask, ct.affine).write(mask_path)
     return ct_path, mask_path, what
 

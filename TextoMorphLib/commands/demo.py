@@ -20,6 +20,9 @@ OutputDir = Annotated[Path, typer.Option("--output-dir", metavar="DIR", help="Wh
 
 def demo(
     output_dir: OutputDir = Path("demo-output"),
+    phantom: Annotated[
+        bool, typer.Option("--phantom", help="Use the built-in digital phantom; nothing is downloaded.")
+    ] = False,
     device: common.Device = "auto",
     model: common.Model = "starter",
 ) -> None:
@@ -33,7 +36,7 @@ def demo(
         output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {output_dir}: {error.strerror}") from error
-    ct, mask, what = example_ct.prepare(output_dir)
+    ct, mask, what = example_ct.prepare(output_dir, phantom)
     typer.echo(what)
     job = Job(ct, mask, TEXT, output_dir / "synthetic.nii.gz")
     run(job, model, device, picture=output_dir / "picture.png", overwrite=True)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from TextoMorphLib.commands import common
+
 app = typer.Typer(help="List, describe and verify models.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME|DIR", help="A model's name, or its folder.")]
@@ -70,6 +72,38 @@ def import_model(
     for note in notes:
         typer.echo(f"note: {note}")
     typer.echo(f"wrote {output}; its licence is its authors'")
+
+
+@app.command()
+def download(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A published model; lists them if left out.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URL|FOLDER",
+            help="A release's address or folder. [default: $TEXTOMORPH_MODELS, or where TextoMorph is published]",
+        ),
+    ] = None,
+    own_name: Annotated[str, typer.Option("--as", metavar="NAME", help="What it is to be called here.")] = "",
+) -> None:
+    """Fetch a published model into your own folder, checked by SHA-256; a download that was cut short goes on.
+
+    Nothing is fetched unless this command is run. Proxies are those of the environment (HTTPS_PROXY). Without a
+    network: copy the release's files (models.json and the archives) into a folder, and name it with --from.
+    """
+    from TextoMorphLib.models import download as downloads
+
+    where = downloads.source(source)
+    if name is None:
+        for each in downloads.published(where).values():
+            typer.echo(f"{each.name}  {each.bytes / 1e6:.1f} MB  {each.licence}")
+        return
+    with common.progress("downloading") as step:
+        place = downloads.fetch(name, where, own_name, step)
+    typer.echo(f"{place}: every file is as it should be; use it with --model {place.name}")
 
 
 def megabytes(folder: Path) -> float:

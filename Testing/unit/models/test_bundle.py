@@ -127,3 +127,19 @@ def test_a_manifest_of_another_kind(copied: Path, content: str) -> None:
     (copied / "manifest.json").write_text(content)
     with pytest.raises(InputError, match=r"no readable manifest\.json"):
         bundle.verify(copied)
+
+
+def test_a_bundle_of_an_earlier_version_loads_and_draws(tmp_path: Path, phantom_ct: Path, phantom_mask: Path) -> None:
+    """Written before 0.1.0, when configurations had no kind, structures or texture; its weights only count."""
+    import zipfile
+
+    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.synthesis import Synthesizer
+
+    with zipfile.ZipFile(Path(__file__).parent / "bundles" / "before-0.1.0.zip") as packed:
+        packed.extractall(tmp_path / "old")
+    assert bundle.read_config(tmp_path / "old")["kind"] == "synthesis"
+    ct, mask = Volume.read(phantom_ct), Volume.read(phantom_mask).data > 0
+    made = Synthesizer.load(str(tmp_path / "old"), "cpu").synthesize(ct, mask, "cyst", preset="preview")
+    assert made.report["model"]["name"] == "old"
+    assert (made.volume.data != ct.data).any()
