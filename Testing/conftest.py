@@ -23,13 +23,13 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from TextoMorphLib.models.autoencoder import Autoencoder
     from TextoMorphLib.models.denoiser import Denoiser
     from TextoMorphLib.text import encoders
-    from TextoMorphLib.text.concepts import KINDS
+    from TextoMorphLib.text.concepts import LEARNED
 
     torch.manual_seed(0)
     text = encoders.load("minilm")
     parts = {
         "autoencoder": {"latent_channels": 4, "channels": [8, 8], "residual_units": 1},
-        "reader": {"kinds": KINDS, "text_width": text.width, "width": 16, "layers": 1},
+        "reader": {"kinds": LEARNED, "text_width": text.width, "width": 16, "layers": 1},
         "denoiser": {"latent_channels": 4, "channels": [16, 16], "head_channels": 16},
     }
     classifier = AttributeClassifier(**parts["reader"])  # type: ignore[arg-type]

@@ -6,36 +6,37 @@ volume -> region -> filled -> latent -> denoised under the text -> decoded -> co
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib import candidates, textures
+from TextoMorphLib import candidates, phase, textures
 from TextoMorphLib.candidates import Candidate, Place, Request
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.io.masks import check_mask
+from TextoMorphLib.finishing import finished, outlined
+from TextoMorphLib.io.masks import check_mask, digest
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import measure
 from TextoMorphLib.measurement.expectations import compare
-from TextoMorphLib.models import bundle, conditions, samplers, structures
+from TextoMorphLib.models import bundle, conditions, contours, samplers
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast, resolve
 from TextoMorphLib.models.memory_fallback import Thrift
-from TextoMorphLib.models.samplers import Progress, guided
+from TextoMorphLib.models.samplers import Progress, guided, steadied
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.published_synthesis import PublishedSynthesizer
 from TextoMorphLib.request import check_request
 from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
 from TextoMorphLib.spatial import healing, placement
-from TextoMorphLib.spatial.compositing import background, deblurred, no_darker_than_fluid, noise_around, paste
+from TextoMorphLib.spatial.compositing import background, noise_around, paste
 from TextoMorphLib.spatial.geometry import along_patient, smallness
-from TextoMorphLib.spatial.region import Region, regions, resampled
+from TextoMorphLib.spatial.region import Region, check_finite, regions, resampled
 from TextoMorphLib.spatial.texturing import paste_textured
 from TextoMorphLib.text import effects, encoders
+from TextoMorphLib.text.concepts import as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
 
 CANDIDATE_SEEDS = 7_919_000_003  # from a lesion's seed to its next candidate's
@@ -168,9 +169,11 @@ class Synthesizer:
         texture: bool,
     ) -> Request:
         """What is asked of every lesion; what is None is the preset's."""
+        after = self.model.config.get("drawn_after", [])
+        ruled = {kind: {value: 1.0} for kind, value in meant.description.items() if kind in after}
         return Request(
             said,
-            self.classifier.understood(said[0]),
+            {**self.classifier.understood(said[0]), **ruled},
             list(meant.mentions),
             organ,
             samplers.load(str(usual.get("sampler", "dpm_solver"))),
@@ -189,6 +192,7 @@ class Synthesizer:
             "text": text,
             "terms": [mention.name for mention in request.mentions],
             "understood": request.understood,
+            "drawn_by_rule": [kind for kind in self.model.config.get("drawn_after", []) if kind in request.understood],
             "understanding": meant.as_dict(),
             **effects.told(meant, self.classifier.kinds, self._unlearned(meant), request.tokens is not None, unsaid),
             "organ": request.organ,
@@ -217,17 +221,19 @@ class Synthesizer:
 
         for lesion, place in enumerate(scene.places):
             before, own_seed = sum(most[:lesion]), seed + lesion * LESION_SEEDS
+            here, phase_told = phase.seen(request, place.parenchyma_hu, self.classifier)
 
             def draw(number: int, guidance: float, into: Volume = volume, place: Place = place) -> Candidate:
                 so_far = (before + number - 1) * request.steps  # noqa: B023 - drawn within this turn of the loop
-                leaning = dataclasses.replace(request, guidance=guidance)
+                leaning = dataclasses.replace(here, guidance=guidance)  # noqa: B023
                 return self._candidate(into, place, leaning, own_seed, number, lambda done: tell(so_far + done), clock)  # noqa: B023
 
             best, hopeless = candidates.best(draw, request.guidance, most[lesion])
             tell(sum(most[: lesion + 1]) * request.steps)
             volume = best.volume
             found.append(best)
-            warnings += [f"lesion {lesion + 1}: {each}" if len(most) > 1 else each for each in hopeless]
+            doubts = [*phase_told, *hopeless]
+            warnings += [f"lesion {lesion + 1}: {each}" if len(most) > 1 else each for each in doubts]
         return volume, found, warnings
 
     def _candidate(
@@ -235,15 +241,12 @@ class Synthesizer:
     ) -> Candidate:
         """One lesion, put into the scan and measured there."""
         own_seed = seed + (number - 1) * CANDIDATE_SEEDS
-        region = place.region
-        delta = self._lesion(place, request, own_seed, on_step, clock)
+        noise = latent_noise(place.filled.shape, own_seed, self.denoiser.latent_channels)
+        region, place = place.region, outlined(place, noise, request, self.denoiser.latent_channels)
+        delta = self._lesion(place, request, noise, on_step, clock)
         with clock("composite"):
-            delta = no_darker_than_fluid(delta, place.filled, region.depth)
-            if request.sharp:
-                delta = deblurred(delta, region.depth, request.sharp)
-            if self.model.config.get("structures"):
-                noise = latent_noise(place.filled.shape, own_seed, self.denoiser.latent_channels)
-                delta = structures.shown(delta, place.filled, region.depth, noise, request.understood)
+            stands_out = bool(self.model.config.get("structures"))
+            delta = finished(delta, place, region.depth, noise, request, stands_out)
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
             made = self._pasted(volume, place, delta, request, kept, own_seed)
@@ -256,8 +259,10 @@ class Synthesizer:
     ) -> Volume:
         """A lesion in the scan; with the texture of real ones where the model has it for such a lesion."""
         region, covariance = place.region, place.covariance
+        # An outline of its own needs the room outside the mask, however sharp it is.
+        sharp = 0.0 if contours.changed(request.understood) else request.sharp
         if not _textured(request, region):
-            return paste(volume, region, place.filled, delta, seed, covariance, kept, request.sharp)
+            return paste(volume, region, place.filled, delta, seed, covariance, kept, sharp)
         assert self.model.texture is not None
         texture = textures.made(
             self.model.texture,
@@ -273,7 +278,7 @@ class Synthesizer:
             seed,
             self.device,
         )
-        return paste_textured(volume, region, place.filled, delta, seed, covariance, texture, kept, request.sharp)
+        return paste_textured(volume, region, place.filled, delta, seed, covariance, texture, kept, sharp)
 
     def _move(self, device: torch.device) -> None:
         """Brings the networks that draw to a device."""
@@ -286,7 +291,7 @@ class Synthesizer:
     def _scene(self, ct: Volume, mask: np.ndarray, replace: bool, exclude: np.ndarray | None, clock: Clock) -> _Scene:
         """What is to be known of a scan and a mask; computed once for the last of them."""
         with clock("recognise"):
-            key = ct.fingerprint() + bytes([replace]) + (b"" if exclude is None else _digest(exclude))
+            key = ct.fingerprint() + bytes([replace]) + (b"" if exclude is None else digest(exclude))
             if self._known and self._known.key == key and np.array_equal(self._known.mask, mask):
                 return self._known
         check_mask(mask, ct)
@@ -294,7 +299,7 @@ class Synthesizer:
             warnings = placement.warnings(ct, mask)
             healthy = healing.healed(ct, mask, exclude) if replace else ct
             found = regions(healthy, mask, exclude=exclude)
-            _check_finite(found)
+            check_finite(found)
             warnings += [] if replace else healing.doubts(found)
         places = []
         for region in found:
@@ -327,15 +332,17 @@ class Synthesizer:
             [1, concepts] probabilities.
         """
         if meant is not None:
+            drawn = as_drawn(meant.description)
             if self.model.choice("unsaid") == "unknown":
-                return self.classifier.said([meant.description])
-            return self.classifier.told(self.classifier.vectors([{}]), meant.description)
+                return self.classifier.said([drawn])
+            return self.classifier.told(self.classifier.vectors([{}]), drawn)
         tokens = self.text.encode([text])
         return self.classifier(tokens.hidden, tokens.mask)  # type: ignore[no-any-return]
 
     def _unlearned(self, meant: Understanding) -> list[tuple[str, str]]:
         """What the text says and the model knows no value for."""
-        return self.classifier.unknown(meant.description)
+        after = self.model.config.get("drawn_after", [])
+        return self.classifier.unknown({kind: said for kind, said in meant.description.items() if kind not in after})
 
     def _unknown(self, meant: Understanding) -> list[str]:
         """What the text says and the model knows no value for, in words."""
@@ -350,7 +357,7 @@ class Synthesizer:
         return self.classifier.emphasised(said, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
 
     @torch.inference_mode()
-    def _lesion(self, place: Place, request: Request, seed: int, on_step: Any, clock: Clock) -> np.ndarray:
+    def _lesion(self, place: Place, request: Request, noise: Tensor, on_step: Any, clock: Clock) -> np.ndarray:
         """The lesion minus the filled background, HU on the region's grid, noise free."""
         asked, guidance = request.said, request.guidance
         if _textured(request, place.region):  # what varies inside comes later
@@ -358,7 +365,7 @@ class Synthesizer:
         said = self._emphasised(asked, place.region).to(self.device)
         with_and_no_text = torch.cat([said, torch.zeros_like(said)])
         latent = place.condition[:, : self.denoiser.latent_channels]
-        noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels).to(self.device)
+        noise = noise.to(self.device)
         coupled = self.model.choice("noise") == "coupled"
         where, noise = conditions.shown(self.denoiser, place.condition, noise, float(place.region.depth.max()), coupled)
         both = where.expand(2, -1, -1, -1, -1)
@@ -374,6 +381,8 @@ class Synthesizer:
 
             denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
             with clock("diffusion"):
+                if coupled:  # the first look is what was learned; others refine it
+                    denoise = steadied(denoise)
                 lesion = request.sampler(denoise, noise, self.schedule, request.steps, on_step)
                 lesion = lesion * self.denoiser.latent_scale
             with clock("decode"):
@@ -388,12 +397,3 @@ class Synthesizer:
 def _textured(request: Request, region: Region) -> bool:
     """Whether a lesion gets a texture of its own: one that is asked for, and room for it."""
     return request.textured and bool(np.count_nonzero(region.depth > 0) >= np.pi / 6 * textures.LEAST_TEXTURED_MM**3)
-
-
-def _check_finite(found: list[Region]) -> None:
-    if not all(np.isfinite(region.ct).all() for region in found):
-        raise InputError("the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU")
-
-
-def _digest(mask: np.ndarray) -> bytes:
-    return hashlib.sha256(np.packbits(mask).data).digest()

@@ -21,6 +21,7 @@ from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.compositing import to_scan
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
 from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mean
+from TextoMorphLib.text.concepts import ATTRIBUTES
 
 TEXTURE_SEEDS = 15_485_863  # from a candidate's seed to its texture's
 EVEN_HU, UNEVEN_HU, FLUID_SD_HU = 2.5, 19.0, 2.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
@@ -33,6 +34,7 @@ LEFT_TO_TEXTURE = {  # kinds and values that leave the margin and the inside to 
     "calcification": "none",
 }
 STRUCTURES_HU = (60.0, 120.0)  # above the lesion: from and up to where structures keep their own values
+RULED_HU = (25.0, 60.0)  # above or below it: likewise, where a rule draws what no network does
 LEAST_TEXTURED_MM = 8.0  # diameter of lesions that have a texture
 SURE = 0.5
 
@@ -71,7 +73,9 @@ def made(
     """
     lesion = to_scan(filled + delta, region, volume)
     depth = depth_on_scan(region, volume)
-    mean = interior_mean(lesion, depth)
+    inner = depth > min(3.0, 0.45 * float(depth.max()))
+    ruled = _ruled(said)
+    mean = float(np.median(lesion[inner])) if ruled else interior_mean(lesion, depth)
     contrast = mean - parenchyma_hu
     axes = [axis for axis in range(3) if axis != place.axis]
     sigma = [0.0, 0.0, 0.0]
@@ -84,13 +88,14 @@ def made(
         network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, int(config["steps"]), device, config["liveliness"]
     )
     field = field.transpose(np.argsort(order))
-    whole = all(_share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said)
-    inner = depth > min(3.0, 0.45 * float(depth.max()))
+    plain = all(_share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said)
+    whole = plain and not ruled
     within = depth > min(CORE_MM, 0.4 * float(depth.max()))
     # Slices drawn between two of the network's vary less than these: the lesion as a whole gets the spread.
     field = spread / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
-    low, high = STRUCTURES_HU
-    keep = np.clip((lesion - mean - low) / (high - low), 0, 1)
+    low, high = RULED_HU if ruled else STRUCTURES_HU
+    apart = np.abs(lesion - mean) if ruled else lesion - mean
+    keep = np.clip((apart - low) / (high - low), 0, 1)
     still = float(config["noise"])
     return Texture(
         field, (sigma[0], sigma[1], sigma[2]), whole, still, 1.0 if whole else np.asarray(1 - keep, np.float32)
@@ -123,6 +128,12 @@ def _spread(
 def _noise_under(covariance: np.ndarray, sigma: list[float], shape: tuple[int, ...]) -> float:
     """Standard deviation of the scan's noise under the field's low pass."""
     return float(ndimage.gaussian_filter(noise.sample_noise(covariance, shape, 0), sigma).std())
+
+
+def _ruled(said: Said) -> bool:
+    """Whether something is asked for that is drawn by rule."""
+    after = {kind: attribute.default for kind, attribute in ATTRIBUTES.items() if not attribute.learned}
+    return any(kind in said and default not in said[kind] for kind, default in after.items())
 
 
 def _share(said: Said, kind: str, value: str) -> float:

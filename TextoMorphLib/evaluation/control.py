@@ -25,6 +25,7 @@ from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.spatial.region import regions, resampled
 from TextoMorphLib.synthesis import Synthesis, Synthesizer
 from TextoMorphLib.text import vocabulary
+from TextoMorphLib.text.concepts import LEARNED
 from TextoMorphLib.text.understanding import find
 
 Row = dict[str, Any]
@@ -44,6 +45,11 @@ class Opposites:
     attribute: str
     terms: tuple[str, str]
     denied: tuple[str, str] | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether the networks learn what it asks, and so the classifier knows it."""
+        return all(vocabulary.describe(find(text)).keys() <= LEARNED.keys() for text in self.terms)
 
 
 PAIRS = (
@@ -83,6 +89,44 @@ PAIRS = (
     Opposites("calcium_mm", ("coarse calcification", "punctate calcification")),
     Opposites("contrast_hu", ("markedly hyperattenuating", "mildly hyperattenuating")),
     Opposites("contrast_hu", ("mildly hypoattenuating", "markedly hypoattenuating")),
+    # What no network draws: said in the vocabulary's terms and denied, never left to the classifier.
+    Opposites("fat_fraction", ("fat-containing", "hypoattenuating"), ("a mass with fat", "a mass without fat")),
+    Opposites("gas_fraction", ("gas bubbles, cystic", "cystic"), ("a cyst with gas", "a cyst, no gas")),
+    Opposites(
+        "level_hu",
+        ("fluid-fluid level, cystic", "cystic"),
+        ("a cyst with a fluid-fluid level", "a cyst without a fluid-fluid level"),
+    ),
+    Opposites(
+        "nodule_hu",
+        ("mural nodule, cystic", "cystic"),
+        ("a cyst with a mural nodule", "a cyst without a mural nodule"),
+    ),
+    Opposites(
+        "septa_hu", ("multilocular, cystic", "cystic"), ("a multilocular cyst", "a cyst that is not multilocular")
+    ),
+    Opposites("septa_hu", ("microcystic", "cystic")),
+    Opposites(
+        "globules_hu",
+        ("peripheral nodular enhancement", "hypoattenuating"),
+        ("a lesion with peripheral nodular enhancement", "a lesion without peripheral nodular enhancement"),
+    ),
+    Opposites(
+        "target_hu",
+        ("target appearance", "hypoattenuating"),
+        ("a lesion with a target appearance", "a lesion without a target appearance"),
+    ),
+    Opposites(
+        "scar_hu",
+        ("arterial enhancement, no central scar", "arterial enhancement, central scar"),
+        ("a bright mass without a central scar", "a bright mass with a central scar"),
+    ),
+    Opposites(
+        "lobulation_mm",
+        ("lobulated, hypoattenuating", "hypoattenuating, well-defined"),
+        ("a lobulated hypodense mass", "a hypodense mass that is not lobulated"),
+    ),
+    Opposites("spiculation_mm", ("spiculated, hypoattenuating", "hypoattenuating, well-defined")),
 )
 # Amounts that a term asks for: attribute, from, to.
 AMOUNTS = {
@@ -244,6 +288,8 @@ def _opposites(trial: Trial, part: str) -> Iterator[Row]:
     for number, pair in enumerate(PAIRS):
         texts = pair.terms
         if part == "paraphrases":
+            if not pair.learned:
+                continue
             rng = np.random.default_rng([trial.site, trial.seed, int(trial.size_mm), number])
             said = (vocabulary.describe(find(term)) for term in pair.terms)
             one, other = (captions.compose(description, rng, held_out=True) for description in said)

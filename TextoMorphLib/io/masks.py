@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from itertools import product
 from pathlib import Path
@@ -98,6 +99,11 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
     if labels.min() < 0 or labels.max() > MOST_LABELS:
         raise InputError(f"{path} holds labels from {labels.min():g} to {labels.max():g}; 0 to {MOST_LABELS} are known")
     return labels.astype(np.uint8 if labels.max() < 256 else np.int32)
+
+
+def digest(mask: Array) -> bytes:
+    """SHA-256 of a boolean mask: whether it is another one."""
+    return hashlib.sha256(np.packbits(mask).data).digest()
 
 
 def check_mask(mask: Array, ct: Volume) -> None:

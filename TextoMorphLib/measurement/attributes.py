@@ -11,6 +11,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
 
+from TextoMorphLib.measurement.outline import outline
+from TextoMorphLib.measurement.parts import parts
 from TextoMorphLib.measurement.septa import septa_hu
 from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
 
@@ -55,6 +57,8 @@ class Attributes:
         volume_ml: Its volume.
         noise_inside_hu: Standard deviation of the fine noise in the lesion.
         noise_outside_hu: The same in the parenchyma before.
+        fat_fraction: See `parts.Parts`, as for all that follow up to `fluid_hu`.
+        lobulation_mm: See `outline.Outline`, as for `spiculation_mm`.
     """
 
     parenchyma_hu: float
@@ -73,6 +77,16 @@ class Attributes:
     volume_ml: float
     noise_inside_hu: float
     noise_outside_hu: float
+    fat_fraction: float = float("nan")
+    gas_fraction: float = float("nan")
+    level_hu: float = float("nan")
+    nodule_hu: float = float("nan")
+    globules_hu: float = float("nan")
+    target_hu: float = float("nan")
+    scar_hu: float = float("nan")
+    fluid_hu: float = float("nan")
+    lobulation_mm: float = float("nan")
+    spiculation_mm: float = float("nan")
 
 
 def measure(
@@ -133,6 +147,8 @@ def measure(
         volume_ml=volume / 1000,
         noise_inside_hu=_noise(synthetic, interior),
         noise_outside_hu=noise,
+        **vars(parts(synthetic, inside, soft, depth)),
+        **vars(outline(change, depth, seen & (tissue | (depth > seam)))),
     )
 
 

@@ -21,7 +21,7 @@ from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.evidence import Evidence, chance, doubtful
 from TextoMorphLib.spatial.geometry import tight_box
 from TextoMorphLib.spatial.region import lesions, regions
-from TextoMorphLib.text.concepts import ATTRIBUTES, QUALIFIES, Description
+from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
 from TextoMorphLib.text.vocabulary import Term, terms
 
 SAY = 0.7  # how sure a term must be to be said
@@ -152,7 +152,7 @@ def _terms(evidence: Evidence, organ: str) -> tuple[list[Said], dict[str, str]]:
     """The surest term of each kind if it is sure enough, and why nothing is said of the other kinds."""
     said: dict[str, Said] = {}
     unsaid: dict[str, str] = {}
-    for kind in ATTRIBUTES:
+    for kind in LEARNED:
         if kind in QUALIFIES and QUALIFIES[kind] not in said:
             continue
         found = _degree(evidence, said, organ) if kind == "degree" else _surest(kind, evidence, said, organ)

@@ -9,6 +9,8 @@ from typing import Any
 from TextoMorphLib.text.vocabulary import Check, Mention
 
 Row = dict[str, Any]
+# Where a text asks for one of these, a cyst's mean is not its fluid's.
+BESIDE_FLUID = {"gas", "layering", "nodule", "locules", "septa", "fat"}
 
 
 def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> list[Row]:
@@ -26,6 +28,8 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
         `ok` (True, False, or None where that cannot be said) and `note` (why it cannot be said, or empty); where
         something was measured, the `range` it should be in, or not in where it was `denied`.
     """
+    mentions = list(mentions)
+    beside_fluid = any(not each.negated and each.term.kinds.keys() & BESIDE_FLUID for each in mentions)
     rows: list[Row] = []
     degree = ""
     for mention in mentions:
@@ -36,7 +40,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
         asked = denial * mention.negated + degree + mention.term.name
         degree = ""
         if all(row["asked"] != asked for row in rows):
-            rows += _rows(asked, mention, attributes)
+            rows += _rows(asked, mention, attributes, beside_fluid)
     return rows
 
 
@@ -63,12 +67,15 @@ def beside(row: Row) -> float:
     return float(max(low - value, value - high))
 
 
-def _rows(asked: str, mention: Mention, attributes: Mapping[str, float]) -> list[Row]:
+def _rows(asked: str, mention: Mention, attributes: Mapping[str, float], beside_fluid: bool) -> list[Row]:
     if mention.term.about == "background":
         return [_unmeasured(asked, "speaks of the background")]
     if not mention.term.measured:
         return [_unmeasured(asked, "has no measure of its own")]
-    return [_checked(asked, mention.negated, check, attributes) for check in mention.term.measured]
+    checks: Iterable[Check] = mention.term.measured
+    if beside_fluid and mention.term.kinds.get("content") == "cystic":
+        checks = [Check("fluid_hu", each.low, each.high) if each.attribute == "mean_hu" else each for each in checks]
+    return [_checked(asked, mention.negated, check, attributes) for check in checks]
 
 
 def _unmeasured(asked: str, note: str) -> Row:

@@ -18,7 +18,7 @@ from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, away_mm, lesion_f
 WALL_MM = {"thin": 1.8, "plain": 3.3, "thick": 6.0}
 RIM_HU = 34.0  # above the brighter of organ and body
 FLUID_HU = 20.0  # at the most
-SEPTUM_HU = 52.0  # above what it divides
+SEPTUM_HU, SEPTUM_SHARE = 52.0, 0.5  # above what it divides, at least; of what the organ is above it
 EDGE_MM = 0.7  # how softly either begins and ends
 SEPTUM_MM = (1.6, 3.0)  # as thick as a fifth of the deepest point's depth, within this
 LUMEN_MM = 1.0  # inside the wall
@@ -47,7 +47,7 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
     if max(walled, septated, fluid) < SURE:
         return delta
     deepest = float(depth.max())
-    thickness = _thickness_mm(said, deepest) if walled >= SURE else 0.0
+    thickness = thickness_mm(said, deepest) if walled >= SURE else 0.0
     lumen = depth > thickness + LUMEN_MM
     if np.count_nonzero(lumen) < LEAST_VOXELS:
         return delta
@@ -58,17 +58,18 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
         delta = np.asarray(delta - np.float32(fluid * excess) * inside, np.float32)
         body -= fluid * excess
     if septated >= SURE:
+        rise = max(SEPTUM_HU, -SEPTUM_SHARE * body)  # what takes up contrast does so as its organ does
         share = _septa(noise, deepest, lumen) * _sigmoid((depth - thickness) / EDGE_MM)
-        delta = _raised(delta, share, lumen & (share > 0.7), body + SEPTUM_HU, septated)
+        delta = _raised(delta, share, lumen & (share > 0.7), body + rise, septated)
     if walled >= SURE:
         wall = _sigmoid(depth / EDGE_MM) * _sigmoid((thickness - depth) / EDGE_MM)
         # A cyst's wall need only stand out of the fluid; any other rim is called bright for what is around it, too.
-        target = max(body, (1 - fluid) * max(body, 0.0) + fluid * body) + RIM_HU
+        target = max(body + max(RIM_HU, -SEPTUM_SHARE * body * fluid), (1 - fluid) * max(body, 0.0) + RIM_HU)
         delta = _raised(delta, wall, wall > 0.8 * wall.max(), target, walled)
     return delta
 
 
-def _thickness_mm(said: Said, deepest: float) -> float:
+def thickness_mm(said: Said, deepest: float) -> float:
     """Of the wall, weighted by what is said of it."""
     told = said.get("wall_thickness", {"plain": 1.0})
     mean = sum(WALL_MM[value] * share for value, share in told.items()) / max(sum(told.values()), 1e-6)

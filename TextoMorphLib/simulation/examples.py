@@ -19,7 +19,7 @@ from TextoMorphLib.simulation.shapes import lesion_depth
 from TextoMorphLib.spatial.compositing import background
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import parenchyma_hu
-from TextoMorphLib.text.concepts import ATTRIBUTES, KINDS, QUALIFIES, Description
+from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
 
 CONTEXT_MM = 12.0
 LEAST_MM = 4.5  # however small the crop
@@ -72,14 +72,14 @@ def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8) 
 
 def random_description(rng: np.random.Generator) -> Description:
     """Attributes drawn independently of each other, as far as they can go together."""
-    drawn = {kind: _pick(kind, rng) for kind in KINDS}
+    drawn = {kind: _pick(kind, rng) for kind in LEARNED}
     return consistent(drawn)
 
 
 def flipped(description: Description, rng: np.random.Generator) -> Description:
     """The description with one kind changed."""
     while True:
-        kind = str(rng.choice([k for k in KINDS if k != "degree" or description["density"] in ("hypo", "hyper")]))
+        kind = str(rng.choice([k for k in LEARNED if k != "degree" or description["density"] in ("hypo", "hyper")]))
         changed = consistent({**description, kind: _pick(kind, rng)})
         if changed != description:
             return changed
@@ -95,8 +95,8 @@ def consistent(description: Description) -> Description:
     if fixed["density"] not in ("hypo", "hyper"):
         fixed["degree"] = "plain"
     for kind, other in QUALIFIES.items():
-        if fixed[other] == KINDS[other][0]:
-            fixed[kind] = KINDS[kind][0]
+        if fixed[other] == LEARNED[other][0]:
+            fixed[kind] = LEARNED[kind][0]
     return fixed
 
 

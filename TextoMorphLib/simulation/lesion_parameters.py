@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from TextoMorphLib.spatial.geometry import smallness
-from TextoMorphLib.text.concepts import ATTRIBUTES, KINDS, Description, sharpness
+from TextoMorphLib.text.concepts import ATTRIBUTES, KINDS, LEARNED, Description, as_drawn, sharpness
 
 DENSITY_HU = ATTRIBUTES["density"].rendered["hu"]  # relative to the parenchyma, by density and degree
 TEXTURE_HU = ATTRIBUTES["texture"].rendered["hu"]
@@ -50,6 +51,7 @@ class Lesion:
         calcium_fraction: Share of its volume that is calcium.
         calcium_hu: HU of calcium.
         calcium_grain: How large its grains are: plain, punctate or coarse.
+        after: What is drawn on all of this by rule, as on a model's lesions (`models/word_structures.py`).
     """
 
     density_hu: float
@@ -64,6 +66,7 @@ class Lesion:
     calcium_fraction: float
     calcium_hu: float
     calcium_grain: str
+    after: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: float, seed: int) -> Lesion:
@@ -82,7 +85,8 @@ def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: f
     Returns:
         The lesion.
     """
-    kind = {name: description.get(name, values[0]) for name, values in KINDS.items()}
+    told = as_drawn(description)
+    kind = {name: told.get(name, values[0]) for name, values in KINDS.items()}
     content = kind["content"]
 
     def number(name: str, low: float, high: float) -> float:
@@ -122,6 +126,7 @@ def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: f
         calcium_fraction=calcium if kind["calcification"] == "present" else 0.0,
         calcium_hu=number("calcium", 500, 900),
         calcium_grain=kind["calcium_grain"],
+        after={name: {value: 1.0} for name, value in kind.items() if name not in LEARNED},
     )
 
 

@@ -14,6 +14,7 @@ from scipy.special import erf
 from torch.nn import functional
 
 from TextoMorphLib.measurement.attributes import RISE
+from TextoMorphLib.models import contours, word_structures
 from TextoMorphLib.models.seed_fields import (
     FIELD_MM,
     FIELDS,
@@ -57,13 +58,16 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch
         HU, float32, of depth's shape; zero from 4 mm outside the mask on.
     """
     kept, gone = FADE_MM
+    mask_depth, depth = depth, contours.outlined(depth, noise, lesion.after)
     box = ndimage.find_objects((depth > -gone - 1).astype(np.int8))[0]
     drawn = np.zeros(depth.shape, np.float32)
     coarse = lesion_fields(noise, torch.tensor([float(depth.max())]))
     fine = functional.interpolate(coarse, scale_factor=FIELD_MM, mode="trilinear")[0].numpy()
     fields = {name: field[box] for name, field in zip(FIELDS, fine, strict=True)}
     drawn[box] = _Drawing(depth[box].astype(np.float32), fields, lesion, parenchyma_hu).delta()
-    fade = np.clip((depth + gone) / (gone - kept), 0, 1)
+    drawn = contours.spiculated(drawn, mask_depth, noise, lesion.after)
+    drawn = word_structures.drawn(drawn, np.full_like(drawn, parenchyma_hu), depth, noise, lesion.after)
+    fade = np.clip((mask_depth + gone) / (gone - kept), 0, 1)
     return np.asarray(drawn * fade * fade * (3 - 2 * fade), np.float32)
 
 

@@ -6,12 +6,13 @@ with here and in `composite.paste`, which goes the other way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, grow, placed, resample, shifted, signed_depth, tight_box
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
@@ -74,6 +75,16 @@ def regions(
 def resampled(volume: Volume, region: Region) -> np.ndarray:
     """HU, float32, on a region's grid: of the scan it was cut from with a lesion put in, for example."""
     return _ct(volume, region.affine, region.ct.shape)
+
+
+def check_finite(found: Iterable[Region]) -> None:
+    """Refuses regions of which some voxels are no numbers.
+
+    Raises:
+        InputError: They are.
+    """
+    if not all(np.isfinite(region.ct).all() for region in found):
+        raise InputError("the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU")
 
 
 def lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:

@@ -165,7 +165,7 @@ class Claims:
         part, term = owner.kind, word.term
         kinds = term.kinds if term is not None else {}
         if part == "margin":
-            return term if term is not None and "margin" in kinds else self._margin(word)
+            return term if term is not None and kinds.keys() & {"margin", "contour"} else self._margin(word)
         if part == "density" and term is None and not word.has("modifier", "uneven"):
             return None if word.has("compare") else self._density_of([word])  # "Density: low"
         if part in ("density", "texture") and term is None and (texture := self._texture_of([word])):
@@ -208,7 +208,11 @@ class Claims:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
         if term is None or not self.owners.is_part(owner.head):
             return term
-        return term if term.kinds.keys() & {"calcification", "septa", "content"} and not _is_solid(term) else None
+        return (
+            term
+            if term.kinds.keys() & {"calcification", "septa", "content", "fat", "gas"} and not _is_solid(term)
+            else None
+        )
 
     def _margin(self, word: Word) -> Term | None:
         for quality, name in (("ill", "ill-defined"), ("invisible", "ill-defined"), ("well", "well-defined")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from TextoMorphLib.paths import resources
@@ -28,6 +28,9 @@ class Attribute:
         qualifies: The attribute that it says more of, and without which it means nothing.
         rendered: The ranges of the numbers that values stand for in a rendered lesion, by what they are: hu (against
             the healthy tissue), mm, or share (of the volume).
+        learned: Whether networks learn it; if not, the library draws it by rule on what a model has drawn.
+        implies: What each value is drawn with where nothing is said of that,
+        replaces: and whatever is said of it.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Attribute:
     denied: tuple[str, ...]
     qualifies: str | None
     rendered: Mapping[str, Mapping[str, tuple[float, float]]]
+    learned: bool = True
+    implies: Mapping[str, Description] = field(default_factory=dict)
+    replaces: Mapping[str, Description] = field(default_factory=dict)
 
     @property
     def default(self) -> str:
@@ -68,6 +74,9 @@ def _attribute(name: str, entry: Mapping[str, Any]) -> Attribute:
         denied=tuple(denied["values"]),
         qualifies=entry.get("qualifies"),
         rendered=rendered,
+        learned=entry.get("drawn") != "after",
+        implies=entry.get("implies", {}),
+        replaces=entry.get("replaces", {}),
     )
 
 
@@ -78,6 +87,7 @@ def _read() -> dict[str, Attribute]:
 
 ATTRIBUTES = _read()
 KINDS = {name: attribute.values for name, attribute in ATTRIBUTES.items()}
+LEARNED = {name: attribute.values for name, attribute in ATTRIBUTES.items() if attribute.learned}
 QUALIFIES = {name: attribute.qualifies for name, attribute in ATTRIBUTES.items() if attribute.qualifies}
 
 
@@ -97,3 +107,15 @@ def sharpness(said: Mapping[str, Mapping[str, float]]) -> float:
     return share("margin", "well") + share("margin", "default") * max(
         share("content", "cystic"), share("wall", "walled")
     )
+
+
+def as_drawn(description: Description) -> Description:
+    """What a model is told of a description: a fluid level is drawn in a fluid, whether or not the text says so."""
+    told = dict(description)
+    known = {kind: value for kind, value in description.items() if kind in ATTRIBUTES}  # a user's term may set others
+    for kind, value in known.items():
+        for other, implied in ATTRIBUTES[kind].implies.get(value, {}).items():
+            told.setdefault(other, implied)
+    for kind, value in known.items():
+        told.update(ATTRIBUTES[kind].replaces.get(value, {}))
+    return told

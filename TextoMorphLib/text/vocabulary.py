@@ -21,7 +21,7 @@ PARTS_OF_SPEECH = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also",
 
 # Terms of the scan's own vessels: composited, not drawn by the model.
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
-INVADES = "invading the surroundings"  # of what lies beside the organ: composited, too
+INVADES = ("invading the surroundings", "exophytic")  # of what lies beside the organ: composited, too
 
 
 NON_ENHANCING = "non-enhancing"
@@ -201,7 +201,7 @@ def vessels_pass(mentions: Iterable[Mention]) -> bool:
 
 def invades(mentions: Iterable[Mention]) -> bool:
     """Whether the lesion grows beyond its organ; the last mention of it counts."""
-    said = [not mention.negated for mention in mentions if mention.term.name == INVADES]
+    said = [not mention.negated for mention in mentions if mention.term.name in INVADES]
     return said[-1] if said else False
 
 

@@ -19,7 +19,7 @@ from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import Denoiser, field_channels
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.text import encoders as text_encoder
-from TextoMorphLib.text.concepts import KINDS
+from TextoMorphLib.text.concepts import LEARNED
 from TextoMorphLib.training import cache
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 
@@ -59,7 +59,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         InputError: A scan or the weights that the configuration names are missing.
     """
     settings = read_config(config)
-    classifier = AttributeClassifier(KINDS, **settings["reader"]["network"])
+    classifier = AttributeClassifier(LEARNED, **settings["reader"]["network"])
     classifier.load_state_dict(load_file(_trained(config, settings["reader"]["weights"])))
     examples = settings["examples"]
     counts = {int(size): pairs for size, pairs in examples["pairs"].items()}
@@ -132,7 +132,7 @@ def bundle_config(settings: dict[str, Any]) -> dict[str, Any]:
         "name": settings["model"]["name"],
         "spacing_mm": 1.0,
         "autoencoder": settings["autoencoder"]["network"],
-        "reader": {"kinds": {kind: list(values) for kind, values in KINDS.items()}, **settings["reader"]["network"]},
+        "reader": {"kinds": {kind: list(values) for kind, values in LEARNED.items()}, **settings["reader"]["network"]},
         "denoiser": settings["network"],
         "schedule": settings["schedule"],
         "text_encoder": {"name": text.name, "sha256": text.sha256},

@@ -14,7 +14,7 @@ from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.simulation import captions
 from TextoMorphLib.simulation.examples import consistent, random_description
 from TextoMorphLib.text import encoders as text_encoder
-from TextoMorphLib.text.concepts import KINDS, QUALIFIES, Description
+from TextoMorphLib.text.concepts import LEARNED, QUALIFIES, Description
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 
 SPARSE = 0.5  # share of the texts that say one to three things, as users do
@@ -32,7 +32,7 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
         The weights' path.
     """
     settings = read_config(config)
-    network = AttributeClassifier(KINDS, **settings["network"])
+    network = AttributeClassifier(LEARNED, **settings["network"])
     with PartialState().main_process_first():
         texts = _texts(output, settings["text"]["encoder"], settings["text"]["count"], settings["training"]["seed"])
 
@@ -43,7 +43,7 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
     def losses(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         longest = int(batch["mask"].sum(1).max())
         predicted = model(batch["hidden"][:, :longest].float(), batch["mask"][:, :longest]).clamp_min(1e-6).log()
-        return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(KINDS)}
+        return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(LEARNED)}
 
     average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
     path = output / "reader.safetensors"
@@ -55,9 +55,9 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
 def sparse_description(rng: np.random.Generator) -> Description:
     """A description with one to three kinds that are not at their default."""
     full = {k: v for k, v in random_description(rng).items() if k != "degree" or rng.random() < 0.5}
-    kept = set(rng.permutation([kind for kind in KINDS if kind not in QUALIFIES])[: rng.integers(1, 4)])
+    kept = set(rng.permutation([kind for kind in LEARNED if kind not in QUALIFIES])[: rng.integers(1, 4)])
     kept |= {kind for kind, other in QUALIFIES.items() if other in kept}
-    return consistent({kind: full[kind] if kind in kept and kind in full else KINDS[kind][0] for kind in KINDS})
+    return consistent({kind: full[kind] if kind in kept and kind in full else LEARNED[kind][0] for kind in LEARNED})
 
 
 def written(count: int, seed: int, held_out: bool = False) -> tuple[list[str], list[Description]]:
@@ -86,5 +86,5 @@ def _texts(folder: Path, encoder: str, count: int, seed: int) -> Batch:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         texts, descriptions = written(count, seed)
-        save_file({**encoded(texts, encoder), "said": AttributeClassifier(KINDS).vectors(descriptions)}, path)
+        save_file({**encoded(texts, encoder), "said": AttributeClassifier(LEARNED).vectors(descriptions)}, path)
     return load_file(path)

@@ -20,6 +20,16 @@ DEPTH = RADIUS_MM - np.sqrt(sum(np.square(axis - SIDE / 2) for axis in np.ogrid[
     np.float32
 )
 NOISE = 12 * smooth_field(DEPTH.shape, 0.6, np.random.default_rng(0))
+MAY_BE_MISSING = (  # in lesions too small for parts
+    "level_hu",
+    "nodule_hu",
+    "globules_hu",
+    "target_hu",
+    "scar_hu",
+    "fluid_hu",
+    "lobulation_mm",
+    "spiculation_mm",
+)
 
 
 def ball(contrast_hu: float, margin_mm: float = 2.5) -> np.ndarray:
@@ -140,7 +150,7 @@ def test_the_smallest_lesions_can_be_measured(radius_mm: float) -> None:
     assert all(
         math.isfinite(value)
         for name, value in vars(found).items()
-        if name not in ("margin_mm", "wall_mm", "septa_hu", "calcium_mm")
+        if name not in ("margin_mm", "wall_mm", "septa_hu", "calcium_mm", *MAY_BE_MISSING)
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.text import encoders
-from TextoMorphLib.text.concepts import KINDS
+from TextoMorphLib.text.concepts import LEARNED
 from TextoMorphLib.training.train_texts import encoded, written
 
 
@@ -49,7 +49,7 @@ def test_wordings_never_trained_on(classifier: AttributeClassifier) -> None:
     with torch.inference_mode():
         said = classifier(data["hidden"].float(), data["mask"])
     wanted = classifier.vectors(descriptions)
-    sizes = [len(values) for values in KINDS.values()]
+    sizes = [len(values) for values in LEARNED.values()]
     right = [
         (a.argmax(1) == b.argmax(1)).float().mean().item()
         for a, b in zip(said.split(sizes, 1), wanted.split(sizes, 1), strict=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import samplers
-from TextoMorphLib.models.samplers import guided
+from TextoMorphLib.models.samplers import guided, steadied
 from TextoMorphLib.models.schedule import Schedule
 
 MEAN, SPREAD = 1.5, 0.5
@@ -75,3 +75,24 @@ def test_the_default_is_diffusers_solver(steps: int) -> None:
         latent = solver.step(denoise(latent, time[None]), time, latent).prev_sample
     ours = samplers.load()(denoise, noise, schedule, steps, lambda done: None)
     torch.testing.assert_close(ours, latent.float(), atol=1e-5, rtol=0)
+
+
+def test_later_looks_refine_the_first_and_do_not_exaggerate_it() -> None:
+    schedule = Schedule()
+    noise = torch.randn(1, 4, 12, 12, 12, generator=torch.Generator().manual_seed(0))
+    lesion = torch.zeros_like(noise)
+    lesion[..., 3:9, 3:9, 3:9] = -1.0
+
+    def stronger_each_time(noisy: Tensor, time: Tensor) -> Tensor:
+        alpha, _ = schedule.levels(time)
+        return lesion + 0.6 * alpha * noisy  # what it is shown of the lesion comes on top, and grain of the noise
+
+    def level(steps: int, steady: bool) -> float:
+        denoise = steadied(stronger_each_time) if steady else stronger_each_time
+        made = samplers.load()(denoise, noise, schedule, steps, lambda done: None)
+        return made[..., 4:8, 4:8, 4:8].mean().item()
+
+    assert level(50, steady=False) < 1.3 * level(1, steady=False)  # the fault
+    assert level(1, steady=True) == level(1, steady=False)
+    for steps in (2, 10, 50):
+        assert level(steps, steady=True) == pytest.approx(level(1, steady=True), rel=0.1)

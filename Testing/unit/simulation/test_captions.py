@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from TextoMorphLib.simulation import captions
-from TextoMorphLib.text.concepts import KINDS, QUALIFIES, Description
+from TextoMorphLib.text.concepts import LEARNED, QUALIFIES, Description
 from TextoMorphLib.text.understanding import find
 from TextoMorphLib.text.vocabulary import describe, terms
 
-DEFAULTS = {kind: values[0] for kind, values in KINDS.items()}
+DEFAULTS = {kind: values[0] for kind, values in LEARNED.items()}
 
 
 def random_description(rng: np.random.Generator) -> Description:
-    drawn = {kind: str(values[0] if rng.random() < 0.5 else rng.choice(values)) for kind, values in KINDS.items()}
+    drawn = {kind: str(values[0] if rng.random() < 0.5 else rng.choice(values)) for kind, values in LEARNED.items()}
     for kind, other in {"degree": "density", **QUALIFIES}.items():
         if drawn[other] in (DEFAULTS[other], "iso"):
             drawn[kind] = DEFAULTS[kind]

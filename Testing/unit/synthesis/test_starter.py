@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from TextoMorphLib import Synthesizer
 from TextoMorphLib.models import bundle
-from TextoMorphLib.simulation.lesion_masks import lesion_mask
+from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
 from TextoMorphLib.simulation.phantom import phantom
 
 
@@ -74,3 +75,88 @@ def test_septa_are_sheets_that_stand_out_of_the_fluid() -> None:
     fluid, septum = np.quantile(added, (0.25, 0.95))
     assert fluid < 20
     assert septum > fluid + 40
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "low", "high"),
+    [
+        ("cystic", "mean_hu", -5, 25),
+        ("hyperattenuating", "contrast_hu", 20, 100),
+        ("hypoattenuating", "contrast_hu", -80, -20),
+        ("homogeneous, hypoattenuating", "texture_hu", 0, 7),
+    ],
+)
+def test_more_steps_do_not_exaggerate(text: str, attribute: str, low: float, high: float) -> None:
+    model = Synthesizer.load("starter", "cpu")
+    ct, organs = phantom()
+    mask: np.ndarray = lesion_mask(ct, organs["liver"], 22.0, seed=2)
+    few, many = (
+        model.synthesize(ct, mask, text, seed=1, steps=steps, preset="preview").report["lesions"][0][attribute]
+        for steps in (2, 50)
+    )
+    assert low <= few <= high
+    assert low <= many <= high
+    assert many == pytest.approx(few, abs=5)
+
+
+# Each text with one that differs in a term.
+DIFFERENT = [
+    ("arterial enhancement with washout and capsule", "hypoattenuating with a bright rim"),
+    ("arterial enhancement with washout", "arterial enhancement"),
+    ("hypoattenuating with a rim", "hypoattenuating"),
+    ("thick-walled cyst", "thin-walled cyst"),
+    ("septated cyst", "multilocular cyst"),
+    ("multilocular cyst", "microcystic"),
+    ("cyst with gas bubbles", "cyst with an air-fluid level"),
+    ("cyst with a fluid-fluid level", "cyst"),
+    ("cyst with a mural nodule", "cyst"),
+    ("hypoattenuating, fat-containing", "hypoattenuating"),
+    ("hypoattenuating with peripheral nodular enhancement", "hypoattenuating with rim enhancement"),
+    ("hypoattenuating, target appearance", "hypoattenuating with a rim"),
+    ("arterial enhancement, central scar", "arterial enhancement, necrotic"),
+    ("lobulated, hypoattenuating", "spiculated, hypoattenuating"),
+    ("lobulated, hypoattenuating", "well-defined, hypoattenuating"),
+]
+
+
+def test_texts_that_differ_in_a_term_give_different_pictures() -> None:
+    model = Synthesizer.load("starter", "cpu")
+    ct, organs = phantom()
+    mask: np.ndarray = lesion_mask(ct, organs["liver"], 24.0, seed=2)
+    near = ndimage.binary_dilation(mask)
+    for texts in DIFFERENT:
+        one, other = (model.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()[near] for text in texts)
+        apart = np.abs(one - other)
+        assert apart.mean() > 3 or np.quantile(apart, 0.98) > 25, texts
+
+
+def test_one_picture_has_one_phase() -> None:
+    model = Synthesizer.load("starter", "cpu")
+    ct, organs = phantom()
+    mask: np.ndarray = lesion_mask(ct, organs["liver"], 24.0, seed=2)
+    darker = ct.with_hu((slice(None),) * 3, ct.hu() - 50 * organs["liver"], organs["liver"])
+    late, early = (
+        model.synthesize(scan, mask, "arterial enhancement with washout", seed=1, preset="preview").report
+        for scan in (ct, darker)
+    )
+    assert late["lesions"][0]["parenchyma_hu"] > 85 > early["lesions"][0]["parenchyma_hu"]
+    assert -45 < late["lesions"][0]["contrast_hu"] < -10
+    assert early["lesions"][0]["contrast_hu"] > 20
+    assert "washed out" in late["warnings"][0]
+    assert "washout does not show" in early["warnings"][0]
+    assert [row["asked"] for row in late["asked"][0]] == ["washout"]
+
+
+def test_a_thick_walled_septated_renal_cyst_shows_its_septa() -> None:
+    model = Synthesizer.load("starter", "cpu")
+    ct, organs = phantom()
+    kidney = organs["kidney"]
+    bright = ct.with_hu((slice(None),) * 3, ct.hu() + 200 - np.median(ct.hu()[kidney]), kidney)
+    centre = bright.affine[:3] @ [*np.argwhere(kidney).mean(0), 1]
+    mask = lesion_at(bright, centre, 40.0, np.random.default_rng(2), irregularity=0.0)
+    found = [
+        model.synthesize(bright, mask, text, organ="kidney", seed=1, preset="preview").report["lesions"][0]["septa_hu"]
+        for text in ("thick-walled septated renal cyst", "thick-walled renal cyst")
+    ]
+    assert found[0] > 15
+    assert found[0] > found[1] + 10

@@ -38,6 +38,15 @@ def test_only_the_mask_and_its_border_change(tiny: Synthesizer, ct: Volume, mask
     np.testing.assert_array_equal(made.volume.affine, ct.affine)
 
 
+def test_a_model_that_does_not_draw_a_word_says_so(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> None:
+    with_fat, without = (
+        tiny.synthesize(ct, mask, text) for text in ("hypoattenuating, fat-containing", "hypoattenuating")
+    )
+    assert any("does not know fat 'present'; drawn without" in note for note in with_fat.report["notes"])
+    assert with_fat.report["drawn_by_rule"] == []
+    np.testing.assert_array_equal(with_fat.volume.data, without.volume.data)
+
+
 def test_seed_decides_the_result(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> None:
     first, again, other = (tiny.synthesize(ct, mask, "solid", seed=seed).volume.data for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)

@@ -10,7 +10,7 @@ import pytest
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.text.concepts import KINDS
+from TextoMorphLib.text.concepts import LEARNED
 from TextoMorphLib.text.reports import extract, lesion_description
 from TextoMorphLib.text.understanding import understand
 
@@ -125,7 +125,7 @@ def _matches(found: dict[str, Any], want: dict[str, Any]) -> bool:
         return found["attributes"].get(kind, default) in ([accepted] if isinstance(accepted, str) else accepted)
 
     same = all(found[key] == want[key] for key in ("organ", "diameter_mm", "segments"))
-    return same and all(right(kind, values[0]) for kind, values in KINDS.items())
+    return same and all(right(kind, values[0]) for kind, values in LEARNED.items())
 
 
 def test_the_command_prints_a_line_a_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

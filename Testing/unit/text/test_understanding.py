@@ -53,10 +53,10 @@ def meant(text: str, organ: str = "liver") -> dict[str, str]:
         # Parts of the lesion.
         ("cyst with non-enhancing septa", {"content": "cystic", "septa": "septated"}),
         ("cyst with an imperceptible wall", {"content": "cystic", "wall": "none"}),
-        ("mass with a hypodense central scar", {}),
+        ("mass with a hypodense central scar", {"scar": "central"}),
         ("the wall is thick, septa are hypodense", {"wall": "walled", "wall_thickness": "thick", "septa": "septated"}),
         ("thin, smooth, uniformly enhancing wall", {"wall": "walled", "wall_thickness": "thin"}),
-        ("peripheral nodular discontinuous enhancement", {}),
+        ("peripheral nodular discontinuous enhancement", {"pattern": "peripheral nodular"}),
         ("peripheral enhancement", {"wall": "walled"}),
         ("minimal smooth wall thickening", {"wall": "walled", "wall_thickness": "thick"}),
         # Other things.
@@ -105,9 +105,11 @@ def test_what_is_meant(text: str, expected: dict[str, str]) -> None:
 
 
 def test_what_has_no_effect_is_said_with_its_reason() -> None:
-    found = understand("hypodense lesion with gas; spleen is calcified; cannot exclude necrosis; gloomy", "liver")
+    found = understand(
+        "hypodense lesion with mass effect; spleen is calcified; cannot exclude necrosis; gloomy", "liver"
+    )
     assert {(heard.what, heard.why) for heard in found.heard} == {
-        ("gas", "the model has no attribute for it"),
+        ("mass effect", "the model has no attribute for it"),
         ("calcification", "said of the spleen"),
         ("necrotic", "not excluded, which is not said"),
     }

@@ -15,6 +15,8 @@ from torch import Tensor
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models.schedule import Schedule
 
+NEW_DETAIL = 0.1  # of the first look's power, channel by channel: what later looks may add that it had not
+
 Denoise = Callable[[Tensor, Tensor], Tensor]  # (noisy, time [B]) -> clean
 Progress = Callable[[int, int], object]  # (step, total); returning False cancels
 
@@ -73,3 +75,34 @@ def guided(denoise_batch: Callable[[Tensor, Tensor], Tensor], guidance: float) -
         return without + guidance * (with_text - without)
 
     return denoise
+
+
+def steadied(denoise: Denoise) -> Denoise:
+    """Later looks that refine the first one and do not exaggerate it.
+
+    A denoiser that learned most of its work from pure noise makes what it is shown a little stronger at each look, and
+    many steps drive contrasts and grain far beyond what was learned (fluid far below water). So of each later estimate
+    what lies along the first one, channel by channel, is kept no larger than that, and what is new in it small.
+
+    Args:
+        denoise: For one sampling: the first call is the first look.
+
+    Returns:
+        A denoiser; the same for a single step.
+    """
+    first: Tensor | None = None
+
+    def steady(noisy: Tensor, time: Tensor) -> Tensor:
+        nonlocal first
+        clean = denoise(noisy, time)
+        if first is None:
+            first = clean
+            return clean
+        over = tuple(range(2, clean.ndim))
+        power = first.square().sum(over, keepdim=True).clamp(min=1e-9)
+        along = (clean * first).sum(over, keepdim=True) / power
+        new = clean - along * first
+        limit = NEW_DETAIL * (power / new.square().sum(over, keepdim=True).clamp(min=1e-9)).sqrt()
+        return along.clamp(max=1) * first + limit.clamp(max=1) * new
+
+    return steady
