@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
+
+if TYPE_CHECKING:
+    from TextoMorphLib.failures import Failure
+    from TextoMorphLib.text.chat import Chat
 
 app = typer.Typer(help="Find a segmenter's failures, describe them, and make tumours like them to learn from.")
 
@@ -30,11 +34,20 @@ def find(
     values: Annotated[
         str, typer.Option("--values", help="What the predictions' numbers mean, if not what the cases' do: tumour=1")
     ] = "",
+    chat: common.Url = None,
+    model: common.ChatModel = "default",
+    consent: common.Consent = None,
+    or_rules: Annotated[
+        bool, typer.Option("--or-rules", help="Be content with the measured words where the endpoint fails.")
+    ] = False,
 ) -> None:
     """List missed lesions, false alarms and the worst outlines, with place, size, words and a picture of each.
 
     Lesions match by the rules of `evaluate`. Beside the list lies a page (.html) to look through it and strike out
     what should not be learned from. Started again after a stop, it goes on where it was.
+
+    With --chat a vision-language model is asked, too: it gets each picture without words and the vocabulary, and what
+    it says is held against what was measured. The measured words stay what look-alikes are made of.
     """
     from TextoMorphLib.cases import read_cases
     from TextoMorphLib.cases.importers import parse_values
@@ -45,13 +58,41 @@ def find(
     if output.suffix != ".jsonl":
         raise InputError(f"cannot tell the format of {output}: the name must end in .jsonl")
     outputs.check_file(output, [cases], overwrite=True)
+    endpoint = common.chat(chat, model, consent)
     chosen = scores.to_score(read_cases(cases), [predictions], fold)
     with common.progress("looking for failures") as step:
         found = look(chosen, predictions, output, worst, parse_values(values) or None, step)
+    if endpoint is not None and found:
+        found = _told(found, endpoint, output, or_rules)
     outputs.write_bytes(output.with_suffix(".html"), page(found, output.parent).encode())
     counts = {kind: sum(failure.kind == kind for failure in found) for kind in ("miss", "false alarm", "worst")}
     typer.echo(f"{counts['miss']} missed, {counts['false alarm']} false alarms, {counts['worst']} outlined worst")
     typer.echo(f"wrote {output}; look through {output.with_suffix('.html')}, then: textomorph failures target {output}")
+
+
+def _told(found: list[Failure], endpoint: Chat, output: Path, or_rules: bool) -> list[Failure]:
+    """The failures with what the endpoint says of them; the list is written already, and is kept if that fails."""
+    from TextoMorphLib.failures.record import write_failures
+    from TextoMorphLib.failures.vision import tell
+    from TextoMorphLib.text.chat import ChatError
+
+    try:
+        with common.progress("asking the endpoint") as step:
+            found = tell(found, endpoint, step)
+    except ChatError as error:
+        if not or_rules:
+            raise InputError(f"{error}; {output} holds the measured words alone (--or-rules: be content)") from error
+        common.warn(f"{error}; the measured words stand alone")
+        return found
+    write_failures(found, output)
+    counts = {what: sum(len(each.told[what]) for each in found) for what in ("agreed", "unmeasured", "contrary")}
+    dropped = sum(each.told["dropped"] for each in found)
+    typer.echo(
+        f"{endpoint.model}: {counts['agreed']} terms as measured, {counts['contrary']} against it, "
+        f"{counts['unmeasured']} of what could not be measured, {dropped} not of the vocabulary (dropped)"
+    )
+    typer.echo(f"endpoint: {endpoint.spent}")
+    return found
 
 
 @app.command()

@@ -135,6 +135,16 @@ failures.jsonl, in its folder, and go on with <code>textomorph failures target</
 """
 
 
+def _told(failure: Failure) -> str:
+    """What a vision-language model says of the picture, if one was asked."""
+    if not failure.told:
+        return ""
+    terms = ", ".join([*failure.told["agreed"], *(f"{name} (not measured)" for name in failure.told["unmeasured"])])
+    contrary = ", ".join(failure.told["contrary"])
+    says = f"{failure.told['by']} says: {terms or 'nothing'}" + (f"; against the measured: {contrary}" * bool(contrary))
+    return f'<p class="small">{html.escape(says)}</p>\n'
+
+
 def _card(failure: Failure, folder: Path) -> str:
     source = html.escape(Path(os.path.relpath(failure.picture.resolve(), folder.resolve())).as_posix(), quote=True)
     size = " x ".join(f"{mm:.0f}" for mm in failure.diameters_mm)
@@ -145,5 +155,5 @@ def _card(failure: Failure, folder: Path) -> str:
 <img src="{source}" alt="{words}" loading="lazy">
 <p class="words"><b>{failure.kind}</b>: {words}, {size} mm</p>
 <p class="small">case {html.escape(failure.case)}; {html.escape(failure.organ)}; RAS {place} mm{dice}</p>
-<button aria-pressed="false">Strike out</button>
+{_told(failure)}<button aria-pressed="false">Strike out</button>
 </article>"""

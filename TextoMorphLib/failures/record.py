@@ -37,6 +37,7 @@ class Failure:
         text: What it looks like; no size.
         description: The same as kinds and values.
         unsaid: Why nothing is said of other kinds.
+        told: What a vision-language model says of the picture, where one was asked (`vision.held_against`).
     """
 
     id: str
@@ -54,12 +55,15 @@ class Failure:
     text: str
     description: dict[str, str] = field(default_factory=dict)
     unsaid: dict[str, str] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
 
     def line(self, folder: Path) -> dict[str, Any]:
         """What stands in a file in `folder`."""
         given = asdict(self)
         for name in ("ct", "mask", "picture"):
             given[name] = Path(os.path.relpath(Path(given[name]).resolve(), folder.resolve())).as_posix()
+        if not self.told:
+            del given["told"]
         return given
 
 
@@ -76,7 +80,7 @@ def read_failures(path: Path) -> list[Failure]:
             continue
         try:
             given = json.loads(line)
-            if not isinstance(given, dict) or set(given) - known or known - set(given):
+            if not isinstance(given, dict) or set(given) - known or known - {"told"} - set(given):
                 raise InputError("no failure as failures find writes it")
             if given["kind"] not in FAILURE_KINDS:
                 raise InputError(f"unknown kind '{given['kind']}'; known are {', '.join(FAILURE_KINDS)}")

@@ -7,6 +7,7 @@ dates and numbers struck out first, which is no guarantee.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -76,20 +77,21 @@ class Chat:
         self.local = self.host in _LOCAL
         if not self.local and consent != self.host:
             raise InputError(
-                f"the text would leave this computer for {self.host}; if you may send it there, "
+                f"the text or picture would leave this computer for {self.host}; if you may send it there, "
                 f"add --consent-to-send {self.host}"
             )
         self.cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "textomorph" / "chat"
         self.wait = wait
         self.spent = Spent()
 
-    def ask(self, system: str, user: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, system: str, user: str, schema: Mapping[str, Any], picture: bytes | None = None) -> dict[str, Any]:
         """The endpoint's answer as JSON; the same question is asked once.
 
         Args:
             system: What it is to do.
             user: The text; struck out here where it goes to another host.
             schema: JSON schema of the answer.
+            picture: A PNG that it is to look at.
 
         Raises:
             ChatError: It is down, slow, limits the rate, or does not answer in JSON of this schema.
@@ -97,18 +99,23 @@ class Chat:
         if not self.local:
             user = struck_out(user)
         self.spent.questions += 1
-        asked = json.dumps([self.url, self.model, system, user, schema], sort_keys=True)
+        seen = [hashlib.sha256(picture).hexdigest()] if picture is not None else []
+        asked = json.dumps([self.url, self.model, system, user, schema, *seen], sort_keys=True)
         path = self.cache / f"{hashlib.sha256(asked.encode()).hexdigest()}.json"
         known = _cached(path)
         if known is not None:
             self.spent.cached += 1
             return known
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        content = user if picture is None else _with_picture(user, picture)
+        messages: list[dict[str, Any]] = [
+            {"role": "system", "content": system},
+            {"role": "user", "content": content},
+        ]
         answer = self._in_json(messages, schema)
         _keep(path, answer)
         return answer
 
-    def _in_json(self, messages: list[dict[str, str]], schema: Mapping[str, Any]) -> dict[str, Any]:
+    def _in_json(self, messages: list[dict[str, Any]], schema: Mapping[str, Any]) -> dict[str, Any]:
         formats: list[dict[str, Any] | None] = [
             {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}},
             {"type": "json_object"},
@@ -123,7 +130,7 @@ class Chat:
                 return found
         raise ChatError(f"the endpoint {self.host} does not answer in the JSON that was asked for")
 
-    def _post(self, messages: list[dict[str, str]], form: dict[str, Any] | None) -> str | None:
+    def _post(self, messages: list[dict[str, Any]], form: dict[str, Any] | None) -> str | None:
         """The content of an answer; None if the server refuses the format."""
         import requests
 
@@ -178,6 +185,13 @@ class Chat:
         if not isinstance(content, str):
             raise ChatError(f"the endpoint {self.host} answers nothing")
         return content
+
+
+def _with_picture(text: str, picture: bytes) -> list[dict[str, Any]]:
+    """A message's parts as vision-language models are asked in."""
+    url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    said = [{"type": "text", "text": text}] if text else []
+    return [*said, {"type": "image_url", "image_url": {"url": url}}]
 
 
 def struck_out(text: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.text.concepts import LEARNED
+from TextoMorphLib.evaluation import report_texts
 from TextoMorphLib.text.reports import extract, lesion_description
 from TextoMorphLib.text.understanding import understand
 
@@ -102,30 +101,14 @@ def test_each_lesion_has_its_own_words_size_and_place() -> None:
     assert "previously 2.1 cm" in found[0].description
 
 
-def test_reports_of_several_institutions() -> None:
-    rows = json.loads(CORPUS.read_text(encoding="utf-8"))["reports"]
-    found = wanted = extra = 0
-    for row in rows:
-        left = [lesion.as_dict() for lesion in extract(row["report"])]
-        for want in row["lesions"]:
-            hit = next((each for each in left if _matches(each, want)), None)
-            wanted += 1
-            if hit is not None:
-                found += 1
-                left.remove(hit)
-        extra += len(left)
-    assert len(rows) == 60
-    assert found >= 0.95 * wanted
-    assert extra <= 0.02 * wanted
-
-
-def _matches(found: dict[str, Any], want: dict[str, Any]) -> bool:
-    def right(kind: str, default: str) -> bool:
-        accepted = want["means"].get(kind, default)
-        return found["attributes"].get(kind, default) in ([accepted] if isinstance(accepted, str) else accepted)
-
-    same = all(found[key] == want[key] for key in ("organ", "diameter_mm", "segments"))
-    return same and all(right(kind, values[0]) for kind, values in LEARNED.items())
+def test_reports_of_several_institutions(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = report_texts.run(report_texts.load(CORPUS))
+    assert counts.reports == 60
+    assert counts.right >= 0.95 * counts.lesions
+    assert counts.extra <= 0.02 * counts.lesions
+    assert main(["benchmark", "texts", str(CORPUS), "--reports"]) == 0
+    assert "1,000 such reports take" in capsys.readouterr().out
+    assert main(["benchmark", "texts", str(CORPUS.with_name("descriptions.json")), "--reports"]) == 2
 
 
 def test_the_command_prints_a_line_a_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
