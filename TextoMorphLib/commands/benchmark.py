@@ -169,6 +169,29 @@ def observer(
 
 
 @app.command()
+def descriptions(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Real tumours, a line a case.")],
+    every: Annotated[int, typer.Option("--every", min=1, help="Take every N-th case.")] = 1,
+    stability: Annotated[
+        bool, typer.Option("--stability", help="Also with noise added, resampled, and contours 1 mm off.")
+    ] = False,
+    json: Json = None,
+) -> None:
+    """Count what is said of real tumours, and whether small changes of scan and contour change the words.
+
+    Prints Markdown tables.
+    """
+    from TextoMorphLib.cases import read_cases
+    from TextoMorphLib.evaluation import descriptions as benchmark
+
+    with common.progress("describing") as step:
+        rows = list(benchmark.of_cases(read_cases(cases)[::every], stability, step))
+    typer.echo(benchmark.table(rows))
+    if json:
+        outputs.write_bytes(json, outputs.to_json({"cases": rows}).encode())
+
+
+@app.command()
 def noise(
     cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Scans with tumours (replaced) or organs.")],
     model: common.Model = "starter",

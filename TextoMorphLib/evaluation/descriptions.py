@@ -1,0 +1,119 @@
+"""What `describe` says of real tumours: how often each term, and whether small changes of the scan change the words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from TextoMorphLib.cases import Case
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.evaluation.twins import largest
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.description import Words, describe
+from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
+from TextoMorphLib.spatial.region import UNKNOWN_HU
+from TextoMorphLib.text.concepts import ATTRIBUTES
+from TextoMorphLib.text.organs import ORGANS
+
+NOISE_HU, NOISE_VOXELS = 6.0, 0.6  # standard deviation of what is added, and the sigma of its grain
+GRID_MM, CONTOUR_MM = 1.0, 1.0
+Seen = tuple[Volume, np.ndarray]  # a scan, and its targets: 1 organ, 2 and above tumours
+
+
+def of_cases(
+    cases: Sequence[Case], changed: bool, progress: Callable[[int, int], Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Describes each case's largest tumour.
+
+    Args:
+        cases: With tumours in label maps.
+        changed: Whether it is also described after each of `CHANGES`.
+        progress: Called with (cases done, cases in all).
+
+    Yields:
+        `case`, `text`, `said` (kind to value), `unsaid` (kind to reason), and by change what is `said` then.
+
+    Raises:
+        InputError: No case has a tumour, or one cannot be read.
+    """
+    ill = [case for case in cases if case.label and case.classes and not case.healthy]
+    if not ill:
+        raise InputError("no case has a tumour in a label map")
+    for number, case in enumerate(ill):
+        volume = Volume.read(case.ct)
+        targets = case.targets(volume)
+        words = _words(case, volume, targets)
+        row = {"case": case.id, "text": words.text, "said": words.description, "unsaid": words.unsaid}
+        if changed:
+            rng = np.random.default_rng(number)
+            made = ((name, change(volume, targets, rng)) for name, change in CHANGES.items())
+            row["changes"] = {name: _words(case, *seen).description for name, seen in made}
+        yield row
+        if progress is not None:
+            progress(number + 1, len(ill))
+
+
+def _words(case: Case, volume: Volume, targets: np.ndarray) -> Words:
+    tumours, healthy = targets > 1, targets == 1
+    organ = case.organ if case.organ in ORGANS else "liver"
+    mask = largest(tumours, volume.spacing)
+    (words, *_) = describe(volume, mask, organ, others=tumours, healthy=healthy if healthy.any() else None)
+    return words
+
+
+def _noisier(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> Seen:
+    grain = ndimage.gaussian_filter(rng.standard_normal(volume.shape), NOISE_VOXELS)
+    hu = volume.hu()
+    more = np.where(hu > UNKNOWN_HU, hu + NOISE_HU * grain / grain.std(), hu)
+    return Volume.from_array(more.astype(np.float32), volume.affine), targets
+
+
+def _resampled(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> Seen:
+    i, j, k = (slice(0, size) for size in volume.shape)
+    affine, shape = isotropic_grid(volume, (i, j, k), GRID_MM)
+    finer = Volume.from_array(sampled_hu(volume, affine, shape), affine)
+    return finer, sampled_labels(targets, volume.affine, affine, shape)
+
+
+def _wider(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> Seen:
+    near = ndimage.distance_transform_edt(targets < 2, sampling=volume.spacing) <= CONTOUR_MM
+    return volume, np.where(near & (volume.hu() > UNKNOWN_HU), 2, targets)
+
+
+def _narrower(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> Seen:
+    deep = ndimage.distance_transform_edt(targets > 1, sampling=volume.spacing) > CONTOUR_MM
+    return volume, np.where(deep | (targets < 2), targets, 1) if deep.any() else targets
+
+
+CHANGES: dict[str, Callable[[Volume, np.ndarray, np.random.Generator], Seen]] = {
+    f"{NOISE_HU:g} HU of noise added": _noisier,
+    f"resampled to {GRID_MM:g} mm": _resampled,
+    f"contour {CONTOUR_MM:g} mm farther out": _wider,
+    f"contour {CONTOUR_MM:g} mm farther in": _narrower,
+}
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Both tables, as Markdown: how often each term, and what of it stays."""
+    lines = ["| kind | said | not said |", "|---|---|---|"]
+    for kind in ATTRIBUTES:
+        values = Counter(row["said"][kind] for row in rows if kind in row["said"])
+        said = ", ".join(f"{value} {count}" for value, count in values.most_common())
+        if said or any(kind in row["unsaid"] for row in rows):
+            lines.append(f"| {kind} | {said or 'none'} | {len(rows) - sum(values.values())} |")
+    if rows and "changes" in rows[0]:
+        lines += ["", "| change | same words | contrary | of |", "|---|---|---|---|"]
+        for name in CHANGES:
+            same, contrary, of = _agreement([(row["said"], row["changes"][name]) for row in rows])
+            lines.append(f"| {name} | {same / max(of, 1):.0%} | {contrary} | {of} |")
+    return "\n".join(lines)
+
+
+def _agreement(pairs: Sequence[tuple[dict[str, str], dict[str, str]]]) -> tuple[int, int, int]:
+    """Terms said alike on both sides, said otherwise, and said on either side."""
+    kinds = [(one.get(kind), other.get(kind)) for one, other in pairs for kind in {*one, *other}]
+    return sum(a == b for a, b in kinds), sum(bool(a and b and a != b) for a, b in kinds), len(kinds)
