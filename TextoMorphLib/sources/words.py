@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
 
 ALL_DEFAULT = "solid"  # what is asked where no words are used: every attribute at its default
-VOCABULARY = "vocabulary"
+VOCABULARY, REPORTS = "vocabulary", "reports"
 
 
 class Words:
@@ -27,7 +27,8 @@ class Words:
 
     Attributes:
         texts: A list of texts; a file with one a line; a table of class to texts; "vocabulary" (one to three of the
-            terms that are usual in the organ); or "none" (mask only: no words steer).
+            terms that are usual in the organ); or "none" (mask only: no words steer). A training also knows "reports":
+            what its cases' texts and reports say.
         organ: Whose terms are understood.
         model: A bundle's name or folder.
         preset: The bundle's; "preview" draws once.
@@ -94,6 +95,8 @@ def _by_value(
                 f"there are texts for '{unknown[0]}', which is no class of the cases: {', '.join(classes)}"
             )
         return {2 + list(classes).index(name): _checked(listed) for name, listed in texts.items()}
+    if texts == REPORTS:
+        raise InputError(f"texts = '{REPORTS}' needs cases with reports: a training on a cases.jsonl has them")
     if isinstance(texts, str):
         if not Path(texts).is_file():
             raise InputError(f"no such file of texts: {texts}; or write vocabulary, none, or a list")

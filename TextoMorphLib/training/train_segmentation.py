@@ -18,9 +18,13 @@ from TextoMorphLib.cases import Case, read_cases, tumour_classes
 from TextoMorphLib.cases.folds import check_patients, parted
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.segmentation import model as segmenter
 from TextoMorphLib.sources import TumourSource, from_settings
 from TextoMorphLib.sources.bank import Bank, Maker
+from TextoMorphLib.sources.words import REPORTS
+from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.text.reports import extract
 from TextoMorphLib.training.checkpoint_choice import BEST, FIXED, HISTORY, Choice, Validation, dice_ce, fixed_patches
 from TextoMorphLib.training.loop import LoopConfig, fit, read_config
 from TextoMorphLib.training.patches import MARGIN, HealthyPatches, Patches, PatchSettings, healthy_of, prepare
@@ -99,7 +103,7 @@ def make_bank(
     listed = [case for case in read_cases(cases) if case.annotated]
     listed = listed if fold is None else parted(listed, fold)[0]
     how, classes = _settings(PatchSettings, settings, "patches"), tumour_classes(listed)
-    told = {**settings.get("source", {"kind": "words"}), **_class_names(settings, classes)}
+    told = _resolved(settings, classes, listed)["source"]
     from_settings(told, how.spacing_mm)  # what is wrong with it is said before any scan is read
     healthy = healthy_of(prepare(listed, classes, how.spacing_mm, folder / "cache"))
     if not healthy:
@@ -154,9 +158,10 @@ def _train(
     if not resume and not (place / "checkpoint.pt").exists():
         for name in (FIXED, HISTORY, BEST):  # of a run that ended before its first checkpoint
             (place / name).unlink(missing_ok=True)
-    with _source(settings, how, own, classes, place, loop) as (source, bank):
+    resolved = _resolved(settings, classes, kept) if "source" in settings else settings
+    with _source(resolved, how, own, place, loop) as (source, bank):
         draw = Patches(own, how, source, bank)
-        plain = _plain_source(settings, how, classes)
+        plain = _plain_source(resolved, how)
         checked = None
         if inner:
             fixed = fixed_patches([prepared[case.id] for case in inner], how, plain, validation, place)
@@ -214,12 +219,11 @@ def _source(
     settings: Mapping[str, Any],
     how: PatchSettings,
     cases: Sequence[Any],
-    classes: Sequence[str],
     place: Path,
     loop: LoopConfig,
 ) -> Iterator[tuple[TumourSource | None, bool]]:
     """The source that the configuration names; with its bank and the processes that make that, if it wants one."""
-    plain, wanted = _plain_source(settings, how, classes), dict(settings.get("bank", {}))
+    plain, wanted = _plain_source(settings, how), dict(settings.get("bank", {}))
     if plain is None or not wanted:
         yield plain, False
         return
@@ -229,7 +233,7 @@ def _source(
             "no case to train on is free of tumours and has an organ mask: there is nothing to put them in"
         )
     around = HealthyPatches(tuple(healthy_of(cases)), tuple(side + 2 * MARGIN for side in how.patch))
-    told = {**settings["source"], **_class_names(settings, classes)}
+    told = settings["source"]
     facts = {"cases": [case.case.id for case in around.cases], "patch": list(around.patch)}
     workers = int(wanted.get("workers", 1))
     maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, workers, facts)
@@ -257,16 +261,40 @@ def _step(place: Path) -> int:
     return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
 
 
-def _plain_source(settings: Mapping[str, Any], how: PatchSettings, classes: Sequence[str]) -> TumourSource | None:
+def _plain_source(settings: Mapping[str, Any], how: PatchSettings) -> TumourSource | None:
     if not settings.get("mix", {"synthetic": 1.0}).get("synthetic") or "source" not in settings:
         return None
-    return from_settings({**settings["source"], **_class_names(settings, classes)}, how.spacing_mm)
+    return from_settings(settings["source"], how.spacing_mm)
 
 
-def _class_names(settings: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """The classes' names, for a source whose texts are given by class."""
-    by_class = isinstance(settings.get("source", {}).get("texts"), Mapping)
-    return {"classes": list(classes)} if by_class else {}
+def _resolved(settings: Mapping[str, Any], classes: Sequence[str], cases: Sequence[Case]) -> dict[str, Any]:
+    """The settings with what a source takes from the cases: the classes' names, and the texts of their reports.
+
+    For the source alone: what is written down of a training (its card) keeps the configuration's own words.
+    """
+    source = dict(settings.get("source", {"kind": "words"}))
+    if isinstance(source.get("texts"), Mapping):
+        source["classes"] = list(classes)
+    if source.get("texts") == REPORTS:
+        source["texts"] = reported(cases)
+    return {**settings, "source": source}
+
+
+def reported(cases: Sequence[Case]) -> list[str]:
+    """What the cases' own texts and reports say of lesions, each once.
+
+    Raises:
+        InputError: Nothing.
+    """
+    found: dict[str, None] = {}
+    for case in cases:
+        found |= dict.fromkeys([*case.texts, *(text for each in case.lesion_texts.values() for text in each)])
+        if case.report:
+            lesions = extract(read_text(case.report), case.organ if case.organ in ORGANS else None)
+            found |= dict.fromkeys(lesion.description for lesion in lesions if lesion.description)
+    if not found:
+        raise InputError(f"texts = '{REPORTS}': no case to train on has texts, or a report that describes a lesion")
+    return list(found)
 
 
 def _card(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from TextoMorphLib.cases import read_cases
+from TextoMorphLib.cases import Case, read_cases
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
@@ -18,6 +18,7 @@ from TextoMorphLib.segmentation.model import Segmenter
 from TextoMorphLib.sources import load
 from TextoMorphLib.training.checkpoint_choice import Validation
 from TextoMorphLib.training.patches import Patches, PatchSettings, prepare
+from TextoMorphLib.training.train_segmentation import reported
 
 CONFIG = """
 name = "tried"
@@ -121,6 +122,20 @@ def test_a_resumed_training_ends_bit_equal(cases: Path, tmp_path: Path, monkeypa
         assert all((whole[key] == broken[key]).all() for key in whole)
     histories = [(tmp_path / run / "whole/validation.jsonl").read_text() for run in ("whole", "broken")]
     assert histories[0] == histories[1]
+
+
+def test_texts_from_the_reports_of_the_cases(tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_text("Liver: 2 cm hypoattenuating, ill-defined lesion in segment 7. Spleen normal.")
+    ct, organ = tmp_path / "ct.nii.gz", "liver"
+    cases = [Case("a", ct, organ, report=tmp_path / "report.txt"), Case("b", ct, organ, texts=("cyst",))]
+    found = reported(cases)
+    assert len(found) == 2
+    assert "hypoattenuating" in found[0]
+    assert found[1] == "cyst"
+    with pytest.raises(InputError, match="a report that describes a lesion"):
+        reported([Case("c", ct, organ)])
+    with pytest.raises(InputError, match="needs cases with reports"):
+        load("words", 2.0, texts="reports")
 
 
 def test_with_a_bank_made_ahead(cases: Path, tmp_path: Path) -> None:
