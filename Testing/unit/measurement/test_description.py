@@ -122,6 +122,33 @@ def test_nothing_is_said_where_nothing_can_be_known() -> None:
     assert "healthy tissue" in unknown.unsaid["density"]
 
 
+def test_homogeneous_is_what_looks_even() -> None:
+    assert _words(hu=45).description["texture"] == "homogeneous"
+    for scene in ({"noise": 60.0}, {"core": 25.0}, {"texture": 12.0}):  # noise hides it; a darker centre; patches
+        found = _words(hu=45, **scene)
+        assert found.description.get("texture") != "homogeneous", scene
+    assert "noise hides" in _words(hu=45, noise=60.0).unsaid["texture"]
+
+
+def _divided(hu: float, sheets: float, noise: float = 8.0) -> Words:
+    volume, mask = _scene(hu, radius=15.0, noise=noise)
+    x, y, _ = np.indices(mask.shape) - (SIDE - 1) / 2
+    thin = ((np.abs(x - 2) < 1.2) | (np.abs(y + 3) < 1.2)) & mask
+    data = volume.data + (sheets - hu) * ndimage.gaussian_filter(thin.astype(float), 0.5)
+    return _said(Volume.from_array(data.astype(np.float32), volume.affine), mask)
+
+
+def test_septa_are_said_of_what_holds_fluid() -> None:
+    cyst = _divided(10.0, 90.0)
+    assert cyst.description["septa"] == "septated"
+    assert "septated" in cyst.text
+    assert "texture" not in cyst.description  # the sheets make it uneven, not patches
+    assert "septa" not in _divided(10.0, 10.0).description
+    solid = _divided(120.0, 200.0)  # bright lines in solid tissue: vessels, or streaks
+    assert "septa" not in solid.description
+    assert "no fluid" in solid.unsaid["septa"]
+
+
 def test_every_attribute_that_a_term_measures_has_a_doubt() -> None:
     lesion = _evidence()
     for term in vocabulary.terms():

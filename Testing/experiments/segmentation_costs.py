@@ -1,0 +1,175 @@
+"""What a training's step, its tumours and a segmentation cost in processor time: the figures of docs/segmentation.md.
+
+    python Testing/experiments/segmentation_costs.py steps
+    python Testing/experiments/segmentation_costs.py sources
+    python Testing/experiments/segmentation_costs.py segment
+    python Testing/experiments/segmentation_costs.py kill HEALTHY.jsonl --times 10
+
+Processor seconds of this process (all its threads), so that others on the machine hardly matter; one thread.
+`kill` ends a small training with SIGKILL at moments spread over it, resumes it each time, and compares its weights with
+those of a run that nobody touched, bit by bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from TextoMorphLib import paths
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.segmentation import predict
+from TextoMorphLib.segmentation.model import Segmenter
+from TextoMorphLib.segmentation.networks import build
+from TextoMorphLib.sources import from_settings
+from TextoMorphLib.training.checkpoint_choice import dice_ce
+from TextoMorphLib.training.loop import read_config
+
+REPEATS = 5
+KILLED = """
+[patches]
+patch = [16, 16, 16]
+spacing_mm = 4.0
+count = 2
+[network]
+name = "unet"
+channels = [4, 8]
+strides = [2]
+[mix]
+real = 0.0
+synthetic = 1.0
+healthy = 0.3
+[source]
+kind = "ellipsoids"
+diameters_mm = [14.0, 22.0]
+[validation]
+select_on = "last"
+[training]
+steps = 400
+learning_rate = 1e-3
+seed = 1
+checkpoint_minutes = 0.02
+"""
+
+
+def median_cpu(work: Callable[[], Any]) -> tuple[float, float]:
+    """Median and least processor seconds of some repeats, after one that does not count."""
+    found = []
+    for number in range(REPEATS + 1):
+        start = time.process_time()
+        work()
+        if number:
+            found.append(time.process_time() - start)
+    return float(np.median(found)), min(found)
+
+
+def told(name: str, work: Callable[[], Any]) -> None:
+    """Prints what a piece of work costs."""
+    median, least = median_cpu(work)
+    print(f"{name}: {median:.3f} s (median of {REPEATS}), {least:.3f} s (least)", flush=True)
+
+
+def steps() -> None:
+    """An optimiser step of the laptop preset's network on a batch."""
+    settings = read_config(paths.resources() / "Training" / "segmentation-laptop.toml")
+    how = dict(settings["network"])
+    patch, count = settings["patches"]["patch"], settings["patches"]["count"]
+    network = build(how.pop("name"), 3, patch, **how)
+    optimiser, losses = torch.optim.AdamW(network.parameters(), 1e-3), dice_ce()
+    batch = {"image": torch.rand(count, 1, *patch), "target": torch.randint(0, 3, (count, 1, *patch))}
+    for bf16 in (False, True):
+
+        def step(bf16: bool = bf16) -> None:
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                loss = losses(network, batch)["loss"]
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+
+        told(f"a step of the laptop preset, {'bfloat16' if bf16 else 'float32'}", step)
+
+
+def sources() -> None:
+    """One tumour of each source in a patch of 60 voxels a side at 2 mm."""
+    rng = np.random.default_rng(0)
+    ct = (100 + 10 * rng.standard_normal((60,) * 3)).astype(np.float32)
+    ct[:8] = -100
+    organ = np.ones(ct.shape, bool)
+    organ[:12] = False
+    for kind, settings in (("words", {"texts": ["hypoattenuating"]}), ("ellipsoids", {}), ("cells", {})):
+        source = from_settings({"kind": kind, **settings}, 2.0)
+        told(f"a tumour by {kind}", lambda source=source: source.insert(ct, organ, rng))  # type: ignore[misc]
+
+
+def segment() -> None:
+    """A scan of 512 x 512 x 300 voxels, the organ's box given, with the bundle that comes with TextoMorph."""
+    shape = (512, 512, 300)
+    data = np.full(shape, 100, np.int16)
+    data[:60] = data[-60:] = -1000
+    ct = Volume.from_array(data, np.diag([0.7, 0.7, 0.74, 1.0]))
+    organ = np.zeros(shape, bool)
+    organ[80:380, 120:380, 40:260] = True
+    segmenter = Segmenter.load("liver-small", "cpu")
+    start = time.process_time()
+    predict.segment(segmenter, ct, organ)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    print(f"segmenting {shape}: {time.process_time() - start:.0f} s, {peak:.1f} GB at its peak")
+
+
+def kill(cases: Path, times: int) -> None:
+    """SIGKILL at several moments, resumed each time: the same weights in the end?"""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "tiny.toml").write_text(KILLED, encoding="utf-8")
+        command = [sys.executable, "-m", "TextoMorphLib", "train", "segmentation", str(place / "tiny.toml")]
+        command += ["--cases", str(cases), "--output"]
+        start = time.monotonic()
+        subprocess.run([*command, str(place / "whole")], check=True, stdout=subprocess.DEVNULL)
+        whole = time.monotonic() - start
+        ended = 0
+        for number in range(times):
+            # The longer it has come, the more of the next start is spent on reading what is done.
+            process = subprocess.Popen(
+                [*command, str(place / "broken"), "--resume"], stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            try:
+                process.wait(whole * (0.3 + 0.5 * number / max(times, 1)))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                ended += 1
+        subprocess.run([*command, str(place / "broken"), "--resume"], check=True, stdout=subprocess.DEVNULL)
+        files = [next((place / run / "whole" / "model").glob("*.safetensors")) for run in ("whole", "broken")]
+        same = files[0].read_bytes() == files[1].read_bytes()
+        print(f"killed {ended} times: {'the same weights, bit by bit' if same else 'OTHER WEIGHTS'}")
+
+
+def main() -> None:
+    """Runs what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("steps", "sources", "segment", "kill"))
+    parser.add_argument("cases", nargs="?", type=Path)
+    parser.add_argument("--times", type=int, default=10)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.what == "kill":
+        if given.cases is None:
+            parser.error("kill needs a cases.jsonl with healthy scans")
+        kill(given.cases, given.times)
+    else:
+        {"steps": steps, "sources": sources, "segment": segment}[given.what]()
+
+
+if __name__ == "__main__":
+    main()
