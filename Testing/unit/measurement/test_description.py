@@ -127,7 +127,7 @@ def test_homogeneous_is_what_looks_even() -> None:
     for scene in ({"noise": 60.0}, {"core": 25.0}, {"texture": 12.0}):  # noise hides it; a darker centre; patches
         found = _words(hu=45, **scene)
         assert found.description.get("texture") != "homogeneous", scene
-    assert "noise hides" in _words(hu=45, noise=60.0).unsaid["texture"]
+    assert "texture" in _words(hu=45, noise=60.0).unsaid
 
 
 def _divided(hu: float, sheets: float, noise: float = 8.0) -> Words:
