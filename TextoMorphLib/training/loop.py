@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -56,6 +57,7 @@ class LoopConfig:
         ema: Decay of the moving average that is kept as the result.
         seed: With the step and the process, it decides every random draw; nothing else has to be stored to resume.
         checkpoint_minutes: Time between checkpoints.
+        accumulate: Batches for each step of a process: what memory does not hold at once.
         bf16: Whether the network may compute in bfloat16 where the processor has it; small U-Nets are faster without.
         workers: Processes that draw batches ahead; 0 draws them in the training process.
     """
@@ -68,6 +70,7 @@ class LoopConfig:
     ema: float = 0.995
     seed: int = 0
     checkpoint_minutes: float = 3.0
+    accumulate: int = 1
     bf16: bool = True
     workers: int = 0
 
@@ -82,18 +85,19 @@ class DrawAtStep(Protocol):
 
 
 class Batches(Dataset[Batch]):
-    """The batch of each step of one process: decided by the seed, the step and the process alone."""
+    """The batches of each step of one process: decided by the seed, the step and the process alone."""
 
     def __init__(self, draw: DrawBatch, config: LoopConfig, first: int, process: int) -> None:
         self.draw, self.config, self.first, self.process = draw, config, first, process
 
     def __len__(self) -> int:
-        return self.config.steps - self.first
+        return (self.config.steps - self.first) * self.config.accumulate
 
     def __getitem__(self, index: int) -> Batch:
-        """The batch of step `first + index`."""
-        step = self.first + index
-        rng = np.random.default_rng([self.config.seed, step, self.process])
+        """The batches of step `first`, then those of the next."""
+        ahead, part = divmod(index, self.config.accumulate)
+        step = self.first + ahead
+        rng = np.random.default_rng([self.config.seed, step, self.process, *([part] if part else [])])
         return self.draw.at(step, rng) if isinstance(self.draw, DrawAtStep) else self.draw(rng)
 
 
@@ -140,7 +144,8 @@ def fit(
         The moving average of the model, on the CPU.
 
     Raises:
-        InputError: There is a checkpoint and `resume` is off, or the other way round.
+        InputError: There is a checkpoint and `resume` is off, or the other way round; or it is of another number of
+            processes, which would see other batches.
         Cancelled: Ctrl-C; a checkpoint was written first.
     """
     path = folder / "checkpoint.pt"
@@ -155,7 +160,10 @@ def fit(
     try:
         with log.shown:
             for batch in DataLoader(batches, batch_size=None, num_workers=config.workers):
-                log.write(run.step + 1, run.take(batch))
+                values = run.take(batch)
+                if values is None:
+                    continue
+                log.write(run.step, values)
                 if check and (run.step == config.steps or (check_every and run.step % check_every == 0)):
                     if run.accelerator.is_main_process:
                         log.checked(run.step, check(run.average.module, run.step))
@@ -187,37 +195,59 @@ class _Run:
         cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
         native = has_bf16(torch.device("cpu" if cpu else "cuda" if torch.cuda.is_available() else "mps"))
         self.accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if native and config.bf16 else "no")
-        self.losses, self.config, self.path, self.step = losses, config, path, 0
+        self.losses, self.config, self.path, self.step, self.part = losses, config, path, 0, 0
+        if config.accumulate < 1:
+            raise InputError(f"accumulate is {config.accumulate}; use 1 or more batches a step")
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         self.model, self.average = model, average.to(self.accelerator.device)
         optimisers = _optimisers(model, hidden, config)
         self.trained, *self.optimisers = self.accelerator.prepare(model, *optimisers)
 
     def restore(self) -> None:
-        """Goes back to the checkpoint."""
+        """Goes back to the checkpoint.
+
+        Raises:
+            InputError: It is of another number of processes or of batches a step.
+        """
         saved = torch.load(self.path, map_location="cpu", weights_only=True)
+        for name, now in self._shared().items():
+            if (then := saved.get(name, now)) != now:
+                raise InputError(
+                    f"{self.path} was trained with {name} {then}, not {now}: going on would not be the same training; "
+                    f"use {then} again (processes: torchrun --nproc-per-node), or start anew"
+                )
         self.model.load_state_dict(saved["model"])
         self.average.load_state_dict(saved["average"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
             optimiser.load_state_dict(state)
         self.step = int(saved["step"])
 
+    def _shared(self) -> dict[str, int]:
+        """What decides which batches a step sees, besides the seed."""
+        return {"processes": self.accelerator.num_processes, "accumulate": self.config.accumulate}
+
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all."""
         if self.accelerator.is_main_process:
             state = {"step": self.step, "model": self.model.state_dict(), "average": self.average.state_dict()}
+            state |= self._shared()
             with replacing(self.path) as (partial,):
                 torch.save({**state, "optimisers": [part.state_dict() for part in self.optimisers]}, partial)
 
-    def take(self, batch: Batch) -> dict[str, Tensor]:
-        """One optimiser step; returns the losses."""
-        torch.manual_seed((self.config.seed * 2**40 + self.step * 2**10 + self.accelerator.process_index) % 2**63)
+    def take(self, batch: Batch) -> dict[str, Tensor] | None:
+        """Takes in a batch; after the last of a step, moves the weights and returns the last one's losses."""
+        part, self.part = self.part, (self.part + 1) % self.config.accumulate
+        torch.manual_seed(self._seed(part))
         batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
-        for group in (group for part in self.optimisers for group in part.param_groups):
+        last = self.part == 0
+        with contextlib.nullcontext() if last else self.accelerator.no_sync(self.trained):
+            with self.accelerator.autocast():
+                values = self.losses(self.trained, batch)
+            self.accelerator.backward(values["loss"] / self.config.accumulate)
+        if not last:
+            return None
+        for group in (group for each in self.optimisers for group in each.param_groups):
             group["lr"] = group["peak"] * _share_of_peak(self.config, self.step)
-        with self.accelerator.autocast():
-            values = self.losses(self.trained, batch)
-        self.accelerator.backward(values["loss"])
         self.accelerator.clip_grad_norm_(self.trained.parameters(), 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
@@ -225,6 +255,11 @@ class _Run:
         self.average.update_parameters(self.model)
         self.step += 1
         return values
+
+    def _seed(self, part: int) -> int:
+        """Of the noise of a batch."""
+        own = self.config.seed * 2**40 + self.step * 2**10 + self.accelerator.process_index
+        return (own + part * 2**52) % 2**63
 
 
 class _Log:

@@ -107,7 +107,9 @@ def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, mon
     assert bundle.load(str(second)).name == "tried"
 
 
-def _line(folder: Path, resume: bool = False, stop_at: int | None = None, seed: int = 7) -> torch.Tensor:
+def _line(
+    folder: Path, resume: bool = False, stop_at: int | None = None, seed: int = 7, accumulate: int = 1
+) -> torch.Tensor:
     """Fits a line; `stop_at` presses Ctrl-C there."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(1, 4), nn.Linear(4, 1))
@@ -124,7 +126,7 @@ def _line(folder: Path, resume: bool = False, stop_at: int | None = None, seed: 
         noise = torch.randn_like(batch["x"])
         return {"loss": (network(batch["x"]) - 3 * batch["x"] + 0.1 * noise).square().mean()}
 
-    config = LoopConfig(steps=30, learning_rate=0.1, muon_rate=0.05, warmup=5, seed=seed)
+    config = LoopConfig(steps=30, learning_rate=0.1, muon_rate=0.05, warmup=5, seed=seed, accumulate=accumulate)
     average = fit(model, draw, losses, config, folder, resume, [model[1].weight])
     return torch.cat([p.detach().flatten() for p in [*model.parameters(), *average.parameters()]])
 
@@ -134,6 +136,17 @@ def test_resume_goes_on_exactly(tmp_path: Path) -> None:
     with pytest.raises(Cancelled, match="stopped at step 13"):
         _line(tmp_path / "parts", stop_at=13)
     torch.testing.assert_close(_line(tmp_path / "parts", resume=True), whole, atol=0, rtol=0)
+
+
+def test_batches_are_gathered_for_a_step(tmp_path: Path) -> None:
+    """Stopped within a step's batches, it goes on from the step's beginning."""
+    whole = _line(tmp_path / "whole", accumulate=3)
+    with pytest.raises(Cancelled, match="stopped at step 4"):
+        _line(tmp_path / "parts", stop_at=14, accumulate=3)
+    with pytest.raises(InputError, match="accumulate 3, not 1"):
+        _line(tmp_path / "parts", resume=True)
+    torch.testing.assert_close(_line(tmp_path / "parts", resume=True, accumulate=3), whole, atol=0, rtol=0)
+    assert not torch.equal(whole, _line(tmp_path / "one"))
 
 
 def test_every_seed_that_numpy_takes_is_taken(tmp_path: Path) -> None:
