@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from TextoMorphLib.batches.job import STORES
 from TextoMorphLib.batches.shards import WHOLE
 from TextoMorphLib.batches.shards import parse as parse_shard
 from TextoMorphLib.commands import common
@@ -78,6 +79,8 @@ def run(
     """
     lines = common.read_lines(jobs)
     rules_shard = parse_shard(shard) if shard else WHOLE
+    if store not in STORES:
+        raise InputError(f"unknown --store '{store}'; use one of: {', '.join(STORES)}")
     if gpus is not None and ray is None:
         raise InputError("--gpus goes with --ray ADDRESS; use --device cuda on one machine")
     from TextoMorphLib.batches.lines import Rules, todo

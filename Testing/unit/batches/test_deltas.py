@@ -58,6 +58,11 @@ def test_another_scan_or_a_damaged_delta_is_refused(folder: Path, capfd: pytest.
     assert not out.exists()
 
 
+def test_an_unknown_store_is_refused_at_once(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(command(folder, [job(1)], "--store", "patch")) == 2
+    assert capfd.readouterr().err == "error: unknown --store 'patch'; use one of: scan, delta\n"
+
+
 def test_a_delta_that_was_moved_needs_its_scan_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(command(folder, [job(1)], "--store", "delta")) == 0
     (folder / "far").mkdir()
