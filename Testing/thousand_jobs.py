@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -87,9 +86,10 @@ def compared(cluster: Path, alone: Path, count: int) -> int:
     reports = sum("image" in json.loads(path.read_text()) for path in (cluster / "out").glob("*.json"))
     left = [path.name for path in (cluster / "out").iterdir() if path.name.startswith(".")]
     there = len(images(cluster))
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"{there} of {count} images, {reports} reports, {equal} of them the bytes of one process, {twice} made twice")
-    print(f"left behind: {left or 'nothing'}; CPU seconds of the batch alone and of the drivers: {usage.ru_utime:.0f}")
+    for name, folder in (("on two nodes", cluster), ("in one process", alone)):
+        cpu = [note["cpu_seconds"] for note in journal.read(folder / "out") if note["event"] == "done"]
+        print(f"CPU seconds a job {name}: {sum(cpu) / max(len(cpu), 1):.2f}")
+    print(f"left behind: {left or 'nothing'}")
     return int(not there == reports == equal == count or bool(twice))
 
 

@@ -84,7 +84,7 @@ def run(
         scans = [measured(bench.row(depth, USUAL_MM, 2)) for depth in DEPTHS]
         lesions = [measured(bench.row(DEPTHS[1], diameter, 2)) for diameter in DIAMETERS_MM]
         numbers = [measured(bench.row(DEPTHS[1], USUAL_MM, number)) for number in NUMBERS]
-        spread = [measured(bench.workers(["--workers", str(n)], f"{n} of 1 machine")) for n in workers]
+        spread = [measured(bench.workers(["--workers", str(n)], f"{n} on this machine")) for n in workers]
         spread += [measured(bench.workers(["--ray", ray], f"Ray at {ray}"))] if ray else []
     return {
         "model": model,
