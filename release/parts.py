@@ -102,6 +102,7 @@ def _words(component: dict[str, Any]) -> str:
     named = []
     for each in component.get("licenses", []):
         licence = each.get("license", {})
-        named.append(each.get("expression") or licence.get("id") or licence.get("name") or "")
+        words = each.get("expression") or licence.get("id") or licence.get("name") or ""
+        named.append(words.removeprefix("License :: OSI Approved :: "))
     words = "; ".join(dict.fromkeys(filter(None, named))) or "not said in its metadata"
     return " ".join(words.split())[:120]
