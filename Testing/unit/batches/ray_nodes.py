@@ -28,6 +28,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.address = f"{LOOPBACK}:{_free_port()}"
         self._folder, self._processes = folder, dict[str, subprocess.Popen[bytes]]()
+        self._commands: dict[str, list[str]] = {}
 
     def head(self, cpus: int) -> None:
         """Starts the head."""
@@ -48,22 +49,29 @@ class Cluster:
     def _start(self, name: str, cpus: int, *options: str) -> None:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--node-ip-address={LOOPBACK}"]
         command += [f"--num-cpus={cpus}", f"--object-store-memory={MEMORY}", "--disable-usage-stats", *options]
+        self._commands[name] = command
+        self._run(name)
+
+    def _run(self, name: str) -> None:
         log = open(self._folder / f"{name}.log", "ab")  # noqa: SIM115 - the process's
         self._processes[name] = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, **ENVIRONMENT}, start_new_session=True
+            self._commands[name], stdout=log, stderr=log, env={**os.environ, **ENVIRONMENT}, start_new_session=True
         )
 
-    def wait(self, cpus: int, seconds: float = 90) -> None:
-        """Until the cluster has as many CPUs."""
-        code = (
-            f"import ray; ray.init('{self.address}', logging_level='error'); print(ray.cluster_resources().get('CPU'))"
-        )
+    def wait(self, cpus: int, seconds: float = 240) -> None:
+        """Until the cluster has as many CPUs; a node that gave up starting, as on a busy machine, starts again."""
+        code = f"import ray; ray.init('{self.address}'); print('CPUs', ray.cluster_resources().get('CPU', 0))"
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            for name, process in list(self._processes.items()):
+                if process.poll() is not None:
+                    self.kill(name)
+                    self._run(name)
             done = subprocess.run(
                 [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **ENVIRONMENT}
             )
-            if done.returncode == 0 and float(done.stdout.strip().splitlines()[-1]) >= cpus:
+            there = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("CPUs")]
+            if there and float(there[0]) >= cpus:
                 return
             time.sleep(1)
         raise TimeoutError((self._folder / "head.log").read_text(errors="replace")[-2000:])
