@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from TextoMorphLib.errors import InputError
@@ -51,6 +52,10 @@ _ABBREVIATED = re.compile(r"\b(?:approx|ca|cf|e\.g|i\.e|vs|Dr|Fig|No|max|min|res
 _NEXT = re.compile(
     r"(?:,|;)?\s+(?:and|as well as|plus)\s+(?=(?:an?|another|two|three|four|several|multiple|one)\s)|;\s+"
 )
+_JOINT = re.compile(r",\s+(?:and\s+)?|\s+(?:and|as well as|plus)\s+", re.IGNORECASE)
+_JOINT_END = re.compile(r"(?:,\s*(?:and\s*)?|\s+(?:and|as well as|plus)\s*)$", re.IGNORECASE)
+_AREAS = {"focus", "foci", "area", "areas", "nodule", "nodules", "deposit", "deposits", "spot"}
+_WITHIN = re.compile(r"\b(?:mural|within|inside|internal|extending|abutting|involving)\b", re.IGNORECASE)
 _SAME = re.compile(
     r"^(?:the|this|it|its|they|these|there (?:is|are) no|no|without|the largest|largest|also)\b", re.IGNORECASE
 )
@@ -183,7 +188,34 @@ def _parts(text: str, organ: str) -> list[str]:
     """A sentence's parts that each bring up a lesion; the whole if only one does."""
     parts = [part.strip() for part in _NEXT.split(text) if part.strip()]
     named = [bool(understand(part, organ).lesions) for part in parts]
-    return parts if len(parts) > 1 and all(named) else [text]
+    if len(parts) > 1 and all(named):
+        return [each for part in parts for each in _placed_parts(part, organ)]
+    return _placed_parts(text, organ)
+
+
+def _placed_parts(text: str, organ: str) -> list[str]:
+    """Parts without an article: "2 cm cyst in segment 4 and 3 cm hypodense mass in segment 7"."""
+    cuts = [0, *(match.end() for match in _JOINT.finditer(text)), len(text)]
+    parts: list[str] = []
+    for start, end in pairwise(cuts):
+        piece = text[start:end]
+        if parts and _is_placed(piece, organ) and _is_placed(parts[-1], organ):
+            parts[-1] = _JOINT_END.sub("", parts[-1])
+            parts.append(piece)
+        elif parts:
+            parts[-1] += piece
+        else:
+            parts.append(piece)
+    return [part.strip() for part in parts]
+
+
+def _is_placed(text: str, organ: str) -> bool:
+    """Whether a part of a sentence names a lesion with a size or place of its own, and not an area of another."""
+    found = understand(text, organ)
+    numbers = found.numbers
+    nouns = [text[start:end].lower().split()[-1] for start, end in found.lesions]
+    own = bool(numbers.segments or numbers.places) or (bool(numbers.sizes_mm) and not set(nouns) & _AREAS)
+    return bool(nouns) and own and not _WITHIN.search(text)
 
 
 # --- Which organ a sentence is about ---

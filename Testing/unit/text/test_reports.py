@@ -111,6 +111,27 @@ def test_reports_of_several_institutions(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["benchmark", "texts", str(CORPUS.with_name("descriptions.json")), "--reports"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("report", "described"),
+    [
+        (
+            "Liver: 2 cm cyst in segment 4 and 3 cm hypodense mass in segment 7.",
+            ["2 cm cyst in segment 4", "3 cm hypodense mass in segment 7."],
+        ),
+        (
+            "Liver: Cyst segment 2 1 cm, ill-defined hypodense lesion segment 8 12 mm.",
+            ["Cyst segment 2 1 cm", "ill-defined hypodense lesion segment 8 12 mm."],
+        ),
+        (
+            "Liver: 4 cm hypodense, ill-defined mass in segment 5 and 6, with a 5 mm calcified focus.",
+            ["4 cm hypodense, ill-defined mass in segment 5 and 6, with a 5 mm calcified focus."],
+        ),
+    ],
+)
+def test_lesions_of_one_sentence_are_told_apart(report: str, described: list[str]) -> None:
+    assert [lesion.description for lesion in extract(report)] == described
+
+
 def test_the_command_prints_a_line_a_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "report.txt"
     path.write_text(LONG_REPORT, encoding="utf-8")
