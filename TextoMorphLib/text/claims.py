@@ -257,6 +257,10 @@ class Claims:
             return self.lexicon.terms["well-defined"] if DENIED in self.marks[at] and not qualities else None
         if word.term is not None and word.term.name == "solid" and self.owners.is_possessed(at):
             return None  # "cystic with solid nodules"
+        if part == "scar" and self._is_central(at):
+            return self.lexicon.terms.get("central scar", word.term)
+        if word.norm.split()[-1] == "nodule" and self._is_in_cyst(at):
+            return self.lexicon.terms.get("mural nodule")
         if part in BASE_TERMS:
             term = word.term or self.lexicon.terms[BASE_TERMS[part]]
             if any(quality.has("modifier", "invisible") for quality in qualities):
@@ -266,6 +270,19 @@ class Claims:
                     return self.lexicon.terms[name]
             return term
         return word.term
+
+    def _is_central(self, at: int) -> bool:
+        """Whether a scar is in the middle: "a central calcified scar", "a scar centrally"."""
+        start = at
+        while start and self.owners.is_modifier(start - 1):
+            start -= 1
+        near = [*self.words[start:at], *self.words[at + 1 : at + 2]]
+        return any(word.norm in ("central", "centrally") or "central" in word.norm.split() for word in near)
+
+    def _is_in_cyst(self, at: int) -> bool:
+        """Whether a nodule is what a cystic lesion is said to have."""
+        cystic = any(word.term and word.term.kinds.get("content") == "cystic" for word in self.words[:at])
+        return cystic and self.owners.is_possessed(at)
 
     def _part_after(self, at: int) -> str:
         """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""

@@ -61,6 +61,13 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, _forward(sentence, at))]  # "rather solid than cystic"
     if word.has("negation"):
         ends = _ends_there(sentence, at)
+        following = sentence[at + 1] if at + 1 < len(sentence) else None
+        if word.norm == "none" and following is not None and (_has(following) or _leads(following)):
+            reached = _forward(sentence, at if following.term is not None else at + 1)
+            return [(DENIED, reached), (NO_SUCH, reached)]  # "None contains fat."
+        both = word.has("negation", "before") and word.has("negation", "after")
+        if both and at and sentence[at - 1].noun and following is not None and following.has("word", "prep"):
+            return [(DENIED, _backward(sentence, at))]  # "calcification absent in the lesion"
         if word.has("negation", "after") and not at and len(sentence) > 1 and _leads(sentence[1]):
             return [(DENIED, _forward(sentence, 1))]  # "No longer seen are septa"
         after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
@@ -104,6 +111,10 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     ):
         found.append((PAST, _forward(sentence, at)))
     return found
+
+
+def _has(word: Word) -> bool:
+    return word.has("word", "with") or word.norm.split()[0] in ("contain", "show", "demonstrate")
 
 
 def _leads(word: Word) -> bool:
@@ -220,6 +231,8 @@ def _forward(sentence: Sequence[Word], at: int) -> list[int]:
         start += 1
     end = start
     while end < len(sentence) and not _stops(sentence[end]) and not _names_place(sentence, end):
+        if sentence[end].norm == "/" and sentence[end].start > sentence[end - 1].end:
+            break  # items, not alternatives
         end += 1
     last_or = max((i for i in range(start, end) if sentence[i].has("word", "or")), default=start)
     for comma in range(last_or, end):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.lexicon import BASE_TERMS, Word
 from TextoMorphLib.text.phrases import LESION, PUNCTUATION, Phrases, organ_of, says
 
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
@@ -132,7 +132,7 @@ class Ownership(Phrases):
         if beside:
             return None
         while index < len(self.words) and not self._is_noun(index):
-            if index > last + 1 and not (self._is_modifier(index) or self.words[index].has("word", "det")):
+            if index > last + 1 and not (self.is_modifier(index) or self.words[index].has("word", "det")):
                 return None
             index += 1
         if index >= len(self.words):
@@ -166,7 +166,7 @@ class Ownership(Phrases):
     def _possessor(self, first: int) -> Owner:
         """Who has a thing: what comes right before "with", else the subject."""
         index = first - 1
-        while index >= 0 and (self._is_modifier(index) or self.words[index].has("word", "det")):
+        while index >= 0 and (self.is_modifier(index) or self.words[index].has("word", "det")):
             index -= 1
         if index > 0 and self.words[index].has("word", "with") and self._is_noun(index - 1):
             owner = self._named([index - 1])
@@ -200,7 +200,7 @@ class Ownership(Phrases):
 
     def _lesion(self, run: Sequence[int]) -> Owner:
         index = run[0] - 1
-        while index >= 0 and (self._is_modifier(index) or self.words[index].norm == ","):
+        while index >= 0 and (self.is_modifier(index) or self.words[index].norm == ","):
             again = self.seen or any(word.thing == LESION for word in self.words[:index])
             place = self.words[index].norm == "third" and self.words[index - 1].norm in _THIRDS
             if self.words[index].has("modifier", "another") and again and not place:
@@ -286,7 +286,7 @@ class Ownership(Phrases):
         if after < len(self.words) and self.words[after].norm in prepositions:
             after += 1
             while after < len(self.words) and (
-                self._is_noun(after) or self._is_modifier(after) or self.words[after].has("word", "det")
+                self._is_noun(after) or self.is_modifier(after) or self.words[after].has("word", "det")
             ):
                 after += 1
         measured = index + 1  # "wall of 1 mm, thin"
@@ -314,7 +314,10 @@ class Ownership(Phrases):
         if word.norm == "(" and self.words[index].thing in _OWN_PARTS:
             return True  # "wall (thin)"
         if word.norm in ("-", "\u2013") and self.words[index].thing in _OWN_PARTS:  # "Wall - thin"
-            return " " not in self.words[index].norm and (not index or self.words[index - 1].norm in PUNCTUATION)
+            bare = self.words[index].term is None or self.words[index].thing in BASE_TERMS
+            return (
+                bare and " " not in self.words[index].norm and (not index or self.words[index - 1].norm in PUNCTUATION)
+            )
         return word.norm == ":" or word.has("word", "verb") or (word.norm in _VERBS)
 
     def _is_place(self, index: int) -> bool:
@@ -325,7 +328,7 @@ class Ownership(Phrases):
 
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")
-_OWN_PARTS = ("wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
+_OWN_PARTS = ("interior", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
 _PLACES = ("pole", "lobe", "segment", "dome", "head", "tail", "body", "neck", "uncinate", "process", "region")
 _VERBS = (
     "show",

@@ -37,12 +37,17 @@ class Phrases:
                 if crossed and self.words[index - 1].norm == "," and " " not in here.norm:
                     return []  # "homogeneous, wall not visible"
                 run = self.run_from(index)
+                if self._is_attributive(run[-1]):
+                    index = run[-1] + 1
+                    continue
                 return run if self._fits(word, run[-1], crossed) else []
+            if here.norm == "/" and here.start > self.words[index - 1].end:
+                return []  # an item of its own
             if here.norm in (",", "/") or here.has("word", "and") or here.has("word", "or"):
                 if predicate:
                     return []  # "the wall is thick, septa are thin"
                 crossed = True
-            elif not self._is_modifier(index):
+            elif not self.is_modifier(index):
                 return []
             index += 1
         return []
@@ -79,6 +84,15 @@ class Phrases:
             return word.has("modifier", "well") or word.has("modifier", "ill") or says(word, "margin")
         return False
 
+    def _is_attributive(self, index: int) -> bool:
+        """Whether a noun stands for an adjective: "a septated | water density | calcified lesion"."""
+        if self.words[index].thing not in ("density", "content") or self.words[index].term is None:
+            return False
+        after = index + 1
+        while after < len(self.words) and self._is_adjective(after):
+            after += 1
+        return index + 1 < after < len(self.words) and self.words[after].thing == "lesion"
+
     def _postpositive(self, at: int) -> bool:
         """Whether an adjective follows its lesion: "a lesion, ill-defined, perifocal edema"."""
         index = at - 1
@@ -105,7 +119,7 @@ class Phrases:
         word = self.words[index]
         return bool(word.thing) and not word.has("word", "pronoun")
 
-    def _is_modifier(self, index: int) -> bool:
+    def is_modifier(self, index: int) -> bool:
         """Whether a word can stand between an adjective and its noun."""
         word = self.words[index]
         if word.norm in PUNCTUATION or word.norm == ",":
@@ -120,11 +134,11 @@ class Phrases:
 
     def _is_adjective(self, index: int) -> bool:
         word = self.words[index]
-        return self._is_modifier(index) and (word.term is not None or word.has("modifier") or word.has("unexpressed"))
+        return self.is_modifier(index) and (word.term is not None or word.has("modifier") or word.has("unexpressed"))
 
     def _in_phrase(self, index: int) -> bool:
         """Whether a noun is only the object of a preposition: "encasing the artery"."""
-        while index >= 0 and (self._is_noun(index) or self._is_modifier(index) or self.words[index].has("word", "det")):
+        while index >= 0 and (self._is_noun(index) or self.is_modifier(index) or self.words[index].has("word", "det")):
             index -= 1
         return index >= 0 and self.words[index].has("word", "prep")
 
@@ -138,7 +152,7 @@ class Phrases:
         """Whether a noun belongs to a preposition, to "with", or by "and" to such a one, and so is no subject."""
         while index > 0 and (
             self._is_noun(index - 1)
-            or self._is_modifier(index - 1)
+            or self.is_modifier(index - 1)
             or self.words[index - 1].has("word", "det")
             or (self.words[index - 1].norm in (",", "/") and "and" in after and self._is_adjective(index - 2))
         ):
@@ -161,7 +175,7 @@ class Phrases:
 
     def is_reference(self, index: int) -> bool:
         """Whether a noun is only what something is compared with: "denser than fluid"."""
-        while index > 0 and (self._is_modifier(index - 1) or self.words[index - 1].has("word", "det")):
+        while index > 0 and (self.is_modifier(index - 1) or self.words[index - 1].has("word", "det")):
             index -= 1
         if index == 0:
             return False
@@ -172,7 +186,7 @@ class Phrases:
     def is_part(self, index: int) -> bool:
         """Whether an area is a part of a lesion that was named before it: "a mass with hypodense areas"."""
         start = index
-        while start > 0 and (self._is_modifier(start - 1) or self.words[start - 1].has("word", "det")):
+        while start > 0 and (self.is_modifier(start - 1) or self.words[start - 1].has("word", "det")):
             start -= 1
         if self.words[index].norm == "inclusion":
             return True
@@ -186,6 +200,9 @@ class Phrases:
             article = start and self.words[start - 1].norm in ("a", "an", "the", "this", "another", "one")
             if not article and not any(word.norm in ("a", "an", "the", "this") for word in self.words[start:index]):
                 return True  # "Areas of low attenuation suggest necrosis."
+        place = next((word for word in self.words[index + 2 : index + 5] if not word.has("word", "det")), None)
+        if place is not None and place.thing == "organ" and following is not None and following.has("word", "prep"):
+            return False  # "an area within the kidney"
         inside = following is not None and following.norm in ("within", "inside", "centrally", "internally")
         return inside or any(word.norm in _SOME for word in self.words[max(0, start - 2) : index])
 
