@@ -24,9 +24,9 @@ sys.path.insert(0, {str(TRAINERS)!r})
 from nnUNetTrainerTextoMorph import nnUNetTrainerTextoMorph as Ours
 
 class nnUNetTrainerTwoIterations(Ours):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def initialize(self):
         self.num_epochs, self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = 1, 2, 1
+        super().initialize()
 
     def perform_actual_validation(self, *args, **kwargs):
         pass  # whole cases take long on a CPU

@@ -34,33 +34,64 @@ class nnUNetTrainerTextoMorph(nnUNetTrainer):  # noqa: N801 - nnU-Net finds it b
         files = sorted(folder.glob("*.npz")) if os.environ.get("TEXTOMORPH_BANK") else []
         if not files:
             raise RuntimeError("TEXTOMORPH_BANK must name a folder made by: textomorph nnunet bank")
-        train.bank = files
-        train.bank_share = share
-        train.bank_spacing_mm = float(json.loads((folder / "bank.json").read_text())["spacing_mm"])
-        train.plan_spacing = [float(mm) for mm in self.configuration_manager.spacing]
-        train.axes = list(self.plans_manager.transpose_forward)
-        train.intensities = self.plans_manager.foreground_intensity_properties_per_channel["0"]
-        train.labels = list(self.label_manager.all_labels)
-        train.__class__ = type("WithBank", (_WithBank, type(train)), {})
+        spacing_mm = float(json.loads((folder / "bank.json").read_text())["spacing_mm"])
+        mixed = _WithBank(
+            train,
+            files,
+            share,
+            [spacing_mm / float(mm) for mm in self.configuration_manager.spacing],
+            list(self.plans_manager.transpose_forward),
+            self.plans_manager.foreground_intensity_properties_per_channel["0"],
+            list(self.label_manager.all_labels),
+        )
         self.print_to_log_file(
             f"TextoMorph: {len(files)} patches in the bank, {share:.2f} of the samples are drawn from it"
         )
-        return train, validation
+        return mixed, validation
 
 
 class _WithBank:
-    """Mixed into nnU-Net's data set of training cases."""
+    """nnU-Net's data set of training cases, which gives a patch of the bank in a share of the calls.
+
+    Args:
+        cases: The data set; what is asked of it besides a case's voxels is its own.
+        bank: The patches' files.
+        share: Of the calls.
+        zoom: Plan's voxels a voxel of the bank, along the plan's axes.
+        axes: The plan's order of superior, posterior, left.
+        intensities: What nnU-Net's CTNormalization knows of the training cases.
+        labels: All values of a label map.
+    """
+
+    def __init__(
+        self,
+        cases: Any,
+        bank: list[Path],
+        share: float,
+        zoom: list[float],
+        axes: list[int],
+        intensities: dict[str, float],
+        labels: list[int],
+    ) -> None:
+        self.cases, self.bank, self.share = cases, bank, share
+        self.zoom, self.axes, self.intensities, self.labels = zoom, axes, intensities, labels
+
+    def __getattr__(self, name: str) -> Any:
+        """What is the data set's own; nothing before it is there, as while a copy is unpickled."""
+        if name == "cases" or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.cases, name)
 
     def load_case(self, identifier: str) -> tuple[Any, ...]:
-        """A patch of the bank in `bank_share` of the calls, else the case."""
-        if np.random.uniform() >= self.bank_share:  # type: ignore[attr-defined]
-            return super().load_case(identifier)  # type: ignore[misc,no-any-return]
-        path = self.bank[np.random.randint(len(self.bank))]  # type: ignore[attr-defined]
+        """A patch of the bank in `share` of the calls, else the case."""
+        if np.random.uniform() >= self.share:
+            return tuple(self.cases.load_case(identifier))
+        path = self.bank[np.random.randint(len(self.bank))]
         with np.load(path, allow_pickle=False) as file:
             image, label = file["ct"].astype(np.float32), file["label"].astype(np.int16)
         image, label = self._on_plan(image, 1), self._on_plan(label, 0)
         places = {}
-        for value in self.labels:  # type: ignore[attr-defined]
+        for value in self.labels:
             found = np.argwhere(label == value)
             if len(found) > MOST_PLACES:
                 found = found[np.random.choice(len(found), MOST_PLACES, replace=False)]
@@ -70,14 +101,13 @@ class _WithBank:
     def _on_plan(self, image: np.ndarray, order: int) -> np.ndarray:
         """From R, A, S to nnU-Net's axes (Superior, Posterior, Left, in the plan's order) and spacing."""
         turned = np.transpose(image[::-1, ::-1], (2, 1, 0))
-        turned = np.transpose(turned, self.axes)  # type: ignore[attr-defined]
-        zoom = [self.bank_spacing_mm / mm for mm in self.plan_spacing]  # type: ignore[attr-defined]
-        if np.allclose(zoom, 1):
+        turned = np.transpose(turned, self.axes)
+        if np.allclose(self.zoom, 1):
             return np.ascontiguousarray(turned)
-        return np.asarray(ndimage.zoom(turned, zoom, order=order, mode="nearest", grid_mode=True))
+        return np.asarray(ndimage.zoom(turned, self.zoom, order=order, mode="nearest", grid_mode=True))
 
     def _normalised(self, image: np.ndarray) -> np.ndarray:
         """As nnU-Net's CTNormalization does it."""
-        known = self.intensities  # type: ignore[attr-defined]
+        known = self.intensities
         clipped = np.clip(image, known["percentile_00_5"], known["percentile_99_5"])
-        return (clipped - known["mean"]) / max(known["std"], 1e-8)  # type: ignore[no-any-return]
+        return (clipped - known["mean"]) / max(known["std"], 1e-8)
