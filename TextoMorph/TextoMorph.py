@@ -26,6 +26,7 @@ from TextoMorphModule.Actions.masking import Masking
 from TextoMorphModule.Actions.organs import Organs
 from TextoMorphModule.Actions.previewing import Previewing
 from TextoMorphModule.Actions.reading import Reading
+from TextoMorphModule.Actions.reporting import Reporting
 from TextoMorphModule.Actions.segmenting import Segmenting
 from TextoMorphModule.Actions.showing import Showing
 from TextoMorphModule.Actions.training import Training
@@ -77,6 +78,7 @@ class TextoMorphParameterNode:
     lesionPlace: Annotated[str, Choice(["at the crosshair", "deep in the organ", "where I click next"])] = (
         "at the crosshair"
     )
+    placeHint: str = ""
     text: str = "hypoattenuating, ill-defined"
     lesionsSegmentation: vtkMRMLSegmentationNode
     lesions: str = ""
@@ -217,6 +219,7 @@ class TextoMorphLogic(
     Training,
     Segmenting,
     Evaluating,
+    Reporting,
 ):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 

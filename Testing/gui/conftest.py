@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
-sys.path += [str(ROOT / "Testing" / "unit" / name) for name in ("reader_study", "failures")]  # what tests are made of
+sys.path += [
+    str(ROOT / "Testing" / "unit" / name) for name in ("reader_study", "failures", "text")
+]  # what tests are made of
 
 from host import application, problems  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""What goes beside the main path: places by click, favourites, pasted reports, model settings, histograms."""
+"""What goes beside the main path: places by click, favourites, model settings, histograms."""
 
 from __future__ import annotations
 
@@ -69,19 +69,6 @@ def test_favourites_stay_and_come_first(host: Any, panels: Any) -> None:
     assert describe.ui.favouriteButton.checked
     describe.ui.favouriteButton.click()
     assert [box.itemText(index) for index in range(1, box.count)] == ["cystic"]
-
-
-def test_a_pasted_report_gives_its_lesion(host: Any, panels: Any) -> None:
-    import qt
-
-    describe = panels["Describe"]
-    qt.QApplication.clipboard().setText("Liver: Hypodense lesion. No calcification.\nSpleen: homogeneous.")
-    describe.ui.reportButton.click()
-    assert describe.parameters.text == "Hypodense lesion. No calcification."
-    qt.QApplication.clipboard().setText("No focal hepatic lesion.")
-    describe.ui.reportButton.click()
-    assert "no sentence about a lesion of the liver" in host.messages[0].lower()
-    assert describe.parameters.text == "Hypodense lesion. No calcification."
 
 
 def test_steps_and_guidance_are_the_models_own(host: Any, panels: Any, tmp_path: Path) -> None:

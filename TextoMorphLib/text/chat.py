@@ -70,11 +70,8 @@ class Chat:
         cache: Path | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"'{url}' is no address of an endpoint; write for example http://localhost:8080/v1")
-        self.url, self.model, self.host = url.rstrip("/"), model, parts.hostname
-        self.local = self.host in _LOCAL
+        self.url, self.model = url.rstrip("/"), model
+        self.host, self.local = host_of(url)
         if not self.local and consent != self.host:
             raise InputError(
                 f"the text or picture would leave this computer for {self.host}; if you may send it there, "
@@ -192,6 +189,22 @@ def _with_picture(text: str, picture: bytes) -> list[dict[str, Any]]:
     url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     said = [{"type": "text", "text": text}] if text else []
     return [*said, {"type": "image_url", "image_url": {"url": url}}]
+
+
+def host_of(url: str) -> tuple[str, bool]:
+    """The host of an endpoint's address, and whether it is this computer.
+
+    Raises:
+        InputError: It is no address.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:  # half an IPv6 address
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise InputError(f"'{url}' is no address of an endpoint; write for example http://localhost:8080/v1")
+    return host, host in _LOCAL
 
 
 def struck_out(text: str) -> str:

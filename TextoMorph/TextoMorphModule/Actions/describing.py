@@ -62,26 +62,6 @@ class Describing:
         terms = list(dict.fromkeys(_named(mention) for mention in found.mentions))
         return Understanding(terms, list(found.unknown_words), clashes, "".join(marked))
 
-    def fromReport(self, report: str, organ: str) -> str:
-        """The description of an organ's lesion in a whole report.
-
-        Raises:
-            InputError: The report describes no lesion of this organ.
-
-        Example:
-            >>> logic.fromReport("Liver: ill-defined hypodense lesion. Spleen: normal.", "liver")
-            'ill-defined hypodense lesion.'
-        """
-        from TextoMorphLib.errors import InputError
-        from TextoMorphLib.text.reports import lesion_description
-
-        found: str = lesion_description(report, organ)
-        if not found:
-            raise InputError(
-                f"no sentence about a lesion of the {organ} was found; copy a report first, and check the organ"
-            )
-        return found
-
     def withTerm(self, text: str, organ: str, name: str) -> str:
         """The description with a term more; "mildly" and the like go before the density that they qualify.
 

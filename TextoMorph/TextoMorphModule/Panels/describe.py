@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.live import Live
-from TextoMorphModule.Panels.panel import Panel, inColour, plainErrors
+from TextoMorphModule.Panels.panel import Panel, inColour
 
 COLUMNS = 3
 RECENT = "TextoMorph/RecentDescriptions"
@@ -91,10 +91,9 @@ class DescribePanel(Panel):
         self.parameters.text = ""
 
     def onReport(self) -> None:
-        """Takes the lesion's description from the report on the clipboard."""
-        with plainErrors(_("The report could not be used.")):
-            report = qt.QApplication.clipboard().text()
-            self.parameters.text = self.logic.fromReport(report, self.parameters.organ)
+        """Hands the report on the clipboard to the section Report, which finds its lesions."""
+        self.logic.offeredReport = qt.QApplication.clipboard().text()
+        self.parameters.Modified()
 
     def onFavourite(self) -> None:
         """Puts the description among the favourites, or takes it out."""

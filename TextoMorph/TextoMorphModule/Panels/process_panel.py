@@ -7,10 +7,9 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from TextoMorphModule.Panels.panel import Panel
+from TextoMorphModule.Panels.panel import Panel, inColour
 from TextoMorphModule.Panels.time_left import TimeLeft
 
-WARNING = "#b26a00"
 MOST_LINES = 10000  # of the log that are shown
 
 
@@ -89,7 +88,7 @@ class ProcessPanel(Panel):
         """Tells what is going on, or what went wrong: then the log opens, which may say more."""
         if wrong:
             self.ui.logCollapsibleButton.collapsed = False
-        self.ui.statusLabel.text = f'<span style="color:{WARNING}">{words}</span>' if wrong else words
+        self.ui.statusLabel.text = inColour([words]) if wrong else words
 
     def hear(self, line: str) -> None:
         """Adds a line to the log."""

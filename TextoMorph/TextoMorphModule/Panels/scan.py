@@ -69,6 +69,9 @@ class ScanPanel(RunPanel):
             self.ui.ctLabel.text = inColour([wrong] if wrong else doubts)
             self.ui.ctLabel.visible = bool(wrong or doubts)
             self.logic.tellDoubts("ct", doubts)
+        hint = wanted.placeHint if wanted else ""
+        self.ui.hintLabel.text = _("The report says: {place}.").format(place=hint)
+        self.ui.hintLabel.visible = bool(hint)
         self.ui.paintButton.enabled = ct is not None and not self._running
         self.ui.placeButton.enabled = not self._cancelled if self._running else ct is not None
         self.ui.placeButton.text = _("Cancel") if self._running else _("Place a lesion")
@@ -174,6 +177,7 @@ class ScanPanel(RunPanel):
         self._lookAgain()
         if made and self.parameters:
             wanted.segmentation, wanted.segmentId = made
+            wanted.placeHint = ""
         self.refresh()
 
     def _replaced(self) -> tuple[Any, str] | None:

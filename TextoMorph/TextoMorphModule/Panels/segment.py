@@ -5,8 +5,8 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
-from TextoMorphModule.Panels.panel import plainErrors
-from TextoMorphModule.Panels.process_panel import WARNING, ProcessPanel, why
+from TextoMorphModule.Panels.panel import inColour, plainErrors
+from TextoMorphModule.Panels.process_panel import ProcessPanel, why
 
 MOST_HEIGHT = 240  # of the list, pixels
 COLUMNS = ("Tumour", "Diameter", "Volume", "Centre (R, A, S)")
@@ -178,7 +178,7 @@ class SegmentPanel(ProcessPanel):
         said = model.summary if model else ""
         if model and organ and model.organ != organ:
             other = _("This model knows the {model}; the organ chosen under Scan is the {organ}.")
-            said = f'<span style="color:{WARNING}">{other.format(model=model.organ, organ=organ)}</span><br>{said}'
+            said = f"{inColour([other.format(model=model.organ, organ=organ)])}<br>{said}"
         if self.ui.modelLabel.text != said:
             self.ui.modelLabel.text = said
             self.ui.cardTextEdit.setMarkdown(model.card if model else "")
