@@ -24,8 +24,8 @@ SEEDS = 15_485_863  # from a lesion's seed to that of the next in the list
 PARTS = 1000  # of the progress of each lesion
 # What a report says of all lesions alike.
 SHARED = ("synthetic", "steps", "guidance", "model", "versions", "device", "replace")
-# What it says of each.
-OWN = ("text", "organ", "seed", "terms", "understood", "understanding", "texture")
+# Its lists, one entry a lesion, and what is told of all in one.
+LISTS, MERGED = ("candidates", "lesions", "asked"), ("notes", "warnings", "seconds")
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _together(made: Sequence[Synthesis], seed: int, near: Sequence[str]) -> Synt
         "notes": list(dict.fromkeys(note for report in reports for note in report["notes"])),
         "warnings": list(dict.fromkeys(told)),
         "seconds": {stage: round(sum(each["seconds"].get(stage, 0.0) for each in reports), 3) for stage in stages},
-        **{name: [one for each in reports for one in each[name]] for name in ("candidates", "lesions", "asked")},
+        **{name: [one for each in reports for one in each[name]] for name in LISTS},
         "each": list(_each(reports)),
     }
     return type(made[-1])(made[-1].volume, report, tuple(one for each in made for one in each.lesions))
@@ -185,7 +185,7 @@ def _each(reports: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     before = 0
     for report in reports:
         after = before + len(report["lesions"])
-        own = {name: report[name] for name in OWN if name in report}
+        own = {name: told for name, told in report.items() if name not in (*SHARED, *LISTS, *MERGED)}
         yield {**own, "lesions": list(range(before + 1, after + 1))}
         before = after
 

@@ -86,7 +86,8 @@ STUBBORN = """
 import subprocess, sys, time
 code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
 child = subprocess.Popen([sys.executable, "-c", code])
-print('{"event": "done", "line": 1, "notes": ["The memory was short."]}', flush=True)
+done = '{"event": "done", "line": 1, "output": "a/1.nii.gz", "warnings": ["odd"], "notes": ["The memory was short."]}'
+print(done, flush=True)
 print('{"event": "failed", "line": 2, "error": "bad"}', flush=True)
 print(child.pid, flush=True)
 time.sleep(600)
@@ -106,6 +107,7 @@ def test_cancel_ends_all_that_a_batch_has_started(
     wait_until(lambda: run.said.isdigit())
     assert (run.done, run.failed, run.total, run.running) == (1, ["bad"], 3, True)
     assert run.notes == ["The memory was short."]
+    assert run.warnings == ["1.nii.gz: odd"]
     child = int(run.said)
     run.stop()
     wait_until(lambda: not run.running)

@@ -261,3 +261,30 @@ def test_points_are_there_only_while_the_module_is_open(host: Any, shown: Any) -
     assert slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") == []
     slicer.modules.TextoMorphWidget.enter()
     assert len(slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")) == 1
+
+
+def test_another_tumour_in_a_result_begins_with_an_empty_table(host: Any, shown: Any, logic: Any) -> None:
+    wanted = shown["Lesions"].parameters
+    add(shown, LIVER, "cystic")
+    wanted.ownSettings, wanted.steps = True, 1
+    mainpath.click(shown["Generate"].ui.generateButton)
+    mainpath.click(shown["Compare"].ui.anotherButton)
+    assert cells(shown, 0) == []
+    assert not shown["Lesions"].ui.undoButton.enabled
+    add(shown, BESIDE, "calcified")
+    mainpath.click(shown["Generate"].ui.generateButton)
+    assert logic.report(wanted.result)["text"] == "calcified"
+
+
+def test_masks_removed_elsewhere_can_be_brought_back(host: Any, shown: Any) -> None:
+    add(shown, LIVER, "cystic")
+    before = voxels(shown, 0)
+    slicer.mrmlScene.RemoveNode(shown["Lesions"].parameters.lesionsSegmentation)
+    QtWidgets.QApplication.processEvents()
+    shown["Lesions"].parameters.Modified()
+    assert cells(shown, 0) == []
+    for _change in range(2):
+        shown["Lesions"].ui.undoButton.click()
+    for _change in range(2):
+        shown["Lesions"].ui.redoButton.click()
+    assert np.array_equal(voxels(shown, 0), before)

@@ -280,6 +280,10 @@ def test_all_that_is_needed_is_in_sight_at_once(host: Any, ct: Any, panels: Any,
     ):
         seen = control.visibleRegion().boundingRect()
         assert seen == QtCore.QRect(QtCore.QPoint(0, 0), control.size), control.objectName
+    for organ in ("liver", "pancreas", "kidney"):  # no term is cut off at the side
+        wanted.organ = organ
+        terms = panels["Describe"].ui.termsWidget
+        assert terms.minimumSizeHint().width() <= terms.parentWidget().width, organ
 
 
 def test_a_folded_section_says_in_a_line_what_it_holds(host: Any, ct: Any, panels: Any, logic: Any) -> None:

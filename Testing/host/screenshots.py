@@ -1,10 +1,13 @@
-"""Draws every panel, and the comparison beside its slice views: `python Testing/host/screenshots.py [CT]`.
+"""Draws every panel, some beside their slice views, and the path of `strip.py`: `python Testing/host/screenshots.py`.
 
-Without a CT the digital phantom is shown. The pictures go to Resources/Screenshots.
+The digital phantom is shown; a CT can be named. The pictures go to Resources/Screenshots, where a test holds them
+against what is drawn anew.
 """
 
 from __future__ import annotations
 
+import argparse
+import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,10 +27,15 @@ TEXTS = (
     "calcifications",
 )
 SITE = (70.0, 10.0, 20.0)
+LESIONS = (
+    ((0.0, 0.0, 0.0), "cystic, thin wall", 30.0),
+    ((-40.0, 10.0, 0.0), "hyperattenuating", 18.0),
+    ((5.0, 42.0, 0.0), "calcified", 14.0),
+)
 
 
-def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SITE) -> None:
-    """Goes the main path and draws it."""
+def draw(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SITE) -> None:
+    """Goes the main path and draws it, and then the panels beside it."""
     host = application.start()
     host.load(ROOT / "TextoMorph" / "TextoMorph.py")
     import slicer
@@ -35,14 +43,36 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
 
     from TextoMorphModule.Actions.samples import phantom
 
-    if ct_path:
-        ct = slicer.modules.volumes.logic().AddArchetypeVolume(ct_path, "CT")
-        ct.GetDisplayNode().SetAutoWindowLevel(False)
-        ct.GetDisplayNode().SetWindowLevel(400, 40)
-    else:
-        ct = phantom()
+    ct = slicer.modules.volumes.logic().AddArchetypeVolume(ct_path, "CT") if ct_path else phantom()
     widget = host.open("TextoMorph")
     panels = {panel.name: panel for panel in widget.panels}
+    alone = {panel.name: panel.widget for panel in widget.panels}
+    for each in alone.values():
+        each.setParent(None)
+    _scan(panels, alone, folder, ct, site)
+    _generate(panels, alone, folder)
+    panels["Compare"].onShow()
+    views = slicer.app.layoutManager().sliceViewNames()
+    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=480)
+    panels["Compare"].onBack()
+    _preview(panels["Preview"], alone["Preview"], folder)
+    _batch(panels["Batch"], alone["Batch"], folder)
+    panels["Log"].ui.logCollapsibleButton.collapsed = False
+    pictures.picture(alone["Log"], folder / "log.png")
+    _lesions(panels, alone, folder, site)
+    _turing(panels, alone, folder)
+    panels["Describe"].parameters.text = "mildly hypodense gloomy lesion, well-defined, ill-defined"
+    pictures.picture(alone["Describe"], folder / "describe-warnings.png")
+    for problem in [*host.messages, *problems.taken()]:
+        print(problem, file=sys.stderr)
+    QtWidgets.QApplication.processEvents()
+
+
+def _scan(
+    panels: dict[str, Any], alone: dict[str, Any], folder: Path, ct: Any, site: tuple[float, float, float]
+) -> None:
+    import slicer
+
     wanted = panels["Scan"].parameters
     wanted.ct, wanted.text, wanted.lesionDiameter = ct, TEXT, 30.0
     slicer.util.setSliceViewerLayers(background=ct)
@@ -53,27 +83,34 @@ def main(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
         view = slicer.app.layoutManager().sliceWidget(name)
         view.sliceLogic().FitSliceToBackground()
         view.mrmlSliceNode().JumpSlice(*site)
-    alone = {panel.name: panel.widget for panel in widget.panels}
-    for each in alone.values():
-        each.setParent(None)
     pictures.picture(alone["Scan"], folder / "scan.png", ("Red",))
+
+
+def _generate(panels: dict[str, Any], alone: dict[str, Any], folder: Path) -> None:
     panels["Generate"].ui.generateButton.click()
     panels["Setup"].ui.setupCollapsibleButton.collapsed = False
     panels["Setup"].ui.checkButton.click()
     panels["Generate"].ui.generateCollapsibleButton.collapsed = False
     for name in ("Setup", "Describe", "Generate"):
         pictures.picture(alone[name], folder / f"{name.lower()}.png")
-    panels["Compare"].onShow()
-    views = slicer.app.layoutManager().sliceViewNames()
-    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=480)
-    _preview(panels["Preview"], alone["Preview"], folder)
-    _batch(panels["Batch"], alone["Batch"], folder)
-    _turing(panels, alone, folder)
-    wanted.text = "mildly hypodense gloomy lesion, well-defined, ill-defined"
-    pictures.picture(alone["Describe"], folder / "describe-warnings.png")
-    for problem in [*host.messages, *problems.taken()]:
-        print(problem, file=sys.stderr)
-    QtWidgets.QApplication.processEvents()
+
+
+def _lesions(panels: dict[str, Any], alone: dict[str, Any], folder: Path, site: tuple[float, float, float]) -> None:
+    """Three lesions in the table, and beside it the axial view with their outlines and numbers."""
+    import slicer
+
+    panel, wanted = panels["Lesions"], panels["Lesions"].parameters
+    panel.ui.lesionsCollapsibleButton.collapsed = False
+    wanted.result, wanted.segmentation, wanted.segmentId = None, None, ""
+    slicer.util.setSliceViewerLayers(background=wanted.ct)
+    for shift, text, diameter in LESIONS:
+        place = tuple(a + b for a, b in zip(site, shift, strict=True))
+        slicer.util.getNode("vtkMRMLCrosshairNode*").SetCrosshairRAS(place)
+        wanted.lesionDiameter = diameter
+        panel.ui.addButton.click()
+        wanted.text = text
+    panel.lookAtPlaces()
+    pictures.picture(alone["Lesions"], folder / "lesions.png", ("Red",), height=330)
 
 
 def _preview(panel: Any, widget: Any, folder: Path) -> None:
@@ -118,6 +155,11 @@ def _turing(panels: dict[str, Any], alone: dict[str, Any], folder: Path) -> None
 
 
 if __name__ == "__main__":
-    target = ROOT / "Resources" / "Screenshots"
-    target.mkdir(exist_ok=True)
-    main(target, *sys.argv[1:2])
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("ct", nargs="?", default="")
+    options.add_argument("--output", type=Path, default=ROOT / "Resources" / "Screenshots")
+    given = options.parse_args()
+    given.output.mkdir(exist_ok=True)
+    strip = [sys.executable, str(Path(__file__).with_name("strip.py")), "--output", str(given.output / "path.png")]
+    subprocess.run(strip, check=True)  # a host of its own
+    draw(given.output, given.ct)

@@ -1,7 +1,8 @@
 """Measures what a user feels, on this machine, with the starter model: `python Testing/host/timings.py [CT R A S]`.
 
-Goes the main path by clicks, counts the actions, and prints a table: how long Generate takes, how long the window is
-deaf meanwhile, and how long Cancel takes. Without a CT (and a place in it, RAS mm) the digital phantom is taken.
+Goes the main path by clicks, counts the actions, and prints a table: how long what follows takes, how long the window
+is deaf meanwhile, and how long Cancel takes, on the wall and of the processor. Without a CT (and a place in it, RAS mm)
+the digital phantom is taken.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "unit" / "reader_study")]
@@ -25,29 +26,56 @@ from host import application, mainpath, problems  # noqa: E402
 TICK_MS = 20
 
 
+class Clock(NamedTuple):
+    """Seconds: on the wall, of the processor in Slicer's own thread, and of the processor in all threads.
+
+    Where others use the machine, the wall tells of them, too. A machine that is free is as fast as the processor's
+    time: what Slicer's own thread does takes at least its seconds, and no more than those of all threads.
+    """
+
+    wall: float
+    own: float
+    all: float
+
+    @classmethod
+    def now(cls) -> Clock:
+        """As they stand."""
+        return cls(time.perf_counter(), time.thread_time(), time.process_time())
+
+    def since(self, before: Clock) -> Clock:
+        """How far they went."""
+        return Clock(*(a - b for a, b in zip(self, before, strict=True)))
+
+
 class Ear:
     """Notices how long Qt's events were not handled.
 
     Attributes:
-        longest: The longest gap since `listening` began, seconds.
+        longest: The longest gap since `listening` began, by each clock.
     """
 
     def __init__(self) -> None:
         from PySide6 import QtCore
 
-        self.longest, self._last = 0.0, 0.0
+        self.begin()
         self._timer = QtCore.QTimer()
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._hear)
 
+    def begin(self) -> None:
+        """Forgets what was heard before."""
+        self.longest, self.started = Clock(0.0, 0.0, 0.0), Clock.now()
+        self._last = self.started
+
     def _hear(self) -> None:
-        now = time.perf_counter()
-        self.longest, self._last = max(self.longest, now - self._last), now
+        now = Clock.now()
+        self.longest = Clock(*map(max, self.longest, now.since(self._last)))
+        self._last = now
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """While it listens."""
-        self.longest, self._last = 0.0, time.perf_counter()
+        self.begin()
         self._timer.start()
         yield
         self._hear()
@@ -71,67 +99,98 @@ def main(ct: str, site: tuple[float, float, float], first_cancel: bool = False) 
         panels: dict[str, Any] = {}
         path = mainpath.walk(host, file, folder / "tumour.nii.gz", site)
         while True:
-            start = time.perf_counter()
             with ear.listening():
                 action, panels = next(path, ("", panels))
             if not action:
                 break
             actions.append(action)
             if first_cancel and "the term" in action:
-                print(*_cancel(panels["Generate"].ui, "generateButton", ear, early=True))
+                took, gap = _cancel(panels["Generate"].ui, "generateButton", ear, early=True)
+                print(*took, *gap)
                 return
             if "'Generate'" in action:
-                rows.append(("Generate, cold (first in the process)", time.perf_counter() - start, ear.longest))
+                rows.append(("Generate, cold (first in the process)", Clock.now().since(ear.started), ear.longest))
         assert (folder / "tumour.nii.gz").is_file()
         for what, again in (("the same place", False), ("a new place", True)):
             if again:
                 mainpath.click(panels["Scan"].ui.placeButton)
-            start = time.perf_counter()
             with ear.listening():
                 mainpath.click(panels["Generate"].ui.generateButton)
-            rows.append((f"Generate, warm, {what}", time.perf_counter() - start, ear.longest))
+            rows.append((f"Generate, warm, {what}", Clock.now().since(ear.started), ear.longest))
+        rows += _looked(panels, ear)
         print(f"{len(actions)} actions: {'; '.join(actions)}.\n")
-        print("| | seconds | longest gap between handled events |\n|---|---|---|")
-        for row in rows:
-            print("| {} | {:.1f} | {:.2f} s |".format(*row))
-        for what, seconds, gap in _cancelled(host, panels, folder, ear):
-            print(f"| Cancel of {what}, until the panel can be used | {seconds:.2f} | {gap:.2f} s |")
+        heads = ("", "seconds", "of the processor", "longest gap", "of the processor: Slicer's thread", "all threads")
+        print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+        for what, took, gap in (*rows, *_cancelled(host, panels, folder, ear)):
+            print(f"| {what} | {took.wall:.2f} | {took.all:.2f} | {gap.wall:.2f} | {gap.own:.2f} | {gap.all:.2f} |")
+        _finish(panels)
     for problem in [*host.messages, *problems.taken()]:
         print(problem, file=sys.stderr)
 
 
-def _cancelled(host: Any, panels: dict[str, Any], folder: Path, ear: Ear) -> Iterator[tuple[str, float, float]]:
+def _looked(panels: dict[str, Any], ear: Ear) -> Iterator[tuple[str, Clock, Clock]]:
+    """What is done with a result, and with a table of lesions."""
+    import slicer
+
+    compare, lesions = panels["Compare"], panels["Lesions"]
+    lesions.ui.lesionsCollapsibleButton.collapsed = False
+    slicer.util.getNode("vtkMRMLCrosshairNode*").SetCrosshairRAS((40.0, 10.0, 20.0))
+    for what, button in (
+        ("Show before, after, difference", compare.ui.showButton),
+        ("Three planes", compare.ui.planesCheckBox),
+        ("Show histogram", compare.ui.histogramButton),
+        ("Add a lesion to the table", lesions.ui.addButton),
+    ):
+        with ear.listening():
+            mainpath.click(button)
+        yield what, Clock.now().since(ear.started), ear.longest
+    with ear.listening():
+        lesions.onDragged(0, (45.0, 15.0, 20.0))
+    yield "Drag a lesion", Clock.now().since(ear.started), ear.longest
+    mainpath.click(lesions.ui.togetherCheckBox)  # the rest is of the mask alone
+
+
+def _finish(panels: dict[str, Any]) -> None:
+    """Waits for what was cancelled and has not ended yet: it writes into the folder that is about to go."""
+    from TextoMorphModule.Actions import background
+
+    batch = panels["Batch"]._run  # none, where planning was cancelled
+    _until(lambda: not (batch and batch.running))
+    background.run(lambda _step: None)
+
+
+def _cancelled(host: Any, panels: dict[str, Any], folder: Path, ear: Ear) -> Iterator[tuple[str, Clock, Clock]]:
     """What can be cancelled, how long that takes, and the longest gap from the click on."""
     generate, preview, batch, turing = (panels[name] for name in ("Generate", "Preview", "Batch", "Turing"))
     wanted = generate.parameters
     wanted.ownSettings, wanted.steps = True, 200
-    yield "Generate", *_cancel(generate.ui, "generateButton", ear)
+    yield "Cancel of Generate, until the panel can be used", *_cancel(generate.ui, "generateButton", ear)
     again = subprocess.run([sys.executable, *sys.argv, "--first-cancel"], stdout=subprocess.PIPE, text=True, check=True)
-    seconds, gap = map(float, again.stdout.split())
-    yield "the first Generate, while PyTorch is imported", seconds, gap
+    told = [float(each) for each in again.stdout.split()]
+    yield "Cancel of the first Generate, while PyTorch is imported", Clock(*told[:3]), Clock(*told[3:])
     preview.ui.previewCollapsibleButton.collapsed = False
     wanted.previewTexts = "\n".join(["hypoattenuating, ill-defined lesion"] * 50)
-    yield "Text preview", *_cancel(preview.ui, "drawButton", ear)
+    yield "Cancel of Text preview", *_cancel(preview.ui, "drawButton", ear)
     _fill_batch(batch, folder)
-    yield "Batch", *_cancel(batch.ui, "runButton", ear)
+    yield "Cancel of Batch", *_cancel(batch.ui, "runButton", ear)
     _fill_study(turing, folder)
-    yield "Turing test's Create", *_cancel(turing.ui, "createButton", ear)
+    yield "Cancel of Turing test's Create", *_cancel(turing.ui, "createButton", ear)
 
 
-def _cancel(ui: Any, name: str, ear: Ear, early: bool = False) -> tuple[float, float]:
+def _cancel(ui: Any, name: str, ear: Ear, early: bool = False) -> tuple[Clock, Clock]:
     """Starts by a button, cancels by it once steps are done (early: at once), and waits until it can start again."""
     from PySide6 import QtCore
 
     button = getattr(ui, name)
     usual = button.text
-    clicked: list[float] = []
+    clicked: list[Clock] = []
 
     def look() -> None:
         under_way = button.text == "Cancel" and button.enabled
         if under_way and (early or ui.progressBar.value > 0):
             timer.stop()
-            ear.longest, ear._last = 0.0, time.perf_counter()
-            clicked.append(ear._last)
+            ear.begin()
+            clicked.append(ear.started)
             mainpath.click(button)
 
     timer = QtCore.QTimer()
@@ -140,7 +199,7 @@ def _cancel(ui: Any, name: str, ear: Ear, early: bool = False) -> tuple[float, f
     with ear.listening():
         mainpath.click(button)
         _until(lambda: bool(clicked) and button.enabled and button.text in (usual, "Resume"))
-    return time.perf_counter() - clicked[0], ear.longest
+    return Clock.now().since(clicked[0]), ear.longest
 
 
 def _until(so: Callable[[], bool]) -> None:

@@ -49,6 +49,8 @@ def test_each_lesion_gets_its_own_words(ct: Volume, mask: np.ndarray) -> None:
     assert [each["lesions"] for each in made.report["each"]] == [[1], [2]]
     assert [rows[0]["asked"] for rows in made.report["asked"]] == ["hypoattenuating", "hyperattenuating"]
     assert [lesion["mean_hu"] for lesion in made.report["lesions"]] == [round(one.mean_hu, 3) for one in made.lesions]
+    alone = model.synthesize(ct, mask, "hypoattenuating", steps=1).report
+    assert alone.keys() <= made.report.keys() | made.report["each"][0].keys()  # nothing that is told is lost
     assert steps == sorted(steps)
     assert steps[-1][0] == steps[-1][1]
 

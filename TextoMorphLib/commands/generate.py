@@ -211,8 +211,10 @@ def _show(report: dict[str, Any], said: Sequence[str]) -> None:
     from TextoMorphLib.measurement import expectations
     from TextoMorphLib.text import effects
 
-    for line in effects.lines(report["unsaid"]) if "unsaid" in report else ():
-        typer.echo(line)
+    each = report.get("each", [report])
+    for index, asked in enumerate(each, start=1):
+        for line in effects.lines(asked["unsaid"]) if "unsaid" in asked else ():
+            typer.echo((f"lesion {index}: " if len(each) > 1 else "") + line)
     several = len(report["asked"]) > 1
     for index, rows in enumerate(report["asked"], start=1):
         for line in expectations.lines(rows):

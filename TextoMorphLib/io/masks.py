@@ -118,7 +118,16 @@ def check_mask(mask: Array, ct: Volume) -> None:
     """
     if mask.shape != ct.shape:
         raise InputError(f"the mask has {mask.shape} voxels and the scan {ct.shape}; draw it on this scan")
-    share = np.count_nonzero(mask) / mask.size
+    check_count(int(np.count_nonzero(mask)), ct)
+
+
+def check_count(voxels: int, ct: Volume) -> None:
+    """As `check_mask`, of a mask on the scan's grid of which the number of voxels is known.
+
+    Raises:
+        InputError: Nothing in it, or over half of the scan.
+    """
+    share = voxels / ct.data.size
     if share == 0:
         raise InputError("the mask is empty; paint where the tumour goes")
     if share > MOST_OF_SCAN:

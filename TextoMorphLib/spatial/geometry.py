@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 Box = tuple[slice, slice, slice]
+FEW_POINTS = 500
 
 TOUCHING = np.ones((3, 3, 3), bool)  # 26-connected
 
@@ -97,3 +98,20 @@ def smallness(diameter_mm: float) -> float:
     """How much a CT's voxels blur what is in a lesion of this diameter, 0 (little) to 1."""
     least, most = SMALL_MM
     return float(np.clip((most - diameter_mm) / (most - least), 0, 1))
+
+
+def longest_mm(mask: np.ndarray, spacing: np.ndarray) -> float:
+    """The longest diameter of a mask: between the centres of its two voxels that lie farthest apart, mm.
+
+    What is called Feret diameter, as Slicer's Segment Statistics and ITK give it.
+    """
+    from scipy.spatial import ConvexHull  # which not every command has to load
+    from scipy.spatial.distance import pdist
+
+    columns = mask.any(axis=2)
+    first, last = mask.argmax(axis=2)[columns], mask.shape[2] - 1 - mask[:, :, ::-1].argmax(axis=2)[columns]
+    ij = np.argwhere(columns)
+    points = np.unique(np.vstack([np.column_stack([ij, first]), np.column_stack([ij, last])]), axis=0) * spacing
+    if len(points) > FEW_POINTS:  # of many, only corners of the hull can be farthest; flat masks have none exactly
+        points = points[ConvexHull(points, qhull_options="QJ").vertices]
+    return float(pdist(points).max(initial=0.0))

@@ -17,6 +17,7 @@ class BatchRun:
         total: How many there are.
         done: How many are finished, earlier runs' included.
         failed: What was wrong with each job that failed.
+        warnings: What is doubtful about each result and its input, with the name of its file.
         notes: What was done about short memory; each once.
     """
 
@@ -25,6 +26,7 @@ class BatchRun:
         self.total = sum(1 for line in jobs.read_text(encoding="utf-8").splitlines() if line.strip())
         self.done = 0
         self.failed: list[str] = []
+        self.warnings: list[str] = []
         self.notes: list[str] = []
         arguments = ["batch", str(jobs), "--resume", "--device", device, "--model", model]
         self._console = Console(arguments, onEvent=self._onEvent, onEnd=lambda: self.onChange())
@@ -55,6 +57,8 @@ class BatchRun:
             self.failed.append(told["error"])
         elif told["event"] in ("done", "skipped"):  # now, or by an earlier run or another batch
             self.done += 1
+            name = Path(told.get("output", "")).name
+            self.warnings += [f"{name}: {each}" for each in told.get("warnings", [])]
             self.notes += [note for note in told.get("notes", []) if note not in self.notes]
         self.onChange()
 

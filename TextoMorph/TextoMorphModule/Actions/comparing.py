@@ -23,6 +23,7 @@ class Comparing(Histogram):
     """A result beside the CT that it was made from."""
 
     _layoutBefore: int | None = None  # what the comparison took the place of
+    _lookedAt: list[float] | None = None  # the place of the lesion that the ordinary views went to last
 
     def showBeforeAfter(self, result: Any, planes: bool = False) -> None:
         """Shows CT, result and difference side by side in linked views, at the lesion.
@@ -76,6 +77,24 @@ class Comparing(Histogram):
             False
         """
         return self._layoutBefore is not None
+
+    def showResult(self, result: Any) -> None:
+        """Shows a result where one was shown before: in the comparison, or in the ordinary views.
+
+        The ordinary views go to its lesion, if that lies elsewhere than the one before.
+
+        Example:
+            >>> logic.showResult(logic.results()[0])
+        """
+        if self.comparing:
+            layout = slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
+            self.showBeforeAfter(result, layout == LAYOUTS[True])
+            return
+        slicer.util.setSliceViewerLayers(background=result)
+        centre = self._centre(result)
+        if centre and centre != self._lookedAt:
+            self._lookedAt = centre
+            slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *centre)
 
     def fade(self, opacity: float) -> None:
         """How much of the result the middle view shows: 0 is the CT alone, 1 the result alone.

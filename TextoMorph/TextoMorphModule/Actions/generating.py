@@ -294,15 +294,13 @@ def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progre
         InputError: What is wrong with them.
         Cancelled: `progress` returned False.
     """
-    from TextoMorphLib.io.masks import check_mask
-    from TextoMorphLib.io.volume import check_ct
+    from TextoMorphLib.io.masks import check_count
 
     ct = nodes.volumeOf(ctNode)
-    check_ct(ct)
+    nodes.checkCt(ctNode)
     cut = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
-    mask = nodes.whole(*cut, ctNode)
-    check_mask(mask, ct)
-    return ct, mask, cut
+    check_count(int(cut[1].sum()), ct)
+    return ct, nodes.whole(*cut, ctNode), cut
 
 
 def checkedLesions(
@@ -316,18 +314,17 @@ def checkedLesions(
     """
     from TextoMorphLib import several
     from TextoMorphLib.errors import InputError
-    from TextoMorphLib.io.masks import check_mask
-    from TextoMorphLib.io.volume import check_ct
+    from TextoMorphLib.io.masks import check_count
     from TextoMorphLib.request import check_request
     from TextoMorphLib.several import Lesion
 
     ct = nodes.volumeOf(ctNode)
-    check_ct(ct)
+    nodes.checkCt(ctNode)
     lesions = []
     for number, (segmentationNode, segmentId, text, organ) in enumerate(asked, start=1):
         try:
             box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
-            check_mask(nodes.whole(box, inside, ctNode), ct)
+            check_count(int(inside.sum()), ct)
             check_request(text, organ, **request)
         except InputError as error:
             raise InputError(f"lesion {number}: {error}" if len(asked) > 1 else str(error)) from error

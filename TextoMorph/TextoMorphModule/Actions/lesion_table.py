@@ -154,6 +154,17 @@ class LesionTable:
         self.parameters.lesionsSegmentation.GetSegmentation().RemoveSegment(rows.pop(number).segment)
         self._take(rows)
 
+    def leave(self) -> None:
+        """Empties the table for another scan; the masks stay in the scene, hidden, and nothing can be taken back."""
+        left = self.parameters.lesionsSegmentation
+        if left and left.GetDisplayNode():
+            left.GetDisplayNode().SetVisibility(False)
+        before = self.parameters.StartModify()
+        self.parameters.lesionsSegmentation, self.parameters.lesions = None, ""
+        self._undo, self._redo, self._kind = [], [], None
+        self._now = self._state()
+        self.parameters.EndModify(before)
+
     def notice(self) -> bool:
         """Takes up what was painted in the lesions elsewhere, as a change that can be taken back; whether it was."""
         wanted, state = self.parameters, self._state()
@@ -207,7 +218,7 @@ class LesionTable:
 
         rows, wanted = self.rows, self.parameters
         shapes: dict[str, Shape | None] = {}
-        for row in rows:
+        for row in rows if wanted.ct else ():
             try:
                 shapes[row.segment] = nodes.cutOut(wanted.lesionsSegmentation, row.segment, wanted.ct)
             except InputError:
@@ -217,6 +228,8 @@ class LesionTable:
     def _restore(self, state: Any) -> None:
         rows, shapes = state
         wanted, now = self.parameters, self._state()[1]
+        if shapes and not nodes.inScene(wanted.lesionsSegmentation):
+            wanted.lesionsSegmentation = nodes.addSegmentation(_("Lesions"), wanted.ct)
         segmentation = wanted.lesionsSegmentation
         for segment in now.keys() - shapes.keys():
             segmentation.GetSegmentation().RemoveSegment(segment)

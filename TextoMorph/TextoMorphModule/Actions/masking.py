@@ -24,10 +24,9 @@ class Masking:
             'the scan is not in HU: ...'
         """
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.io.volume import check_ct
 
         try:
-            check_ct(nodes.volumeOf(ctNode))
+            nodes.checkCt(ctNode)
         except InputError as error:
             return str(error)
         return ""
@@ -44,9 +43,8 @@ class Masking:
         """
         from TextoMorphLib.errors import InputError
         from TextoMorphLib.io.formats import nifti
-        from TextoMorphLib.io.volume import check_ct
 
-        doubts = told(lambda: check_ct(nodes.volumeOf(ctNode)))
+        doubts = nodes.checkCt(ctNode)
         storage = ctNode.GetStorageNode()
         file = Path(storage.GetFileName() or "") if storage else Path()
         if file.name.lower().endswith(nifti.FORMAT.suffixes) and file.is_file():
@@ -289,21 +287,23 @@ class Masking:
 
         Example:
             >>> logic.describeMask(segmentation, segmentId, ctNode)
-            '1 lesion, 14.1 ml, as a ball 30 mm across'
+            '1 lesion, 14.1 ml, 34 mm at its longest, as a ball 30 mm across'
         """
         import numpy as np
         from scipy import ndimage
 
-        from TextoMorphLib.io.masks import check_mask
+        from TextoMorphLib.io.masks import check_count
+        from TextoMorphLib.spatial.geometry import longest_mm
 
         ct = nodes.volumeOf(ctNode)
-        box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
-        check_mask(nodes.whole(box, inside, ctNode), ct)
+        _box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
+        check_count(int(np.count_nonzero(inside)), ct)
         millilitres = np.count_nonzero(inside) * float(np.prod(ct.spacing)) / 1000
         count = ndimage.label(inside.T)[1]  # as it lies in memory: half the time
         across = np.cbrt(6000 * millilitres / count / np.pi)
         if count == 1:
-            return _("1 lesion, {ml:.1f} ml, as a ball {mm:.0f} mm across").format(ml=millilitres, mm=across)
+            said = _("1 lesion, {ml:.1f} ml, {longest:.0f} mm at its longest, as a ball {mm:.0f} mm across")
+            return said.format(ml=millilitres, longest=longest_mm(inside, ct.spacing), mm=across)
         return _("{count} lesions, {ml:.1f} ml, on average {mm:.0f} mm across").format(
             count=count, ml=millilitres, mm=across
         )

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import slicer
 import vtk
 
 from TextoMorphModule.Actions import resampling, surfaces
 from TextoMorphModule.Actions.background import Progress
+from TextoMorphModule.Actions.doubting import told
 
 REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
 LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
@@ -27,6 +29,9 @@ TERMINOLOGY = (
 )
 
 
+_checked: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # what `checkCt` found, and in which state of a CT
+
+
 def volumeOf(node: Any) -> Any:
     """The library's Volume of a volume node, in the node's own coordinates.
 
@@ -39,6 +44,31 @@ def volumeOf(node: Any) -> Any:
     if node is None or node.GetImageData() is None:
         raise InputError("no CT is chosen; load one and choose it under CT")
     return Volume.from_array(slicer.util.arrayFromVolume(node).transpose(), affineOf(node))
+
+
+def checkCt(ctNode: Any) -> list[str]:
+    """Makes sure that a volume node can be a CT, and gives what is doubtful about it.
+
+    All its voxels are looked at; it is done once for as long as they stay as they are.
+
+    Raises:
+        InputError: It cannot be one.
+    """
+    from TextoMorphLib.errors import InputError
+    from TextoMorphLib.io.volume import check_ct
+
+    volume = volumeOf(ctNode)
+    state = ctNode.GetImageData().GetMTime(), volume.affine.tobytes()
+    known = _checked.get(ctNode)
+    if known is None or known[0] != state:
+        try:
+            known = state, told(lambda: check_ct(volume))
+        except InputError as error:
+            known = state, error
+        _checked[ctNode] = known
+    if isinstance(known[1], Exception):
+        raise known[1]
+    return list(known[1])
 
 
 def maskOf(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progress | None = None) -> Any:

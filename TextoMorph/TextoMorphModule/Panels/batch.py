@@ -1,11 +1,15 @@
 """Batch: folders in, many tumours out, in the background."""
 
+import logging
+from html import escape
 from typing import Any
 
 import qt
 from slicer.i18n import tr as _
 
-from TextoMorphModule.Panels.panel import Panel, linesOf, plainErrors, withNotes
+from TextoMorphModule.Panels.panel import Panel, inColour, linesOf, plainErrors, withNotes
+from TextoMorphModule.Panels.run_log import tell
+from TextoMorphModule.Panels.time_left import TimeLeft
 
 
 class BatchPanel(Panel):
@@ -18,6 +22,7 @@ class BatchPanel(Panel):
         """Connects the widgets."""
         self._run: Any = None
         self._planning = self._cancelled = False
+        self._time, self._told = TimeLeft(), 0
         self.ui.runButton.connect("clicked(bool)", self.onRun)
         folders = {
             self.ui.ctsButton: self.ui.ctsLineEdit,
@@ -81,6 +86,7 @@ class BatchPanel(Panel):
         with plainErrors(_("The batch could not be run.")):
             jobs = self.logic.plannedBatch(wanted.batchOutput) or self._plan()
             if jobs:
+                self._time, self._told = TimeLeft(), 0
                 self._run = self.logic.runBatch(jobs, device, model, self._onChange)
                 self.ui.statusLabel.text = _("Loading the model…")
         self.refresh()
@@ -127,7 +133,17 @@ class BatchPanel(Panel):
             said += _(" {count} failed; the first: {error}.").format(count=len(run.failed), error=run.failed[0])
         elif not run.running and not run.stopped and run.done < run.total:
             said += f" {run.said}"
+        if run.running and not run.stopped:
+            said += self._time.said(run.done + len(run.failed), run.total)
         if run.stopped:
             said = _("Stopped. {said} Resume goes on.").format(said=said)
-        self.ui.statusLabel.text = withNotes(said, run.notes)
+        for each in run.warnings[self._told :]:
+            tell(each, logging.WARNING)
+        self._told = len(run.warnings)
+        doubts = _("{count} doubts, all in the log; the last: {doubt}")
+        doubtful = [doubts.format(count=len(run.warnings), doubt=run.warnings[-1])] if run.warnings else []
+        said = withNotes(said, run.notes)
+        self.ui.statusLabel.text = f"{escape(said)}<br>{inColour(doubtful)}" if doubtful else said
+        if not run.running:
+            tell(said)
         self.refresh()

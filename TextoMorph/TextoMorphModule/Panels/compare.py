@@ -33,7 +33,9 @@ class ComparePanel(RunPanel):
         self.ui.resultSelector.addAttribute("vtkMRMLScalarVolumeNode", "TextoMorph.report")
         self.ui.askedTable.setColumnCount(len(COLUMNS))
         self.ui.askedTable.setHorizontalHeaderLabels([_(name) for name in COLUMNS])
-        self.ui.askedTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        header = self.ui.askedTable.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self.ui.askedTable.verticalHeader().setVisible(False)
         self.ui.askedTable.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
         self.ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
@@ -110,6 +112,7 @@ class ComparePanel(RunPanel):
         self.logic.accept(result)  # Live leaves it alone, as it is a CT now
         if self.logic.comparing:
             self.onBack()
+        self.logic.lesionTable.leave()  # its lesions are in this result
         before = self.parameters.StartModify()
         self.parameters.ct, self.parameters.segmentation, self.parameters.segmentId = result, None, ""
         self.parameters.EndModify(before)

@@ -12,6 +12,7 @@ from TextoMorphModule.Panels.live import Live
 from TextoMorphModule.Panels.panel import Panel, inColour
 
 COLUMNS = 3
+WIDE = 24  # letters of a term from which on it takes two columns
 RECENT = "TextoMorph/RecentDescriptions"
 FAVOURITES = "TextoMorph/FavouriteDescriptions"
 MOST_RECENT = 12
@@ -119,7 +120,7 @@ class DescribePanel(Panel):
         favourites = _kept(FAVOURITES)
         self._offered = [*favourites, *(each for each in _kept(RECENT) if each not in favourites)]
         self.ui.recentComboBox.clear()
-        self.ui.recentComboBox.addItem(_("Favourite and recent descriptions…"))
+        self.ui.recentComboBox.addItem(_("Used before…"))
         for text in self._offered:
             self.ui.recentComboBox.addItem(f"★ {text}" if text in favourites else text)
 
@@ -140,12 +141,17 @@ class DescribePanel(Panel):
             grid = qt.QGridLayout(box)
             grid.setContentsMargins(4, 2, 4, 4)
             grid.setSpacing(3)
-            for place, term in enumerate(terms):
+            place = 0
+            for term in terms:
                 chip = qt.QPushButton(term.name)
                 chip.checkable = True
                 chip.toolTip = term.explanation
                 chip.connect("clicked(bool)", lambda checked=False, name=term.name: self.onChip(name))
-                grid.addWidget(chip, place // COLUMNS, place % COLUMNS)
+                wide = 2 if len(term.name) > WIDE else 1
+                if place % COLUMNS + wide > COLUMNS:
+                    place += COLUMNS - place % COLUMNS
+                grid.addWidget(chip, place // COLUMNS, place % COLUMNS, 1, wide)
+                place += wide
                 self._chips[term.name] = chip
                 other = (each for wordings in term.wordings.values() for each in wordings)
                 self._searched[term.name] = " ".join((term.name, term.explanation, *other)).lower()

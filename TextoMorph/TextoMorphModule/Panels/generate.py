@@ -1,14 +1,17 @@
 """Generate, which becomes Cancel while it runs."""
 
+import logging
 import random
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Actions import nodes
 from TextoMorphModule.Actions.lesion_table import askedOf, rowsOf
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.panel import RunPanel, inColour, later, whatIsMissing, withNotes
+from TextoMorphModule.Panels.run_log import tell
 
 
 class GeneratePanel(RunPanel):
@@ -25,6 +28,8 @@ class GeneratePanel(RunPanel):
         self._usual: tuple[str, dict[str, float]] = ("", {})  # model, its preset
         self._again = later(100, self.onGenerate)
         self.ui.generateButton.connect("clicked(bool)", self.onGenerate)
+        self.ui.earlierButton.connect("clicked(bool)", lambda: self.onHistory(-1))
+        self.ui.laterButton.connect("clicked(bool)", lambda: self.onHistory(1))
         self._fold = Fold(self.ui.generateCollapsibleButton)
         self.ui.generateCollapsibleButton.collapsed = True
 
@@ -52,10 +57,20 @@ class GeneratePanel(RunPanel):
         self.ui.doubtLabel.text = inColour(doubts)
         self.ui.doubtLabel.visible = bool(doubts) and not missing
 
+        self._showHistory()
+
     def cleanup(self) -> None:
         """Called when the application closes: a run that goes on is cancelled."""
         self._again.stop()
         super().cleanup()
+
+    def onHistory(self, step: int) -> None:
+        """Shows an earlier result, or a later one."""
+        if self.parameters:
+            results, at = self._history()
+            self.parameters.result = results[at + step]
+            self.logic.showResult(results[at + step])
+            self.parameters.Modified()  # for what is shown of the comparison
 
     def onGenerate(self) -> None:
         """Starts a run, or cancels the one that goes on."""
@@ -87,6 +102,7 @@ class GeneratePanel(RunPanel):
                 self.onStep,
             )
         self.ui.statusLabel.text = self._outcome(results, known)
+        self._writeDown(results or [])
         self.refresh()
         if results and self.parameters:
             self.parameters.result = results[0]
@@ -99,6 +115,40 @@ class GeneratePanel(RunPanel):
         usual = self._usual[1]
         if usual and (wanted.steps, wanted.guidance) != (usual["steps"], usual["guidance"]):
             wanted.steps, wanted.guidance = int(usual["steps"]), float(usual["guidance"])
+
+    def _history(self) -> tuple[list[Any], int]:
+        """The results, oldest first, and the place of the one that is looked at; after the last if it is none."""
+        results = self.logic.results()
+        result = self.parameters.result if self.parameters else None
+        return results, results.index(result) if result in results else len(results)
+
+    def _showHistory(self) -> None:
+        results, at = self._history()
+        self.ui.historyWidget.visible = bool(results)
+        self.ui.earlierButton.enabled, self.ui.laterButton.enabled = at > 0, at < len(results) - 1
+        said = _("{count} results").format(count=len(results))
+        if at < len(results):
+            said = _("Result {number} of {count}: {name}")
+            said = said.format(number=at + 1, count=len(results), name=results[at].GetName())
+        self.ui.historyLabel.text = self.ui.historyLabel.toolTip = said
+
+    def _writeDown(self, results: list[Any]) -> None:
+        """Puts into the log what was asked, what came of it, and what is doubtful."""
+        from TextoMorphLib.measurement.expectations import lines
+
+        for node in results:
+            report = self.logic.report(node)
+            ct = node.GetNodeReference(nodes.CT)
+            tell(f"{ct.GetName() if ct else ''} \u2192 {node.GetName()}")
+            for each in report.get("each", [report]):
+                tell(f"  {each['organ']}, seed {each['seed']}: {' '.join(each['text'].split())}")
+            for number, asked in enumerate(report["asked"], start=1):
+                for line in lines(asked):
+                    tell(f"  {number}: {line}" if len(report["asked"]) > 1 else f"  {line}")
+            model = report["model"]
+            tell(f"  {model['name']} ({model['sha256'][:12]}), {report['device']}, steps {report['steps']}")
+            for each in (*report["warnings"], *report["notes"]):
+                tell(f"  {each}", logging.WARNING)
 
     def _doubts(self) -> list[str]:
         """What is doubtful about what Generate would make now."""

@@ -200,7 +200,7 @@ class LesionsPanel(RunPanel):
         """Changes the table, in a run that can be cancelled; a lesion that was added is chosen then."""
         from TextoMorphLib.errors import Cancelled
 
-        if self._running or not self.parameters:
+        if self._running or not (self.parameters and self.parameters.ct):
             self.refresh()  # a point that was dragged meanwhile goes back
             return
         doing, done = _("Changing the lesion…"), False
@@ -227,7 +227,7 @@ class LesionsPanel(RunPanel):
 
     def _back(self, go: Callable[[], None]) -> None:
         """Takes a change back, or makes it again."""
-        if self._running or not self.parameters:
+        if self._running or not (self.parameters and self.parameters.ct):
             return
         with self._atOnce():
             go()

@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from TextoMorphModule.Panels.plain_text import PlainText
+from TextoMorphModule.Panels.run_log import tell
 from TextoMorphModule.Panels.time_left import TimeLeft
 
 WARNING = "#b26a00"
@@ -121,6 +122,8 @@ class RunPanel(Panel):
                 yield
         finally:
             self._running = False
+            said = _("{doing} cancelled after {seconds:.1f} s") if self._cancelled else _("{doing} {seconds:.1f} s")
+            tell(said.format(doing=doing, seconds=time.monotonic() - self._began))
             self.ui.progressBar.visible = False
 
     def onStep(self, done: int, total: int) -> bool:
@@ -152,6 +155,7 @@ def plainErrors(what: str) -> Iterator[None]:
         said = str(error)
         if isinstance(error, ImportError):
             said = _("A Python package is missing: install it under Setup. ({error})").format(error=error)
+        tell(f"{what} {said}", logging.WARNING)
         slicer.util.errorDisplay(f"{what}\n\n{said[:1].upper()}{said[1:]}", windowTitle=_("TextoMorph"))
 
 
@@ -167,8 +171,9 @@ def whatIsMissing(wanted: Any) -> str:
 
 
 def withNotes(said: str, notes: Iterable[str]) -> str:
-    """A sentence, and what the reports note about short memory; each note once."""
-    return " ".join([said, *dict.fromkeys(notes)]).strip()
+    """A sentence, and what the reports note about short memory and words; each note once, as a sentence."""
+    sentences = (f"{note[:1].upper()}{note[1:].removesuffix('.')}." for note in dict.fromkeys(notes))
+    return " ".join([said, *sentences]).strip()
 
 
 def inColour(doubts: Iterable[str], between: str = "<br>") -> str:
