@@ -247,6 +247,9 @@ class Claims:
             return self.lexicon.terms["necrotic"] if owner == "centre" and hypo else None
         if self._unfed(word) and self.owners.subjects[at].kind in ("centre", "interior"):
             return self.lexicon.terms["necrotic"]  # "the centre shows no enhancement"
+        if self._at_border(at, word):
+            late = any(quality.has("modifier", "late") for quality in qualities)
+            return None if late else self.lexicon.terms["walled"]
         if part == "enhancement":
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
@@ -283,6 +286,14 @@ class Claims:
         """Whether a nodule is what a cystic lesion is said to have."""
         cystic = any(word.term and word.term.kinds.get("content") == "cystic" for word in self.words[:at])
         return cystic and self.owners.is_possessed(at)
+
+    def _at_border(self, at: int, word: Word) -> bool:
+        """Whether an enhancement is only at the lesion's border: "hyperenhancement at the margin of the mass"."""
+        bright = word.thing == "enhancement" or (word.term is not None and word.term.kinds.get("density") == "arterial")
+        following = [each for each in self.words[at + 1 : at + 5] if not each.has("word", "det")]
+        if not bright or len(following) < 2 or following[0].norm not in ("at", "along", "around"):
+            return False
+        return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
 
     def _part_after(self, at: int) -> str:
         """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""

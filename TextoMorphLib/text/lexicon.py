@@ -29,6 +29,7 @@ _PASSED_OVER = frozenset(
     )
     for word in words.split()
 )
+_DISEASES = ("itis", "opathy")  # what is called so is no lesion: gastritis
 Roles = dict[str, frozenset[str]]
 
 # The term that a plain thing of the lesion stands for.
@@ -184,6 +185,8 @@ class Lexicon:
         at = 0
         while at < len(found):
             length, entry = self._longest(found, at)
+            if not entry.roles and entry.term is None and found[at].norm.endswith(_DISEASES):
+                entry = _Entry({"other": {"another disease"}})
             first, last = found[at], found[at + length - 1]
             read.append(
                 Word(

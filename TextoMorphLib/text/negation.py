@@ -93,7 +93,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         elif word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
             found.append((OPEN, _backward(sentence, at)))
         elif word.has("hedge", "open_before"):
-            found.append((OPEN, _forward(sentence, at)))
+            found.append((OPEN, _backward(sentence, at) if after else _forward(sentence, at)))  # "capsule r/o"
         elif word.has("hedge", "after") and (after or not word.has("hedge", "before")):
             found.append((POSSIBLE, _backward(sentence, at)))
         elif word.has("hedge", "before"):
@@ -215,6 +215,10 @@ _GO_ON = {
     "contain",
     "containing",
     "be",
+    "appear",
+    "seem",
+    "look",
+    "appearing",
 }
 
 

@@ -190,7 +190,7 @@ class Ownership(Phrases):
         if foreign:
             return Owner("other", organ_of(self.words[foreign[-1]]), run[-1])
         named = any(word.thing == LESION for word in self.words[: run[0]])
-        if last.thing == LESION and last.norm in _SMALL and named and self.is_possessed(run[-1]):
+        if last.thing == LESION and last.norm.split()[-1] in _SMALL and named and self.is_possessed(run[-1]):
             return Owner("partial", "", run[-1])  # "a mass with a dense focus"
         if last.thing == LESION:
             return self._lesion(run)
@@ -208,6 +208,13 @@ class Ownership(Phrases):
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
+        before = run[0] - 1
+        while before > 0 and self._is_adjective(before) and not self._is_noun(before):
+            before -= 1
+        if 0 <= before < run[0] - 1 and self.words[before].thing == "other":  # "an ovarian | haemorrhagic cyst"
+            site = self._named([before])
+            if site.name in _OTHER_SITES:
+                return site
         joined = index > 1 and self.words[index].has("word", "with") and self.words[index - 1].has("word", "and")
         if joined and (holder := self._clause_subject(index)):
             return holder  # "the spleen is large and contains a granuloma"

@@ -190,6 +190,8 @@ class Phrases:
             start -= 1
         if self.words[index].norm == "inclusion":
             return True
+        if start and self.words[start - 1].norm == "as":
+            return False  # "seen as a hypodense area"
         named = any(self.words[i].thing == LESION or says(self.words[i], "density") for i in range(start))
         return (named and self._is_object(index)) or (self.seen and self._is_within(start, index))
 

@@ -49,7 +49,8 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
         norm = words[index].norm
         if norm in data["verbs"] and how == "unseen":
             break
-        if norm in data["delimited"] and how == "easy" and norm not in ("defined", "circumscribed"):
+        own = norm in ("defined", "circumscribed") and words[at].norm not in ("easily", "readily")  # wordings of terms
+        if norm in data["delimited"] and how == "easy" and not own:
             return index, "easy"
         if norm in data["seen"] and how == "easy" and index == at + 1:
             return index, "clear"
