@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Source:
         data: Where relative paths of lists start; the source's folder if None.
         labels: Folder of the label maps of a plain folder of scans.
         values: What the label maps' numbers mean, as given by the user.
+        reports: Folder of the reports, `ID.txt` for the case of that id.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Source:
     data: Path | None = None
     labels: Path | None = None
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    reports: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -77,11 +79,26 @@ def import_cases(source: Source) -> list[Case]:
         if cases is not None:
             if not cases:
                 raise InputError(f"{source.path} names no case")
-            return sorted(cases, key=lambda case: case.id)
+            return sorted(_with_reports(cases, source.reports), key=lambda case: case.id)
     raise InputError(
         f"{source.path} is in no layout known here: dataset.json (MSD, nnU-Net), lists *_train_0.txt and *_val_0.txt, "
         "case folders with imaging.nii.gz (KiTS), or a folder of scans with --labels DIR"
     )
+
+
+def _with_reports(cases: list[Case], folder: Path | None) -> list[Case]:
+    """The cases, each with its report where there is one."""
+    if folder is None:
+        return cases
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; --reports is the folder of the reports")
+    found = {path.stem: path for path in sorted(folder.glob("*.txt"))}
+    if strange := sorted(set(found) - {case.id for case in cases}):
+        ids = ", ".join(case.id for case in cases[:3])
+        raise InputError(f"{found[strange[0]]} is the report of no case; name it after one: {ids}, ...")
+    if not found:
+        raise InputError(f"{folder} holds no report; name each after its case, such as {cases[0].id}.txt")
+    return [replace(case, report=found.get(case.id, case.report)) for case in cases]
 
 
 def dataset_json(source: Source) -> list[Case] | None:

@@ -39,6 +39,9 @@ def import_(
     values: Annotated[
         str, typer.Option("--values", help="What the label maps' numbers mean: organ=1,tumour=2 or organ=1,cyst=2,...")
     ] = "",
+    reports: Annotated[
+        Path | None, typer.Option("--reports", metavar="DIR", help="Radiology reports: ID.txt for the case ID.")
+    ] = None,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Make cases.jsonl from a data set as it lies on disk."""
@@ -46,11 +49,12 @@ def import_(
     from TextoMorphLib.cases import write_cases
     from TextoMorphLib.cases.importers import Source, import_cases, parse_values
 
-    cases = import_cases(Source(source, organ, data, labels, parse_values(values)))
+    cases = import_cases(Source(source, organ, data, labels, parse_values(values), reports))
     write_cases(cases, output)
     healthy = sum(case.healthy for case in cases)
     meaning = ", ".join(f"{name} {numbers}" for name, numbers in _meanings(cases))
-    typer.echo(f"{len(cases)} cases, {healthy} of them healthy; labels: {meaning or 'none'}")
+    told = f", {sum(case.report is not None for case in cases)} with a report" if reports else ""
+    typer.echo(f"{len(cases)} cases, {healthy} of them healthy{told}; labels: {meaning or 'none'}")
     typer.echo(f"wrote {output}; go on with: textomorph cases check {output}")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from TextoMorphLib.errors import InputError
 
-app = typer.Typer(help="Train a model on a folder of CTs.")
+app = typer.Typer(help="Train a model on a folder of CTs, or on cases.")
 
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.toml", help="Those of the starter model are in Resources/Training.")
@@ -38,12 +38,35 @@ def texts(config: Config, output: Output, resume: Resume = False) -> None:
 
 
 @app.command()
-def diffusion(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
-    """Train the denoiser, which the text steers, on a trained autoencoder and a trained attribute classifier."""
+def diffusion(
+    config: Config,
+    output: Output,
+    cases: Annotated[
+        Path | None,
+        typer.Option("--cases", metavar="CASES.jsonl", help="Real tumours: scans, label maps and words to train on."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="The CTs that the configuration names, to render lesions into."),
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option("--fold", min=0, help="Keep the cases of this fold out, and look at their loss.")
+    ] = None,
+    resume: Resume = False,
+) -> None:
+    """Train the denoiser, which the text steers: on real tumours with words, on rendered ones, or on both.
+
+    A case's words are its texts, else its report, else what its scan is measured to be. Autoencoder and attribute
+    classifier are those that the configuration names, or those of the model that it starts from.
+    """
+    if cases is None and data is None:
+        raise InputError("give --cases CASES.jsonl (real tumours), --data DIR (scans to render into), or both")
+    if fold is not None and cases is None:
+        raise InputError("--fold goes with --cases CASES.jsonl, whose folds it means")
     _check(config, data)
     from TextoMorphLib.training import train_diffusion
 
-    typer.echo(f"wrote {train_diffusion.main(config, data, output, resume)}")
+    typer.echo(f"wrote {train_diffusion.main(config, data, output, resume, cases, fold, typer.echo)}")
 
 
 @app.command()

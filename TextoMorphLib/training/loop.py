@@ -102,11 +102,27 @@ class Batches(Dataset[Batch]):
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A training configuration.
+    """A training configuration, on top of the one that it names as its `base`, if it names one.
 
     Raises:
-        InputError: The file is missing or no valid TOML.
+        InputError: The file, or its base, is missing or no valid TOML.
     """
+    settings = _toml(path)
+    base = settings.pop("base", None)
+    if base is None:
+        return settings
+    if path.resolve() == (path.parent / str(base)).resolve():
+        raise InputError(f"{path} names itself as its base")
+    return _merged(read_config(path.parent / str(base)), settings)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Tables are merged, all else is replaced."""
+    both = {name: _merged(base[name], over[name]) for name in base if isinstance(over.get(name), dict)}
+    return {**base, **over, **both}
+
+
+def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from TextoMorphLib.cases import Case
-from TextoMorphLib.errors import Cancelled, InputError, doubts_told
+from TextoMorphLib.errors import InputError, doubts_told
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
@@ -114,7 +115,6 @@ def prepare(
     settings: TripleSettings,
     texts: TextSettings,
     folder: Path,
-    progress: Callable[[int, int], Any] | None = None,
 ) -> tuple[list[RealLesion], list[str]]:
     """Prepares the lesions of cases; what an earlier run did is taken from the folder.
 
@@ -124,14 +124,12 @@ def prepare(
         settings: How.
         texts: How lesions get their words.
         folder: Where the files go.
-        progress: Called with (cases done, cases in all); may return False to stop, which loses nothing.
 
     Returns:
         The lesions, and what is doubtful about some, in words.
 
     Raises:
         InputError: A case that cannot be used, by its name, or no lesion at all.
-        Cancelled: `progress` returned False.
     """
     ill = [case for case in cases if not case.healthy]
     if not ill:
@@ -143,11 +141,8 @@ def prepare(
         name = f"{case.id}-{_key(case, weights, settings, texts)}.safetensors"
         jobs.append(_Job(case, folder / name, settings, texts))
     missing = [job for job in jobs if not job.path.exists()]
-    done = len(jobs) - len(missing)
-    for _ in _made(missing, autoencoder, settings.workers):
-        done += 1
-        if progress is not None and progress(done, len(jobs)) is False:
-            raise Cancelled("cancelled; what is prepared is kept")
+    for _ in track(_made(missing, autoencoder, settings.workers), "preparing cases", len(missing), disable=not missing):
+        pass
     found: list[RealLesion] = []
     notes: list[str] = []
     for job in jobs:
@@ -163,7 +158,7 @@ def prepare(
     return found, notes
 
 
-def _made(jobs: Sequence[_Job], autoencoder: Autoencoder, workers: int) -> Any:
+def _made(jobs: Sequence[_Job], autoencoder: Autoencoder, workers: int) -> Iterator[None]:
     if workers == 1 or len(jobs) < 2:
         for job in jobs:
             _make(job, autoencoder)

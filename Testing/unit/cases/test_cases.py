@@ -109,6 +109,22 @@ def test_kits_and_plain_folders(tmp_path: Path) -> None:
         assert (case.id, case.classes) == expected
 
 
+def test_reports_come_to_their_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("p1", "p2"):
+        image(tmp_path / f"plain/{name}_ct.nii.gz", ct=True)
+        image(tmp_path / f"plain/{name}_label.nii.gz", {1: BOX})
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/p2.txt").write_text("Findings: a cyst of the pancreas.")
+    out, plain = tmp_path / "cases.jsonl", str(tmp_path / "plain")
+    command = ["cases", "import", plain, "--labels", plain, "--organ", "pancreas", "--output", str(out)]
+    assert main([*command, "--reports", str(tmp_path / "reports")]) == 0
+    assert "2 cases, 0 of them healthy, 1 with a report" in capsys.readouterr().out
+    assert [case.report for case in read_cases(out)] == [None, tmp_path / "reports/p2.txt"]
+    (tmp_path / "reports/p3.txt").write_text("Findings: none.")
+    assert main([*command, "--reports", str(tmp_path / "reports"), "--overwrite"]) == 2
+    assert "p3.txt is the report of no case; name it after one: p1, p2" in capsys.readouterr().err
+
+
 def test_check_names_every_fault_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ct = image(tmp_path / "ct.nii.gz", ct=True)
     others = [image(tmp_path / f"other{n}.nii.gz", ct=True, seed=1 + n).name for n in range(5)]

@@ -15,7 +15,7 @@ from TextoMorphLib.models import bundle
 from TextoMorphLib.simulation.examples import flipped, place, random_description
 from TextoMorphLib.text.understanding import find
 from TextoMorphLib.text.vocabulary import describe
-from TextoMorphLib.training import train_autoencoder, train_diffusion, train_texts
+from TextoMorphLib.training import diffusion_losses, train_autoencoder, train_diffusion, train_texts
 from TextoMorphLib.training.loop import LoopConfig, fit
 from TextoMorphLib.training.muon import orthogonal
 
@@ -224,12 +224,15 @@ def test_the_pull_asks_that_the_same_words_do_the_same_on_other_scans() -> None:
     place = torch.zeros(count, latents + 4 + 64, 8, 8, 8)
     place[:, latents, 2:6, 2:6, 2:6] = 1  # inside
     place[:, latents + 2, 3:5, 3:5, 3:5] = 1  # deep inside
+    weight = torch.ones(count, 1, 8, 8, 8)
     scans = torch.randn(count, latents, 8, 8, 8)
     words = torch.tensor([1.0, 1.0, -2.0, -2.0]).view(-1, 1, 1, 1, 1)
 
     def pull(effect: torch.Tensor) -> float:
         kept = torch.ones(count)
-        return float(train_diffusion._unlike(torch.stack([scans + effect, scans]), {"place": place}, kept))
+        return float(
+            diffusion_losses.unlike(torch.stack([scans + effect, scans]), {"place": place, "weight": weight}, kept)
+        )
 
     other_way = words * torch.tensor([1.0, -1.0, 1.0, -1.0]).view(-1, 1, 1, 1, 1)
     assert pull(words) < 1e-6

@@ -1,0 +1,163 @@
+"""The networks of a diffusion training: new ones, trained ones that the configuration names, or those of a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.models import bundle
+from TextoMorphLib.models.attribute_classifier import AttributeClassifier
+from TextoMorphLib.models.autoencoder import Autoencoder
+from TextoMorphLib.models.denoiser import ATTRIBUTES, Denoiser
+from TextoMorphLib.text import encoders
+from TextoMorphLib.text.concepts import LEARNED
+from TextoMorphLib.text.encoders import TextEncoder
+
+ADDED = ("voxels.", "unet.words.")  # weights that a denoiser may lack to start from: they are nothing at first
+CARRIED = ("structures", "drawn_after")  # what a bundle's config says of what is drawn without a network
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What is trained, what it is trained with, and how a bundle describes both.
+
+    Attributes:
+        autoencoder: Frozen.
+        classifier: Frozen.
+        denoiser: To be trained.
+        encoder: Of texts.
+        config: Entries of the bundle's `config.json`.
+        started: Whether the denoiser is trained already.
+    """
+
+    autoencoder: Autoencoder
+    classifier: AttributeClassifier
+    denoiser: Denoiser
+    encoder: TextEncoder
+    config: dict[str, Any]
+    started: bool
+
+
+def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
+    """The networks that a configuration describes.
+
+    What it leaves out is that of the bundle that it starts from.
+
+    Args:
+        config: The configuration's file; weights that it names lie relative to it.
+        settings: What it says.
+        real: Whether real lesions are trained on, whose scans' voxels are told.
+
+    Raises:
+        InputError: Weights or a bundle are not there, or do not go together.
+    """
+    model = settings["model"]
+    start = bundle.load(model["start"]) if model.get("start") else None
+    for part in ("autoencoder", "reader", "network", "schedule"):
+        if start is None and part not in settings:
+            raise InputError(f"{config} has no [{part}], and no start in [model] to take it from")
+    told = dict(start.config) if start else {}
+    encoder = encoders.load(
+        settings.get("text", {}).get("encoder") or told.get("text_encoder", {}).get("name", "minilm")
+    )
+    classifier, autoencoder = _classifier(config, settings, start), _autoencoder(config, settings, start)
+    if classifier.text_width != encoder.width:
+        raise InputError(
+            f"[reader] reads tokens of width {classifier.text_width}, and the text encoder '{encoder.name}' makes "
+            f"{encoder.width}; train one with it (train texts), and name it in [reader]"
+        )
+    conditioning = str(model.get("conditioning", told.get("conditioning", ATTRIBUTES)))
+    network = dict(settings.get("network") or told["denoiser"])
+    if real:
+        network.setdefault("told_voxels", True)
+    words = {"conditioning": conditioning, "text_width": encoder.width}
+    denoiser = Denoiser.told_by(classifier, **words, **network)
+    if start is not None:
+        _take(denoiser, start, classifier, str(model["start"]))
+    described = {
+        "spacing_mm": 1.0,
+        "autoencoder": settings["autoencoder"]["network"] if "autoencoder" in settings else told["autoencoder"],
+        "reader": _reader(settings, classifier, told),
+        "denoiser": network,
+        "conditioning": conditioning,
+        "schedule": settings.get("schedule") or told["schedule"],
+        "text_encoder": {"name": encoder.name, "sha256": encoder.sha256},
+        **{name: told[name] for name in CARRIED if name in told},
+    }
+    return Networks(autoencoder, classifier, denoiser, encoder, described, start is not None)
+
+
+def rescaled(denoiser: Denoiser, scale: Tensor) -> None:
+    """Divides latents by another scale from now on; what is drawn from noise alone stays as it was.
+
+    Args:
+        denoiser: Changed in place.
+        scale: [1, C, 1, 1, 1].
+    """
+    ratio = (denoiser.latent_scale / scale).flatten()
+    with torch.no_grad():
+        for layer in (denoiser.unet.leave, denoiser.drawn):
+            layer.weight.mul_(ratio.view(-1, 1, 1, 1, 1))
+        denoiser.unet.leave.bias.mul_(ratio)  # type: ignore[union-attr]
+        denoiser.latent_scale.copy_(scale)
+
+
+def trained(config: Path, name: str) -> Path:
+    """The weights that a configuration names, relative to it.
+
+    Raises:
+        InputError: They are not there.
+    """
+    path = (config.parent / name).resolve()
+    if not path.is_file():
+        raise InputError(f"{config} names weights that are not there: {path}; train it first")
+    return path
+
+
+def _autoencoder(config: Path, settings: Mapping[str, Any], start: bundle.Bundle | None) -> Autoencoder:
+    if "autoencoder" not in settings:
+        assert start is not None
+        return start.autoencoder
+    network = Autoencoder(**settings["autoencoder"]["network"])
+    network.load_state_dict(load_file(trained(config, settings["autoencoder"]["weights"])))
+    return network.eval().requires_grad_(False)
+
+
+def _classifier(config: Path, settings: Mapping[str, Any], start: bundle.Bundle | None) -> AttributeClassifier:
+    if "reader" not in settings:
+        assert start is not None
+        return start.classifier
+    network = AttributeClassifier(LEARNED, **settings["reader"]["network"])
+    weights = load_file(trained(config, settings["reader"]["weights"]))
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise InputError(f"the weights that [reader] names in {config} are of another network; train it anew") from None
+    return network.eval().requires_grad_(False)
+
+
+def _reader(settings: Mapping[str, Any], classifier: AttributeClassifier, told: Mapping[str, Any]) -> dict[str, Any]:
+    if "reader" not in settings:
+        return dict(told["reader"])
+    kinds = {kind: list(values) for kind, values in classifier.kinds.items()}
+    return {"kinds": kinds, **settings["reader"]["network"]}
+
+
+def _take(denoiser: Denoiser, start: bundle.Bundle, classifier: AttributeClassifier, name: str) -> None:
+    """The weights of the bundle's denoiser; those that it lacks stay nothing."""
+    other = InputError(f"model '{name}' has other networks than the configuration; start without it")
+    if start.classifier.kinds != classifier.kinds or start.denoiser.prior_numbers != denoiser.prior_numbers:
+        raise other
+    try:
+        missing, unexpected = denoiser.load_state_dict(start.denoiser.state_dict(), strict=False)
+    except RuntimeError:
+        raise other from None
+    if unexpected or any(not each.startswith(ADDED) for each in missing):
+        raise other
