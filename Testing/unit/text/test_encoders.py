@@ -71,34 +71,6 @@ def test_an_unknown_encoder_is_refused() -> None:
         encoders.load("word2vec")
 
 
-@pytest.fixture
-def tiny_clip(tmp_path: Path) -> Path:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    words = ["<|startoftext|>", "<|endoftext|>", "<unk>", "cystic", "solid", "mass"]
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<|startoftext|> $A <|endoftext|>", special_tokens=[(words[0], 0), (words[1], 1)]
-    )
-    torch.manual_seed(0)
-    config = CLIPTextConfig(
-        vocab_size=len(words),
-        max_position_embeddings=10,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-    )
-    CLIPTextModel(config).save_pretrained(tmp_path)
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    return tmp_path
-
-
 def test_clip_runs_from_a_folder(tiny_clip: Path) -> None:
     model = encoders.load("clip", path=tiny_clip)
     tokens = model.encode(["cystic mass", "solid mass"])

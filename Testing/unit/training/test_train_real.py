@@ -80,6 +80,23 @@ def test_from_cases_to_a_model_that_draws(
     assert report["unsaid"]["taken_as"] == "unknown"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "base", ["real-diffusion-no-variants.toml", "real-diffusion-no-contrast.toml", "real-diffusion-mixed.toml"]
+)
+def test_every_shipped_configuration_runs(tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, base: str) -> None:
+    more = f'[data]\ntrain = ["{phantom_ct.name}"]\n' if "mixed" in base else ""
+    config = _config(tmp_path, tiny_bundle, base, more)
+    if more:
+        few = "[mix]\nreal = 0.3\n[examples]\npairs = { 48 = 2, 64 = 2 }\n[batch]"
+        text = config.read_text().replace("[batch]", few)
+        config.write_text(text.replace("steps = 2", "steps = 6"))  # enough for both sources to be drawn
+    options = ["--data", phantom_ct.parent] if more else []
+    done = _train(config, "--cases", _cases(tmp_path, 2), *options, "--output", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert bundle.load(str(tmp_path / "run" / "model")).name in base
+
+
 # --- Losses ---
 
 
@@ -123,13 +140,13 @@ def test_other_words_on_a_scan_are_pushed_apart_and_the_same_words_pulled_togeth
         model.weight.copy_(torch.tensor([0.3, 0.3]))  # both words do the same
     schedule = Schedule(200)
     blind = real_losses(model, schedule, _batch(OPPOSITE), HOW)
-    assert float(blind["push"]) > 0.9
-    assert float(blind["pull"]) < 1e-6  # the place has no say in this model
+    assert blind["push"].item() > 0.9
+    assert blind["pull"].item() < 1e-6  # the place has no say in this model
     with torch.no_grad():
         model.weight.copy_(torch.tensor([-1.0, 1.0]))
-    assert float(real_losses(model, schedule, _batch(OPPOSITE), HOW)["push"]) < 1e-6
+    assert real_losses(model, schedule, _batch(OPPOSITE), HOW)["push"].item() < 1e-6
     same = real_losses(model, schedule, _batch(OPPOSITE, apart=torch.zeros(2)), HOW)
-    assert float(same["push"]) == 0  # texts that do not contradict each other are not pushed
+    assert same["push"].item() == 0  # texts that do not contradict each other are not pushed
 
 
 def test_push_and_pull_have_gradients() -> None:
