@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.special import ndtr
 
 from TextoMorphLib.measurement.outline import outline
-from TextoMorphLib.measurement.parts import parts
+from TextoMorphLib.measurement.parts import GAS_HU, parts
 from TextoMorphLib.measurement.septa import septa_hu
 from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
 
@@ -40,7 +40,7 @@ class Attributes:
 
     Attributes:
         parenchyma_hu: The healthy tissue it replaces.
-        mean_hu: Mean of its interior, without calcium and wall.
+        mean_hu: Mean of its interior, without calcium, gas and wall.
         contrast_hu: `mean_hu` minus `parenchyma_hu`.
         texture_hu: Standard deviation of its inner texture at 1 mm and coarser, scan noise removed.
         margin_mm: 10-90% width of the border's rise; NaN where the contrast is under 10 HU.
@@ -114,7 +114,8 @@ def measure(
 
     lightly = ndimage.gaussian_filter(synthetic, 0.5)
     calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
-    soft = _away(calcium, inside)
+    gas = inside & (lightly < GAS_HU)
+    soft = _away(calcium | gas, inside)
     whole = inside & soft
     within = _or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
 
@@ -147,19 +148,19 @@ def measure(
         volume_ml=volume / 1000,
         noise_inside_hu=_noise(synthetic, interior),
         noise_outside_hu=noise,
-        **vars(parts(synthetic, inside, soft, depth)),
+        **vars(parts(synthetic, inside, _away(calcium, inside), depth)),  # it keeps away from gas by itself
         **vars(outline(change, depth, seen & (tissue | (depth > seam)))),
     )
 
 
-def _away(calcium: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Voxels that calcium does not brighten: 3 mm from it where the lesion has enough of them, else nearer."""
-    if calcium.any():
+def _away(foreign: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Voxels that calcium and gas do not reach: 3 mm from them where the lesion has enough of these, else nearer."""
+    if foreign.any():
         for voxels in (3, 2, 1):
-            away = ~ndimage.binary_dilation(calcium, iterations=voxels)
+            away = ~ndimage.binary_dilation(foreign, iterations=voxels)
             if np.count_nonzero(inside & away) >= LEAST_SHARE * np.count_nonzero(inside):
                 return away
-    return ~calcium
+    return ~foreign
 
 
 def _parenchyma(healthy: np.ndarray, depth: np.ndarray, level: float, usable: np.ndarray | None) -> np.ndarray:

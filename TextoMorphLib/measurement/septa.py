@@ -32,8 +32,12 @@ def septa_hu(scan: np.ndarray, interior: np.ndarray, healthy: np.ndarray, tissue
     """
     if not interior.any() or not tissue.any():
         return float("nan")
-    found = np.quantile(_sheets(scan, interior), SEPTA) - np.quantile(_sheets(healthy, _middle(tissue)), NOISE)
-    return max(float(found), 0.0) / PLATE
+    # Noise gives dark sheets as well as bright ones; healthy tissue may have vessels, or a cortex.
+    noise = min(
+        float(np.quantile(_sheets(healthy, _middle(tissue)), NOISE)),
+        float(np.quantile(_sheets(-scan, interior), SEPTA)),
+    )
+    return max(float(np.quantile(_sheets(scan, interior), SEPTA)) - noise, 0.0) / PLATE
 
 
 def _sheets(scan: np.ndarray, where: np.ndarray) -> np.ndarray:
