@@ -100,6 +100,8 @@ class Claims:
             return term, _said_of(owner)
         if self.aside and not _sets_nothing(term):
             return term, "said of another lesion"
+        if NO_SUCH in marks and DENIED not in marks:
+            return term, "said only of new ones"
         if NO_SUCH in marks and self._of_none(at, word):
             return term, "said of something that is not there"
         if PAST in marks:
@@ -184,9 +186,11 @@ class Claims:
             return self.lexicon.terms["necrotic"]
         if part == "centre":
             dark = kinds.get("density") == "hypo" or kinds.get("content") in ("cystic", "necrotic")
-            return self.lexicon.terms["necrotic"] if dark else None
+            rimmed = any(each.thing == "wall" for each in self.words)
+            core = term if kinds.get("density") == "iso" and rimmed else None  # "a bright rim around an isodense core"
+            return self.lexicon.terms["necrotic"] if dark else core
         if part in ("wall", "septum", "calcification"):
-            if kinds.get("calcification"):
+            if kinds.get("calcification") or (part == "septum" and kinds.get("content") == "cystic"):
                 return term
             return self._refined(at, owner)
         if part == "periphery":

@@ -149,8 +149,11 @@ class Lexicon:
                     if entry.term is not term:
                         continue
                     entry.predicate = part == "phrases"
-                    entry.noun = part in ("nouns", "heads", "named") or (
-                        part == "also" and norms[-1] in last | _nouns()
+                    organ_word = term.about == "background" and norms[-1] in _organ_words()  # "fatty liver"
+                    entry.noun = (
+                        organ_word
+                        or part in ("nouns", "heads", "named")
+                        or (part == "also" and norms[-1] in last | _nouns())
                     )
                     if entry.noun and "thing" not in entry.roles:
                         entry.roles["thing"] = {
@@ -236,6 +239,11 @@ def _more(adjective: str) -> str:
     """Its comparative: "sharper", "hazier", "finer"."""
     stem = adjective[:-1] + "i" if adjective.endswith("y") else adjective.removesuffix("e")
     return f"{stem}{stem[-1] if stem in ('thin', 'dim') else ''}er"
+
+
+@lru_cache(maxsize=1)
+def _organ_words() -> frozenset[str]:
+    return frozenset(normal(word) for words in grammar()["organs"].values() for word in words if " " not in word)
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ NO_SUCH = "no such"  # denied by a word that says that there is none: "no cystic
 # What a lesion always has: "no calcification and smooth margins" denies calcium only.
 _PROPERTIES = {"density", "degree", "margin", "texture"}
 _PREFIXES = ("non", "un")
+_NO_MORE = ("no new", "no other", "no further", "no additional")
 _LOSSES = {"loss", "resolution", "disappearance"}
 _NONE = {
     "no",
@@ -51,6 +52,8 @@ def scopes(sentence: Sequence[Word]) -> list[set[str]]:
 
 def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]]:
     """What a trigger says of which words."""
+    if word.norm in _NO_MORE:
+        return [(NO_SUCH, _forward(sentence, at))]  # "no new calcification": of old ones nothing is said
     if word.has("negation", "pseudo") or word.has("past", "pseudo"):
         return []
     if word.norm in ("free", "less") and word.joined and at:  # calcium-free
@@ -62,7 +65,9 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("negation"):
         ends = _ends_there(sentence, at)
         following = sentence[at + 1] if at + 1 < len(sentence) else None
-        if word.norm == "none" and following is not None and (_has(following) or _leads(following)):
+        opens = not at or sentence[at - 1].norm in _STOPS
+        adjective = following is not None and following.term is not None and not following.noun and opens
+        if word.norm == "none" and following is not None and (_has(following) or _leads(following) or adjective):
             reached = _forward(sentence, at if following.term is not None else at + 1)
             return [(DENIED, reached), (NO_SUCH, reached)]  # "None contains fat."
         both = word.has("negation", "before") and word.has("negation", "after")
@@ -243,7 +248,20 @@ def _forward(sentence: Sequence[Word], at: int) -> list[int]:
         if sentence[comma].norm == "," and not (last_or == start and _lists(sentence, at, comma, end)):
             end = comma
             break
-    return _until_property(sentence, [i for i in range(start, end)])
+    return _until_property(sentence, [*range(start, end), *_predicate(sentence, at, end)])
+
+
+def _predicate(sentence: Sequence[Word], at: int, end: int) -> range:
+    """What is said of a lesion that there is not: "no lesion | shows rim enhancement"."""
+    if sentence[at].norm != "no" or (at and sentence[at - 1].norm not in _STOPS) or end >= len(sentence) - 1:
+        return range(0)
+    listed = any(word.norm == "," for word in sentence[at:end]) or sentence[end].norm in ("with", "w/", "without")
+    if listed or sentence[end - 1].thing != "lesion" or not (sentence[end].has("word", "verb") or _has(sentence[end])):
+        return range(0)
+    last = end + 1
+    while last < len(sentence) and not _stops(sentence[last]) and sentence[last].norm != ",":
+        last += 1
+    return range(end + 1, last)
 
 
 def _lists(sentence: Sequence[Word], at: int, comma: int, end: int) -> bool:

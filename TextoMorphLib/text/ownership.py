@@ -15,12 +15,14 @@ from TextoMorphLib.text.phrases import LESION, PUNCTUATION, Phrases, organ_of, s
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
 _OTHER_SITES = (
     "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis", "lymph nodes", "gallbladder",
+    "peritoneal cavity",
 )  # fmt: skip
 _NEW_START = (";", "\n", "-", "\u2013", "\u2014", "/", "|", "+")
 _LOCATES = (
     "in",
     "of",
     "within",
+    "into",
     "at",
     "along",
     "on",

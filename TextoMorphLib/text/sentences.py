@@ -70,7 +70,15 @@ def _ends(token: Token, following: Token | None, before: Token | None, text: str
     if token.norm in (";", "\n", "!"):
         return True
     if token.norm == "?":
-        answered = following is not None and following.norm in ("no", "none", "absent", "nil", "negative")
+        answered = following is not None and following.norm in (
+            "no",
+            "none",
+            "absent",
+            "nil",
+            "negative",
+            "not",
+            "cannot",
+        )
         opens = before is None or before.end < token.start
         return not answered and not opens
     if token.norm != ".":

@@ -30,7 +30,7 @@ from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.quantities import Quantities, quantities
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.tokens import Token, corrected, tokens
-from TextoMorphLib.text.visibility import sights
+from TextoMorphLib.text.visibility import of_sight, sights
 from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
 
 MOST_CHARACTERS = 200_000  # of a text that are read, in windows: a hundred pages
@@ -373,4 +373,4 @@ def _is_heading(words: Sequence[Word]) -> bool:
 @lru_cache(maxsize=1)
 def neutral() -> frozenset[str]:
     """Words that say nothing of a lesion, and are no typing errors."""
-    return frozenset(token.norm for token in tokens(" ".join(grammar()["neutral"])))
+    return frozenset(token.norm for token in tokens(" ".join(grammar()["neutral"]))) | of_sight()

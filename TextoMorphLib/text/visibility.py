@@ -17,6 +17,7 @@ from TextoMorphLib.text.tokens import normal
 from TextoMorphLib.text.vocabulary import Term
 
 _LINKS = 5  # words between the denial and the word of seeing
+_TERMS = {"delimited": "ill-defined", "easy": "well-defined", "same": "isoattenuating"}
 _ROLES = {
     "unseen": {"negation": frozenset({"after"})},
     "assessed": {"hedge": frozenset({"open_after"})},
@@ -41,6 +42,11 @@ def sights(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     return words
 
 
+def of_sight() -> frozenset[str]:
+    """The words of seeing, delimiting and assessing, which are no typing errors."""
+    return frozenset().union(*_data().values())
+
+
 def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
     """The last word of a sight that begins here, and what it says; nothing if none does."""
     data = _data()
@@ -59,7 +65,7 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
         if norm in data["assessed"] and how != "easy":
             return index, "assessed"
         if norm in data["delimited"] and (how == "hard" or index > at + 1) and not _from_other(words, index):
-            return index, "delimited"
+            return index, "same" if _in_density(words, index) else "delimited"
         if norm not in data["links"] and not (words[index].has("word", "adverb") and words[index].term is None):
             break
     return at, ""
@@ -67,6 +73,12 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
 
 def _is_out(words: Sequence[Word], at: int) -> bool:
     return words[at].norm in ("made", "make") and at + 1 < len(words) and words[at + 1].norm == "out"
+
+
+def _in_density(words: Sequence[Word], at: int) -> bool:
+    """Whether it is by their density that two things cannot be told apart."""
+    pairs = zip(words[at + 1 : at + 8], words[at + 2 : at + 9], strict=False)
+    return any(first.norm in ("in", "by") and second.thing == "density" for first, second in pairs)
 
 
 def _from_other(words: Sequence[Word], at: int) -> bool:
@@ -77,8 +89,8 @@ def _from_other(words: Sequence[Word], at: int) -> bool:
 
 def _word(words: Sequence[Word], what: str, terms: Mapping[str, Term]) -> Word:
     norm = " ".join(word.norm for word in words)
-    if what in ("delimited", "easy"):
-        term = terms.get("ill-defined" if what == "delimited" else "well-defined")
+    if what in _TERMS:
+        term = terms.get(_TERMS[what])
         return Word(norm, words[0].start, words[-1].end, term=term, predicate=True)
     return Word(norm, words[0].start, words[-1].end, _ROLES[what], predicate=what == "hard")
 
