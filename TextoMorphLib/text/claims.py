@@ -145,7 +145,7 @@ class Claims:
     def _enhances(self, at: int, word: Word) -> Term | None:
         """What an adverb says after its verb: "enhances brightly", "enhances early and strongly"."""
         for before in reversed(self.words[max(0, at - 4) : at]):
-            if before.norm.split()[-1] in ("enhance", "enhancing", "enhanced"):
+            if before.norm.split(" ")[-1] in ("enhance", "enhancing", "enhanced"):
                 if not (word.has("modifier", "strong") and word.norm.endswith("ly")):
                     return None
                 if before.norm.startswith(("does not", "do not", "doe not", "not")):
@@ -266,7 +266,7 @@ class Claims:
             return None  # "cystic with solid nodules"
         if part == "scar" and self._is_central(at):
             return self.lexicon.terms.get("central scar", word.term)
-        if word.norm.split()[-1] == "nodule" and self._is_in_cyst(at):
+        if word.norm.split(" ")[-1] == "nodule" and self._is_in_cyst(at):
             return self.lexicon.terms.get("mural nodule")
         if part in BASE_TERMS:
             term = word.term or self.lexicon.terms[BASE_TERMS[part]]

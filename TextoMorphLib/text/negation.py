@@ -86,7 +86,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
             first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
             reached = [i for i in reached if i < first]
         return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
-    if word.term is not None and word.norm.split()[0] in _NONE and not word.has("negation"):
+    if word.term is not None and word.norm.split(" ")[0] in _NONE and not word.has("negation"):
         reached = _forward(sentence, at)  # "without enhancement, wall or septa"
         if any(sentence[i].has("word", "or") for i in reached):
             return [(DENIED, reached), (NO_SUCH, reached)]
@@ -119,7 +119,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
 
 
 def _has(word: Word) -> bool:
-    return word.has("word", "with") or word.norm.split()[0] in ("contain", "show", "demonstrate")
+    return word.has("word", "with") or word.norm.split(" ")[0] in ("contain", "show", "demonstrate")
 
 
 def _leads(word: Word) -> bool:

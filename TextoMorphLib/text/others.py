@@ -93,7 +93,7 @@ def _brings_up(words: Sequence[Word]) -> bool:
     if at is None or (at + 1 < len(words) and words[at + 1].norm == "of"):
         return False
     before = [word.norm for word in words[:at]]
-    if words[at].norm.split()[-1] in ("focus", "spot") and not any(norm in _FURTHER for norm in before):
+    if words[at].norm.split(" ")[-1] in ("focus", "spot") and not any(norm in _FURTHER for norm in before):
         return False  # of calcium, of blood: in the lesion
     existential = before[:1] == ["there"] or any(norm in _FURTHER for norm in before)
     indefinite = any(norm in _INDEFINITE for norm in before)

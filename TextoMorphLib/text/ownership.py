@@ -151,7 +151,7 @@ class Ownership(Phrases):
     def _is_beside(self, index: int) -> bool:
         """Whether a place is the organ beside the lesion: "calcification in the | adjacent parenchyma"."""
         following = self.words[index : index + 3]
-        around = [word for word in following if word.norm in _AROUND or word.norm.split()[0] in _AROUND]
+        around = [word for word in following if word.norm in _AROUND or word.norm.split(" ")[0] in _AROUND]
         return bool(around) and following[-1].thing == "organ"
 
     def _is_other_lesion(self, thing: str, organ: str) -> bool:
@@ -192,7 +192,7 @@ class Ownership(Phrases):
         if foreign:
             return Owner("other", organ_of(self.words[foreign[-1]]), run[-1])
         named = any(word.thing == LESION for word in self.words[: run[0]])
-        if last.thing == LESION and last.norm.split()[-1] in _SMALL and named and self.is_possessed(run[-1]):
+        if last.thing == LESION and last.norm.split(" ")[-1] in _SMALL and named and self.is_possessed(run[-1]):
             return Owner("partial", "", run[-1])  # "a mass with a dense focus"
         if last.thing == LESION:
             return self._lesion(run)
@@ -332,7 +332,7 @@ class Ownership(Phrases):
     def _is_place(self, index: int) -> bool:
         """Whether a heading only says where the lesion is: "Left upper pole: 2 cm, cystic"."""
         following = self.words[index + 1].norm if index + 1 < len(self.words) else ""
-        return following == ":" and self.words[index].norm.split()[-1] in _PLACES
+        return following == ":" and self.words[index].norm.split(" ")[-1] in _PLACES
 
 
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")

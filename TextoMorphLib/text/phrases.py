@@ -110,7 +110,7 @@ class Phrases:
     def _parts(self, index: int) -> bool:
         """Whether a noun belongs to no compound with the one before: "a cyst | without enhancement", "cyst | liver"."""
         word = self.words[index]
-        if word.norm.split()[0] in ("no", "without", "not", "lack", "absence") or word.norm in ("inside", "within"):
+        if word.norm.split(" ")[0] in ("no", "without", "not", "lack", "absence") or word.norm in ("inside", "within"):
             return True
         own = word.thing == "organ" and not all(map(self._is_other_organ, word.roles["organ"]))
         return own and self.words[index - 1].thing == LESION

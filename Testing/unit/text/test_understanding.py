@@ -80,6 +80,7 @@ def meant(text: str, organ: str = "liver") -> dict[str, str]:
             "wall": "walled", "wall_thickness": "thin", "density": "hypo", "calcification": "none"
         }),
         ("none of the lesions is calcified", {"calcification": "none"}),
+        ("calcifications, none\n\nseptated", {"calcification": "none", "septa": "septated"}),
         # Another lesion, another time, other things.
         ("Hypodense lesion in segment 3. There is also a calcified cyst in segment 7.", {"density": "hypo"}),
         ("Segment 4: hypodense lesion. Segment 6: well-defined cyst.", {"density": "hypo"}),
