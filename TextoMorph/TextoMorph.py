@@ -30,6 +30,7 @@ from TextoMorphModule.Actions.reporting import Reporting
 from TextoMorphModule.Actions.segmenting import Segmenting
 from TextoMorphModule.Actions.showing import Showing
 from TextoMorphModule.Actions.training import Training
+from TextoMorphModule.Actions.wording import Wording
 
 
 def findLibrary() -> None:
@@ -220,6 +221,7 @@ class TextoMorphLogic(
     Segmenting,
     Evaluating,
     Reporting,
+    Wording,
 ):
     """Every panel's action as a method, of use from Slicer's Python console: `logic = TextoMorphLogic()`."""
 

@@ -1,9 +1,11 @@
-"""What a user's hands do in the panels: unfold, choose, type."""
+"""What a user's hands do in the panels (unfold, choose, type), and a tumour to do it with."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import slicer
 from PySide6 import QtCore, QtTest, QtWidgets
 
 
@@ -46,3 +48,16 @@ def click_row(table: Any, row: int) -> None:
     place = table.visualItemRect(table.item(row, 0)).center()
     QtTest.QTest.mouseClick(table.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=place)
     QtWidgets.QApplication.processEvents()
+
+
+def darken(ct: Any, centre: tuple[float, float, float], diameter: float, by: float) -> Any:
+    """Adds to the HU of a ball in a CT; the ball's mask as the library counts voxels."""
+    from TextoMorphModule.Actions import nodes
+
+    voxels = slicer.util.arrayFromVolume(ct)
+    middle = (np.linalg.inv(nodes.affineOf(ct)) @ [*centre, 1.0])[:3]
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in voxels.shape), indexing="ij"), -1)[..., ::-1]
+    ball = np.linalg.norm((grid - middle) * ct.GetSpacing(), axis=-1) < diameter / 2
+    voxels[ball] += by
+    slicer.util.arrayFromVolumeModified(ct)
+    return ball.transpose()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
-from panel_hands import click_row, opened, unfold
+from panel_hands import click_row, darken, opened, unfold
 from PySide6 import QtWidgets
 
 from host import mainpath
@@ -20,12 +20,7 @@ LESION = (70.0, 10.0, 20.0)
 @pytest.fixture
 def darkened(ct: Any) -> Any:
     """The phantom with a dark ball of 24 mm in its liver, 15 mm to the left of where it was made."""
-    inverse = np.linalg.inv(slicer.util.arrayFromVTKMatrix(_ijk_to_ras(ct)))
-    centre = (inverse @ [*LESION, 1.0])[:3]
-    voxels = slicer.util.arrayFromVolume(ct)
-    grid = np.stack(np.meshgrid(*(np.arange(n) for n in voxels.shape), indexing="ij"), -1)[..., ::-1]
-    voxels[np.linalg.norm((grid - centre) * ct.GetSpacing(), axis=-1) < 12] -= 60
-    slicer.util.arrayFromVolumeModified(ct)
+    darken(ct, LESION, 24.0, -60)
     shift = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     moved = np.eye(4)
     moved[0, 3] = 15.0
@@ -49,14 +44,6 @@ def liver(darkened: Any) -> tuple[Any, str]:
 def segment(panels: Any) -> Any:
     """The panel, unfolded."""
     return opened(panels["Segment"])
-
-
-def _ijk_to_ras(node: Any) -> Any:
-    import vtk
-
-    matrix = vtk.vtkMatrix4x4()
-    node.GetIJKToRASMatrix(matrix)
-    return matrix
 
 
 def test_a_tumour_is_found_listed_gone_to_and_taken_as_the_mask(

@@ -8,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Panels.column import Fold
+from TextoMorphModule.Panels.lesion_words import LesionWords
 from TextoMorphModule.Panels.live import Live
 from TextoMorphModule.Panels.panel import Panel, inColour
 
@@ -39,12 +40,13 @@ class DescribePanel(Panel):
         self.ui.reportButton.connect("clicked(bool)", self.onReport)
         self.ui.favouriteButton.connect("clicked(bool)", self.onFavourite)
         self._showRecent()
-        self._live = Live(self)
+        self._live, self._words = Live(self), LesionWords(self)
 
     def refresh(self) -> None:
         """Shows which terms the text holds, and what is not understood."""
         wanted = self.parameters
         self._live.refresh()
+        self._words.refresh()
         if not wanted:
             return
         if wanted.result is not self._result:  # a new one has been generated: its description is worth keeping
@@ -71,6 +73,7 @@ class DescribePanel(Panel):
     def cleanup(self) -> None:
         """Called when the application closes."""
         self._live.stop()
+        self._words.stop()
         super().cleanup()
 
     def onChip(self, name: str) -> None:

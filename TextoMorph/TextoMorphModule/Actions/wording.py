@@ -1,0 +1,105 @@
+"""A painted lesion into words: what is measured of it, how surely, and what cannot be known."""
+
+import html
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from TextoMorphModule.Actions import background, nodes
+from TextoMorphModule.Actions.background import Progress
+
+
+@dataclass(frozen=True)
+class LesionWords:
+    """A lesion in words.
+
+    Attributes:
+        text: What can be said, as a phrase with its size; of use to `generate`.
+        details: Each term with how sure it is and what was measured, and of what nothing is said, and why; HTML.
+        volume: Millilitres.
+    """
+
+    text: str
+    details: str
+    volume: float
+
+
+class Wording:
+    """Words for what is in a scan."""
+
+    def describeLesions(
+        self,
+        ctNode: Any,
+        segmentationNode: Any,
+        segmentId: str,
+        organ: str = "liver",
+        inside: tuple[Any, str] | None = None,
+        progress: Progress | None = None,
+    ) -> list[LesionWords]:
+        """Describes the lesions of a mask, real or synthetic, the largest first. Slicer stays alive meanwhile.
+
+        Args:
+            ctNode: The CT that they are in.
+            segmentationNode: Where the mask is.
+            segmentId: The mask.
+            organ: liver, pancreas or kidney.
+            inside: Segmentation node and segment ID of the organ, which healthy tissue is then taken from.
+            progress: Called about twenty times a second; returns False to cancel.
+
+        Raises:
+            InputError: What is wrong with the CT or the mask.
+            Cancelled: `progress` returned False.
+
+        Example:
+            >>> logic.describeLesions(ctNode, *mask)[0].text
+            'hypoattenuating, well-defined lesion, 24 x 22 mm'
+        """
+        volume = nodes.volumeOf(ctNode)
+        mask = nodes.maskOf(segmentationNode, segmentId, ctNode, progress)
+        healthy = nodes.maskOf(*inside, ctNode, progress) if inside and inside[0] and inside[1] else None
+        work = partial(_described, volume, mask, organ, healthy)
+        found: list[LesionWords] = background.run(background.inOneGo(work), progress)
+        return found
+
+
+def _described(volume: Any, mask: Any, organ: str, healthy: Any) -> list[LesionWords]:
+    from TextoMorphLib.io.masks import check_mask
+    from TextoMorphLib.io.volume import check_ct
+    from TextoMorphLib.measurement import description
+
+    check_ct(volume)
+    check_mask(mask, volume)
+    if healthy is not None:
+        healthy = healthy & ~mask
+        healthy = healthy if healthy.any() else None
+    found = description.describe(volume, mask, organ, healthy=healthy)
+    made = [LesionWords(each.text, _details(each), each.attributes.volume_ml) for each in found]
+    return sorted(made, key=lambda each: -each.volume)
+
+
+def _details(words: Any) -> str:
+    lines = [
+        _("<b>{term}</b>: {sure:.0f}% sure, {number}").format(
+            term=html.escape(said.term), sure=100 * said.confidence, number=_number(said.attribute, said.measured)
+        )
+        for said in words.said
+    ]
+    lines += [
+        _("{kind} not said: {why}").format(kind=_plain(kind), why=_plain(why)) for kind, why in words.unsaid.items()
+    ]
+    lines += [html.escape(note) for note in words.notes]
+    return "<br>".join(lines)
+
+
+def _number(attribute: str, value: float) -> str:
+    """A measurement as one reads it: contrast_hu of -52.3 is "contrast -52 HU"."""
+    for end, unit in (("_hu", " HU"), ("_mm", " mm"), ("_ml", " ml")):
+        if attribute.endswith(end):
+            return f"{_plain(attribute.removesuffix(end))} {value:.3g}{unit}"
+    return f"{_plain(attribute)} {value:.3g}"
+
+
+def _plain(words: str) -> str:
+    return html.escape(words.replace("_", " "))
