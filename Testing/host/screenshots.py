@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
 
-from host import application, pictures, problems  # noqa: E402
+from host import application, pictures, problems, screenshots_panels  # noqa: E402
 
 TEXT = "hyperattenuating, ill-defined"
 TEXTS = (
@@ -61,6 +61,7 @@ def draw(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     pictures.picture(alone["Log"], folder / "log.png")
     _lesions(panels, alone, folder, site)
     _turing(panels, alone, folder)
+    screenshots_panels.draw(panels, alone, folder)
     panels["Describe"].parameters.text = "mildly hypodense gloomy lesion, well-defined, ill-defined"
     pictures.picture(alone["Describe"], folder / "describe-warnings.png")
     for problem in [*host.messages, *problems.taken()]:
