@@ -160,7 +160,8 @@ class DescribePanel(Panel):
                 self._searched[term.name] = " ".join((term.name, term.explanation, *other)).lower()
             layout.addWidget(box)
         self.onSearch(self.ui.searchLineEdit.text)
-        order = [self.ui.liveCheckBox, *self._chips.values(), self.ui.recentComboBox]  # as they lie
+        below = (self.ui.wordsButton, self.ui.reportButton, self.ui.recentComboBox)
+        order = [self.ui.liveCheckBox, *self._chips.values(), *below]  # as they lie
         for before, after in pairwise(order):
             qt.QWidget.setTabOrder(before, after)
 

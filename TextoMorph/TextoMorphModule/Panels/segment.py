@@ -67,7 +67,8 @@ class SegmentPanel(ProcessPanel):
         self._showModel()
         ready = bool(wanted and wanted.ct and self._model())
         self.showRunning(ui.runButton, _("Segment"), ready)
-        ui.runButton.toolTip = "" if ready else _("Choose a CT and a model first.")
+        usual = _("Looks for organ and tumours in the CT, in the background; or stops that.")
+        ui.runButton.toolTip = usual if ready else _("Choose a CT and a model first.")
         self._showLesions(wanted.segmentResult if wanted else None)
 
     def onModel(self, index: int) -> None:
