@@ -22,13 +22,13 @@ from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import parenchyma_hu
 from TextoMorphLib.text import vocabulary
-from TextoMorphLib.text.concepts import sharpness
+from TextoMorphLib.text.concepts import evenness, sharpness
 
 # Candidates are given for a region of this side: smaller ones, where more fails, get more, in these bounds.
 USUAL_MM, BOUNDS = 96.0, (2, 16)
 # Guidance of the candidates in turn, relative to the first's: of what is asked there may be too little or too much.
 LEANING = (1.0, 1.5, 0.8)
-LARGE_ORGANS = ("liver",)  # those whose border a lesion keeps
+MOTTLED_ORGANS = ("kidney",)  # cortex is brighter than medulla: what is bright there is no vessel
 ENOUGH = 4  # candidates after which it can be said that something is out of reach:
 HOPELESS = 1.5  # all miss it by more than this many times what they differ by
 
@@ -65,6 +65,11 @@ class Request:
     def sharp(self) -> float:
         """How surely the border is sharp."""
         return sharpness(self.understood)
+
+    @property
+    def even(self) -> float:
+        """How surely nothing varies inside."""
+        return evenness(self.understood)
 
     @property
     def vessels(self) -> bool:
@@ -132,11 +137,12 @@ class Place:
     def kept(self, request: Request) -> np.ndarray:
         """The share of each of the region's voxels that stays the scan's own, whatever is drawn.
 
-        Tumours of small organs bulge into the fat around them: there, the mask is what is meant.
+        A tumour that is replaced took fat's place where it bulged: what of fat the healed scan shows is still there.
         """
-        if request.invades or request.organ not in LARGE_ORGANS:
+        if request.invades:
             return np.zeros_like(self.filled)
-        return self.beyond if self.replaces else np.maximum(self.beyond, self.trunks)
+        only_fat = self.replaces or request.organ in MOTTLED_ORGANS
+        return self.beyond if only_fat else np.maximum(self.beyond, self.trunks)
 
 
 @dataclass(frozen=True)

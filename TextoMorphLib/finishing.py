@@ -11,7 +11,7 @@ from torch import Tensor
 from TextoMorphLib.candidates import Place, Request
 from TextoMorphLib.models import contours, structures, word_structures
 from TextoMorphLib.models.denoiser import depth_channels
-from TextoMorphLib.spatial.compositing import deblurred, no_darker_than_fluid
+from TextoMorphLib.spatial.compositing import deblurred, levelled, no_darker_than_fluid
 
 
 def outlined(place: Place, noise: Tensor, request: Request, latent_channels: int) -> Place:
@@ -51,7 +51,7 @@ def finished(
         HU, float32, of delta's shape.
     """
     said, depth, filled = request.understood, place.region.depth, place.filled
-    delta = no_darker_than_fluid(delta, filled, depth)
+    delta = levelled(no_darker_than_fluid(delta, filled, depth), depth, request.even)
     if request.sharp:
         delta = deblurred(delta, depth, request.sharp)
     if standing_out:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled
 from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, measure
@@ -19,7 +19,7 @@ from TextoMorphLib.request import check_request
 from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, report_of
 from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
-from TextoMorphLib.spatial.region import Region, regions, resampled
+from TextoMorphLib.spatial.region import Region, check_finite, regions, resampled
 from TextoMorphLib.text.understanding import find
 
 GRID_MM = 32  # mm: the networks halve latents of 4 mm three times
@@ -54,6 +54,7 @@ class PublishedSynthesizer:
         preset: str = "final",
         replace: bool = False,
         exclude: np.ndarray | None = None,
+        within: np.ndarray | None = None,
         **ignored: Any,
     ) -> Synthesis:
         """As `Synthesizer.synthesize`; the text is held against what came out, and has no effect on it.
@@ -66,16 +67,13 @@ class PublishedSynthesizer:
         check_request(text, organ, seed, steps, guidance, preset, int(config["schedule"]["timesteps"]))
         steps = int(config["presets"][preset]["steps"] if steps is None else steps)
         start = time.perf_counter()
-        check_mask(mask, ct)
+        check_mask(mask, ct, replace)
         mentions = find(text, organ)
         warnings = placement.warnings(ct, mask)
-        volume = healing.healed(ct, mask, exclude) if replace else ct
-        found = regions(volume, mask, GRID_MM, (float(config["side_mm"]) - GRID_MM) / 2, exclude)
-        if not all(np.isfinite(region.ct).all() for region in found):
-            raise InputError(
-                "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
-            )
-        warnings += [] if replace else healing.doubts(found)
+        volume = healing.healed(ct, mask, exclude, within=within) if replace else ct
+        found = regions(volume, mask, GRID_MM, (float(config["side_mm"]) - GRID_MM) / 2, exclude, within)
+        check_finite(found)
+        warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
         volume, lesions = self._put_all(volume, found, seed, steps, progress)
         report = report_of(text, mentions, organ, seed, lesions)
         report |= {

@@ -39,6 +39,7 @@ from TextoMorphLib.text import effects, encoders
 from TextoMorphLib.text.concepts import as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
 
+Mask = np.ndarray | None
 CANDIDATE_SEEDS = 7_919_000_003  # from a lesion's seed to its next candidate's
 
 
@@ -111,6 +112,7 @@ class Synthesizer:
         texture: bool = True,
         replace: bool = False,
         exclude: np.ndarray | None = None,
+        within: np.ndarray | None = None,
         hedges: str = MARKED,
     ) -> Synthesis:
         """Puts a tumour as the text describes it where the mask is.
@@ -131,14 +133,14 @@ class Synthesizer:
             texture: Whether lesions get the texture of real ones, where the model has it for the organ.
             replace: The mask holds a tumour that is to be replaced: healthy tissue is judged from outside it alone.
             exclude: Boolean, of the scan's shape: what else is no healthy tissue, such as other lesions.
+            within: Likewise, the organ, where it is known: healthy tissue is judged in it alone.
             hedges: What doubt in the text counts for: "said", "marked" or "ignored" (see `text.understanding`).
 
         Returns:
             The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
 
         Raises:
-            InputError: Empty text, unknown organ or preset, a mask that does not fit, or steps, guidance or seed out
-                of range.
+            InputError: Empty text, unknown organ or preset, a mask that does not fit, or numbers out of range.
             Cancelled: `progress` returned False.
         """
         check_request(text, organ, seed, steps, guidance, preset, self.schedule.timesteps)
@@ -149,7 +151,7 @@ class Synthesizer:
         request = self._request(said, meant, organ, self.model.preset(preset), steps, guidance, texture)
 
         def work() -> tuple[Volume, list[Candidate], list[str]]:
-            return self._drawn(self._scene(ct, mask, replace, exclude, clock), request, seed, progress, clock)
+            return self._drawn(self._scene(ct, mask, replace, exclude, within, clock), request, seed, progress, clock)
 
         volume, found, warnings = self.thrift.run(work)
         lesions = tuple(best.lesion for best in found)
@@ -288,19 +290,19 @@ class Synthesizer:
         if device != self.device:
             self.device, self._known = device, None
 
-    def _scene(self, ct: Volume, mask: np.ndarray, replace: bool, exclude: np.ndarray | None, clock: Clock) -> _Scene:
+    def _scene(self, ct: Volume, mask: np.ndarray, replace: bool, exclude: Mask, within: Mask, clock: Clock) -> _Scene:
         """What is to be known of a scan and a mask; computed once for the last of them."""
         with clock("recognise"):
-            key = ct.fingerprint() + bytes([replace]) + (b"" if exclude is None else digest(exclude))
+            key = ct.fingerprint() + bytes([replace, exclude is None]) + digest(exclude) + digest(within)
             if self._known and self._known.key == key and np.array_equal(self._known.mask, mask):
                 return self._known
-        check_mask(mask, ct)
+        check_mask(mask, ct, replace)
         with clock("regions"):
             warnings = placement.warnings(ct, mask)
-            healthy = healing.healed(ct, mask, exclude) if replace else ct
-            found = regions(healthy, mask, exclude=exclude)
+            healthy = healing.healed(ct, mask, exclude, within=within) if replace else ct
+            found = regions(healthy, mask, exclude=exclude, within=within)
             check_finite(found)
-            warnings += [] if replace else healing.doubts(found)
+            warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
         places = []
         for region in found:
             with clock("background"):
@@ -385,8 +387,7 @@ class Synthesizer:
                     denoise = steadied(denoise)
                 lesion = request.sampler(denoise, noise, self.schedule, request.steps, on_step)
                 lesion = lesion * self.denoiser.latent_scale
-            with clock("decode"):
-                # Subtracting what the decoder makes of the place cancels what it does not get right of the scan itself.
+            with clock("decode"):  # minus what the decoder makes of the place: what it gets wrong of that cancels
                 change = self.thrift.decode(self.autoencoder, latent + lesion).float() - place.decoded
         return change[0, 0].cpu().numpy()  # type: ignore[no-any-return]
 

@@ -82,7 +82,8 @@ def made(
     for axis in axes:
         sigma[axis] = LOW_PASS_MM / float(volume.spacing[axis])
     coarse = _noise_under(covariance, sigma, region.mask.shape)
-    spread = _spread(place, config, contrast, mean, coarse, said, seed)
+    calm = _calm_hu(said)
+    spread = float(np.hypot(coarse, calm)) if calm else _spread(place, config, contrast, mean, coarse, said, seed)
     order = [*axes, place.axis]
     field = drawn(
         network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, int(config["steps"]), device, config["liveliness"]
@@ -92,14 +93,14 @@ def made(
     whole = plain and not ruled
     within = depth > min(CORE_MM, 0.4 * float(depth.max()))
     # Slices drawn between two of the network's vary less than these: the lesion as a whole gets the spread.
-    field = spread / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
+    field = (calm or spread) / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
     low, high = RULED_HU if ruled else STRUCTURES_HU
     apart = np.abs(lesion - mean) if ruled else lesion - mean
     keep = np.clip((apart - low) / (high - low), 0, 1)
-    still = float(config["noise"])
-    return Texture(
-        field, (sigma[0], sigma[1], sigma[2]), whole, still, 1.0 if whole else np.asarray(1 - keep, np.float32)
-    )
+    strength = 1.0 if whole else np.asarray(1 - keep, np.float32)
+    if calm:
+        return Texture(field, None, whole, 1.0, strength)
+    return Texture(field, (sigma[0], sigma[1], sigma[2]), whole, float(config["noise"]), strength)
 
 
 def look(volume: Volume, region: Region) -> Site:
@@ -108,21 +109,21 @@ def look(volume: Volume, region: Region) -> Site:
     return site(volume, region, known)
 
 
+def _calm_hu(said: Said) -> float | None:
+    """The spread of a lesion in which there is little to see besides the scan's noise; None for other lesions."""
+    if _share(said, "content", "cystic") >= SURE:
+        return FLUID_SD_HU
+    return EVEN_HU if _share(said, "texture", "homogeneous") >= SURE else None
+
+
 def _spread(
     place: Site, config: Mapping[str, Any], contrast: float, mean: float, coarse: float, said: Said, seed: int
 ) -> float:
     """The field's standard deviation, HU: that of real tumours, or what the words say; never under the scan's noise."""
     deviate = np.random.Generator(np.random.PCG64(seed)).standard_normal()
     real = spread_hu(place, contrast, mean, config["spread"], float(np.clip(deviate, -DEVIATES, DEVIATES)))
-    even = float(np.hypot(coarse, EVEN_HU))
-    fluid, homogeneous = _share(said, "content", "cystic"), _share(said, "texture", "homogeneous")
-    if fluid >= SURE:
-        return float(np.hypot(coarse, FLUID_SD_HU))
-    if homogeneous >= SURE:
-        return even
-    if _share(said, "texture", "heterogeneous") >= SURE:
-        return max(real, float(np.hypot(coarse, UNEVEN_HU)))
-    return max(real, even)
+    least = UNEVEN_HU if _share(said, "texture", "heterogeneous") >= SURE else EVEN_HU
+    return max(real, float(np.hypot(coarse, least)))
 
 
 def _noise_under(covariance: np.ndarray, sigma: list[float], shape: tuple[int, ...]) -> float:

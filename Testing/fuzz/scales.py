@@ -1,4 +1,6 @@
-"""How often another scale than HU is seen: real CTs and crops of 48 mm from them, as they are and changed.
+"""How often another scale than HU is seen: real CTs and crops, as they are and changed.
+
+Crops of 48 mm are cut from the scans; those in subfolders are files of their own, with -1500 where nothing is known.
 
 python Testing/fuzz/scales.py FOLDER_OF_CTS
 """
@@ -17,6 +19,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume, check_ct
 
 CROPS, SIDE_MM, SOFT = 40, 48.0, 0.4
+UNKNOWN_HU = -1400.0
 CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda hu: hu,
     "-1024": lambda hu: hu - 1024,
@@ -24,6 +27,10 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "+300": lambda hu: hu + 300,
     "-200": lambda hu: hu - 200,
     "+200": lambda hu: hu + 200,
+    "-100": lambda hu: hu - 100,
+    "+100": lambda hu: hu + 100,
+    "-50": lambda hu: hu - 50,
+    "+50": lambda hu: hu + 50,
     "x 8": lambda hu: hu * 8,
     "x 2": lambda hu: hu * 2,
     "x 0.5": lambda hu: hu / 2,
@@ -32,16 +39,23 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def pieces(volume: Volume, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The scan, and those of its random crops that hold enough soft tissue."""
-    hu = volume.hu()
-    yield hu
-    size = np.ceil(SIDE_MM / volume.spacing).astype(int)
-    for _ in range(CROPS):
-        low = [rng.integers(0, max(1, all_ - own)) for all_, own in zip(hu.shape, size, strict=True)]
-        crop = hu[tuple(slice(a, a + b) for a, b in zip(low, size, strict=True))]
-        if np.mean((crop > 0) & (crop < 250)) > SOFT:
-            yield crop
+def pieces(folder: Path, rng: np.random.Generator) -> Iterator[tuple[str, Volume, np.ndarray]]:
+    """Each scan, those of its random crops that hold enough soft tissue, and each file in subfolders."""
+    for path in sorted(folder.glob("*_ct*.nii.gz")):
+        if "organs" in path.name:
+            continue
+        volume = Volume.read(path)
+        hu = volume.hu()
+        yield "scans", volume, hu
+        size = np.ceil(SIDE_MM / volume.spacing).astype(int)
+        for _ in range(CROPS):
+            low = [rng.integers(0, max(1, all_ - own)) for all_, own in zip(hu.shape, size, strict=True)]
+            crop = hu[tuple(slice(a, a + b) for a, b in zip(low, size, strict=True))]
+            if np.mean((crop > 0) & (crop < 250)) > SOFT:
+                yield "crops", volume, crop
+    for path in sorted(folder.glob("*/*_ct.nii.gz")):
+        volume = Volume.read(path)
+        yield "files of crops", volume, volume.hu()
 
 
 def verdict(hu: np.ndarray, affine: np.ndarray) -> str:
@@ -57,16 +71,13 @@ def verdict(hu: np.ndarray, affine: np.ndarray) -> str:
 
 def main() -> None:
     rng = np.random.default_rng(0)
-    counted: dict[str, Counter[str]] = {name: Counter() for name in CHANGES}
-    for path in sorted(Path(sys.argv[1]).glob("*_ct*.nii.gz")):
-        if "organs" in path.name:
-            continue
-        volume = Volume.read(path)
-        for hu in pieces(volume, rng):
-            for name, change in CHANGES.items():
-                counted[name][verdict(change(hu), volume.affine)] += 1
-    for name, ends in counted.items():
-        print(f"{name:13s} {', '.join(f'{ends[end]} {end}' for end in ('taken', 'warned', 'refused'))}")
+    counted: dict[tuple[str, str], Counter[str]] = {}
+    for kind, volume, hu in pieces(Path(sys.argv[1]), rng):
+        for name, change in CHANGES.items():
+            changed = np.where(hu <= UNKNOWN_HU, hu, change(hu)) if kind == "files of crops" else change(hu)
+            counted.setdefault((kind, name), Counter())[verdict(changed, volume.affine)] += 1
+    for (kind, name), ends in counted.items():
+        print(f"{kind:15s} {name:13s} {', '.join(f'{ends[end]} {end}' for end in ('taken', 'warned', 'refused'))}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from TextoMorphLib.io.delta import Delta
     from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.several import Lesion
@@ -59,6 +61,7 @@ class Job:
     texture: bool = True
     lesions: tuple[Part, ...] = ()
     hedges: str = "marked"
+    organ_mask: Path | None = None  # where healthy tissue is judged
     store: str = "scan"  # or "delta": what changed of the scan, in the output's stead
 
     @property
@@ -79,7 +82,7 @@ class Job:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The files that are read."""
-        return (self.ct, *(part.mask for part in self.parts))
+        return (self.ct, *(part.mask for part in self.parts), *filter(None, [self.organ_mask]))
 
     def check(self, overwrite: bool = False) -> None:
         """Find what is cheap to find before any scan or model is read.
@@ -118,10 +121,20 @@ class Job:
             ct = scan.read_ct(self.ct, self.assume_hu, reader)
             for part in self.parts:
                 with self._named(part):
-                    mask = scan.read_lesion_mask(part.mask, ct, self.resample_mask, part.label)
+                    mask = scan.read_lesion_mask(part.mask, ct, self.resample_mask, part.label, self.replace)
                 lesions.append(several.Lesion.of(mask, part.text, part.organ or "", part.seed))
         several.check(lesions)
         return ct, lesions, list(dict.fromkeys(doubts))
+
+    def read_organ(self, ct: Volume) -> np.ndarray[Any, Any] | None:
+        """The organ's mask on the scan's grid, boolean; None if none is given.
+
+        Raises:
+            InputError: What is wrong with it.
+        """
+        from TextoMorphLib.io.masks import read_mask
+
+        return None if self.organ_mask is None else read_mask(self.organ_mask, ct, resample=self.resample_mask)
 
     @contextmanager
     def _named(self, part: Part) -> Iterator[None]:
@@ -156,6 +169,8 @@ class Job:
             del given["lesions"]
         if self.store == "scan":
             del given["store"]
+        if self.organ_mask is None:
+            del given["organ_mask"]
         if self.hedges == "marked":
             del given["hedges"]
         return {key: plain(value) for key, value in given.items()}
@@ -244,6 +259,7 @@ def make(
         preset=job.preset,
         texture=job.texture,
         hedges=job.hedges,
+        within=job.read_organ(ct),
     )
     report = {**synthesis.report, "request": {**job.request(), "model": model}}
     report["warnings"] = [*doubts, *report["warnings"]]

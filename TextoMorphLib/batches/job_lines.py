@@ -14,7 +14,7 @@ from TextoMorphLib.io.names import check_path
 SEVERAL = "lesions"
 REQUIRED = ("ct", "mask", "text", "output")
 OF_ONE = ("mask", "text")  # what a job names that has no list of lesions
-PATHS = ("ct", "mask", "output")
+PATHS = ("ct", "mask", "output", "organ_mask")
 TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "seed": ((int,), "number"),
     "steps": ((int,), "number"),

@@ -69,8 +69,9 @@ def run(
     A line of JOBS.jsonl is {"ct", "mask", "text", "output"}, and may hold "organ", "seed", "steps", "guidance",
     "preset", "replace" (true where the mask holds a tumour already), "label", "resample_mask", "assume_hu",
     "texture" (false: without that of real tumours), "hedges" (what doubt in the text counts for: "marked", "said" or
-    "ignored") and "store". In the place of "mask" and "text", "lesions" may be a list of {"mask", "text"}, each with
-    its own "organ", "label" and "seed" if need be: all go into the one output.
+    "ignored"), "organ_mask" (in which healthy tissue is judged) and "store". In the place of "mask" and "text",
+    "lesions" may be a list of {"mask", "text"}, each with its own "organ", "label" and "seed" if need be: all go into
+    the one output.
     Relative paths start at the folder of JOBS.jsonl. A bad job is named by its line; the others still run, and the
     status is 2 at the end. Each job that ends prints a line of JSON on stdout, unless that is a terminal; its
     "warnings" say what is doubtful about the input and the result, its "notes" what the model could not take up and

@@ -198,10 +198,14 @@ def noise(
     device: common.Device = "auto",
     sites: Annotated[int, typer.Option("--sites", min=1, help="Lesions in each organ without a tumour.")] = 3,
     size: Annotated[float, typer.Option("--size", min=10, help="Their diameter, mm.")] = 24.0,
+    crop: Annotated[
+        float | None,
+        typer.Option("--crop", min=30, help="Draw in crops of so many mm; the reference stays the whole scan."),
+    ] = None,
 ) -> None:
     """Hold the noise in homogeneous lesions against that of the nearest homogeneous tissue.
 
-    Its strength, and the correlation of neighbours along each axis of the scan. Prints JSON.
+    Its strength, and the correlation of neighbours along each axis of the scan, with standard errors. Prints JSON.
     """
     from TextoMorphLib.cases import read_cases
     from TextoMorphLib.evaluation import grain as benchmark
@@ -210,7 +214,7 @@ def noise(
     known = read_cases(cases)
     synthesizer = Synthesizer.load(model, device)
     with common.progress("measuring noise") as on_trial:
-        found = benchmark.run(synthesizer, known, sites, size, on_trial)
+        found = benchmark.run(synthesizer, known, sites, size, on_trial, crop)
     typer.echo(outputs.to_json(found))
 
 

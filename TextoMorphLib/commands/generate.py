@@ -53,7 +53,11 @@ def generate(
     assume_hu: common.AssumeHu = False,
     organ_mask: Annotated[
         Path | None,
-        typer.Option("--organ-mask", metavar="FILE", help="The organ; what of the mask lies outside is told."),
+        typer.Option(
+            "--organ-mask",
+            metavar="FILE",
+            help="The organ: healthy tissue is judged in it, and what lies outside is told.",
+        ),
     ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
@@ -83,12 +87,11 @@ def generate(
     """
     parts = _parts(mask, text, lesions)
     settings = (organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu, texture)
-    job = Job(ct, mask, text or "", out, *settings, parts, hedges)
+    job = Job(ct, mask, text or "", out, *settings, parts, hedges, organ_mask)
     for option, given in {"--dicom-seg": dicom_seg, "--keep-patient": keep_patient}.items():
         if given and dicom is None:
             raise InputError(f"{option} goes with --dicom DIR; name the folder of the DICOM series")
     kept = {
-        "organ_mask": organ_mask,
         "picture": picture,
         "dicom": dicom,
         "dicom_seg": dicom_seg,
@@ -128,7 +131,6 @@ def run(
     device: str = "auto",
     source: str = "words",
     *,
-    organ_mask: Path | None = None,
     picture: Path | None = None,
     dicom: Path | None = None,
     dicom_seg: bool = False,
@@ -159,7 +161,7 @@ def run(
     if dicom:
         dicom_export.check_scan(ct, dicom, original, keep_patient)
 
-    said, outside = _where(ct, lesions, organ_mask)
+    said, outside = _where(ct, lesions, job.read_organ(ct))
     mask = several.union(lesions, ct.shape)
     with common.progress("generating") as step:
         synthesizer = scans.load(name, device)
@@ -186,15 +188,14 @@ def run(
     return synthesis
 
 
-def _where(ct: Volume, lesions: Sequence[Lesion], organ_mask: Path | None) -> tuple[list[str], list[str]]:
+def _where(ct: Volume, lesions: Sequence[Lesion], organ: np.ndarray | None) -> tuple[list[str], list[str]]:
     """Warns of what the masks lie on, before the work; all that is said, and what of it only the organ's mask tells."""
-    from TextoMorphLib.io.masks import read_mask
     from TextoMorphLib.several import placement_warnings
 
-    said = placement_warnings(ct, lesions, read_mask(organ_mask, ct) if organ_mask else None)
+    said = placement_warnings(ct, lesions, organ)
     for warning in said:
         common.warn(warning)
-    known = placement_warnings(ct, lesions) if organ_mask else said
+    known = placement_warnings(ct, lesions) if organ is not None else said
     return said, [warning for warning in said if warning not in known]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.observer_features import Features, measured
 from TextoMorphLib.io import outputs
-from TextoMorphLib.io.masks import MOST_OF_SCAN
 from TextoMorphLib.io.provenance import provenance
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
 from TextoMorphLib.sources import scans
-from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions
+from TextoMorphLib.spatial.region import lesions
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.organs import ORGANS
 
@@ -87,7 +86,8 @@ def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) ->
     Returns:
         The pair, and the scan with the twin; None if the tumour is too small to have a texture.
     """
-    volume, targets = _read(case)
+    volume = Volume.read(case.ct)
+    targets = case.targets(volume)
     tumours, organ = targets > 1, case.organ if case.organ in ORGANS else "liver"
     mask = largest(tumours, volume.spacing)
     real = measured(volume.hu(), mask, volume.spacing)
@@ -107,25 +107,11 @@ def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) ->
         preset=settings.preset,
         replace=True,
         exclude=tumours,
+        within=healthy if healthy.any() else None,
     ).volume
     twin = measured(made.hu(), mask, volume.spacing)
     assert twin is not None  # the mask and what is known are the real one's
     return Pair(case.id, case.patient, case.fold, text, real, twin), made
-
-
-def _read(case: Case) -> tuple[Volume, np.ndarray]:
-    """The scan and what is where in it; a crop that hardly holds more than the tumour gets unknown voxels around."""
-    volume = Volume.read(case.ct)
-    targets = case.targets(volume)
-    if np.mean(targets > 1) <= MOST_OF_SCAN:
-        return volume, targets
-    more = [size // 2 for size in volume.shape[:2]]
-    pad = ((more[0], more[0]), (more[1], more[1]), (0, 0))
-    unknown = (UNKNOWN_HU - 300 - volume.intercept) / volume.slope
-    affine = volume.affine.copy()
-    affine[:3, 3] -= affine[:3, :3] @ np.array([*more, 0])
-    wider = np.pad(volume.data, pad, constant_values=volume.data.dtype.type(unknown))
-    return replace(volume, data=wider, affine=affine), np.pad(targets, pad)
 
 
 def largest(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:

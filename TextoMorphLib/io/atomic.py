@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from TextoMorphLib.errors import InputError
 
 _PREFIX = f".textomorph-{hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]}-"
+_ABANDONED_S = 86_400  # no write takes a day; another container's, whose processes are not seen here, may take minutes
 _count = itertools.count()
 
 
@@ -22,7 +24,7 @@ def replacing(*places: Path, overwrite: bool = True) -> Iterator[list[Path]]:
     """Places beside the given ones, moved there together once the block has filled them.
 
     When the block fails, or one of them cannot be moved, no new file stays. What a killed program left of an earlier
-    try at the same places is removed.
+    try at the same places is removed, and what one left a day ago in the same folder.
 
     Args:
         places: Files or folders to make; the first is moved last, so that where it is, all are.
@@ -85,11 +87,16 @@ def _beside(place: Path) -> Path:
     mark = hashlib.sha256(os.fsencode(place.name)).hexdigest()[:10]
     with suppress(OSError):
         for entry in os.scandir(place.parent):
-            if entry.name.startswith(_PREFIX) and mark in entry.name:
+            if entry.name.startswith(_PREFIX) and (mark in entry.name or _age(entry) > _ABANDONED_S):
                 process = entry.name[len(_PREFIX) :].split("-")[0]
                 if process.isdigit() and not _lives(int(process)):
                     _remove(Path(entry.path))
     return place.with_name(f"{_PREFIX}{os.getpid()}-{next(_count)}-{mark}-{place.name[-12:]}")
+
+
+def _age(entry: os.DirEntry[str]) -> float:
+    """Seconds since it was written."""
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime
 
 
 def _lives(process: int) -> bool:

@@ -8,6 +8,7 @@ rescale, a rescale applied twice, a factor) have their peaks elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +23,38 @@ BRIGHTEST_HU = 35_000.0  # metal on an extended scale
 FAT_AND_AIR_HU = (-1500.0, -30.0)
 SOFT_TISSUE_HU = (-30.0, 250.0)  # of unenhanced and enhanced organs, scan noise and all
 DENSE_HU = -210.0  # from fat on
-PEAKS_HU = ((-np.inf, -700.0), (-150.0, -55.0), (-10.0, 260.0))  # of air and lung, fat, soft tissue: none elsewhere
+# Where values are common in a CT, and nowhere else; those of air itself lie close together
+PEAKS_HU = {"air": (-1060.0, -930.0), "lung": (-930.0, -680.0), "fat": (-130.0, -55.0), "soft": (-10.0, 240.0)}
+BROAD_HU = 150.0  # peaks that are wider at half their height than this are several tissues, and tell nothing
+FAT_TO_SOFT_HU = (105.0, 300.0)  # from fat's peak to that of soft tissue, from unenhanced muscle to kidneys,
+AIR_TO_FAT_HU = (850.0, 940.0)  # and from air's to fat's
+OFF_BY = (0.07, 40.0)  # a factor and an offset that scanners do not leave
+FAT_HU, GAP_HU = (-140.0, -60.0), (-350.0, -220.0)  # values are denser in the first where there is fat at all,
+FATTER = 1.4  # by so much
+LEAST_FAT, LEAST_AIR = 0.0002, 0.01  # shares that show where the scale lies
+PEAK, HILL = 0.3, 0.08  # by how much values are common where they peak, relative to where they are commonest
+LEAST_SPREAD_HU = 22.0  # noise and tissues of the quietest crop
+DENSEST_HU = 350.0  # the median of what is denser than air, bone apart
 UNDER_AIR_HU = -1100.0  # scan noise in air, and no tissue
 PLAUSIBLE_HU = (-1100.0, 4000.0)
 _PADDING = 0.002  # the least share of a value under air that is repeated so often that it is padding, no noise
 _SAMPLE = 1e6  # voxels; as many tell as much as all of them
+
+
+@dataclass(frozen=True)
+class _Peak:
+    """Where values are common, and how wide that is at half its height."""
+
+    hu: float
+    wide: float
+
+    @property
+    def tissue(self) -> str | None:
+        """What lies there in a CT; None for nothing."""
+        for name, (low, high) in PEAKS_HU.items():
+            if low < self.hu < high:
+                return name
+        return None
 
 
 @dataclass(frozen=True)
@@ -40,7 +68,11 @@ class _Shares:
     middle: float  # the median of what is denser than fat, HU
     spread: float  # the width of the middle 90%, HU
     dense: float  # the median of fat and what is denser, HU
-    peaks: tuple[float, ...]  # where values are commonest, HU
+    fat: float  # what lies where fat does,
+    gap: float  # and as much would lie there if it were but partly air
+    air: float
+    peaks: tuple[_Peak, ...]  # where values are commonest,
+    hills: tuple[_Peak, ...]  # and where they are commoner than beside
 
 
 def check_ct(volume: Volume, assume_hu: bool = False) -> None:
@@ -97,26 +129,37 @@ def _shares(volume: Volume) -> _Shares:
         middle=float(np.median(denser)) if denser.size else 0.0,
         spread=float(ends[1] - ends[0]),
         dense=float(np.median(hu[hu > DENSE_HU])) if (hu > DENSE_HU).any() else 0.0,
-        peaks=_peaks(hu),
+        fat=share(*FAT_HU),
+        gap=share(*GAP_HU) * (FAT_HU[1] - FAT_HU[0]) / (GAP_HU[1] - GAP_HU[0]),
+        air=share(*PEAKS_HU["air"]),
+        peaks=_peaks(hu, PEAK),
+        hills=_peaks(hu, HILL),
     )
 
 
-def _peaks(hu: Array) -> tuple[float, ...]:
-    """Where values are commonest, in steps of 2 HU smoothed by 8: all that reach a third of the highest from fat on."""
+def _peaks(hu: Array, share: float) -> tuple[_Peak, ...]:
+    """Where values are common, in steps of 2 HU smoothed by 8: all that stand out enough from fat on."""
     from scipy import ndimage
 
     edges = np.arange(-1200.0, 3001.0, 2.0)
     within = hu[(hu > hu.min()) & (hu < hu.max())] if hu.size else hu  # the ends may be where values were cut off
     count, _ = np.histogram(within, edges)
     smooth = ndimage.gaussian_filter1d(count.astype(np.float64), 4.0, mode="constant")
-    least = max(0.3 * smooth[edges[:-1] > DENSE_HU].max(), 1e-9)
-    return tuple(float(edges[index] + 1) for index in _tops(smooth) if _prominence(smooth, index) >= least)
+    least = max(share * smooth[edges[:-1] > DENSE_HU].max(), 1e-9)
+    tops = [index for index in _tops(smooth) if _prominence(smooth, index) >= least]
+    return tuple(_Peak(float(edges[index] + 1), 2.0 * _width(smooth, index)) for index in tops)
 
 
 def _tops(values: Array) -> list[int]:
     """Where a value is above the one before and not under the one after."""
     rising = np.diff(values) > 0
     return [int(index) for index in np.flatnonzero(rising[:-1] & ~rising[1:]) + 1]
+
+
+def _width(values: Array, top: int) -> int:
+    """How many values around a top are over half of it."""
+    under = np.flatnonzero(values <= values[top] / 2)
+    return int(min(under[under > top], default=values.size) - max(under[under < top], default=-1))
 
 
 def _prominence(values: Array, top: int) -> float:
@@ -130,14 +173,43 @@ def _prominence(values: Array, top: int) -> float:
 
 def _odd(shares: _Shares) -> str:
     """What is unlike a CT without ruling it out; empty if nothing is."""
-    for peak in shares.peaks:
-        if not any(low < peak < high for low, high in PEAKS_HU):
-            return f"values are common at {peak:.0f}, where no tissue of a CT is"
-    if not PEAKS_HU[1][0] < shares.dense < PEAKS_HU[2][1]:
+    peaks = [peak for peak in shares.peaks if peak.wide < BROAD_HU]
+    for peak in peaks:
+        if peak.tissue is None:
+            return f"values are common at {peak.hu:.0f}, where no tissue of a CT is"
+    if not PEAKS_HU["fat"][0] < shares.dense < PEAKS_HU["soft"][1]:
         return f"most of what is no air lies about {shares.dense:.0f}, where no soft tissue is"
-    if shares.fat_and_air < 0.001:
+    at = {name: [peak.hu for peak in peaks if peak.tissue == name] for name in PEAKS_HU}
+    for one, other, (least, most) in (("fat", "soft", FAT_TO_SOFT_HU), ("air", "fat", AIR_TO_FAT_HU)):
+        if at[one] and at[other] and not least < (apart := min(at[other]) - min(at[one])) < most:
+            return (
+                f"values are common at {min(at[one]):.0f} and {min(at[other]):.0f}, "
+                f"and {one} and {other} are no {apart:.0f} HU apart"
+            )
+    if shares.fat < max(LEAST_FAT, FATTER * shares.gap) and shares.air < LEAST_AIR:
         return "it holds hardly any fat or air that would show it"
+    if shares.spread < LEAST_SPREAD_HU:
+        return f"nearly all values lie within {shares.spread:.0f} of each other"
     return ""
+
+
+def _other_scale(shares: _Shares) -> str:
+    """Air, fat and soft tissue on a scale of their own: told by how far they are apart; empty if there is none."""
+    found = ""
+    has_fat = shares.fat > max(LEAST_FAT, FATTER * shares.gap)
+    for air, fat, soft in combinations([peak.hu for peak in shares.hills], 3):
+        if not FAT_TO_SOFT_HU[0] / 900 < (soft - fat) / (fat - air) < 0.25:
+            continue
+        if PEAKS_HU["fat"][0] < fat < PEAKS_HU["fat"][1] and PEAKS_HU["soft"][0] < soft < PEAKS_HU["soft"][1]:
+            return ""  # and the third is lung
+        if has_fat and PEAKS_HU["lung"][0] < air < PEAKS_HU["lung"][1]:
+            continue  # of lung and two organs, fat may lie as far apart
+        factor = (fat - air) / 900
+        offset = air + 1000 * factor
+        if abs(factor - 1) < OFF_BY[0] and abs(offset) < OFF_BY[1]:
+            return ""
+        found = f"air, fat and soft tissue seem to lie at {air:.0f}, {fat:.0f} and {soft:.0f}"
+    return found
 
 
 def _without_padding(hu: Array) -> Array:
@@ -159,10 +231,15 @@ def _not_hu(shares: _Shares, high: float, volume: Volume) -> str:
         return "hardly any lie from -30 to 250, where soft tissue would be"
     if shares.plausible < 0.95:
         return "many lie beyond air and bone"
+    if shares.dense > DENSEST_HU:
+        return f"most of what is no air lies about {shares.dense:.0f}, far above soft tissue"
+    if reason := _other_scale(shares):
+        return reason
     if shares.fat_and_air < 0.001:
         # Soft tissue alone: possible in a crop, with the spread of organs and scan noise and nothing else.
         if volume.data.dtype.kind == "u" and volume.intercept == 0 and volume.slope == 1:
             return "hardly any lie below -30, where fat and air would be, in a type that holds none below 0"
-        if not (0 < shares.middle < 200 and 5 < shares.spread < 220):
+        widest = 220 if shares.fat_and_air == 0 and high <= 255 else 260  # pictures fill their 8 bits
+        if not (0 < shares.middle < 200 and 5 < shares.spread < widest):
             return "hardly any lie below -30, where fat and air would be"
     return ""

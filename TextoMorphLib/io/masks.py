@@ -14,7 +14,7 @@ from TextoMorphLib.io import dicom_masks
 from TextoMorphLib.io.names import check_path
 from TextoMorphLib.io.volume import Array, Volume
 
-MOST_OF_SCAN = 0.5
+MOST_OF_SCAN, MOST_IF_REPLACED = 0.5, 0.9
 MOST_LABELS = 65_535
 _SAME_VOXEL = 0.05  # of a voxel, at the corners: no voxel's centre is nearer to another voxel's for it
 _WORTH_TELLING = 0.01  # of a voxel: more than float32 headers lose
@@ -101,27 +101,28 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
     return labels.astype(np.uint8 if labels.max() < 256 else np.int32)
 
 
-def digest(mask: Array) -> bytes:
-    """SHA-256 of a boolean mask: whether it is another one."""
-    return hashlib.sha256(np.packbits(mask).data).digest()
+def digest(mask: Array | None) -> bytes:
+    """SHA-256 of a boolean mask: whether it is another one; empty for none."""
+    return b"" if mask is None else hashlib.sha256(np.packbits(mask).data).digest()
 
 
-def check_mask(mask: Array, ct: Volume) -> None:
+def check_mask(mask: Array, ct: Volume, replace: bool = False) -> None:
     """Make sure that a mask can be a lesion in the scan.
 
     Args:
         mask: Boolean, of the scan's shape.
         ct: The scan.
+        replace: The mask holds a tumour that is replaced: a crop of it may hold little else.
 
     Raises:
-        InputError: Another shape, nothing in it, or over half of the scan.
+        InputError: Another shape, nothing in it, or over half of the scan (0.9 of it for a tumour that is replaced).
     """
     if mask.shape != ct.shape:
         raise InputError(f"the mask has {mask.shape} voxels and the scan {ct.shape}; draw it on this scan")
-    check_count(int(np.count_nonzero(mask)), ct)
+    check_count(int(np.count_nonzero(mask)), ct, replace)
 
 
-def check_count(voxels: int, ct: Volume) -> None:
+def check_count(voxels: int, ct: Volume, replace: bool = False) -> None:
     """As `check_mask`, of a mask on the scan's grid of which the number of voxels is known.
 
     Raises:
@@ -130,8 +131,12 @@ def check_count(voxels: int, ct: Volume) -> None:
     share = voxels / ct.data.size
     if share == 0:
         raise InputError("the mask is empty; paint where the tumour goes")
-    if share > MOST_OF_SCAN:
-        raise InputError(f"the mask covers {share:.0%} of the scan; paint only where the tumour goes")
+    if share > (MOST_IF_REPLACED if replace else MOST_OF_SCAN):
+        raise InputError(
+            f"the mask covers {share:.0%} of the scan; paint only where the tumour goes, or give more of the scan: "
+            "what is healthy is told from around the mask"
+            + ("" if replace else " (a tumour that is there and is to be replaced, --replace, may cover 90%)")
+        )
 
 
 def _chosen(path: Path, volume: Volume, label: Label) -> Array:

@@ -53,7 +53,7 @@ def read_ct(ct: Path, assume_hu: bool = False, reader: Callable[[Path], Volume] 
 
 
 def read_lesion_mask(
-    mask: Path, ct: Volume, resample_mask: bool = False, label: str | int | None = None
+    mask: Path, ct: Volume, resample_mask: bool = False, label: str | int | None = None, replace: bool = False
 ) -> np.ndarray[Any, Any]:
     """Read a mask onto a scan's grid, and make sure that it can be a lesion.
 
@@ -63,5 +63,5 @@ def read_lesion_mask(
     from TextoMorphLib.io.masks import check_mask, read_mask
 
     where = read_mask(mask, ct, resample=resample_mask, label=label)
-    check_mask(where, ct)
+    check_mask(where, ct, replace)
     return where

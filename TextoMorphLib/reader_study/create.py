@@ -216,6 +216,7 @@ class _Maker:
         rows = [member.row, member.owner]
         plan = self.plan
         how = [member.twin, self.twin_seed(member), plan.model, plan.steps, plan.guidance] if member.twin else []
+        how += [stamp(member.row.organ_mask)] if member.twin and member.row.organ_mask else []
         parts = [
             [[stamp(row.ct), stamp(row.mask), row.organ, row.text] for row in rows],
             how,
@@ -248,7 +249,7 @@ class _Maker:
             ct = Volume.read(row.ct)
             check_ct(ct)
             mask = read_mask(row.mask, ct)
-            check_mask(mask, ct)
+            check_mask(mask, ct, replace=True)
             self.kept = (row, ct, mask)
         return self.kept[1], self.kept[2]
 
@@ -267,6 +268,7 @@ class _Maker:
             steps=self.plan.steps,
             guidance=self.plan.guidance if guidance is None else guidance,
             replace=True,
+            within=None if member.row.organ_mask is None else read_mask(member.row.organ_mask, real),
         )
         names = ("seed", "steps", "guidance", "model", "versions", "device")
         return made.volume, {name: made.report[name] for name in names}

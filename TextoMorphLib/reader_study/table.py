@@ -13,7 +13,7 @@ from TextoMorphLib.text.organs import ORGANS
 
 REAL = "real"
 REQUIRED = ("ct", "mask", "organ", "text")
-OPTIONAL = ("source", "pair", "diameter_mm")
+OPTIONAL = ("source", "pair", "diameter_mm", "organ_mask")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Row:
         source: "real", or the name of the method that made it.
         pair: What ties a real tumour and its synthetic twins together.
         diameter_mm: As measured by hand; None to take that of the ball with the mask's volume.
+        organ_mask: The organ, in which twins' healthy tissue is judged; None if it is not known.
     """
 
     line: int
@@ -39,6 +40,7 @@ class Row:
     source: str
     pair: str
     diameter_mm: float | None
+    organ_mask: Path | None = None
 
     @property
     def synthetic(self) -> bool:
@@ -49,9 +51,9 @@ class Row:
 def read_table(path: Path) -> list[Row]:
     """Read a CSV table with a header line.
 
-    The columns ct, mask, organ and text are needed; source (default: real), pair (default: each line its own) and
-    diameter_mm may be left out. Commas, semicolons or tabs may separate them. Relative paths start at the table's
-    folder.
+    The columns ct, mask, organ and text are needed; source (default: real), pair (default: each line its own),
+    diameter_mm and organ_mask may be left out. Commas, semicolons or tabs may separate them. Relative paths start at
+    the table's folder.
 
     Raises:
         InputError: What is wrong, with the line.
@@ -87,7 +89,8 @@ def _row(path: Path, line: int, entry: Mapping[str | None, str | None]) -> Row:
     if values["organ"] not in ORGANS:
         raise InputError(f"{where}: unknown organ '{values['organ']}'; use one of: {', '.join(ORGANS)}")
     ct, mask = (path.parent / values[name] for name in ("ct", "mask"))
-    for file in (ct, mask):
+    organ_mask = path.parent / values["organ_mask"] if values.get("organ_mask") else None
+    for file in filter(None, (ct, mask, organ_mask)):
         if not file.exists():
             raise InputError(f"{where}: {file} does not exist")
     diameter = None
@@ -101,7 +104,7 @@ def _row(path: Path, line: int, entry: Mapping[str | None, str | None]) -> Row:
     source = values.get("source") or REAL
     source = REAL if source.lower() == REAL else source
     pair = values.get("pair") or f"line {line}"
-    return Row(line, ct, mask, values["organ"], values["text"], source, pair, diameter)
+    return Row(line, ct, mask, values["organ"], values["text"], source, pair, diameter, organ_mask)
 
 
 def _check_together(path: Path, rows: list[Row]) -> None:

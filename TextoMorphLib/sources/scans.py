@@ -32,7 +32,7 @@ from TextoMorphLib.sources.words import ALL_DEFAULT
 from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import WINDOW_MM, to_scan
 from TextoMorphLib.spatial.geometry import distances
-from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, regions, resampled
+from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, check_finite, regions, resampled
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.understanding import find
 from TextoMorphLib.version import __version__
@@ -108,6 +108,7 @@ class Baseline:
         preset: str = "final",
         replace: bool = False,
         exclude: np.ndarray | None = None,
+        within: np.ndarray | None = None,
         **ignored: Any,
     ) -> Synthesis:
         """As `Synthesizer.synthesize`; steps, guidance and preset mean nothing here, the text only to *rendered*.
@@ -117,18 +118,15 @@ class Baseline:
             Cancelled: `progress` returned False.
         """
         check_request(text, organ, seed, steps, guidance, preset)
-        check_mask(mask, ct)
+        check_mask(mask, ct, replace)
         clock, lesions = Clock(), []
         mentions = find(text, organ)
         with clock("all"):
             warnings = placement.warnings(ct, mask)
-            volume = healing.healed(ct, mask, exclude, seed) if replace else ct
-            found = regions(volume, mask, exclude=exclude)
-            if not all(np.isfinite(region.ct).all() for region in found):
-                raise InputError(
-                    "the scan has NaN or infinite voxels around the mask; replace them, for example by -1000 HU"
-                )
-            warnings += [] if replace else healing.doubts(found)
+            volume = healing.healed(ct, mask, exclude, seed, within) if replace else ct
+            found = regions(volume, mask, exclude=exclude, within=within)
+            check_finite(found)
+            warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
             for number, region in enumerate(found):
                 if progress is not None and progress(number, len(found)) is False:
                     raise Cancelled("cancelled")

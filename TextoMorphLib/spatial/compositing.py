@@ -25,6 +25,7 @@ BLUR_MM = 1.5  # sigma of what decoding from 4 mm voxels blurs,
 RESTORED = 2.0  # and how much of the detail finer than that is given back, twice
 DARKEST_HU = (-5.0, 5.0)  # fluid, and how softly: nothing in a lesion is darker, noise aside
 DARKEST_FADE_MM = 1.0  # inside the mask, from where on that holds
+LAYER_MM, LEVEL_FROM_MM = 1.0, 3.0  # depths with a mean of their own; how deep inside a lesion is all level
 MARGIN_MM = 4.0  # farther outside than any of these
 THICK_MM = 1.5  # voxels longer than this average what they cover
 VESSEL_SIGMA_MM = 1.2  # smoothing before vessels are told from noise
@@ -130,6 +131,28 @@ def deblurred(delta: np.ndarray, depth: np.ndarray, share: float = 1.0) -> np.nd
         sharp = np.clip(sharp + RESTORED * detail, least, most)
     out = delta.copy()
     out[box] += np.float32(share) * (sharp - out[box])
+    return out
+
+
+def levelled(delta: np.ndarray, depth: np.ndarray, share: float = 1.0) -> np.ndarray:
+    """A lesion in which nothing varies but with depth: a decoder leaves a faint texture in what is homogeneous.
+
+    Args:
+        delta: Lesion minus background on a 1 mm grid, HU, without noise.
+        depth: Signed distance to the mask's border, mm, positive inside.
+        share: How much of it is done, 0 to 1.
+
+    Returns:
+        HU, float32, of delta's shape; outside the mask as it was.
+    """
+    box = tight_box(depth > 0)
+    inner, own = depth[box], delta[box]
+    inside = inner > 0
+    layer = np.where(inside, inner / LAYER_MM, 0).astype(int)
+    means = np.bincount(layer[inside], own[inside]) / np.maximum(np.bincount(layer[inside]), 1)
+    at = np.interp(inner / LAYER_MM - 0.5, np.arange(len(means)), means)
+    out = delta.copy()
+    out[box] += np.float32(share) * smoothstep(inner / LEVEL_FROM_MM) * (at - own)
     return out
 
 

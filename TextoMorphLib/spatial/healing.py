@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import noise
@@ -16,12 +17,21 @@ from TextoMorphLib.spatial.borders import beyond_organ
 from TextoMorphLib.spatial.compositing import background, noise_around, smoothstep, to_scan
 from TextoMorphLib.spatial.geometry import distances
 from TextoMorphLib.spatial.region import Region, regions
-from TextoMorphLib.spatial.tissue import UNKNOWN_HU, unlike_around
+from TextoMorphLib.spatial.tissue import UNKNOWN_HU, two_tissues, unlike_around
 
+BORDER_MM = 1.5  # inside a mask, over which what lies beside it gives way to parenchyma
+BESIDE_MM = 1.5  # sigma of the mean of what lies beside
+LEAST_BESIDE = 0.01  # where less than this is known nearby there is parenchyma
 SPILL_MM = 2.0  # how far a tumour is seen beyond its mask: it blurs, and masks are drawn tight
 
 
-def healed(volume: Volume, mask: np.ndarray, exclude: np.ndarray | None = None, seed: int = 0) -> Volume:
+def healed(
+    volume: Volume,
+    mask: np.ndarray,
+    exclude: np.ndarray | None = None,
+    seed: int = 0,
+    within: np.ndarray | None = None,
+) -> Volume:
     """A scan as it may have been before the tumours that a mask holds: parenchyma and noise as around them.
 
     Args:
@@ -29,23 +39,57 @@ def healed(volume: Volume, mask: np.ndarray, exclude: np.ndarray | None = None, 
         mask: Boolean, of its shape: tumours that are really there.
         exclude: Boolean, of its shape: what else is no healthy tissue of the organ, such as other lesions.
         seed: Of the noise.
+        within: Boolean, of its shape: the organ, where it is known; parenchyma is judged in it, noise anywhere.
 
     Returns:
         A new volume. Voxels 2 mm or more outside the mask are the input's, as is fat that reaches into it.
     """
     bad = mask if exclude is None else mask | exclude
-    for number, region in enumerate(regions(volume, mask, exclude=bad)):
+    for number, region in enumerate(regions(volume, mask, exclude=bad, within=within)):
         away = region.depth < -SPILL_MM
         region = replace(region, usable=away if region.usable is None else away & region.usable)
         ct = volume.hu(region.box)
-        _, outside = distances(~region.mask, volume.spacing)
+        outside = distances(~region.mask, volume.spacing)[1] - distances(region.mask, volume.spacing)[1]
         kept = to_scan(beyond_organ(region, SPILL_MM), region, volume)
         scan = np.maximum(smoothstep(outside / SPILL_MM), kept)
         fresh = noise.sample_noise(noise_around(volume, region, bad), region.mask.shape, seed + number)
         filled = to_scan(background(region, SPILL_MM), region, volume)
+        filled += _beside(outside) * (_tissue_beside(ct, filled, outside, volume.spacing) - filled)
         new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * fresh
         volume = volume.with_hu(region.box, new, (scan < 1) & (ct > UNKNOWN_HU))
     return volume
+
+
+def _beside(outside: np.ndarray) -> np.ndarray:
+    """How much a voxel is of what lies beside a tumour: none of it deep inside, all from 1 mm outside on."""
+    return smoothstep((outside + BORDER_MM) / (BORDER_MM + 1.0))
+
+
+def _tissue_beside(ct: np.ndarray, filled: np.ndarray, outside: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """The mean of what lies nearest beyond a tumour's spill, HU: parenchyma there would be a line around its twin."""
+    known = (outside > SPILL_MM) & (ct > UNKNOWN_HU)
+    weight = ndimage.gaussian_filter(known.astype(np.float32), BESIDE_MM / spacing)
+    total = ndimage.gaussian_filter(np.where(known, ct, np.float32(0)), BESIDE_MM / spacing)
+    return np.where(weight > LEAST_BESIDE, total / np.maximum(weight, LEAST_BESIDE), filled)
+
+
+def ambiguous(found: Sequence[Region], within: np.ndarray | None) -> list[str]:
+    """Where two tissues lie around a tumour that is replaced, and either may be its organ, in words.
+
+    Args:
+        found: The tumours' neighbourhoods.
+        within: The organ, where it is known: then there is nothing to doubt.
+    """
+    said = []
+    for number, region in enumerate(found if within is None else (), start=1):
+        pair = two_tissues(region.ct, region.depth, region.usable)
+        if pair:
+            of = f"lesion {number}" if len(found) > 1 else "the mask"
+            said.append(
+                f"around {of} are tissues of {pair[0]:.0f} and {pair[1]:.0f} HU; the first is taken for the organ's: "
+                "give the organ's mask if it is another's (--organ-mask)"
+            )
+    return said
 
 
 def doubts(found: Sequence[Region]) -> list[str]:

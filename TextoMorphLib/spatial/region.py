@@ -53,6 +53,7 @@ def regions(
     stride: int = 16,
     context_mm: float = 12.0,
     exclude: np.ndarray | None = None,
+    within: np.ndarray | None = None,
 ) -> list[Region]:
     """Cut the neighbourhood of each lesion in a mask out of a scan.
 
@@ -64,11 +65,14 @@ def regions(
         stride: Each side of a region is a multiple of this many mm.
         context_mm: What a region shows around its lesion on each side, at least.
         exclude: Boolean, of the scan's shape: what is no healthy tissue, such as other lesions.
+        within: Likewise, the organ, where it is known: what lies outside is another's tissue.
 
     Returns:
         One region a lesion, in the order in which the scan's grid meets them; none for an empty mask.
     """
     found = lesions(mask, volume.spacing)
+    if within is not None:
+        exclude = ~(within | mask) if exclude is None else exclude | ~(within | mask)
     return [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
 
 

@@ -9,11 +9,10 @@ from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import noise
-from TextoMorphLib.spatial.compositing import SEAM_MM, SHARP_WINDOW_MM, WINDOW_MM, smoothstep, to_scan
+from TextoMorphLib.spatial.compositing import LAYER_MM, SEAM_MM, SHARP_WINDOW_MM, WINDOW_MM, smoothstep, to_scan
 from TextoMorphLib.spatial.geometry import distances, resample, shifted
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
 
-LAYER_MM = 1.0  # depths that a texture's mean is taken at
 INTERIOR_MM, CORE_SHARE = 3.0, 0.45  # a lesion's interior is deeper than the lesser: where its mean is measured
 
 
@@ -23,7 +22,8 @@ class Texture:
 
     Attributes:
         field: HU, of the region's box: what varies in the lesion; of mean 0 in its interior.
-        sigma: Of the low pass that the field already has noise under, voxels along each of the box's axes.
+        sigma: Of the low pass that the field already has noise under, voxels along each of the box's axes; None if it
+            has none, and the scan's noise is added in full.
         whole: Whether the field brings its own margin: the lesion is then flat but for it. Otherwise what the lesion
             has at each depth stays, and the field's mean at each depth is taken out.
         noise: What the scan's noise is multiplied by: an estimate from around a lesion has some anatomy in it.
@@ -31,7 +31,7 @@ class Texture:
     """
 
     field: np.ndarray
-    sigma: tuple[float, float, float]
+    sigma: tuple[float, float, float] | None
     whole: bool
     noise: float = 1.0
     strength: np.ndarray | float = 1.0
@@ -57,7 +57,9 @@ def paste_textured(
     centre, outside = distances(~region.mask, volume.spacing)
     _, inside = distances(region.mask, volume.spacing)
     drawn = noise.sample_noise(covariance, region.mask.shape, seed)
-    drawn = texture.noise * (drawn - ndimage.gaussian_filter(drawn, texture.sigma))
+    if texture.sigma is not None:
+        drawn = drawn - ndimage.gaussian_filter(drawn, texture.sigma)
+    drawn = texture.noise * drawn
     filled, change = to_scan(background, region, volume), to_scan(delta, region, volume)
     depth = depth_on_scan(region, volume)
     if texture.whole:

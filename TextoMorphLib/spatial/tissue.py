@@ -18,6 +18,8 @@ LEAST_USABLE = 0.6  # this share;
 # and on healthy organs): they are at least so far apart, the inner one is neither fat nor blurred with it,
 LEAST_APART_HU, LEAST_INSIDE_HU = 20.0, -10.0
 MOST_ALIKE, MOST_INSIDE = 0.4, 0.1  # and so little of each lies on the other side
+AS_COMMON, VALLEY = 0.45, 0.9  # the second of two tissues, relative to the first; and what lies between, to that
+BLURRED_MM = 2.0  # outside a mask, over which a tumour is blurred with what is around it
 LEAST_VOXELS = 200  # and where there are fewer usable voxels than this, wherever there are any
 SMOOTHING_MM = 1.5
 SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
@@ -78,6 +80,34 @@ def parenchyma_hu(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None =
     return float(np.median(ct[tissue][np.abs(values - commonest) < 2.5 * SPREAD_HU]))
 
 
+def two_tissues(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> tuple[float, float] | None:
+    """Whether two soft tissues lie around a mask, of which the second is nearly as common as the first.
+
+    Args:
+        ct: Scan, HU, on a 1 mm grid.
+        depth: Signed distance to the mask's border in mm, positive inside.
+        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
+
+    Returns:
+        HU of both, the commoner first; None if one stands alone.
+    """
+    around = (depth < -BLURRED_MM) & (depth > -FARTHER_MM)
+    if usable is not None:
+        around &= usable
+    values = smoothed(ct, SMOOTHING_MM, usable)[around]
+    values = values[(values > SOFT_TISSUE_HU[0]) & (values < SOFT_TISSUE_HU[1])]
+    if values.size < LEAST_VOXELS:
+        return None
+    bins, count = _histogram(values, np.ones(values.size))
+    first = int(count.argmax())
+    other = np.where(np.abs(bins - bins[first]) >= LEAST_APART_HU, count, 0)
+    second = int(other.argmax())
+    between = count[min(first, second) : max(first, second) + 1].min()
+    if other[second] < AS_COMMON * count[first] or between > VALLEY * other[second]:
+        return None
+    return float(bins[first] + 0.5), float(bins[second] + 0.5)
+
+
 def unlike_around(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> tuple[float, float] | None:
     """Whether what a mask holds is another tissue than what lies around it, as a tumour is that is there already.
 
@@ -112,9 +142,15 @@ def unlike_around(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None =
 
 def _commonest(values: np.ndarray, weights: np.ndarray) -> float:
     """The highest point of a smoothed histogram."""
+    bins, count = _histogram(values, weights)
+    return float(bins[count.argmax()] + 0.5)
+
+
+def _histogram(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bins of 1 HU by their lower ends, and how much lies in each, smoothed."""
     bins = np.arange(np.floor(values.min()), np.ceil(values.max()) + 2)
     count, _ = np.histogram(values, bins, weights=weights)
-    return float(bins[ndimage.gaussian_filter1d(count, SPREAD_HU, mode="constant").argmax()] + 0.5)
+    return bins[:-1], ndimage.gaussian_filter1d(count.astype(float), SPREAD_HU, mode="constant")
 
 
 def _or(some: np.ndarray, fallback: np.ndarray) -> np.ndarray:

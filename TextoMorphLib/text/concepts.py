@@ -100,12 +100,8 @@ def sharpness(said: Mapping[str, Mapping[str, float]]) -> float:
     Returns:
         0 to 1.
     """
-
-    def share(kind: str, value: str) -> float:
-        return said.get(kind, {}).get(value, 0.0)
-
-    return share("margin", "well") + share("margin", "default") * max(
-        share("content", "cystic"), share("wall", "walled")
+    return _share(said, "margin", "well") + _share(said, "margin", "default") * max(
+        _share(said, "content", "cystic"), _share(said, "wall", "walled")
     )
 
 
@@ -119,3 +115,21 @@ def as_drawn(description: Description) -> Description:
     for kind, value in known.items():
         told.update(ATTRIBUTES[kind].replaces.get(value, {}))
     return told
+
+
+def evenness(said: Mapping[str, Mapping[str, float]]) -> float:
+    """How surely nothing varies inside a lesion: it is called homogeneous, and has nothing in it.
+
+    Args:
+        said: Kinds, and the probabilities of their values.
+
+    Returns:
+        0 to 1.
+    """
+    empty = _share(said, "septa", "none") * _share(said, "calcification", "none")
+    whole = _share(said, "content", "solid") + _share(said, "content", "cystic")
+    return _share(said, "texture", "homogeneous") * empty * whole
+
+
+def _share(said: Mapping[str, Mapping[str, float]], kind: str, value: str) -> float:
+    return said.get(kind, {}).get(value, 0.0)

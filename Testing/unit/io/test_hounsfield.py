@@ -92,6 +92,14 @@ def test_other_scales_are_refused_or_told(change: Callable[[np.ndarray], np.ndar
     assert issubclass(told[0].category, Doubt)
 
 
+@pytest.mark.parametrize("change", [lambda hu: hu + 60, lambda hu: hu - 150, lambda hu: hu + 200, lambda hu: hu * 2])
+def test_air_fat_and_organs_on_a_scale_of_their_own_are_refused(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    check_ct(Volume.from_array(organs().astype(np.float32), OBLIQUE))
+    volume = Volume.from_array(change(organs()).astype(np.float32), OBLIQUE)
+    with pytest.raises(InputError, match=r"not in HU.*--assume-hu"):
+        check_ct(volume)
+
+
 def test_a_crop_of_organs_without_fat_or_air_is_taken_and_told() -> None:
     with pytest.warns(Doubt, match="hardly any fat or air"):
         check_ct(Volume.from_array(organs(fat=False).astype(np.int16), OBLIQUE))

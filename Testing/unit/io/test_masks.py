@@ -168,6 +168,11 @@ def test_masks_that_can_be_no_lesion() -> None:
         check_mask(np.zeros(CT.shape, bool), CT)
     with pytest.raises(InputError, match="covers 100% of the scan"):
         check_mask(np.ones(CT.shape, bool), CT)
+    most = np.ones(CT.shape, bool)
+    most[: CT.shape[0] // 4] = False
+    with pytest.raises(InputError, match=r"covers 7\d% of the scan.*--replace"):
+        check_mask(most, CT)
+    check_mask(most, CT, replace=True)
     with pytest.raises(InputError, match="draw it on this scan"):
         check_mask(BALL[1:], CT)
 

@@ -2,7 +2,8 @@
 
 VanDyke: 5 radiologists rated 114 patients (45 with an aortic dissection) from 1 to 5 on spin-echo and on cine MRI (Van
 Dyke et al., RSNA 1993; distributed with the University of Iowa's software for such studies and with the R package
-MRMCaov, whose user guide prints the figures below). Fleiss: his table of 1971, 30 patients, 6 psychiatrists. Sim and
+MRMCaov, which is under the GPL-3, whose user guide prints the figures below; the ratings are facts, and nothing else of
+either is here). Fleiss: his table of 1971, 30 patients, 6 psychiatrists. Sim and
 Wright: Phys Ther 85 (2005), 257, two clinicians and 39 patients.
 """
 

@@ -61,3 +61,16 @@ def test_a_lesion_across_the_border_leaves_fat_as_it_is_unless_it_invades() -> N
     assert kept.volume.hu()[liver].mean() < 85
     assert kept.report["lesions"][0]["contrast_hu"] == pytest.approx(kept.volume.hu()[liver].mean() - 105, abs=10)
     assert grown.volume.hu()[fat].mean() > 20
+
+
+@pytest.mark.parametrize("organ", ["pancreas", "kidney"])
+def test_small_organs_keep_their_border_too(organ: str) -> None:
+    ct = half_in_fat()
+    fat, tissue = BALL & (AT[0] > 5), BALL & (AT[0] < -3) & (np.linalg.norm(AT, axis=0) < 9)
+    model = Synthesizer.load("starter", "cpu")
+    kept, grown = (
+        model.synthesize(ct, BALL, text, organ, seed=1, preset="preview") for text in ("hypoattenuating", "exophytic")
+    )
+    assert kept.volume.hu()[fat].mean() == pytest.approx(ct.hu()[fat].mean(), abs=5)
+    assert kept.volume.hu()[tissue].mean() < 85
+    assert grown.volume.hu()[fat].mean() > 0

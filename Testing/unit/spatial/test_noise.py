@@ -108,3 +108,22 @@ def test_noise_has_the_scans_grain_and_direction_where_little_around_the_mask_is
     drawn = noise.sample_noise(noise.autocovariance(scan[box].astype(np.float32), mask[box], spacing), shape, seed=0)
     assert drawn.std() == pytest.approx(14, rel=0.12 if case != "a crop" else 0.25)
     np.testing.assert_allclose(neighbours(drawn), neighbours(streaky(shape, 14, 2)), atol=0.1)
+
+
+@pytest.mark.parametrize("case", ["bone", "values that are cut off"])
+def test_what_is_louder_or_quieter_than_noise_is_no_reference(case: str) -> None:
+    """In a crop, the only large even patches may be trabecular bone, or lie at the end of a window."""
+    shape, spacing = (80, 70, 8), np.array([0.8, 0.8, 2.5])
+    i, j, _ = np.indices(shape)
+    scan = 60 + streaky(shape, 14, 1)
+    scan[j > 40] = -100 + streaky(shape, 14, 3)[j > 40]
+    beside = i > 50
+    if case == "bone":
+        scan[beside] += 120 + streaky(shape, 45, 2)[beside]
+    else:
+        scan[beside] = 250
+    scan = np.clip(scan, -150, 250)
+    mask = np.hypot(i - 30, j - 40) < 10
+    drawn = noise.sample_noise(noise.autocovariance(scan.astype(np.float32), mask, spacing, ~mask), shape, seed=0)
+    assert drawn.std() == pytest.approx(14, rel=0.15)
+    np.testing.assert_allclose(neighbours(drawn), neighbours(streaky(shape, 14, 2)), atol=0.1)

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from TextoMorphLib import Synthesizer
 from TextoMorphLib.commands.measure import measured
+from TextoMorphLib.evaluation.twins import largest
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.simulation.phantom import phantom
@@ -95,6 +96,24 @@ def test_another_lesion_that_is_known_does_not_count_as_liver() -> None:
     assert parenchyma_hu(told.ct, told.depth, told.usable) == pytest.approx(LIVER_HU, abs=6)
 
 
+def test_the_organs_mask_says_which_tissue_is_its_own(model: Synthesizer) -> None:
+    """A tumour at the border of two organs: most of what is near is the other's; without the mask it is doubted."""
+    shape = (110, 110, 40)
+    at = (np.indices(shape) - np.reshape(shape, (3, 1, 1, 1)) / 2) * MM[:, None, None, None]
+    mask = np.linalg.norm(at, axis=0) < 9
+    hu = np.where(at[0] < -2, 140.0, 80.0)
+    hu[mask] = 45
+    hu = ndimage.gaussian_filter(hu, 1.0 / MM) + np.random.default_rng(0).normal(0, 12, shape)
+    ct = Volume.from_array(hu.astype(np.float32), np.diag([*MM, 1]))
+    for organ, level in ((at[0] >= -2, 80), (at[0] < -2, 140)):
+        made = model.synthesize(ct, mask, "isoattenuating", seed=1, preset="preview", replace=True, within=organ)
+        assert made.report["lesions"][0]["parenchyma_hu"] == pytest.approx(level, abs=8)
+        assert made.volume.hu()[np.linalg.norm(at, axis=0) < 5].mean() == pytest.approx(level, abs=15)
+        assert not made.report["warnings"]
+    blind = model.synthesize(ct, mask, "isoattenuating", seed=1, preset="preview", replace=True)
+    assert any("--organ-mask" in warning for warning in blind.report["warnings"])
+
+
 def test_an_organ_smaller_than_the_mask_gives_its_own_level() -> None:
     """A pancreas of 16 mm in fat; the tumour in it is as wide."""
     shape = (120, 120, 40)
@@ -109,6 +128,21 @@ def test_an_organ_smaller_than_the_mask_gives_its_own_level() -> None:
     assert parenchyma_hu(region.ct, region.depth, region.usable) == pytest.approx(90, abs=10)
     fat = (np.hypot(at[1], at[2]) > 10) & (distances(~mask, MM)[0] < 2.5)  # right beside the tumour
     assert healed(ct, mask).hu()[fat].mean() < -60
+
+
+def test_what_lies_beside_a_tumour_goes_on_to_it_without_a_line_of_parenchyma() -> None:
+    shape = (100, 100, 36)
+    at = (np.indices(shape) - np.reshape(shape, (3, 1, 1, 1)) / 2) * MM[:, None, None, None]
+    hu = np.where(at[0] < 4, 110.0, 20.0)  # an organ, and bowel beside it
+    mask = np.linalg.norm(at, axis=0) < 12
+    hu[mask] = 60
+    hu = ndimage.gaussian_filter(hu, 1.0 / MM) + np.random.default_rng(0).normal(0, 8, shape)
+    healthy = healed(Volume.from_array(hu.astype(np.float32), np.diag([*MM, 1])), mask).hu()
+    away = distances(~mask, MM)[0]
+    line = (away > 0) & (away < 2)
+    assert healthy[line & (at[0] > 9)].mean() < 40
+    assert healthy[line & (at[0] < 0)].mean() == pytest.approx(110, abs=6)
+    assert healthy[(np.linalg.norm(at, axis=0) < 8) & (at[0] < 0)].mean() == pytest.approx(110, abs=6)
 
 
 def test_unknown_voxels_of_a_crop_are_no_tissue() -> None:
@@ -131,13 +165,47 @@ def test_a_lesion_already_in_a_scan_is_measured_against_what_it_lies_in(tmp_path
     assert told["contrast_hu"] == pytest.approx(TUMOUR_HU - LIVER_HU, abs=6)
 
 
-def test_the_real_tumours_of_msd_crops() -> None:
-    """Pancreatic tumours beside the checkout: the level is that of the pancreas around, in most of them."""
+def msd_crops() -> list[Path]:
     beside = Path(__file__).resolve().parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("TEXTOMORPH_CT_DATA", beside)) / "msd_pancreas"
-    found = sorted(folder.glob("*_ct.nii.gz"))[::12]
+    found = sorted((Path(os.environ.get("TEXTOMORPH_CT_DATA", beside)) / "msd_pancreas").glob("*_ct.nii.gz"))
     if not found:
         pytest.skip("no MSD crops beside the checkout")
+    return found
+
+
+@pytest.mark.slow
+def test_twins_of_real_tumours_of_the_pancreas_are_as_dense_as_their_text_says(model: Synthesizer) -> None:
+    """The first near 20, 30 and 40 mm with pancreas beside it that is not atrophic; near 50 mm there is none."""
+    wanted, apart = [20.0, 30.0, 40.0], []
+    for path in msd_crops():
+        ct, label = Volume.read(path), Volume.read(str(path).replace("_ct", "_label")).data
+        tumours, spacing = label == 2, ct.spacing
+        mask = largest(tumours, spacing)
+        rows, columns = (np.ptp(np.flatnonzero(mask.any(axis=axes))) + 1 for axes in ((1, 2), (0, 2)))
+        across = max(float(rows * spacing[0]), float(columns * spacing[1]))
+        own = (label == 1) & (distances(~tumours, spacing)[0] > 3)
+        size = next((each for each in wanted if abs(across - each) < 1.5), None)
+        if size is None or np.count_nonzero(own) * spacing.prod() < 600 or mask.mean() > 0.5:
+            continue
+        level, depth = np.median(ct.hu()[own]), distances(mask, spacing)[0]
+        if level < 60:
+            continue
+        wanted.remove(size)
+        inner = depth > min(4.0, 0.5 * depth.max())
+        settings = {"seed": 1, "preset": "preview", "replace": True, "exclude": tumours, "within": label == 1}
+        dark, alike = (
+            model.synthesize(ct, mask, text, "pancreas", **settings).volume.hu()[inner].mean() - level
+            for text in ("hypoattenuating", "isoattenuating")
+        )
+        assert -80 < dark < -20
+        apart.append(abs(alike))
+    assert not wanted
+    assert np.median(apart) < 12
+
+
+def test_the_real_tumours_of_msd_crops() -> None:
+    """The level is that of the pancreas around, in most of them."""
+    found = msd_crops()[::12]
     apart = []
     for path in found:
         ct, label = Volume.read(path), Volume.read(str(path).replace("_ct", "_label")).data

@@ -1,7 +1,8 @@
 """NIfTI files, whose header goes back to disk exactly as it came.
 
 The file is `header, extensions, voxels`: writing what was read in front of the voxels keeps qform, sform,
-codes, units, rescale, description and extensions without naming any of them.
+codes, units, rescale, description and extensions without naming any of them. (nibabel reads the headers; its own
+writer sets the rescale anew, and an intercept of -1024 is gone.)
 """
 
 from __future__ import annotations
