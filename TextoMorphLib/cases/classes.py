@@ -19,6 +19,7 @@ from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Array
 
+SENTENCE = "a {name} lesion in the {organ} is present"  # as the paper tells classes (section 4.4)
 EDGE_VOXELS = 1  # in the plane, left out of the mean where a tumour has more: they are half surroundings
 
 
@@ -41,7 +42,7 @@ def by_density(
         step: Called with (cases done, cases in all).
 
     Yields:
-        Each case with its new label map and values, how many tumours of each class it has, and what keeps it from
+        Each case with its new label map and values and a sentence for each tumour, how many tumours of each class it has, and what keeps it from
         being used (a single slice, no HU), if anything.
 
     Raises:
@@ -63,15 +64,18 @@ def by_density(
         targets = case.targets(ct)
         pieces, count = ndimage.label(targets > 1, TOUCHING)
         found = {bright: 0, dark: 0}
+        texts = {}
         for piece in range(1, count + 1):
             inside = pieces == piece
             is_dark = mean_hu(ct, inside) < below
             targets[inside] = 3 if is_dark else 2
-            found[dark if is_dark else bright] += 1
+            name = dark if is_dark else bright
+            found[name] += 1
+            texts[piece] = (SENTENCE.format(name=name, organ=case.organ),)
         label = folder / f"{case.id}.nii.gz"
         Volume.from_array(targets, ct.affine).write(label)
         values = {ORGAN: (1,), bright: (2,), dark: (3,)}
-        yield replace(case, label=label, values=values), found, ""
+        yield replace(case, label=label, values=values, lesion_texts=texts), found, ""
     step(len(cases), len(cases))
 
 

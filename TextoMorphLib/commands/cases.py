@@ -106,12 +106,12 @@ def classes(
     cases: Cases,
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="New folder: cases.jsonl and label maps.")],
     below: Annotated[float, typer.Option("--below", metavar="HU", help="Tumours with a lower mean are of --dark.")],
-    dark: Annotated[str, typer.Option("--dark", help="Name of the class below.")] = "cyst",
+    dark: Annotated[str, typer.Option("--dark", help="Name of the class below.")] = "cystic",
     bright: Annotated[str, typer.Option("--bright", help="Name of the class of the others.")] = "solid",
 ) -> None:
     """Give tumours two classes by their mean HU, where nobody has written down which is which.
 
-    What is learned from them is density, and no diagnosis. The label maps are written anew: 1 organ, 2 the class of
+    What is learned from them is density, and no diagnosis. Each tumour gets its class's sentence as text. The label maps are written anew: 1 organ, 2 the class of
     the others, 3 the class below.
     """
     from TextoMorphLib.cases import read_cases, write_cases

@@ -237,14 +237,16 @@ def test_tumours_get_classes_by_their_density(tmp_path: Path, capsys: pytest.Cap
     cases = write(tmp_path / "cases.jsonl", {"id": "a", "ct": "ct.nii.gz", "organ": "pancreas", **known})
     made = tmp_path / "classes"
     assert main(["cases", "classes", str(cases), "--below", "25", "--output", str(made)]) == 0
-    assert "1 solid, 1 cyst" in capsys.readouterr().out
+    assert "1 solid, 1 cystic" in capsys.readouterr().out
     (case,) = read_cases(made / "cases.jsonl")
-    assert case.classes == ("solid", "cyst")
+    assert case.classes == ("solid", "cystic")
     assert (case.fold, case.patient) == (1, "p")
+    assert case.lesion_texts[1] == ("a cystic lesion in the pancreas is present",)
+    assert case.lesion_texts[2] == ("a solid lesion in the pancreas is present",)
     told = case.targets(Volume.read(case.ct))
     assert (told[dark] == 3).all()
     assert (told[bright] == 2).all()
     assert np.count_nonzero(told > 1) == 54
     assert main(["cases", "classes", str(made / "cases.jsonl"), "--below", "25", "--output", str(tmp_path / "b")]) == 2
-    assert "has the classes solid, cyst already" in capsys.readouterr().err
+    assert "has the classes solid, cystic already" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
