@@ -93,6 +93,17 @@ def test_from_an_empty_scene_to_a_saved_tumour_in_ten_actions(host: Any, phantom
     host.close(host.opened)
 
 
+def test_words_without_effect_are_named(ct: Any, panels: Any, logic: Any, wait_until: Any) -> None:
+    generate = panels["Generate"]
+    wanted = generate.parameters
+    wait_until(lambda: wanted.ct is ct)
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 20.0, position=LIVER)
+    wanted.text = "hyperattenuating, sparkly"
+    generate.ui.generateButton.click()
+    assert "1 made" in generate.ui.statusLabel.text
+    assert "Without effect: sparkly." in generate.ui.statusLabel.text
+
+
 def test_cancel_in_mid_run_adds_nothing(host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any) -> None:
     from PySide6 import QtCore
 

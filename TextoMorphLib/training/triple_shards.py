@@ -32,7 +32,7 @@ from TextoMorphLib.models.device import autocast
 from TextoMorphLib.training import triple_texts, triples
 from TextoMorphLib.training.triple_texts import TextSettings
 
-FORMAT = 1  # of the files; another number where what is prepared changes
+FORMAT = 2  # of the files; another number where what is prepared changes
 TENSORS = ("filled", "lesion", "depth", "deepest", "counts", "voxel_mm", "left")
 
 
@@ -195,7 +195,7 @@ def _make(job: _Job, autoencoder: Autoencoder) -> None:
     tensors: dict[str, Tensor] = {}
     lesions: list[dict[str, Any]] = []
     notes = [f"case {case.id}: {each}" for each in doubts]
-    for lesion, (text, source) in zip(scan.lesions, texts, strict=True):
+    for lesion, (own, source) in zip(scan.lesions, texts, strict=True):
         of = f"case {case.id}, lesion of {lesion.diameter_mm:.0f} mm"
         if lesion.diameter_mm < triples.LEAST_MM:
             notes.append(f"{of}: smaller than {triples.LEAST_MM:g} mm, left out")
@@ -204,7 +204,7 @@ def _make(job: _Job, autoencoder: Autoencoder) -> None:
         if place is None:
             notes.append(f"{of}: larger than [triples] sizes hold, left out")
             continue
-        words = triple_texts.told(text, source, case.organ, triples.measured(scan, lesion, case.organ), job.texts, rng)
+        words = triple_texts.told(own, source, case.organ, triples.measured(scan, lesion, case.organ), job.texts, rng)
         if words.note:
             notes.append(f"{of}: {words.note}")
         views = [triples.view(place, rng if number else None) for number in range(settings.views)]

@@ -14,13 +14,11 @@ from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.measurement.description import Words
-from TextoMorphLib.simulation import captions
-from TextoMorphLib.text import encoders
-from TextoMorphLib.text import variants as checks
 from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.reports import ReportedLesion, extract
 from TextoMorphLib.text.understanding import OTHER_SIZE, check_text, understand
+from TextoMorphLib.training.wordings import wordings_of
 
 REFUSE, MEASURE = "refuse", "measure"
 SOURCES = ("texts", "report", "measured")
@@ -65,7 +63,7 @@ class Told:
 
 def given_texts(
     case: Case, components: Sequence[Sequence[int]], diameters_mm: Sequence[float], settings: TextSettings
-) -> list[tuple[str, str]]:
+) -> list[tuple[tuple[str, ...], str]]:
     """What the case itself says of each of its lesions, before its scan is measured.
 
     Args:
@@ -75,17 +73,17 @@ def given_texts(
         settings: Whether a text that says nothing is refused.
 
     Returns:
-        Of each lesion its text and where that is from; an empty text where the scan is to be measured.
+        Of each lesion its texts and where they are from; no text where the scan is to be measured.
 
     Raises:
         InputError: A text says nothing of a lesion's look, is not English, or speaks of another organ.
     """
     largest = int(np.argmax(diameters_mm)) if len(diameters_mm) else 0
-    found = [("", "measured")] * len(diameters_mm)
+    found: list[tuple[tuple[str, ...], str]] = [((), "measured")] * len(diameters_mm)
     if case.organ not in ORGANS:
         raise InputError(f"case {case.id} is of the {case.organ}; words are known for {', '.join(ORGANS)}")
     if case.texts and found:
-        found[largest] = (case.texts[0], "texts")
+        found[largest] = (case.texts, "texts")
     elif case.report and found:
         found = _of_report(case, diameters_mm)
         if settings.silent == REFUSE and all(source == "measured" for _, source in found):
@@ -96,16 +94,18 @@ def given_texts(
     for lesion, numbers in enumerate(components):
         for number in numbers:
             if case.lesion_texts.get(number):
-                found[lesion] = (case.lesion_texts[number][0], "texts")
+                found[lesion] = (case.lesion_texts[number], "texts")
                 break
-    return [_saying(case, text, source, settings) for text, source in found]
+    return [_saying(case, texts, source, settings) for texts, source in found]
 
 
-def told(text: str, source: str, organ: str, measured: Words, settings: TextSettings, rng: np.random.Generator) -> Told:
-    """A lesion's text, or what is measured of it where it has none, with other wordings.
+def told(
+    texts: Sequence[str], source: str, organ: str, measured: Words, settings: TextSettings, rng: np.random.Generator
+) -> Told:
+    """A lesion's texts, or what is measured of it where it has none, with other wordings up to the number asked for.
 
     Args:
-        text: As `given_texts` returns it.
+        texts: As `given_texts` returns it.
         source: Likewise.
         organ: Whose lesion it is.
         measured: What `describe` says of it.
@@ -113,33 +113,28 @@ def told(text: str, source: str, organ: str, measured: Words, settings: TextSett
         rng: Source of randomness.
     """
     note = ""
-    if text:
-        said = understand(text, organ).description
+    text, *more = texts or (measured.text,)
+    said = understand(text, organ).description
+    if texts:
         other = {kind: (said[kind], one) for kind, one in measured.description.items() if said.get(kind, one) != one}
         if other:
             kind, (claimed, seen) = next(iter(other.items()))
             note = f"the text says {kind} {claimed}, the scan is measured as {seen}"
-    else:
-        text = measured.text
-        said = understand(text, organ).description
-    return Told((text, *_wordings(text, said, organ, settings.variants, rng)), source, note)
+    more = more[: settings.variants]
+    return Told((text, *more, *_wordings(text, said, organ, settings.variants - len(more), rng)), source, note)
 
 
 def _wordings(text: str, said: Description, organ: str, count: int, rng: np.random.Generator) -> list[str]:
-    if not count or not said:
-        return []
-    encoder = encoders.load("minilm")
-    composed = (captions.compose(said, rng, organ=organ, only=True) for _ in iter(int, 1))
-    return checks.checked(text, organ, composed, count, lambda texts: encoder.encode(texts).pooled).texts
+    return wordings_of(text, organ, count, int(rng.integers(2**31))).texts if count and said else []
 
 
-def _of_report(case: Case, diameters_mm: Sequence[float]) -> list[tuple[str, str]]:
+def _of_report(case: Case, diameters_mm: Sequence[float]) -> list[tuple[tuple[str, ...], str]]:
     """A report's lesions by size: the one of the nearest diameter; one without a size is the largest.
 
     What is said of several lesions together holds for all that nothing else is said of.
     """
     assert case.report is not None
-    found = [("", "measured")] * len(diameters_mm)
+    found: list[tuple[tuple[str, ...], str]] = [((), "measured")] * len(diameters_mm)
     reported = extract(read_text(case.report), case.organ)
     order = sorted(range(len(diameters_mm)), key=lambda at: -diameters_mm[at])
     sized = sorted((each for each in reported if _size(each)), key=lambda each: -_size(each))
@@ -149,12 +144,12 @@ def _of_report(case: Case, diameters_mm: Sequence[float]) -> list[tuple[str, str
         only = len(reported) == 1 and len(diameters_mm) == 1  # no other could be meant: masks and reports differ
         if near or (only and free):
             best = min(near or free, key=lambda at: abs(np.log(_size(lesion) / diameters_mm[at])))
-            found[best] = (lesion.description, "report")
+            found[best] = ((lesion.description,), "report")
     for lesion in (each for each in reported if not _size(each)):
         numbers = lesion.understanding.numbers
         free = [at for at in order if found[at][1] == "measured"]
         for at in free if numbers.many or (numbers.count or 1) > 1 else free[:1]:
-            found[at] = (lesion.description, "report")
+            found[at] = ((lesion.description,), "report")
     return found
 
 
@@ -162,22 +157,23 @@ def _size(lesion: ReportedLesion) -> float:
     return lesion.understanding.numbers.diameter_mm or 0.0
 
 
-def _saying(case: Case, text: str, source: str, settings: TextSettings) -> tuple[str, str]:
-    """The text, if it says something of the lesion's look."""
-    if not text:
-        return text, source
+def _saying(case: Case, texts: tuple[str, ...], source: str, settings: TextSettings) -> tuple[tuple[str, ...], str]:
+    """The texts, if each says something of the lesion's look."""
     try:
-        check_text(text, case.organ)
-        found = understand(text, case.organ)
-        if found.elsewhere:
-            raise InputError(f"its text speaks of the {found.elsewhere}, not of the {case.organ}")
-        if not found.description:
-            raise InputError(
-                f"nothing in '{text[:60]}' says what the lesion looks like; describe it, or leave it out: "
-                "then it is measured"
-            )
+        for text in texts:
+            _check(text, case.organ)
     except InputError as error:
         if settings.silent == MEASURE:
-            return "", "measured"
+            return (), "measured"
         raise InputError(f"case {case.id}: {error}") from None
-    return text, source
+    return texts, source
+
+
+def _check(text: str, organ: str) -> None:
+    check_text(text, organ)
+    found = understand(text, organ)
+    if found.elsewhere:
+        raise InputError(f"its text speaks of the {found.elsewhere}, not of the {organ}")
+    if not found.description:
+        said = f"nothing in '{text[:60]}' says what the lesion looks like"
+        raise InputError(f"{said}; describe it, or leave it out: then it is measured")

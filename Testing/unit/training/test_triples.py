@@ -166,6 +166,14 @@ def test_texts_of_a_case_with_several_lesions(tmp_path: Path, autoencoder: Autoe
     assert [each.texts[0] for each in found] == ["calcified", "cystic mass"]
 
 
+def test_all_texts_of_a_case_are_its_wordings(tmp_path: Path, autoencoder: Autoencoder) -> None:
+    texts = ("cystic mass", "a fluid-filled lesion", "a cyst-like mass")
+    (lesion,) = _prepared([case(tmp_path, texts=texts)], autoencoder, tmp_path, variants=2)
+    assert lesion.texts == texts
+    with pytest.raises(InputError, match="nothing in 'a lesion' says"):
+        _prepared([case(tmp_path, 1, texts=("cystic mass", "a lesion"))], autoencoder, tmp_path, variants=2)
+
+
 def test_words_against_the_scan_are_told(tmp_path: Path, autoencoder: Autoencoder) -> None:
     cases = [case(tmp_path, texts=("hyperattenuating mass",))]
     _, notes = prepare(cases, autoencoder, TripleSettings(SIZES, 1), TextSettings(variants=0), tmp_path / "t")

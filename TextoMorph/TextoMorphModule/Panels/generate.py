@@ -169,6 +169,9 @@ class GeneratePanel(RunPanel):
         reports = [self.logic.report(node) for node in results]
         seconds = sum(sum(report["seconds"].values()) for report in reports)
         said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
+        without = dict.fromkeys(each["words"] for report in reports for each in report.get("without_effect", ()))
+        if without:
+            said += " " + _("Without effect: {words}.").format(words=", ".join(without))
         said = withNotes(said, (note for report in reports for note in report["notes"]))
         news = dict.fromkeys(each for report in reports for each in report["warnings"] if each not in known)
         return "<br>".join(each for each in (said, inColour(news)) if each)
