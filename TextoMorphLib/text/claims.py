@@ -167,11 +167,15 @@ class Claims:
         part, term = owner.kind, word.term
         kinds = term.kinds if term is not None else {}
         if part == "margin":
+            if self.words[owner.head].norm == "infiltration" and "density" in kinds:
+                return term  # the infiltration is the lesion
             return term if term is not None and kinds.keys() & {"margin", "contour"} else self._margin(word)
         if part == "density" and term is None and not word.has("modifier", "uneven"):
             return None if word.has("compare") else self._density_of([word])  # "Density: low"
         if part in ("density", "texture") and term is None and (texture := self._texture_of([word])):
             return texture
+        if part == "enhancement" and kinds.keys() == {"margin"} and at and self.words[at - 1].norm == ",":
+            return term  # "enhances avidly, smooth": the next item
         if part in ("density", "texture", "enhancement"):
             if (
                 term is not None

@@ -99,6 +99,9 @@ class Ownership(Phrases):
         after = self.words[at + 1 : at + 3]
         if len(after) == 2 and after[0].norm == "in" and after[1].thing in ("margin", "texture") and not after[1].term:
             return self.subjects[at] if self.subjects[at].foreign else Owner(after[1].thing, "", at + 2)
+        grained = self.words[at].has("modifier", "coarse") or self.words[at].has("modifier", "fine")
+        if at and self.words[at - 1].thing == "calcification" and grained and not self.run_after(at):
+            return Owner("calcification", "", at - 1)  # "calcifications punctiform"
         before = self.words[at - 2] if at > 1 and self.words[at - 1].norm == "," else None
         sized = self.words[at].has("modifier", "thick") or self.words[at].has("modifier", "thin")
         if before is not None and before.thing in ("wall", "septum") and sized and not self.run_after(at):
@@ -318,6 +321,13 @@ class Ownership(Phrases):
         word = self.words[after]
         if self.words[index].thing == "organ" and word.term is not None and word.term.about == "background":
             return True  # "liver cirrhotic, heterogeneous"
+        if (
+            index == 0
+            and word.norm != ":"
+            and self.words[0].norm in (self.organ, "parenchyma")
+            and says(word, "density")
+        ):
+            return not self.run_after(after)  # "liver hypodense"
         if after == index + 1 and (word.term is not None or word.has("modifier")) and not word.noun:
             return self.words[index].thing in _OWN_PARTS and not self.run_after(after)  # "Wall thick."
         if word.norm == "(" and self.words[index].thing in _OWN_PARTS:
@@ -337,7 +347,7 @@ class Ownership(Phrases):
 
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")
-_OWN_PARTS = ("interior", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
+_OWN_PARTS = ("interior", "centre", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
 _PLACES = ("pole", "lobe", "segment", "dome", "head", "tail", "body", "neck", "uncinate", "process", "region")
 _VERBS = (
     "show",

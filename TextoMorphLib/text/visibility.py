@@ -64,7 +64,8 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
             return (index + 1, how) if _is_out(words, index) else (index, how)
         if norm in data["assessed"] and how != "easy":
             return index, "assessed"
-        if norm in data["delimited"] and (how == "hard" or index > at + 1) and not _from_other(words, index):
+        apart = how == "hard" or index > at + 1 or norm.endswith("able")
+        if norm in data["delimited"] and apart and not _from_other(words, index):
             return index, "same" if _in_density(words, index) else "delimited"
         if norm not in data["links"] and not (words[index].has("word", "adverb") and words[index].term is None):
             break
