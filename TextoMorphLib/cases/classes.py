@@ -42,8 +42,8 @@ def by_density(
         step: Called with (cases done, cases in all).
 
     Yields:
-        Each case with its new label map and values and a sentence for each tumour, how many tumours of each class it has, and what keeps it from
-        being used (a single slice, no HU), if anything.
+        Each case with its new label map and values and a sentence for each tumour, how many tumours of each class it
+        has, and what keeps it from being used (a single slice, no HU), if anything.
 
     Raises:
         InputError: A case has classes already, or a file is bad.

@@ -111,8 +111,8 @@ def classes(
 ) -> None:
     """Give tumours two classes by their mean HU, where nobody has written down which is which.
 
-    What is learned from them is density, and no diagnosis. Each tumour gets its class's sentence as text. The label maps are written anew: 1 organ, 2 the class of
-    the others, 3 the class below.
+    What is learned from them is density, and no diagnosis. Each tumour gets its class's sentence as text. The label
+    maps are written anew: 1 organ, 2 the class of the others, 3 the class below.
     """
     from TextoMorphLib.cases import read_cases, write_cases
     from TextoMorphLib.cases.classes import by_density
