@@ -14,7 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for a name of the address that others reach this machine by
-ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1", "RAY_DEDUP_LOGS": "0"}
+ENVIRONMENT = {
+    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_DEDUP_LOGS": "0",
+}
 MEMORY = 80_000_000  # of a node's object store, which jobs do not use
 
 
