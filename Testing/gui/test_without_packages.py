@@ -33,7 +33,8 @@ from TextoMorphModule.Actions.samples import phantom
 
 ct = phantom()
 widget = host.open("TextoMorph")
-setup, scan, describe, generate, *_ = widget.panels
+named = {panel.name: panel for panel in widget.panels}
+setup, scan, describe, generate = (named[name] for name in ("Setup", "Scan", "Describe", "Generate"))
 assert "torch, nibabel" in setup.ui.packagesLabel.text
 scan.parameters.ct = ct
 import slicer

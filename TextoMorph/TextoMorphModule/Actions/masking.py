@@ -42,9 +42,12 @@ class Masking:
             []
         """
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.io.formats import nifti
 
         doubts = nodes.checkCt(ctNode)
+        try:
+            from TextoMorphLib.io.formats import nifti
+        except ImportError:  # nibabel is not installed yet: Setup tells
+            return doubts
         storage = ctNode.GetStorageNode()
         file = Path(storage.GetFileName() or "") if storage else Path()
         if file.name.lower().endswith(nifti.FORMAT.suffixes) and file.is_file():
