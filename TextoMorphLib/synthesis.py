@@ -126,18 +126,17 @@ class Synthesizer:
             steps: Sampling steps, 1 to 200; the preset's if None.
             guidance: Classifier-free guidance scale; the preset's if None.
             progress: Called with (steps done, steps there may be in all); may raise, or return False to cancel.
-            preset: One of the model's: "preview" (fastest), or "final", which holds the lesion against the text and,
-                where something asked does not hold, tries other candidates of the seed and keeps the best.
-            terms: Whether what is understood of the text by rules is taken as said, and nothing else. If not, the text
-                is the model's attribute classifier's alone, to see what it makes of words by itself.
+            preset: "preview" (fastest) or "final", which where something asked does not hold tries other candidates.
+            terms: Whether what rules understand of the text is taken as said, and nothing else; if not, the text is the
+                model's attribute classifier's alone.
             texture: Whether lesions get the texture of real ones, where the model has it for the organ.
             replace: The mask holds a tumour that is to be replaced: healthy tissue is judged from outside it alone.
             exclude: Boolean, of the scan's shape: what else is no healthy tissue, such as other lesions.
             within: Likewise, the organ, where it is known: healthy tissue is judged in it alone.
-            hedges: What doubt in the text counts for: "said", "marked" or "ignored" (see `text.understanding`).
+            hedges: What doubt in the text counts for: "said", "marked" or "ignored".
 
         Returns:
-            The synthetic scan and its report. Voxels farther than 4 mm outside the mask are the input's.
+            The synthetic scan, the input's farther than 4 mm outside the mask, and its report.
 
         Raises:
             InputError: Empty text, unknown organ or preset, a mask that does not fit, or numbers out of range.
@@ -150,10 +149,9 @@ class Synthesizer:
             said = self.read(text, meant if terms else None)
         request = self._request(said, meant, organ, self.model.preset(preset), steps, guidance, texture)
 
-        def work() -> tuple[Volume, list[Candidate], list[str]]:
-            return self._drawn(self._scene(ct, mask, replace, exclude, within, clock), request, seed, progress, clock)
-
-        volume, found, warnings = self.thrift.run(work)
+        volume, found, warnings = self.thrift.run(
+            lambda: self._drawn(self._scene(ct, mask, replace, exclude, within, clock), request, seed, progress, clock)
+        )
         lesions = tuple(best.lesion for best in found)
         warnings += [each for one in lesions for each in meant.differences(one.diameter_mm, one.mean_hu)]
         told = {"seed": seed, "replace": replace, "warnings": list(dict.fromkeys(warnings))}

@@ -21,7 +21,8 @@ from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
 
 if typing.TYPE_CHECKING:
-    from TextoMorphLib.batches.work import Engine
+    from TextoMorphLib.batches.lines import Line
+    from TextoMorphLib.batches.work import Engine, Outcome
 
 
 class RunsByDefault(typer.core.TyperGroup):
@@ -33,6 +34,17 @@ class RunsByDefault(typer.core.TyperGroup):
 
 
 app = typer.Typer(cls=RunsByDefault, help="Make many tumours, from a file of jobs.")
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N|auto", help="Only the I-th of N parts; auto: as Slurm or Kubernetes say."),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS|auto", help="Do the work on a Ray cluster (host:port of its head)."),
+]
+Gpus = Annotated[
+    float | None, typer.Option("--gpus", min=0, help="With --ray: GPUs for each worker. [default: 1 if any]")
+]
 Jobs = Annotated[Path, typer.Argument(metavar="JOBS.jsonl", help="One job a line, as JSON.")]
 
 
@@ -44,17 +56,9 @@ def run(
         typer.Option("--workers", min=1, help="Processes, which share the cores. [default: 1; with --ray, all]"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Skip what an earlier run has finished.")] = False,
-    shard: Annotated[
-        str | None,
-        typer.Option("--shard", metavar="I/N|auto", help="Only the I-th of N parts; auto: as Slurm or Kubernetes say."),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option("--ray", metavar="ADDRESS|auto", help="Do the work on a Ray cluster (host:port of its head)."),
-    ] = None,
-    gpus: Annotated[
-        float | None, typer.Option("--gpus", min=0, help="With --ray: GPUs for each worker. [default: 1 if any]")
-    ] = None,
+    shard: Shard = None,
+    ray: Ray = None,
+    gpus: Gpus = None,
     store: Annotated[
         str,
         typer.Option("--store", metavar="scan|delta", help="delta keeps only what changes: see textomorph apply."),
@@ -101,17 +105,7 @@ def run(
         results = finished(engine, left, told.waiting)
         with contextlib.closing(typing.cast("typing.Generator[Any]", results)):
             for done, (line, outcome) in enumerate(results, start=1):
-                pace = told.pace(done, len(left))
-                if outcome.event == "failed":
-                    told.event("failed", line.number, error=outcome.error, progress=pace)
-                elif outcome.event == "skipped":
-                    told.event("skipped", line.number, output=str(line.job.output), progress=pace)
-                else:
-                    for said in (*outcome.warnings, *outcome.notes):
-                        common.warn(f"{jobs.name} line {line.number}: {said}")
-                    made = {"output": str(line.job.stored), "seconds": round(outcome.seconds, 2)}
-                    doubts = {"warnings": list(outcome.warnings), "notes": list(outcome.notes)}
-                    told.event("done", line.number, **made, **doubts, progress=pace)
+                told.ended(line, outcome, told.pace(done, len(left)))
                 step(done, len(left))
     if told.failed:
         raise typer.Exit(2)
@@ -179,6 +173,19 @@ class _Told:
         if not self.out.isatty():
             self.out.write(json.dumps({"event": event, "line": number, **more}, ensure_ascii=False) + "\n")
             self.out.flush()
+
+    def ended(self, line: Line, outcome: Outcome, pace: dict[str, float | int]) -> None:
+        """A job was done, has failed, or was somebody else's."""
+        if outcome.event == "failed":
+            self.event("failed", line.number, error=outcome.error, progress=pace)
+        elif outcome.event == "skipped":
+            self.event("skipped", line.number, output=str(line.job.output), progress=pace)
+        else:
+            for said in (*outcome.warnings, *outcome.notes):
+                common.warn(f"{self.name} line {line.number}: {said}")
+            made = {"output": str(line.job.stored), "seconds": round(outcome.seconds, 2)}
+            doubts = {"warnings": list(outcome.warnings), "notes": list(outcome.notes)}
+            self.event("done", line.number, **made, **doubts, progress=pace)
 
     def waiting(self, jobs: int, machine: str) -> None:
         """What is left is other batches' work; said once."""

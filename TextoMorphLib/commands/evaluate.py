@@ -71,19 +71,26 @@ def evaluate(
     if compare:
         with common.progress("evaluating the other") as step:
             others = list(scores.score(chosen, compare, tolerance, meaning, step))
-        _warn_of_organs(others, compare)
-        made["comparison"] = {
-            "folder": str(compare),
-            "summary": summary.summary(others, borders),
-            **summary.compare(found, others, borders),
-        }
-        if false_alarms is not None:
-            _check_maps(others, compare)
-            made["comparison"]["at_false_alarms"] = {
-                **summary.at_false_alarms(others, false_alarms, borders),
-                "mcnemar": summary.compare_at_false_alarms(found, others, false_alarms, borders),
-            }
+        made["comparison"] = _compared(found, others, compare, borders, false_alarms)
     _write(made, output, published)
+
+
+def _compared(
+    found: list[Any], others: list[Any], folder: Path, borders: list[float], false_alarms: float | None
+) -> dict[str, Any]:
+    """What another method's predictions come to, beside one's own."""
+    from TextoMorphLib.evaluation import summary
+
+    _warn_of_organs(others, folder)
+    made = {"folder": str(folder), "summary": summary.summary(others, borders)}
+    made |= summary.compare(found, others, borders)
+    if false_alarms is not None:
+        _check_maps(others, folder)
+        made["at_false_alarms"] = {
+            **summary.at_false_alarms(others, false_alarms, borders),
+            "mcnemar": summary.compare_at_false_alarms(found, others, false_alarms, borders),
+        }
+    return made
 
 
 def _write(made: dict[str, Any], output: Path, published: list[dict[str, str]]) -> None:

@@ -23,6 +23,21 @@ if TYPE_CHECKING:
     from TextoMorphLib.several import Lesion
     from TextoMorphLib.synthesis import Synthesis
 
+OrganMask = Annotated[
+    Path | None,
+    typer.Option(
+        "--organ-mask",
+        metavar="FILE",
+        help="The organ: healthy tissue is judged in it, and what lies outside is told.",
+    ),
+]
+Picture = Annotated[
+    Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
+]
+Dicom = Annotated[
+    Path | None, typer.Option("--dicom", metavar="DIR", help="Also write a DICOM series, to a new folder.")
+]
+
 
 def generate(
     ct: common.Ct,
@@ -51,20 +66,9 @@ def generate(
     resample_mask: common.ResampleMask = False,
     label: common.Label = None,
     assume_hu: common.AssumeHu = False,
-    organ_mask: Annotated[
-        Path | None,
-        typer.Option(
-            "--organ-mask",
-            metavar="FILE",
-            help="The organ: healthy tissue is judged in it, and what lies outside is told.",
-        ),
-    ] = None,
-    picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
-    ] = None,
-    dicom: Annotated[
-        Path | None, typer.Option("--dicom", metavar="DIR", help="Also write a DICOM series, to a new folder.")
-    ] = None,
+    organ_mask: OrganMask = None,
+    picture: Picture = None,
+    dicom: Dicom = None,
     dicom_seg: Annotated[
         bool, typer.Option("--dicom-seg", help="With the mask as a DICOM segmentation (needs highdicom).")
     ] = False,
@@ -91,13 +95,10 @@ def generate(
     for option, given in {"--dicom-seg": dicom_seg, "--keep-patient": keep_patient}.items():
         if given and dicom is None:
             raise InputError(f"{option} goes with --dicom DIR; name the folder of the DICOM series")
-    kept = {
-        "picture": picture,
-        "dicom": dicom,
-        "dicom_seg": dicom_seg,
-        "keep_patient": keep_patient,
-    }
-    run(job, model, device, source, overwrite=overwrite, **kept)  # type: ignore[arg-type]
+    run(
+        job, model, device, source,
+        picture=picture, dicom=dicom, dicom_seg=dicom_seg, keep_patient=keep_patient, overwrite=overwrite,
+    )  # fmt: skip
 
 
 def _parts(mask: Path | None, text: str | None, lesions: Path | None) -> tuple[Part, ...]:
@@ -160,7 +161,6 @@ def run(
     original = job.ct if job.ct.is_dir() else None
     if dicom:
         dicom_export.check_scan(ct, dicom, original, keep_patient)
-
     said, outside = _where(ct, lesions, job.read_organ(ct))
     mask = several.union(lesions, ct.shape)
     with common.progress("generating") as step:
@@ -181,7 +181,7 @@ def run(
         synthesis = make(job, name, synthesizer, ct, lesions, step, [*doubts, *outside], overwrite, also)
 
     _show(synthesis.report, (*doubts, *said))
-    for path in (job.output, outputs.report_path(job.output), *filter(None, (picture, dicom))):
+    for path in filter(None, (job.output, outputs.report_path(job.output), picture, dicom)):
         typer.echo(f"wrote {path}")
     if dicom:
         typer.echo(f"DICOM: {dicom_export.KEPT if keep_patient else dicom_export.MADE_UP}")

@@ -12,6 +12,23 @@ from TextoMorphLib.errors import InputError
 
 app = typer.Typer(help="Plan many tumours in scans with organ masks, and describe the finished set.")
 AWAY = ("all", "vessels")
+Sizes = Annotated[
+    str,
+    typer.Option(
+        "--sizes",
+        help="Diameters in mm: log-uniform:LOW,HIGH, uniform:LOW,HIGH, lognormal:MEDIAN,SD_OF_LOG,LOW,HIGH, or shapes "
+        "(those of --shapes).",
+    ),
+]
+Texts = Annotated[
+    Path | None,
+    typer.Option(
+        "--texts",
+        metavar="FILE",
+        help="By organ and frequency: JSON, CSV (organ,text,frequency), or one text a line. [default: terms usual in "
+        "the organ]",
+    ),
+]
 
 
 @app.command(
@@ -29,23 +46,8 @@ def plan(
     organs: Annotated[
         str, typer.Option("--organs", help="Which organs, and how often: liver,kidney or liver=3,kidney=1.")
     ] = "liver,pancreas,kidney",
-    sizes: Annotated[
-        str,
-        typer.Option(
-            "--sizes",
-            help="Diameters in mm: log-uniform:LOW,HIGH, uniform:LOW,HIGH, lognormal:MEDIAN,SD_OF_LOG,LOW,HIGH, or "
-            "shapes (those of --shapes).",
-        ),
-    ] = "log-uniform:5,40",
-    texts: Annotated[
-        Path | None,
-        typer.Option(
-            "--texts",
-            metavar="FILE",
-            help="By organ and frequency: JSON, CSV (organ,text,frequency), or one text a line. [default: terms usual "
-            "in the organ]",
-        ),
-    ] = None,
+    sizes: Sizes = "log-uniform:5,40",
+    texts: Texts = None,
     shapes: Annotated[
         Path | None, typer.Option("--shapes", metavar="FILE.npz", help="Real lesions' shapes. [default: made up]")
     ] = None,

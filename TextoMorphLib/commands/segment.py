@@ -32,24 +32,29 @@ class How:
     probability: bool
 
 
+OrganMask = Annotated[
+    Path | None, typer.Option("--organ-mask", metavar="FILE", help="Where the organ is; nothing else is looked at.")
+]
+Probability = Annotated[
+    bool, typer.Option("--probability", help="Also write the tumour's probability: OUT_probability, for FROC.")
+]
+DicomSeg = Annotated[
+    Path | None, typer.Option("--dicom-seg", metavar="FILE.dcm", help="Also write a DICOM segmentation.")
+]
+
+
 def segment(
     ct: common.Ct,
     model: Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="A model of kind segmentation.")],
     output: Annotated[
         Path, typer.Option("--output", metavar="OUT", help="The labels, on the CT's grid; their report goes beside.")
     ],
-    organ_mask: Annotated[
-        Path | None, typer.Option("--organ-mask", metavar="FILE", help="Where the organ is; nothing else is looked at.")
-    ] = None,
+    organ_mask: OrganMask = None,
     overlap: Annotated[float, typer.Option("--overlap", help="Of neighbouring windows.")] = 0.75,
     least_mm: Annotated[float, typer.Option("--least-mm", help="Smaller tumours are left out.")] = 3.0,
     anywhere: Annotated[bool, typer.Option("--anywhere", help="Keep tumours outside the organ.")] = False,
-    probability: Annotated[
-        bool, typer.Option("--probability", help="Also write the tumour's probability: OUT_probability, for FROC.")
-    ] = False,
-    dicom_seg: Annotated[
-        Path | None, typer.Option("--dicom-seg", metavar="FILE.dcm", help="Also write a DICOM segmentation.")
-    ] = None,
+    probability: Probability = False,
+    dicom_seg: DicomSeg = None,
     fold: Annotated[int | None, typer.Option("--fold", help="Of a CASES.jsonl, only the cases of this fold.")] = None,
     case_organ: Annotated[
         bool, typer.Option("--case-organ", help="Of a CASES.jsonl: keep to the organ that each case's files show.")

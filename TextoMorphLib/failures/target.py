@@ -73,10 +73,7 @@ def target(
         InputError: No healthy scan of an organ, or the folder holds a batch already.
         Cancelled: `progress` returned False.
     """
-    if count < 1:
-        raise InputError(f"{count} look-alikes cannot be made; ask for 1 or more")
-    if (folder / JOBS).exists():
-        raise InputError(f"{folder} holds a batch already; resume it, or choose another folder")
+    _check(count, folder)
     scans = [case for case in read_cases(healthy) if case.healthy]
     if lacking := sorted({failure.organ for failure in failures} - {case.organ for case in scans}):
         raise InputError(f"{healthy} has no case that is healthy and of the {lacking[0]}; look-alikes need one")
@@ -97,14 +94,25 @@ def target(
         if known is None or known.case.id != case.id:
             known = _organ(case)
         lines[number] = _job(number, failure, known, folder, spread, seed)
-    text = "".join(json.dumps(lines[number], ensure_ascii=False) + "\n" for number in sorted(lines))
     shares: dict[str, Any] = {"jobs": dict(Counter(failure.kind for failure in drawn))}
     shares["places"] = dict(Counter(case.id for _, _, case in planned))
     shares["patches"], shares["left_out"] = _patches(failures, cases, folder) if cases else (0, [])
     write_cases((_case(lines[number], planned[number][2], folder) for number in sorted(lines)), folder / CASES)
     outputs.write_bytes(folder / SHARES, (outputs.to_json(shares) + "\n").encode())
-    outputs.write_bytes(folder / JOBS, text.encode())
+    _write_jobs([lines[number] for number in sorted(lines)], folder / JOBS)
     return shares
+
+
+def _check(count: int, folder: Path) -> None:
+    if count < 1:
+        raise InputError(f"{count} look-alikes cannot be made; ask for 1 or more")
+    if (folder / JOBS).exists():
+        raise InputError(f"{folder} holds a batch already; resume it, or choose another folder")
+
+
+def _write_jobs(lines: Sequence[dict[str, Any]], path: Path) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    outputs.write_bytes(path, text.encode())
 
 
 def _many(scans: Sequence[Case], organ: str) -> int:

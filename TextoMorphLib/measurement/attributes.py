@@ -100,7 +100,7 @@ def measure(
 
     Args:
         healthy: The scan before, HU, on a 1 mm grid.
-        synthetic: The scan with the lesion, HU, on the same grid.
+        synthetic: The scan with the lesion, likewise.
         depth: Signed distance to the mask's border in mm, positive inside.
         usable: Boolean, of the same shape: where the scan before may be healthy; None for everywhere.
         kept: What in the mask stayed the scan's own (its shares, 0 to 1), and is not looked at.
@@ -112,20 +112,18 @@ def measure(
     parenchyma = parenchyma_hu(healthy, depth, usable)
     tissue = _parenchyma(healthy, depth, parenchyma, usable)
 
-    lightly = ndimage.gaussian_filter(synthetic, 0.5)
-    calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
-    gas = inside & (lightly < GAS_HU)
+    calcium, gas = _calcium_and_gas(synthetic, inside)
     soft = _away(calcium | gas, inside)
     whole = inside & soft
     within = _or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
 
-    # Outside, what was there before says what has changed; inside it has gone (vessels, fat), but for what reaches into
-    # the mask's first millimetre. There, only what was plain parenchyma is looked at.
+    # Inside, what was there before has gone (vessels, fat), but for what reaches into the mask's first millimetre.
     seam = min(SEAM_MM, 0.5 * deepest)
     before = np.float32(parenchyma) + np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
     change = synthetic - before
     seen = soft & drawn if usable is None else soft & drawn & (usable | whole_mask)
-    margin, rim = _border(change, depth, seen & (tissue | (depth > seam)), deepest)
+    edge = seen & (tissue | (depth > seam))
+    margin, rim = _border(change, depth, edge, deepest)
     wall = _wall(change, depth, whole) if rim >= LEAST_WALL_HU else float("nan")
     interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     if wall > THICK_WALL_MM:
@@ -149,8 +147,15 @@ def measure(
         noise_inside_hu=_noise(synthetic, interior),
         noise_outside_hu=noise,
         **vars(parts(synthetic, inside, _away(calcium, inside), depth)),  # it keeps away from gas by itself
-        **vars(outline(change, depth, seen & (tissue | (depth > seam)))),
+        **vars(outline(change, depth, edge)),
     )
+
+
+def _calcium_and_gas(hu: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where in a lesion either is."""
+    lightly = ndimage.gaussian_filter(hu, 0.5)
+    calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
+    return calcium, inside & (lightly < GAS_HU)
 
 
 def _away(foreign: np.ndarray, inside: np.ndarray) -> np.ndarray:

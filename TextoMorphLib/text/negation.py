@@ -63,29 +63,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.norm == "than" and any(before.norm == "rather" for before in sentence[max(0, at - 6) : at]):
         return [(DENIED, _forward(sentence, at))]  # "rather solid than cystic"
     if word.has("negation"):
-        ends = _ends_there(sentence, at)
-        following = sentence[at + 1] if at + 1 < len(sentence) else None
-        opens = not at or sentence[at - 1].norm in _STOPS
-        adjective = following is not None and following.term is not None and not following.noun and opens
-        if word.norm == "none" and following is not None and (_has(following) or _leads(following) or adjective):
-            reached = _forward(sentence, at if following.term is not None else at + 1)
-            return [(DENIED, reached), (NO_SUCH, reached)]  # "None contains fat."
-        both = word.has("negation", "before") and word.has("negation", "after")
-        if both and at and sentence[at - 1].noun and following is not None and following.has("word", "prep"):
-            return [(DENIED, _backward(sentence, at))]  # "calcification absent in the lesion"
-        if word.has("negation", "after") and not at and len(sentence) > 1 and _leads(sentence[1]):
-            return [(DENIED, _forward(sentence, 1))]  # "No longer seen are septa"
-        after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
-        if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
-            return [(DENIED, _backward(sentence, at))]
-        if not word.has("negation", "before"):
-            return []
-        reached = _forward(sentence, at)
-        said = set(word.norm.split())
-        if said & _LOSSES:  # "loss of the fat plane and low density"
-            first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
-            reached = [i for i in reached if i < first]
-        return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
+        return _denied(sentence, at, word)
     if word.term is not None and word.norm.split(" ")[0] in _NONE and not word.has("negation"):
         reached = _forward(sentence, at)  # "without enhancement, wall or septa"
         if any(sentence[i].has("word", "or") for i in reached):
@@ -116,6 +94,33 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     ):
         found.append((PAST, _forward(sentence, at)))
     return found
+
+
+def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]]:
+    """What a word of denial says of which words."""
+    ends = _ends_there(sentence, at)
+    following = sentence[at + 1] if at + 1 < len(sentence) else None
+    opens = not at or sentence[at - 1].norm in _STOPS
+    adjective = following is not None and following.term is not None and not following.noun and opens
+    if word.norm == "none" and following is not None and (_has(following) or _leads(following) or adjective):
+        reached = _forward(sentence, at if following.term is not None else at + 1)
+        return [(DENIED, reached), (NO_SUCH, reached)]  # "None contains fat."
+    both = word.has("negation", "before") and word.has("negation", "after")
+    if both and at and sentence[at - 1].noun and following is not None and following.has("word", "prep"):
+        return [(DENIED, _backward(sentence, at))]  # "calcification absent in the lesion"
+    if word.has("negation", "after") and not at and len(sentence) > 1 and _leads(sentence[1]):
+        return [(DENIED, _forward(sentence, 1))]  # "No longer seen are septa"
+    after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
+    if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
+        return [(DENIED, _backward(sentence, at))]
+    if not word.has("negation", "before"):
+        return []
+    reached = _forward(sentence, at)
+    said = set(word.norm.split())
+    if said & _LOSSES:  # "loss of the fat plane and low density"
+        first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
+        reached = [i for i in reached if i < first]
+    return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
 
 
 def _has(word: Word) -> bool:

@@ -160,8 +160,7 @@ def fit(
         The moving average of the model, on the CPU.
 
     Raises:
-        InputError: There is a checkpoint and `resume` is off, or the other way round; or it is of another number of
-            processes, which would see other batches.
+        InputError: There is a checkpoint and `resume` is off, or the other way round, or another number of processes.
         Cancelled: Ctrl-C; a checkpoint was written first.
     """
     path = folder / "checkpoint.pt"

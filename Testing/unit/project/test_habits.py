@@ -1,0 +1,24 @@
+"""Files that can be read in one sitting, and functions that can be seen at once."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+MOST_LINES, MOST_FUNCTION_LINES = 400, 60
+
+
+def test_files_and_functions_stay_short() -> None:
+    long = []
+    for folder in ("TextoMorphLib", "TextoMorph", "Testing", "docs", "release"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            if text.count("\n") > MOST_LINES:
+                long.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                    if lines > MOST_FUNCTION_LINES:
+                        long.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
+    assert not long, "\n".join(long)
