@@ -12,6 +12,7 @@ PLATE = 0.35  # the curvature of a sheet of 2 to 3 mm at this sigma, relative to
 REACH = 5  # voxels, beyond which a scan's curvature does not see
 ENOUGH_VOXELS, LEAST_TISSUE = 4000, 500
 MIDDLE_MM = 40
+EDGE = 3  # voxels
 SEPTA, NOISE = 0.95, 0.9  # quantiles: septa are a small part of a lesion, and noise is told without vessels
 
 
@@ -34,7 +35,7 @@ def septa_hu(scan: np.ndarray, interior: np.ndarray, healthy: np.ndarray, tissue
         return float("nan")
     # Noise gives dark sheets as well as bright ones; healthy tissue may have vessels, or a cortex.
     noise = min(
-        float(np.quantile(_sheets(healthy, _middle(tissue)), NOISE)),
+        float(np.quantile(_sheets(healthy, _middle(_deep(tissue))), NOISE)),
         float(np.quantile(_sheets(-scan, interior), SEPTA)),
     )
     return max(float(np.quantile(_sheets(scan, interior), SEPTA)) - noise, 0.0) / PLATE
@@ -53,6 +54,12 @@ def _sheets(scan: np.ndarray, where: np.ndarray) -> np.ndarray:
     across, first, second = np.linalg.eigvalsh(curvature * SIGMA_MM**2).T
     along = np.maximum(np.abs(first), np.abs(second))
     return np.where(across < 0, -across * np.clip(1 - along / np.maximum(-across, 1e-6), 0, 1), 0)
+
+
+def _deep(tissue: np.ndarray) -> np.ndarray:
+    """What of a tissue lies away from its borders, which curve as septa do, if that is enough to tell noise from."""
+    deep = ndimage.binary_erosion(tissue, iterations=EDGE)
+    return deep if np.count_nonzero(deep) >= LEAST_TISSUE else tissue
 
 
 def _middle(tissue: np.ndarray) -> np.ndarray:

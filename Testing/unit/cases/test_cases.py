@@ -22,6 +22,7 @@ def image(path: Path, values: dict[int, tuple[slice, ...]] | None = None, ct: bo
         data += np.random.default_rng(seed).integers(-5, 5, data.shape).astype(np.int16)
         data[:3] -= 1000
         data[3:5] -= 100
+        data[5:] += 60
     for value, box in (values or {}).items():
         data[box] = value
     path.parent.mkdir(parents=True, exist_ok=True)
