@@ -9,9 +9,12 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
@@ -130,12 +133,20 @@ def _batch(panel: Any, widget: Any, folder: Path) -> None:
     pictures.picture(widget, folder / "batch.png")
 
 
+@contextmanager
+def drawn_the_same() -> Iterator[None]:
+    """A study that always gets the same order of cases, where a reader's is drawn anew."""
+    with mock.patch("secrets.randbelow", return_value=1), mock.patch("secrets.token_hex", lambda size: "0" * 2 * size):
+        yield
+
+
 def _turing(panels: dict[str, Any], alone: dict[str, Any], folder: Path) -> None:
     """A study of stand-ins that simulated readers have read, then one of its cases in the reader's three planes."""
     from TextoMorphLib.reader_study.demo import demo
 
     with TemporaryDirectory() as work:
-        study, _key = demo(Path(work) / "demo", 4, "starter", "cpu")
+        with drawn_the_same():
+            study, _key = demo(Path(work) / "demo", 4, "starter", "cpu")
         ui = panels["Turing"].ui
         ui.turingCollapsibleButton.collapsed = ui.moreCollapsibleButton.collapsed = False
         ui.turingTabs.currentIndex = 0
