@@ -8,6 +8,8 @@ import slicer
 import vtk
 from PySide6 import QtWidgets
 
+from host.pictures import displayable_managers
+
 SIZE = 500  # pixels
 MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLMarkupsDisplayableManager")
 
@@ -32,14 +34,7 @@ def drag(name: str, start: tuple[float, float, float], end: tuple[float, float, 
     interactor.SetRenderWindow(window)
     interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())  # its own would grab the mouse
     logic.ResizeSliceNode(SIZE, SIZE)
-    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
-    for manager in MANAGERS:
-        if not factory.IsDisplayableManagerRegistered(manager):
-            factory.RegisterDisplayableManager(manager)
-    group = slicer.vtkMRMLDisplayableManagerGroup()
-    group.SetRenderer(renderer)
-    group.Initialize(factory, renderer)
-    group.SetMRMLDisplayableNode(logic.GetSliceNode())
+    group = displayable_managers(logic, renderer, MANAGERS)
     style = slicer.vtkMRMLSliceViewInteractorStyle()
     style.SetSliceLogic(logic)
     style.SetDisplayableManagers(group)

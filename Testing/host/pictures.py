@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,19 @@ MANAGERS = (
     "vtkMRMLMarkupsDisplayableManager",
 )
 GAP = 3
+
+
+def displayable_managers(logic: Any, renderer: Any, names: Sequence[str]) -> Any:
+    """A group of Slicer's displayable managers for a slice view, by their classes' names."""
+    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
+    for manager in names:
+        if not factory.IsDisplayableManagerRegistered(manager):
+            factory.RegisterDisplayableManager(manager)
+    group = slicer.vtkMRMLDisplayableManagerGroup()
+    group.SetRenderer(renderer)
+    group.Initialize(factory, renderer)
+    group.SetMRMLDisplayableNode(logic.GetSliceNode())
+    return group
 
 
 def slice_view(name: str, size: tuple[int, int]) -> QtGui.QImage:
@@ -41,14 +55,7 @@ def slice_view(name: str, size: tuple[int, int]) -> QtGui.QImage:
     interactor.SetRenderWindow(window)
     interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())
     interactor.Initialize()
-    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
-    for manager in MANAGERS:
-        if not factory.IsDisplayableManagerRegistered(manager):
-            factory.RegisterDisplayableManager(manager)
-    group = slicer.vtkMRMLDisplayableManagerGroup()
-    group.SetRenderer(renderer)
-    group.Initialize(factory, renderer)
-    group.SetMRMLDisplayableNode(logic.GetSliceNode())
+    group = displayable_managers(logic, renderer, MANAGERS)
     logic.ResizeSliceNode(*size)
     mapper = vtk.vtkImageMapper()
     mapper.SetColorWindow(255)
