@@ -339,35 +339,6 @@ def test_a_mask_outside_its_organ_is_said(host: Any, ct: Any, panels: Any, logic
     assert "outside the organ" in panels["Generate"].ui.doubtLabel.text
 
 
-def test_the_organ_is_found_by_an_extension_where_there_is_one(
-    host: Any, ct: Any, panels: Any, logic: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    """A stand-in for the extension TotalSegmentator, with the calls that its own source has."""
-    wanted, button = panels["Scan"].parameters, panels["Scan"].ui.organButton
-    wanted.ct, wanted.organ = ct, "kidney"
-    button.click()
-    assert "extension TotalSegmentator" in host.messages[0]
-    (tmp_path / "TotalSegmentator.py").write_text(
-        "import numpy as np\nimport slicer\n\n\nclass TotalSegmentatorLogic:\n"
-        "    logCallback = None\n\n    def setupPythonRequirements(self, upgrade=False): ...\n\n"
-        "    def process(self, inputVolume, outputSegmentation, fast=True, cpu=False, task=None, subset=None):\n"
-        "        self.logCallback('at work')\n"
-        "        for number, name in enumerate(subset):\n"
-        "            voxels = np.zeros(slicer.util.arrayFromVolume(inputVolume).shape, np.uint8)\n"
-        "            voxels[5:9, 9:19, 9 + 20 * number : 19 + 20 * number] = 1\n"
-        "            outputSegmentation.GetSegmentation().AddEmptySegment(name, name)\n"
-        "            slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, outputSegmentation, name, inputVolume)\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(slicer.modules, "totalsegmentator", object(), raising=False)
-    button.click()
-    assert host.messages[1:] == []
-    assert wanted.organSegmentation.GetName() == "Kidney"
-    both = slicer.util.arrayFromSegmentBinaryLabelmap(wanted.organSegmentation, wanted.organSegmentId, ct)
-    assert both.sum() == 2 * 4 * 10 * 10
-    assert len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")) == 1
-
-
 def test_doubts_about_the_ct_are_said_before_and_after_generate(
     host: Any, panels: Any, logic: Any, tmp_path: Any
 ) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+FOREIGN = ("slicer", "qt", "vtk", "TotalSegmentator", "MONAIAuto3DSeg")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -55,5 +56,5 @@ def calls(tree: ast.Module, own: set[str]) -> Iterator[str]:
                 yield name
             if name == "connect":
                 yield from (str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("slicer", "qt", "vtk"):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FOREIGN:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)

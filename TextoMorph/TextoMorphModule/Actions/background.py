@@ -62,6 +62,25 @@ def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> An
     return future.result()
 
 
+def untilSo(so: Callable[[], bool], progress: Progress | None = None) -> None:
+    """Handles Slicer's events until something is so, which a process or a timer brings about.
+
+    Args:
+        so: Whether it is.
+        progress: Called about twenty times a second with (0, 0); returns False to cancel.
+
+    Raises:
+        Cancelled: `progress` returned False.
+    """
+    from TextoMorphLib.errors import Cancelled
+
+    while not so():
+        slicer.app.processEvents()
+        if progress is not None and progress(0, 0) is False:
+            raise Cancelled("cancelled")
+        time.sleep(PUMP_S)
+
+
 def inOneGo(work: Callable[[], Any]) -> Callable[[Progress], Any]:
     """For `run`: work that does not ask whether it should stop. What it gives after a cancel does not count."""
     from TextoMorphLib.errors import Cancelled

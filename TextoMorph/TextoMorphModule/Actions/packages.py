@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from subprocess import CalledProcessError
@@ -11,6 +10,8 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
+
+from TextoMorphModule.Actions import background
 
 KEPT = ("numpy", "scipy", "SimpleITK", "requests", "pydicom", "torch", "vtk")  # what other modules rely on
 
@@ -90,9 +91,7 @@ def install(requirements: list[Any], onLine: Callable[[str], None] = print) -> N
             logCallback=hear,
             completedCallback=codes.append,
         )
-        while not codes:
-            slicer.app.processEvents()
-            time.sleep(0.02)
+        background.untilSo(lambda: bool(codes))
         if codes[0]:
             raise CalledProcessError(codes[0], "pip install", output="\n".join(lines))
 

@@ -35,6 +35,7 @@ class ScanPanel(RunPanel):
         self._described: Any = None  # what the line about the mask is of
         self._looks = 0  # at masks, so far
         self._painting = Painting(self, self._onPainted)
+        self._pressed: Any = None  # the button whose run goes on
         self._seed = 0
         self._click = Click(self, self.onClicked)
         self._showing = False
@@ -73,9 +74,10 @@ class ScanPanel(RunPanel):
         self.ui.hintLabel.text = _("The report says: {place}.").format(place=hint)
         self.ui.hintLabel.visible = bool(hint)
         self.ui.paintButton.enabled = ct is not None and not self._running
-        self.ui.placeButton.enabled = not self._cancelled if self._running else ct is not None
-        self.ui.placeButton.text = _("Cancel") if self._running else _("Place a lesion")
-        self.ui.organButton.enabled = ct is not None and not self._running
+        for button, usual in ((self.ui.placeButton, _("Place a lesion")), (self.ui.organButton, _("Find the organ…"))):
+            cancels = self._running and button is self._pressed
+            button.text = _("Cancel") if cancels else usual
+            button.enabled = not self._cancelled if cancels else ct is not None and not self._running
         organ = (wanted.organSegmentation, wanted.organSegmentId) if wanted else None
         mask = (ct, wanted.segmentation, wanted.segmentId, organ) if wanted else None
         if mask != self._described:  # for other parameters it stays as it is
@@ -133,12 +135,17 @@ class ScanPanel(RunPanel):
             wanted.segmentation, wanted.segmentId = self.logic.paintMask(wanted.ct)
 
     def onOrgan(self) -> None:
-        """Finds the organ and chooses it under Inside."""
+        """Finds the organ and chooses it under Inside, or cancels that."""
+        from TextoMorphLib.errors import Cancelled
+
+        if self.cancels():
+            return
         wanted, found = self.parameters, None
+        self._pressed = self.ui.organButton
         doing = _("Finding the organ…")
-        with self.run(doing, _("The organ was not found."), doing):
+        with self.run(doing, _("The organ was not found."), doing), suppress(Cancelled):
             slicer.app.processEvents()
-            found = self.logic.findOrgan(wanted.ct, wanted.organ)
+            found = self.logic.findOrgan(wanted.ct, wanted.organ, self.onStep)
         self._lookAgain()
         if found and self.parameters:
             self._take(ORGAN, *found)
@@ -166,6 +173,7 @@ class ScanPanel(RunPanel):
 
         wanted, made = self.parameters, None
         inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
+        self._pressed = self.ui.placeButton
         with self.run(_("Placing…"), _("No lesion can be placed."), _("Placing…")), suppress(Cancelled):
             made = self.logic.placeLesion(
                 *(wanted.ct, wanted.lesionDiameter, wanted.lesionIrregularity, position, inside, self._seed),
