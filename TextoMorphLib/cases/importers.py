@@ -19,7 +19,8 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.text.organs import ORGANS
 
-DATASET, KITS_CT, KITS_LABEL = "dataset.json", "imaging.nii.gz", "segmentation.nii.gz"
+DATASET, KITS_CT = "dataset.json", "imaging.nii.gz"
+KITS_LABELS = ("segmentation.nii.gz", "aggregated_MAJ_seg.nii.gz")  # of KiTS19 and 23, and of KiTS21
 USUAL: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,)}
 KITS: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,), "cyst": (3,)}
 _LESION = re.compile(r"tumou?r|cancer|lesion|mass|cyst|pdac|pnet|metasta|carcinoma|malignan|benign", re.IGNORECASE)
@@ -52,8 +53,8 @@ class Source:
         """Where the source lies."""
         return self.path if self.path.is_dir() else self.path.parent
 
-    def organ_of(self, *hints: str) -> str:
-        """The organ: what the user said, or the one that a name tells.
+    def organ_of(self, *hints: str, fallback: str = "") -> str:
+        """The organ: what the user said, or the one that a name tells; the fallback's where no other tells one.
 
         Raises:
             InputError: None or several.
@@ -61,6 +62,7 @@ class Source:
         if self.organ:
             return self.organ
         told = [organ for organ in ORGANS if any(organ in hint.lower() for hint in hints)]
+        told = told or [organ for organ in ORGANS if organ in fallback.lower()]
         if len(told) != 1:
             raise InputError(f"cannot tell the organ of {self.path}; add --organ, such as --organ liver")
         return told[0]
@@ -108,21 +110,49 @@ def dataset_json(source: Source) -> list[Case] | None:
         return None
     try:
         told = json.loads(read_text(path))
-        labels = dict(told["labels"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no dataset.json: {error}") from error
-    organ = source.organ_of(str(told.get("name", "")), *map(str, labels), *map(str, labels.values()))
-    values = dict(source.values) or _meaning(_numbers(labels), organ, path)
-    folder = path.parent
-    if isinstance(told.get("training"), list):
-        pairs = [(folder / item["image"], folder / item["label"]) for item in told["training"]]
-    else:  # nnU-Net 2 names files by rule
-        ending = str(told.get("file_ending", ".nii.gz"))
-        pairs = [
-            (folder / "imagesTr" / f"{label.name[: -len(ending)]}_0000{ending}", label)
-            for label in sorted((folder / "labelsTr").glob(f"*{ending}"))
-        ]
+        labels, pairs = _numbers(told["labels"]), _pairs(told, path.parent)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no dataset.json: {error or type(error).__name__}") from error
+    named = [str(told.get("name", "")), *labels]
+    organ = source.organ_of(*named, fallback=path.parent.resolve().name)
+    values = dict(source.values) or _meaning(labels, organ, path)
     return [_case(label, ct, organ, values) for ct, label in pairs if not label.name.startswith("._")]
+
+
+def _pairs(told: Mapping[str, Any], folder: Path) -> list[tuple[Path, Path]]:
+    """CT and label map of each case: as they are listed, or by nnU-Net's rule for names."""
+    channel = _ct_channel(told)
+    if isinstance(told.get("training"), list):
+        listed = [(item["image"], item["label"]) for item in told["training"]]
+        return [(_with_channel(folder / image, channel), folder / label) for image, label in listed]
+    if isinstance(told.get("dataset"), Mapping):  # nnU-Net 2 with files anywhere
+        return [(folder / item["images"][channel], folder / item["label"]) for item in told["dataset"].values()]
+    ending = str(told.get("file_ending", ".nii.gz"))
+    return [
+        (folder / "imagesTr" / f"{label.name[: -len(ending)]}_{channel:04d}{ending}", label)
+        for label in sorted((folder / "labelsTr").glob(f"*{ending}"))
+    ]
+
+
+def _ct_channel(told: Mapping[str, Any]) -> int:
+    """Which of a data set's images of a case is the CT.
+
+    Raises:
+        InputError: There are several, and none is said to be it.
+    """
+    names = told.get("channel_names") or told.get("modality") or {"0": "CT"}
+    names = names if isinstance(names, Mapping) else dict(enumerate(names))
+    found = [int(number) for number, name in names.items() if str(name).strip().lower() == "ct"]
+    if not found and len(names) > 1:
+        raise InputError(f"none of its images is called CT: {', '.join(map(str, names.values()))}")
+    return found[0] if found else 0
+
+
+def _with_channel(image: Path, channel: int) -> Path:
+    """The file itself: nnU-Net 1 lists `case.nii.gz` and keeps `case_0000.nii.gz`."""
+    end = next((end for end in outputs.IMAGE_SUFFIXES if image.name.endswith(end)), "")
+    numbered = image.with_name(f"{image.name.removesuffix(end)}_{channel:04d}{end}")
+    return numbered if not image.exists() and numbered.exists() else image
 
 
 def published_lists(source: Source) -> list[Case] | None:
@@ -165,26 +195,59 @@ def _listed(line: str, data: Path, organ: str, values: Mapping[str, tuple[int, .
 
 
 def kits_folders(source: Source) -> list[Case] | None:
-    """KiTS: a folder a case, with imaging.nii.gz and segmentation.nii.gz (1 kidney, 2 tumour, 3 cyst)."""
-    folders = sorted({path.parent for path in source.folder.glob(f"*/{KITS_CT}")}) if source.path.is_dir() else []
+    """KiTS: a folder a case, with imaging.nii.gz and its segmentation (1 kidney, 2 tumour, 3 cyst); age and sex."""
+    if not source.path.is_dir():
+        return None
+    found = (sorted(source.path.glob(f"{under}/{KITS_CT}")) for under in ("*", "data/*", "dataset/*"))
+    folders = [path.parent for path in next(filter(None, found), [])]
     if not folders:
         return None
     values, organ = dict(source.values) or KITS, source.organ or "kidney"
-    labelled = [folder for folder in folders if (folder / KITS_LABEL).is_file()]  # the test cases come without
-    return [Case(folder.name, folder / KITS_CT, organ, folder.name, folder / KITS_LABEL, values) for folder in labelled]
+    people = _kits_people(folders[0].parent)
+    cases = []
+    for folder in folders:
+        label = next((folder / name for name in KITS_LABELS if (folder / name).is_file()), None)
+        if label:  # the test cases come without
+            known = people.get(folder.name, {})
+            cases.append(Case(folder.name, folder / KITS_CT, organ, folder.name, label, values, **known))
+    return cases
+
+
+def _kits_people(folder: Path) -> dict[str, dict[str, Any]]:
+    """Age and sex by case, from KiTS' JSON (kits.json, kits23.json), if it is there.
+
+    Raises:
+        InputError: It is no such file.
+    """
+    path = next(iter([*sorted(folder.glob("kits*.json")), *sorted(folder.parent.glob("kits*.json"))]), None)
+    if path is None:
+        return {}
+    try:
+        return {
+            str(one["case_id"]): {
+                "age": one.get("age_at_nephrectomy"),
+                "sex": {"female": "F", "male": "M"}.get(str(one.get("gender", "")).lower()),
+            }
+            for one in json.loads(read_text(path))
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} does not say whose cases these are: {error}") from error
 
 
 def plain_folders(source: Source) -> list[Case] | None:
     """A folder of scans, and one of label maps of the same names (`case1_label.nii.gz` for `case1_ct.nii.gz`)."""
-    if not source.path.is_dir() or source.labels is None:
+    if not source.path.is_dir():
+        return None
+    folder = source.labels or source.path
+    together = folder.resolve() == source.path.resolve()
+    if together and not any(map(_is_label, _images(folder))):
         return None
     organ = source.organ_of(source.path.resolve().name)
-    together = source.labels.resolve() == source.path.resolve()
     scans = {_stem(path): path for path in _images(source.path) if not (together and _is_label(path))}
-    labels = {_stem(path): path for path in _images(source.labels) if _is_label(path) or not together}
+    labels = {_stem(path): path for path in _images(folder) if _is_label(path) or not together}
     if without := sorted(set(scans) - set(labels)):
         more = f" and {len(without) - 1} more" if len(without) > 1 else ""
-        raise InputError(f"no label map for {scans[without[0]].name}{more} in {source.labels}")
+        raise InputError(f"no label map for {scans[without[0]].name}{more} in {folder}")
     values = dict(source.values) or USUAL
     return [Case(name, scans[name], organ, name, labels[name], values) for name in scans]
 
@@ -212,12 +275,18 @@ def parse_values(text: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _numbers(labels: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
-    """Names to numbers, from {"1": "liver"} (MSD), {"liver": 1} or {"kidney": [1, 2, 3]} (nnU-Net's regions)."""
+def _numbers(labels: Any) -> dict[str, tuple[int, ...]]:
+    """Names to numbers, from {"1": "liver"} (MSD), {"liver": 1}, {"kidney": [1, 2, 3]} (nnU-Net's regions), or a list.
+
+    Raises:
+        ValueError: A label has no number.
+    """
+    given = labels if isinstance(labels, Mapping) else dict(enumerate(labels))
     found: dict[str, tuple[int, ...]] = {}
-    for key, value in labels.items():
-        name, numbers = (value, [int(key)]) if isinstance(value, str) else (key, value)
-        found[str(name)] = tuple(numbers) if isinstance(numbers, list) else (int(numbers),)
+    for key, value in given.items():
+        by_number = str(key).isdigit() and not str(value).isdigit() and isinstance(value, str)
+        name, numbers = (value, key) if by_number else (key, value)
+        found[str(name)] = tuple(map(int, numbers)) if isinstance(numbers, list) else (int(numbers),)
     return {name: numbers for name, numbers in found.items() if numbers != (0,) and name.lower() != "ignore"}
 
 

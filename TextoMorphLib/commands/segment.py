@@ -13,9 +13,12 @@ from TextoMorphLib.commands import common
 from TextoMorphLib.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.segmentation.components import Lesion
     from TextoMorphLib.segmentation.model import Segmenter
     from TextoMorphLib.segmentation.predict import Segmentation
 
@@ -94,7 +97,7 @@ def segment(
     from TextoMorphLib.segmentation.model import Segmenter
 
     segmenter = Segmenter.load(model, device)
-    volume = Volume.read(ct)
+    volume = Volume.read(ct, mapped=True)
     check_ct(volume)
     organ = read_mask(organ_mask, volume) if organ_mask else None
     with common.progress("segmenting") as step:
@@ -164,27 +167,10 @@ def probability_path(output: Path) -> Path:
 def _report(segmenter: Segmenter, found: Segmentation, ct: Volume) -> dict[str, Any]:
     """What is known of a segmentation: its model, what its numbers mean, and each lesion."""
     import numpy as np
-    from scipy import ndimage
 
     import TextoMorphLib
+    from TextoMorphLib.segmentation.components import lesions, organ_voxels
 
-    numbers, _ = ndimage.label(found.labels > 1, np.ones((3, 3, 3)))
-    lesions = []
-    for number, box in enumerate(ndimage.find_objects(numbers), start=1):
-        own = numbers[box] == number
-        middle = np.argwhere(own).mean(0) + [part.start for part in box]
-        volume_mm3 = float(own.sum() * np.prod(ct.spacing))
-        value = int(np.bincount(found.labels[box][own]).argmax())
-        lesions.append(
-            {
-                "number": number,
-                "class": segmenter.classes[value - 2],
-                "diameter_mm": round((6 * volume_mm3 / np.pi) ** (1 / 3), 2),
-                "volume_ml": round(volume_mm3 / 1000, 3),
-                "centre_voxel": [round(float(n), 1) for n in middle],
-                "centre_ras_mm": [round(float(n), 1) for n in ct.affine[:3, :3] @ middle + ct.affine[:3, 3]],
-            }
-        )
     return {
         "segmentation": True,
         "values": segmenter.values,
@@ -192,10 +178,26 @@ def _report(segmenter: Segmenter, found: Segmentation, ct: Volume) -> dict[str, 
         "model": {"name": segmenter.config["name"], "sha256": segmenter.sha256},
         "version": TextoMorphLib.__version__,
         "device": str(segmenter.device),
-        "lesions": lesions,
-        "organ_ml": round(float((found.labels == 1).sum() * np.prod(ct.spacing)) / 1000, 1),
+        "lesions": [_told(lesion, segmenter, ct) for lesion in lesions(found.labels[found.box], found.box)],
+        "organ_ml": round(float(organ_voxels(found.labels) * np.prod(ct.spacing)) / 1000, 1),
         "dropped_voxels": found.dropped,
         "box": [[part.start, part.stop] for part in found.box],
+    }
+
+
+def _told(lesion: Lesion, segmenter: Segmenter, ct: Volume) -> dict[str, Any]:
+    """A lesion in the report."""
+    import numpy as np
+
+    volume_mm3 = lesion.voxels * float(np.prod(ct.spacing))
+    centre = ct.affine[:3, :3] @ lesion.centre + ct.affine[:3, 3]
+    return {
+        "number": lesion.number,
+        "class": segmenter.classes[lesion.value - 2],
+        "diameter_mm": round((6 * volume_mm3 / np.pi) ** (1 / 3), 2),
+        "volume_ml": round(volume_mm3 / 1000, 3),
+        "centre_voxel": [round(float(n), 1) for n in lesion.centre],
+        "centre_ras_mm": [round(float(n), 1) for n in centre],
     }
 
 
@@ -208,20 +210,20 @@ def write(
     dicom_seg: Path | None = None,
     source: Path | None = None,
 ) -> None:
-    """Writes the labels with their report, and what else is asked for."""
+    """Writes the labels with their report, and what else is asked for: all or nothing."""
     from dataclasses import replace
 
-    from TextoMorphLib.io import outputs
+    from TextoMorphLib.io import dicom_seg as seg
+    from TextoMorphLib.io import formats, outputs
     from TextoMorphLib.io.volume import Volume
 
     note = (
         f"segmentation: TextoMorph {report['version']} model {report['model']['name']} {report['model']['sha256'][:16]}"
     )
+    also: dict[Path, Callable[[Path], Any]] = {}
     if dicom_seg and source:
-        from TextoMorphLib.io import dicom_seg as seg
-
-        seg.write(found.labels, report, dicom_seg, source)
+        also[dicom_seg] = lambda place: seg.write(found.labels, report, place, source)
     if beside and found.probability is not None:
         scaled = replace(Volume.from_array(found.probability, ct.affine), slope=1 / 255)
-        scaled.write(beside, note)
-    outputs.write_image(Volume.from_array(found.labels, ct.affine), report, output, note)
+        also[beside] = lambda place: formats.writer(beside)(scaled, place, note)
+    outputs.write_image(Volume.from_array(found.labels, ct.affine), report, output, note, also=also)

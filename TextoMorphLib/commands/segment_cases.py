@@ -61,7 +61,7 @@ def segment_cases(
     with common.progress("segmenting cases") as step:
         for done, case in enumerate(todo):
             step(done, len(todo))
-            volume = Volume.read(case.ct)
+            volume = Volume.read(case.ct, mapped=True)
             try:
                 check_ct(volume)
                 organ = _organ(case, volume) if case_organ else None

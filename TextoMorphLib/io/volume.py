@@ -70,12 +70,13 @@ class Volume:
         return cls(data.astype(plain, copy=False), np.array(affine, dtype=np.float64))
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Volume:
+    def read(cls, path: str | os.PathLike[str], mapped: bool = False) -> Volume:
         """Read a volume.
 
         Args:
             path: A .nii, .nii.gz, .nrrd, .nhdr, .mha or .mhd file, or a folder with one DICOM series. A 4D
                 file with a single frame counts as 3D.
+            mapped: Keep the voxels of a NIfTI file in a temporary one and read them as they are needed.
 
         Raises:
             InputError: What is wrong with the file or folder.
@@ -84,7 +85,7 @@ class Volume:
         check_path(path)
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
-        read = formats.reader(path)
+        read = formats.reader(path, mapped)
         try:
             return read(path)
         except InputError as error:

@@ -1,15 +1,14 @@
 """A whole scan through a segmenter: sliding window on the network's grid, back on the scan's own, tidied up.
 
-Probabilities of the network's grid lie in a file on disk, and the scan is worked on in slabs, so that memory follows
-the patch, not the scan.
+What grows with the scan lies in files: probabilities on the network's grid, labels on the scan's. Memory holds the
+planes that a row of windows sees, and slabs of the scan.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,24 @@ import torch
 from scipy import ndimage
 
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import on_disk
+from TextoMorphLib.io.on_disk import let_go
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.device import autocast
+from TextoMorphLib.segmentation.components import own_organ, restricted, tidied, tumours
 from TextoMorphLib.segmentation.model import Segmenter, intensities
-from TextoMorphLib.segmentation.networks import MISSING
-from TextoMorphLib.spatial.geometry import TOUCHING, Box, grow, tight_box
+from TextoMorphLib.spatial.geometry import Box, grow, tight_box
 from TextoMorphLib.spatial.grids import isotropic_grid, sampled_back, sampled_hu
+from TextoMorphLib.spatial.slabs import slabs
 
 OVERLAP = 0.75
 LEAST_MM = 3.0
 BODY_HU = -300.0
 AROUND_ORGAN_MM = 20.0
-SLAB_PATCHES = 2  # length of a slab, in patches, without the half patch that it sees on both sides
-OWN_ORGAN_SHARE = 0.1  # parts of the organ smaller than this share of the largest are no organ
+WINDOWS = 4  # that the network sees at a time
+SIGMA = 1 / 8  # of the Gaussian by which a window's voxels count, in sides of the window,
+PLANES = 16  # of the network's grid that are sampled at a time
+LEAST_WEIGHT = 1e-3  # and the least of it
 Progress = Callable[[int, int], Any]
 
 
@@ -38,8 +42,8 @@ class Segmentation:
     """What was found in a scan.
 
     Attributes:
-        labels: uint8, the scan's shape: 1 organ, 2 and above the tumour classes.
-        probability: uint8, the scan's shape, 0 to 255: of any tumour, where it counts; None if not asked for.
+        labels: uint8, the scan's shape, on disk: 1 organ, 2 and above the tumour classes.
+        probability: uint8, the scan's shape, on disk, 0 to 255: of any tumour, where it counts; None if not asked for.
         dropped: Voxels of tumour outside the organ, and of too small components, that were left out.
         box: The part of the scan that was looked at.
     """
@@ -71,7 +75,7 @@ def segment(
         least_mm: Components of a smaller equivalent diameter are left out.
         restrict: Whether tumours outside the organ are left out.
         probability: Whether the tumour's probability is wanted, too.
-        progress: Called with (slabs done, slabs in all); may return False to cancel.
+        progress: Called with (rows of windows done, rows in all); may return False to cancel.
 
     Raises:
         InputError: The organ's mask is empty or of another shape, or the overlap is out of range.
@@ -80,23 +84,15 @@ def segment(
     if not 0 <= overlap < 1:
         raise InputError(f"an overlap of {overlap:g} is out of range; use 0 to below 1, such as 0.75")
     box = _box(ct, organ)
-    affine, shape = isotropic_grid(ct, box, float(segmenter.config["spacing_mm"]))
-    outputs = 1 + len(segmenter.classes)
-    with tempfile.TemporaryDirectory(prefix="textomorph-") as folder:
-        found = np.memmap(Path(folder) / "probabilities", np.float16, "w+", shape=(outputs, *shape))
-        _fill(found, segmenter, ct, affine, overlap, progress)
-        labels, tumour = _back(found, affine, ct, box, keep=probability)
-        del found
+    let_go(ct.data)
+    found, affine = _probabilities(segmenter, ct, box, overlap, progress)
+    labels, tumour = _back(found, affine, ct, box, keep=probability)
     dropped = {"outside_organ": 0, "too_small": 0}
     inner = labels[box]
     if restrict:
-        allowed = organ[box] if organ is not None else _own_organ(inner)
-        outside = (inner > 1) & ~allowed
-        dropped["outside_organ"] = int(outside.sum())
-        inner[outside] = 0
-        if tumour is not None:
-            tumour[box][~allowed] = 0
-    dropped["too_small"] = _tidy(inner, ct.spacing, least_mm, organ is not None)
+        allowed = own_organ(inner) if organ is None else organ[box]
+        dropped["outside_organ"] = restricted(inner, allowed, None if tumour is None else tumour[box])
+    dropped["too_small"] = tidied(inner, ct.spacing, least_mm, organ is not None)
     return Segmentation(labels, tumour, dropped, box)
 
 
@@ -118,50 +114,104 @@ def _box(ct: Volume, organ: np.ndarray | None) -> Box:
     return grow((i, j, k), 2 * step, ct.shape)
 
 
-def _fill(
-    found: np.ndarray, segmenter: Segmenter, ct: Volume, affine: np.ndarray, overlap: float, progress: Progress | None
-) -> None:
-    """Probabilities of organ and tumour classes on the network's grid, slab by slab along S."""
-    try:
-        from monai.inferers.utils import sliding_window_inference
-    except ImportError as error:
-        raise InputError(MISSING) from error
+def _probabilities(
+    segmenter: Segmenter, ct: Volume, box: Box, overlap: float, progress: Progress | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of organ and tumour classes: float16, [classes, X, Y, Z] on the network's grid, on disk; and the grid's affine.
+
+    Windows are seen row by row along Z; what no further row sees is done.
+    """
     patch = tuple(int(side) for side in segmenter.config["patch"])
-    shape, half = found.shape[1:], patch[2] // 2
-    starts = range(0, shape[2], SLAB_PATCHES * patch[2])
-    for done, start in enumerate(starts):
-        stop = min(start + SLAB_PATCHES * patch[2], shape[2])
-        low, high = max(start - half, 0), min(stop + half, shape[2])
-
-        def network(windows: torch.Tensor, slab: int = done) -> torch.Tensor:
-            if progress is not None and progress(slab, len(starts)) is False:
+    affine, shape = _grid(ct, box, float(segmenter.config["spacing_mm"]), patch)
+    found = on_disk.zeros((1 + len(segmenter.classes), *shape), np.float16)
+    along = [_starts(size, side, overlap) for size, side in zip(shape, patch, strict=True)]
+    weight = _weights(patch)
+    summed = np.zeros((len(found) + 1, *shape[:2], patch[2]), np.float32)  # the last channel: of the weights
+    seen, low = np.zeros((*shape[:2], patch[2]), np.float32), -patch[2]
+    for number, start in enumerate(along[2]):
+        _flush(summed, found, low, start)
+        _move_on(seen, start - low, lambda z, planes: _seen(segmenter, ct, affine, (*shape[:2], planes), z), start)
+        low = start
+        places = list(product(*along[:2]))
+        for at in range(0, len(places), WINDOWS):
+            if progress is not None and progress(number, len(along[2])) is False:
                 raise Cancelled("cancelled")
-            with autocast(segmenter.device):
-                return torch.softmax(segmenter.network(windows).float(), 1)[:, 1:]
-
-        moved = affine.copy()
-        moved[:3, 3] += affine[:3, 2] * low
-        hu = sampled_hu(ct, moved, (shape[0], shape[1], high - low))
-        seen = torch.from_numpy(intensities(hu, segmenter.config["window_hu"]))[None, None]
-        with torch.inference_mode():
-            made: Any = sliding_window_inference(
-                seen, patch, 4, network, overlap=overlap, mode="gaussian", padding_mode="replicate",
-                sw_device=segmenter.device, device="cpu",
-            )  # fmt: skip
-        found[..., start:stop] = made[0, ..., start - low : stop - low].numpy()
+            parts = [(slice(i, i + patch[0]), slice(j, j + patch[1])) for i, j in places[at : at + WINDOWS]]
+            for (i, j), made in zip(parts, _looked_at(segmenter, [seen[part] for part in parts]), strict=True):
+                summed[:-1, i, j] += made * weight
+                summed[-1, i, j] += weight
+    _flush(summed, found, low, low + patch[2])
     if progress is not None:
-        progress(len(starts), len(starts))
+        progress(len(along[2]), len(along[2]))
+    return found, affine
+
+
+def _grid(ct: Volume, box: Box, spacing_mm: float, patch: tuple[int, ...]) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """The network's grid over a box of the scan, a window large at the least: affine and shape."""
+    affine, shape = isotropic_grid(ct, box, spacing_mm)
+    i, j, k = (max(size, side) for size, side in zip(shape, patch, strict=True))
+    affine[:3, 3] -= (np.array([i, j, k]) - shape) // 2 * spacing_mm
+    return affine, (i, j, k)
+
+
+def _starts(size: int, side: int, overlap: float) -> list[int]:
+    """Where windows start along an axis; the last ends with it."""
+    return [*range(0, size - side, max(int(side * (1 - overlap)), 1)), size - side]
+
+
+def _weights(patch: tuple[int, ...]) -> np.ndarray:
+    """How much each voxel of a window counts: a Gaussian around its centre."""
+    weight = np.ones((1,) * len(patch), np.float32)
+    for axis, side in enumerate(patch):
+        away = (np.arange(side) - (side - 1) / 2) / (SIGMA * side)
+        weight = weight * np.exp(-(away**2) / 2).astype(np.float32).reshape(np.roll((side, 1, 1), axis))
+    return np.maximum(weight, LEAST_WEIGHT)
+
+
+def _flush(summed: np.ndarray, found: np.ndarray, low: int, start: int) -> None:
+    """Writes the planes from `low` to `start`, which are done, and moves the others to the front."""
+    if low >= 0:
+        done = summed[..., : start - low]
+        found[..., low:start] = done[:-1] / done[-1]
+        let_go(found)
+        _move_on(summed, start - low, lambda _, planes: 0)
+
+
+def _move_on(planes: np.ndarray, by: int, new: Callable[[int, int], Any], start: int = 0) -> None:
+    """Moves planes to the front, in place, and puts `new` ones behind them, a few at a time."""
+    side = planes.shape[-1]
+    kept = max(side - by, 0)
+    planes[..., :kept] = planes[..., side - kept :].copy()
+    for at in range(kept, side, PLANES):
+        end = min(at + PLANES, side)
+        planes[..., at:end] = new(start + at, end - at)
+
+
+def _seen(segmenter: Segmenter, ct: Volume, affine: np.ndarray, shape: tuple[int, ...], start: int) -> np.ndarray:
+    """Some planes of the scan as the network sees them."""
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, 2] * start
+    made = intensities(sampled_hu(ct, moved, shape), segmenter.config["window_hu"])
+    let_go(ct.data)
+    return made
+
+
+@torch.inference_mode()
+def _looked_at(segmenter: Segmenter, windows: list[np.ndarray]) -> np.ndarray:
+    """Probabilities of organ and tumour classes in windows: [windows, classes, X, Y, Z]."""
+    seen = torch.from_numpy(np.stack(windows))[:, None].to(segmenter.device)
+    with autocast(segmenter.device):
+        logits = segmenter.network(seen).float()
+    return torch.softmax(logits, 1)[:, 1:].cpu().numpy()  # type: ignore[no-any-return]
 
 
 def _back(
     found: np.ndarray, affine: np.ndarray, ct: Volume, box: Box, keep: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Labels, and the tumour's probability if it is kept, on the scan's own grid, some slices at a time."""
-    labels = np.zeros(ct.shape, np.uint8)
-    tumour = np.zeros(ct.shape, np.uint8) if keep else None
-    thick = max(1, int(2e6 / ((box[0].stop - box[0].start) * (box[1].stop - box[1].start))))
-    for start in range(box[2].start, box[2].stop, thick):
-        part = (box[0], box[1], slice(start, min(start + thick, box[2].stop)))
+    """Labels, and the tumour's probability if it is kept, on the scan's own grid."""
+    labels = on_disk.zeros(ct.shape, np.uint8)
+    tumour = on_disk.zeros(ct.shape, np.uint8) if keep else None
+    for part in _slabs(box):
         each = np.stack([sampled_back(channel, affine, ct, part) for channel in found])
         summed = each[1:].sum(0)
         nothing = 1 - each.sum(0)
@@ -171,40 +221,31 @@ def _back(
         )
         if tumour is not None:
             tumour[part] = np.rint(255 * np.clip(summed, 0, 1))
+            let_go(tumour)
+        let_go(found, labels)
     if found.shape[0] > 2:
         _one_class_each(labels, found, affine, ct, box)
     return labels, tumour
 
 
+def _slabs(box: Box) -> Iterator[Box]:
+    """The slabs of a box of the scan."""
+    low = box[2].start
+    for start, stop in slabs(tuple(part.stop - part.start for part in box)):
+        yield box[0], box[1], slice(low + start, low + stop)
+
+
 def _one_class_each(labels: np.ndarray, found: np.ndarray, affine: np.ndarray, ct: Volume, box: Box) -> None:
     """Gives each component of tumour the class with the largest sum of probabilities in it."""
-    numbers, _ = ndimage.label(labels[box] > 1, TOUCHING)
-    for number, inner in enumerate(ndimage.find_objects(numbers), start=1):
-        own = numbers[inner] == number
-        i, j, k = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inner, strict=True))
-        sums = [float(sampled_back(channel, affine, ct, (i, j, k))[own].sum()) for channel in found[1:]]
-        labels[i, j, k][own] = 2 + int(np.argmax(sums))
-
-
-def _own_organ(labels: np.ndarray) -> np.ndarray:
-    """The network's organ with the tumours in it: the large connected parts, holes filled."""
-    numbers, count = ndimage.label(labels > 0, TOUCHING)
-    if not count:
-        return np.zeros(labels.shape, bool)
-    sizes = np.bincount(numbers.ravel(), labels.ravel() == 1, minlength=count + 1)  # tumour alone is no organ
-    sizes[0] = 0
-    large = np.flatnonzero(sizes >= max(OWN_ORGAN_SHARE * sizes.max(), 1))
-    return np.asarray(ndimage.binary_fill_holes(np.isin(numbers, large)))
-
-
-def _tidy(labels: np.ndarray, spacing: np.ndarray, least_mm: float, organ_given: bool) -> int:
-    """Leaves out components that are too small, in place; returns how many voxels of tumour."""
-    numbers, count = ndimage.label(labels > 1, TOUCHING)
-    if not count:
-        return 0
-    sizes = np.bincount(numbers.ravel())
-    least = np.pi / 6 * least_mm**3 / float(np.prod(spacing))
-    small = np.flatnonzero(sizes < least)
-    dropped = np.isin(numbers, small[small > 0])
-    labels[dropped] = 1 if organ_given else 0
-    return int(dropped.sum())
+    inner = labels[box]
+    pieces = tumours(inner)
+    sums = np.zeros((len(found) - 1, pieces.count + 1))
+    for part, (_, numbers) in zip(_slabs(box), pieces, strict=True):
+        for at, channel in enumerate(found[1:]):
+            chances = sampled_back(channel, affine, ct, part)
+            sums[at] += np.bincount(numbers.ravel(), chances.ravel(), pieces.count + 1)
+        let_go(found)
+    values = 2 + sums.argmax(0)
+    for part, numbers in pieces:
+        inner[part] = np.where(numbers > 0, values[numbers], inner[part])
+        let_go(labels)

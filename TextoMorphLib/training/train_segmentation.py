@@ -30,6 +30,7 @@ from TextoMorphLib.training.loop import LoopConfig, fit, read_config
 from TextoMorphLib.training.patches import MARGIN, HealthyPatches, Patches, PatchSettings, healthy_of, prepare
 
 ALL, NO_FOLD = "all", "whole"
+WORDS = "words"
 INNER, TEST, LAST = "inner", "test", "last"
 SELECT = (INNER, TEST, LAST)
 CURVES = "curves.png"
@@ -268,16 +269,27 @@ def _plain_source(settings: Mapping[str, Any], how: PatchSettings) -> TumourSour
 
 
 def _resolved(settings: Mapping[str, Any], classes: Sequence[str], cases: Sequence[Case]) -> dict[str, Any]:
-    """The settings with what a source takes from the cases: the classes' names, and the texts of their reports.
+    """The settings with what a source takes from the cases: organ, classes' names, and the texts of their reports.
 
     For the source alone: what is written down of a training (its card) keeps the configuration's own words.
     """
-    source = dict(settings.get("source", {"kind": "words"}))
+    source = dict(settings.get("source", {"kind": WORDS}))
+    if source.get("kind", WORDS) == WORDS and "organ" not in source:
+        source["organ"] = _known_organ(cases)
     if isinstance(source.get("texts"), Mapping):
         source["classes"] = list(classes)
     if source.get("texts") == REPORTS:
         source["texts"] = reported(cases)
     return {**settings, "source": source}
+
+
+def _known_organ(cases: Sequence[Case]) -> str:
+    """The organ of the cases, whose terms a source of words is to use."""
+    organ = cases[0].organ
+    if organ not in ORGANS:
+        known = ", ".join(ORGANS)
+        raise InputError(f"no terms are known for the {organ}: say in [source] whose to use, organ = one of {known}")
+    return organ
 
 
 def reported(cases: Sequence[Case]) -> list[str]:

@@ -11,7 +11,9 @@ import pytest
 
 from TextoMorphLib.cases import Case, read_cases
 from TextoMorphLib.cases.folds import parted
+from TextoMorphLib.cases.importers import Source, import_cases
 from TextoMorphLib.cli import main
+from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 
 
@@ -75,6 +77,100 @@ def test_nnunet_dataset_with_regions(tmp_path: Path) -> None:
     assert np.unique(case.targets(Volume.read(case.ct))).tolist() == [0, 1, 3]
 
 
+def imported(folder: Path, told: Any, *files: str, **given: Any) -> list[Any]:
+    """The cases of a dataset.json beside some empty files."""
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "dataset.json").write_text(json.dumps(told))
+    return import_cases(Source(folder, **given))
+
+
+LABELS = {"background": 0, "liver": 1, "tumor": 2}
+
+
+@pytest.mark.parametrize(
+    ("told", "files", "expected"),
+    [
+        # nnU-Net 2: dots in names, other endings, the CT as the second of two channels
+        (
+            {"labels": LABELS, "file_ending": ".nii", "channel_names": {"0": "CT"}},
+            ["imagesTr/a.1.2_0000.nii", "labelsTr/a.1.2.nii"],
+            ("a.1.2", "imagesTr/a.1.2_0000.nii", "labelsTr/a.1.2.nii"),
+        ),
+        (
+            {"labels": LABELS, "file_ending": ".nrrd", "channel_names": {"0": "PET", "1": "CT"}},
+            ["imagesTr/p_0000.nrrd", "imagesTr/p_0001.nrrd", "labelsTr/p.nrrd"],
+            ("p_0001", "imagesTr/p_0001.nrrd", "labelsTr/p.nrrd"),
+        ),
+        # nnU-Net 2 with files anywhere
+        (
+            {"labels": LABELS, "dataset": {"x": {"images": ["i/q.nii.gz"], "label": "l/q.nii.gz"}}},
+            [],
+            ("q", "i/q.nii.gz", "l/q.nii.gz"),
+        ),
+        # nnU-Net 1 and MSD: the channel is not in the list, resource forks of a Mac, labels as a list or as strings
+        (
+            {"name": "Liver", "modality": {"0": "CT"}, "labels": ["background", "liver", "cancer"],
+             "training": [{"image": "./imagesTr/c.nii.gz", "label": "./labelsTr/c.nii.gz"},
+                          {"image": "./imagesTr/._c.nii.gz", "label": "./labelsTr/._c.nii.gz"}]},
+            ["imagesTr/c_0000.nii.gz", "labelsTr/c.nii.gz"],
+            ("c", "imagesTr/c_0000.nii.gz", "labelsTr/c.nii.gz"),
+        ),
+        (
+            {"labels": {"background": "0", "liver": "1", "tumour": "2"},
+             "training": [{"image": "c.nii.gz", "label": "l.nii.gz"}]},
+            [],
+            ("c", "c.nii.gz", "l.nii.gz"),
+        ),
+    ],
+)  # fmt: skip
+def test_odd_dataset_json(told: Any, files: list[str], expected: tuple[str, str, str], tmp_path: Path) -> None:
+    (case,) = imported(tmp_path, told, *files)
+    assert (case.id, case.ct, case.label) == (expected[0], tmp_path / expected[1], tmp_path / expected[2])
+    assert (case.organ, case.values) == ("liver", {"organ": (1,), "tumour": (2,)})
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"labels": {"liver": "one"}}, "no dataset.json"),
+        ({"labels": 3}, "no dataset.json"),
+        ([], "no dataset.json"),
+        ({"labels": LABELS, "training": ["a.nii.gz"]}, "no dataset.json"),
+        ({"labels": LABELS, "channel_names": {"0": "T1", "1": "T2"}}, "none of its images is called CT: T1, T2"),
+        ({"labels": {"background": 0, "vessel": 1, "tumour": 2}, "name": "liver"}, "what is 'vessel'"),
+        ({"labels": {"background": 0, "tumour": 1}}, "add --organ"),
+        ({"labels": LABELS}, "names no case"),
+    ],
+)
+def test_what_a_dataset_json_does_not_say(told: Any, words: str, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    with pytest.raises(InputError, match=words):
+        imported(tmp_path / "set", told)
+
+
+def test_the_folder_tells_the_organ_where_nothing_else_does(tmp_path: Path) -> None:
+    folder = tmp_path / "Dataset501_LiverTumours"
+    folder.mkdir()
+    told = {"labels": {"background": 0, "tumor": 1}, "training": [{"image": "a.nii.gz", "label": "b.nii.gz"}]}
+    (case,) = imported(folder, told)
+    assert (case.organ, case.values) == ("liver", {"tumour": (1,)})
+
+
+def test_kits_21_and_what_is_known_of_the_patients(tmp_path: Path) -> None:
+    for name in ("case_00000/imaging.nii.gz", "case_00000/aggregated_MAJ_seg.nii.gz", "case_00300/imaging.nii.gz"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).touch()
+    people = [{"case_id": "case_00000", "age_at_nephrectomy": 49, "gender": "male"}]
+    (tmp_path / "data/kits.json").write_text(json.dumps(people))
+    (case,) = import_cases(Source(tmp_path))
+    assert (case.id, case.age, case.sex) == ("case_00000", 49, "M")
+    (tmp_path / "data/kits.json").write_text("{}x")
+    with pytest.raises(InputError, match="does not say whose"):
+        import_cases(Source(tmp_path))
+
+
 def test_published_lists_give_folds_texts_and_two_kidneys(tmp_path: Path) -> None:
     lists = tmp_path / "kidney_aug_data_fold"
     lists.mkdir()
@@ -103,6 +199,7 @@ def test_kits_and_plain_folders(tmp_path: Path) -> None:
     for source, more, expected in (
         ("kits", [], ("case_00000", ("tumour", "cyst"))),
         ("plain", ["--labels", str(tmp_path / "plain"), "--organ", "pancreas"], ("p1", ("tumour",))),
+        ("plain", ["--overwrite", "--organ", "pancreas"], ("p1", ("tumour",))),
     ):
         out = tmp_path / f"{source}.jsonl"
         assert main(["cases", "import", str(tmp_path / source), *more, "--output", str(out)]) == 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from monai.inferers.utils import sliding_window_inference
 from torch import nn
 
 from TextoMorphLib.cli import main
@@ -16,7 +17,10 @@ from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import dice
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation import model, predict
+from TextoMorphLib.segmentation.components import lesions
 from TextoMorphLib.segmentation.networks import NETWORKS, build
+from TextoMorphLib.spatial import slabs
+from TextoMorphLib.spatial.grids import sampled_hu
 
 CONFIG: dict[str, Any] = {
     "name": "tried",
@@ -83,14 +87,59 @@ def test_an_organ_mask_is_the_limit(segmenter: model.Segmenter) -> None:
         predict.segment(segmenter, ct, np.zeros(ct.shape, bool))
 
 
-def test_slabs_leave_no_seam_and_can_be_cancelled(segmenter: model.Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+class ByPlace(nn.Module):
+    """Depends on where in the window a voxel lies, so that it matters how windows are weighed."""
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        ramp = torch.linspace(-2, 2, seen.shape[-1])
+        return torch.cat([seen * 0, seen + ramp, seen * ramp[:, None], seen - ramp[:, None, None]], 1)
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.5, 0.75])
+def test_windows_are_weighed_as_monai_weighs_them(overlap: float) -> None:
     ct, _ = scan()
-    in_slabs = predict.segment(segmenter, ct, overlap=0.5)
-    monkeypatch.setattr(predict, "SLAB_PATCHES", 100)
-    whole = predict.segment(segmenter, ct, overlap=0.5)
-    assert np.mean(in_slabs.labels != whole.labels) < 1e-3
+    segmenter = model.Segmenter(ByPlace(), CONFIG, "0" * 64, torch.device("cpu"))
+    box = (slice(0, 60), slice(0, 56), slice(0, 30))
+    found, affine = predict._probabilities(segmenter, ct, box, overlap, None)
+    seen = model.intensities(sampled_hu(ct, affine, found.shape[1:]), CONFIG["window_hu"])
+    with torch.inference_mode():
+        right = sliding_window_inference(
+            torch.from_numpy(seen)[None, None], (16, 16, 16), 4,
+            lambda windows: torch.softmax(segmenter.network(windows), 1)[:, 1:], overlap, "gaussian",
+        )[0].numpy()  # fmt: skip
+    assert found.shape == right.shape
+    assert np.abs(found - right).max() < 2e-3  # half precision
+
+
+def test_it_can_be_cancelled(segmenter: model.Segmenter) -> None:
     with pytest.raises(Cancelled):
-        predict.segment(segmenter, ct, progress=lambda done, of: False)
+        predict.segment(segmenter, scan()[0], progress=lambda done, of: False)
+
+
+def test_slabs_change_nothing(segmenter: model.Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    ct, _ = scan()
+    whole = predict.segment(segmenter, ct, overlap=0.25, probability=True)
+    told = lesions(whole.labels[whole.box], whole.box)
+    assert len(told) == 2
+    for lesion in told:
+        own = whole.labels == lesion.value
+        assert lesion.voxels == own.sum()
+        assert np.allclose(lesion.centre, np.argwhere(own).mean(0))
+    monkeypatch.setattr(slabs, "SLAB_VOXELS", 4000)
+    again = lesions(whole.labels[whole.box], whole.box)
+    assert sorted(each[1:3] for each in again) == sorted(each[1:3] for each in told)
+    in_slabs = predict.segment(segmenter, ct, overlap=0.25, probability=True)
+    assert np.mean(in_slabs.labels != whole.labels) < 1e-3  # where two chances are equal, rounding decides
+    apart = np.asarray(whole.probability, int) - np.asarray(in_slabs.probability, int)
+    assert np.abs(apart).max() <= 1  # of 255
+    assert whole.dropped == in_slabs.dropped
+
+
+def test_a_scan_thinner_than_a_window(segmenter: model.Segmenter) -> None:
+    ct, truth = scan()
+    thin = Volume.from_array(ct.data[..., 8:13], ct.affine)
+    found = predict.segment(segmenter, thin, overlap=0.25)
+    assert dice(truth[..., 8:13] == 1, found.labels == 1) > 0.85
 
 
 def test_a_component_has_one_class(segmenter: model.Segmenter) -> None:

@@ -26,6 +26,7 @@ class Format:
         suffixes: The endings of its files, in lower case.
         unwritten: Those of them that are only read: header and voxels in two files, which cannot appear at one stroke.
         folders: Whether an image is a folder.
+        mapped: Reads as `read` does, the voxels from a copy on disk as they are needed; None where it cannot.
     """
 
     read: Callable[[Path], Volume]
@@ -33,6 +34,7 @@ class Format:
     suffixes: tuple[str, ...] = ()
     unwritten: tuple[str, ...] = ()
     folders: bool = False
+    mapped: Callable[[Path], Volume] | None = None
 
 
 @lru_cache(maxsize=1)
@@ -42,15 +44,15 @@ def known() -> tuple[Format, ...]:
     return tuple(module.FORMAT for module in modules if hasattr(module, "FORMAT"))
 
 
-def reader(path: Path) -> Callable[[Path], Volume]:
-    """What reads a file or folder.
+def reader(path: Path, mapped: bool = False) -> Callable[[Path], Volume]:
+    """What reads a file or folder; its voxels as they are needed, where the format can and that is asked for.
 
     Raises:
         InputError: No format here has such files.
     """
     if path.is_dir():
         return next(each.read for each in known() if each.folders)
-    readable = {suffix: each.read for each in known() for suffix in each.suffixes}
+    readable = {suffix: (mapped and each.mapped) or each.read for each in known() for suffix in each.suffixes}
     return readable[_suffix(path, readable)]
 
 

@@ -11,7 +11,8 @@ import gzip
 import io
 import math
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 
@@ -23,11 +24,13 @@ from nibabel.orientations import aff2axcodes
 from nibabel.spatialimages import HeaderDataError
 
 from TextoMorphLib.errors import InputError, doubt
+from TextoMorphLib.io import on_disk
 from TextoMorphLib.io.formats import Format
 from TextoMorphLib.io.volume import Array, Volume
 
 # Level 1: CT noise does not compress further (2% smaller at level 6, for four times the time).
 _GZIP_LEVEL = 1
+_WRITTEN_BYTES = 1 << 24  # at a time
 _MM = {"meter": 1000.0, "micron": 0.001}
 _LONGEST_HEADER = Nifti2Header.sizeof_hdr + 1
 _APART = 0.25  # of a voxel, at the corner where two affines of one header differ most: what is no rounding
@@ -39,8 +42,22 @@ def read(path: Path) -> Volume:
     Raises:
         InputError: The file is damaged or holds no 3D image.
     """
-    raw = _bytes(path)
-    header = _header(raw)
+    with _said(path) as packed:
+        raw = path.read_bytes()
+        raw = gzip.decompress(raw) if packed else raw  # verifies the checksum, too
+    return _volume(path, np.frombuffer(raw or b"\0", np.uint8))
+
+
+def read_mapped(path: Path) -> Volume:
+    """Read a .nii or .nii.gz file as `read` does; the voxels stay on disk, in a copy that nobody else can change."""
+    with _said(path) as packed, gzip.open(path) if packed else path.open("rb") as file:
+        raw = on_disk.copied(file)
+    return _volume(path, raw)
+
+
+def _volume(path: Path, raw: Array) -> Volume:
+    """The image in a file's bytes."""
+    header = _header(raw[:_LONGEST_HEADER].tobytes())
     try:
         shape, offset = header.get_data_shape(), int(header["vox_offset"])
         dtype = header.get_data_dtype()
@@ -58,12 +75,12 @@ def read(path: Path) -> Volume:
         raise InputError("its NIfTI header is damaged")
     if len(raw) < offset + count * dtype.itemsize:
         raise InputError(f"it is cut short: {len(raw)} of {offset + count * dtype.itemsize} bytes are there")
-    data = np.frombuffer(raw, dtype, count, offset).reshape(shape, order="F")
+    data = raw[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape, order="F")
     for affine in frames.values():
         affine[:3] *= _MM.get(unit, 1.0)
     name, affine = next(iter(frames.items()))
     scale = 1.0 if slope is None else slope, intercept or 0.0
-    volume = Volume(data, affine, *scale, header=raw[:offset], frames=frames)
+    volume = Volume(data, affine, *scale, header=raw[:offset].tobytes(), frames=frames)
     _tell_doubts(path, name, volume, header["pixdim"][1:4] * _MM.get(unit, 1.0))
     return volume
 
@@ -129,24 +146,32 @@ def write(volume: Volume, path: Path, note: str) -> None:
     header = volume.header or _bytes_of(_new_header(volume))
     if note:
         header = _with_note(header, note)
-    # A stored array has NIfTI's order already; then this is a view.
-    data = np.ascontiguousarray(volume.data.T, None if volume.header else volume.data.dtype.newbyteorder("<"))
     with open(path, "wb") as file:
         if path.suffix == ".gz":  # no name and no time in it: same content, same bytes
             with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
                 packed.write(header)
-                packed.write(data.reshape(-1).view(np.uint8).data)
+                _write_voxels(volume, packed)
         else:
             file.write(header)
-            file.write(data.reshape(-1).view(np.uint8).data)
+            _write_voxels(volume, file)
 
 
-def _bytes(path: Path) -> bytes:
-    raw = path.read_bytes()
-    if not path.name.lower().endswith(".gz"):
-        return raw
+def _write_voxels(volume: Volume, file: io.BufferedIOBase) -> None:
+    """Writes the voxels, some planes at a time."""
+    dtype = volume.data.dtype if volume.header else volume.data.dtype.newbyteorder("<")
+    thick = max(1, _WRITTEN_BYTES // volume.data[..., 0].nbytes)
+    for start in range(0, volume.shape[2], thick):
+        # A stored array has NIfTI's order already; then this is a view.
+        planes = np.ascontiguousarray(volume.data[..., start : start + thick].T, dtype)
+        file.write(planes.reshape(-1).view(np.uint8).data)
+        on_disk.let_go(volume.data)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[bool]:
+    """Says what is wrong with a packed file; whether it is one."""
     try:
-        return gzip.decompress(raw)  # verifies the checksum, too
+        yield path.name.lower().endswith(".gz")
     except gzip.BadGzipFile as error:
         raise InputError("it is damaged or not gzip-compressed") from error
     except EOFError as error:
@@ -196,4 +221,4 @@ def _bytes_of(header: Nifti1Header) -> bytes:
     return file.getvalue().ljust(int(header["vox_offset"]), b"\0")
 
 
-FORMAT = Format(read, write, (".nii", ".nii.gz"))
+FORMAT = Format(read, write, (".nii", ".nii.gz"), mapped=read_mapped)
