@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
+from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, said_of, sets_nothing
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST, POSSIBLE
-from TextoMorphLib.text.ownership import Owner, Ownership
+from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.vocabulary import Term
 
 ENHANCING = "enhancing mass"
+_LUMPS = frozenset(("nodular", "discontinuous", "globular", "interrupted", "puddling", "clumped"))
 _STRENGTHS = frozenset(("strong", "low", "peripheral"))
 
 
@@ -68,7 +71,11 @@ class Claims:
         return at > 0 and self.words[at - 1].norm == "septal" and not self.denied(at)
 
     def denied(self, at: int) -> bool:
-        """Whether the claim is denied."""
+        """Whether the claim is denied; "not a simple cyst" is one that is not simple."""
+        denials = ("not", "isn't", "wasn't", "no longer")
+        plain = self.words[at].norm.split(" ")[0] in ("simple", "uncomplicated")
+        if plain and any(before.norm in denials for before in self.words[max(0, at - 3) : at]):
+            return False
         return (DENIED in self.marks[at]) != (at in self.inverted)
 
     def _qualities(self) -> dict[int, list[int]]:
@@ -91,14 +98,18 @@ class Claims:
 
     def _of(self, at: int) -> tuple[Term | None, str]:
         word, owner, marks = self.words[at], self.whose[at], self.marks[at]
-        term = self._term(at, word, owner)
+        if at > 1 and self.words[at - 2].thing == "interior" and word.norm in ("water", "urine", "bile"):
+            owner = Owner(LESION)  # "Content: water"
+            term: Term | None = self.lexicon.terms["cystic"]
+        else:
+            term = self._term(at, word, owner)
         if word.has("heard"):
             return None, min(word.roles["heard"])
         if term is None:
             return None, self._unexpressed(at, word, owner)
-        if owner.kind == "other" or (owner.kind == "organ" and not _sets_nothing(term)):
-            return term, _said_of(owner)
-        if self.aside and not _sets_nothing(term):
+        if owner.kind == "other" or (owner.kind == "organ" and not sets_nothing(term)):
+            return term, said_of(owner)
+        if self.aside and not sets_nothing(term):
             return term, "said of another lesion"
         if NO_SUCH in marks and DENIED not in marks:
             return term, "said only of new ones"
@@ -125,12 +136,14 @@ class Claims:
         if not word.has("unexpressed") or (word.has("modifier") and owner.kind not in (LESION, "other")):
             return ""
         if owner.kind == "other":
-            return _said_of(owner)
+            return said_of(owner)
         return "denied" if DENIED in self.marks[at] else "the model has no attribute for it"
 
     # --- The term of a word, seen from its owner ---
 
     def _term(self, at: int, word: Word, owner: Owner) -> Term | None:
+        if self._unfed(word) and not owner.foreign and (part := self._unfed_part(at)):
+            return self.lexicon.terms["necrotic"] if part in ("centre", "interior") else None
         if word.thing and not owner.foreign:
             return self._of_thing(at, word)
         if enhances := self._enhances(at, word):
@@ -146,7 +159,7 @@ class Claims:
         """What an adverb says after its verb: "enhances brightly", "enhances early and strongly"."""
         for before in reversed(self.words[max(0, at - 4) : at]):
             if before.norm.split(" ")[-1] in ("enhance", "enhancing", "enhanced"):
-                if not (word.has("modifier", "strong") and word.norm.endswith("ly")):
+                if not (word.norm == "++" or (word.has("modifier", "strong") and word.norm.endswith("ly"))):
                     return None
                 if before.norm.startswith(("does not", "do not", "doe not", "not")):
                     self.inverted.add(at)
@@ -157,7 +170,9 @@ class Claims:
 
     def _before_density(self, at: int) -> bool:
         following = [word for word in self.words[at + 1 : at + 3] if not word.has("word", "det")]
-        return bool(following) and density_term(following[0]) and "iso" not in _density(following[0])
+        if 1 < at < len(self.words) - 1 and (self.words[at - 1].norm, self.words[at + 1].norm) == ("(", ")"):
+            following = [self.words[at - 2]]  # "hypodense (mild)"
+        return bool(following) and density_term(following[0]) and "iso" not in density_of(following[0])
 
     def _unfed(self, word: Word) -> bool:
         return word.term is not None and word.term.name == "non-enhancing"
@@ -172,10 +187,11 @@ class Claims:
             return term if term is not None and kinds.keys() & {"margin", "contour"} else self._margin(word)
         if part == "density" and term is None and not word.has("modifier", "uneven"):
             return None if word.has("compare") else self._density_of([word])  # "Density: low"
-        if part in ("density", "texture") and term is None and (texture := self._texture_of([word])):
+        said_later = part == "enhancement" and owner.head < at  # "of enhancement strong but irregular"
+        if (part in ("density", "texture") or said_later) and term is None and (texture := self._texture_of([word])):
             return texture
-        if part == "enhancement" and kinds.keys() == {"margin"} and at and self.words[at - 1].norm == ",":
-            return term  # "enhances avidly, smooth": the next item
+        if part == "enhancement" and kinds.keys() == {"margin"} and owner.head < at:
+            return term  # "enhances avidly, smooth", "no enhancement well circumscribed": the next item
         if part in ("density", "texture", "enhancement"):
             if (
                 term is not None
@@ -184,12 +200,16 @@ class Claims:
             ):
                 return term
             if part == "enhancement" and owner.head < at and word.roles.get("modifier", frozenset()) & _STRENGTHS:
-                return self._enhancement(at, replace(word, term=None), [word])  # "the enhancement is weak"
+                lumps = any(self.words[i].norm in _LUMPS for i in self.qualities.get(owner.head, ()))
+                weak = replace(word, term=None)  # "the enhancement is weak"
+                return None if lumps else self._enhancement(at, weak, [word])
             return term if kinds.keys() == {"texture"} or word.has("compared") else None
         if part == "interior" and self._unfed(word):
             return self.lexicon.terms["necrotic"]
         if part == "centre":
             dark = kinds.get("density") == "hypo" or kinds.get("content") in ("cystic", "necrotic")
+            if kinds.get("content") == "haemorrhagic" or kinds.keys() & {"calcification", "fat", "gas"}:
+                return term
             rimmed = any(each.thing == "wall" for each in self.words)
             core = term if kinds.get("density") == "iso" and rimmed else None  # "a bright rim around an isodense core"
             return self.lexicon.terms["necrotic"] if dark else core
@@ -218,7 +238,7 @@ class Claims:
             return term
         return (
             term
-            if term.kinds.keys() & {"calcification", "septa", "content", "fat", "gas"} and not _is_solid(term)
+            if term.kinds.keys() & {"calcification", "septa", "content", "fat", "gas"} and not is_solid(term)
             else None
         )
 
@@ -253,12 +273,13 @@ class Claims:
         if part == "density" and word.term is not None and (owner := self._part_after(at)):
             hypo = word.term.kinds.get("density") == "hypo" and not word.term.weak
             return self.lexicon.terms["necrotic"] if owner == "centre" and hypo else None
-        if self._unfed(word) and self.owners.subjects[at].kind in ("centre", "interior"):
-            return self.lexicon.terms["necrotic"]  # "the centre shows no enhancement"
         if self._at_border(at, word):
             late = any(quality.has("modifier", "late") for quality in qualities)
             return None if late else self.lexicon.terms["walled"]
         if part == "enhancement":
+            after = self.words[at + 1 : at + 3]
+            if after and any(after[0].has("modifier", size) for size in ("thin", "thick")) and ends_item(after[1:]):
+                qualities.append(after[0])  # "rim enh thin"
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
             return self._density_of(qualities) or self._texture_of(qualities)
@@ -266,6 +287,8 @@ class Claims:
             return self._texture_of(qualities)
         if part == "margin" and word.term is None:  # "no demarcation from the gland"
             return self.lexicon.terms["well-defined"] if DENIED in self.marks[at] and not qualities else None
+        if part == "interior" and word.term is None and any(each.has("modifier", "watery") for each in qualities):
+            return self.lexicon.terms["cystic"]
         if word.term is not None and word.term.name == "solid" and self.owners.is_possessed(at):
             return None  # "cystic with solid nodules"
         if part == "scar" and self._is_central(at):
@@ -281,6 +304,15 @@ class Claims:
                     return self.lexicon.terms[name]
             return term
         return word.term
+
+    def _unfed_part(self, at: int) -> str:
+        """What of the lesion does not enhance: "an area | without enhancement", "no enhancement of the wall"."""
+        before = self.words[at - 1].thing if at and self.words[at].norm.split(" ")[0] in ("without", "lacking") else ""
+        own = before in ("wall", "septum", "scar", "nodule", "centre")
+        if own or (before == "partial" and self.owners.is_part(at - 1)):
+            return before
+        subject = self.owners.subjects[at].kind
+        return self._part_after(at) or (subject if subject in ("centre", "interior") else "")
 
     def _is_central(self, at: int) -> bool:
         """Whether a scar is in the middle: "a central calcified scar", "a scar centrally"."""
@@ -326,7 +358,13 @@ class Claims:
         """What an enhancement says: of a wall, of the density, or nothing that is modelled."""
         said = {value for quality in qualities for value in quality.roles.get("modifier", ())}
         said |= {"peripheral" for quality in qualities if quality.thing == "wall"}
+        if any(before.has("unexpressed", "shape") for before in self.words[max(0, at - 2) : at]):
+            said.discard("peripheral")  # "peripheral wedge-shaped hyperenhancement"
+        if at + 1 < len(self.words) and self.words[at + 1].norm == "++":
+            said.add("strong")
         terms = self.lexicon.terms
+        if any(quality.thing == LESION and quality.norm == "nodule" for quality in qualities):
+            return terms.get("peripheral nodular enhancement") if "peripheral" in said else None
         if "late" in said:
             return None
         arterial = word.term is not None and "density" in word.term.kinds
@@ -360,32 +398,3 @@ class Claims:
             if quality in said:
                 return self.lexicon.terms[name]
         return None
-
-
-def _said_of(owner: Owner) -> str:
-    if owner.name.startswith("another"):
-        return f"said of {owner.name}"
-    return f"said of the {'organ' if owner.name == 'any' else owner.name}"
-
-
-def _is_solid(term: Term) -> bool:
-    return term.kinds.get("content") == "solid"
-
-
-def _sets_nothing(term: Term) -> bool:
-    return term.about == "background" or not term.kinds
-
-
-def density_term(word: Word) -> bool:
-    return word.term is not None and word.term.kinds.keys() == {"density"}
-
-
-def _density(word: Word) -> str:
-    return word.term.kinds.get("density", "") if word.term is not None else ""
-
-
-def is_background(word: Word) -> bool:
-    """Whether something is what densities are held against by default: the organ around the lesion."""
-    if word.term is not None:
-        return word.term.about == "background"
-    return word.thing in ("organ", LESION, "background", "wall", "density", "enhancement", "partial", "texture")

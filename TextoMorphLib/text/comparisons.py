@@ -39,7 +39,7 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     at = 0
     while at < len(words):
         if words[at].has("compare") and words[at].term is None:
-            place = _after(words, at)
+            place = None if _is_directed(words, at) else _after(words, at)
             if place is None:
                 place = _beyond(words, at)
             if place is None and (found := _before(words, at)):
@@ -103,6 +103,11 @@ def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     return None
 
 
+def _is_directed(words: Sequence[Word], at: int) -> bool:
+    """Whether a density is "inferior to" another; a lesion that is inferior to a vein lies below it."""
+    return words[at].norm in ("inferior to", "superior to")
+
+
 def _in_brackets(words: Sequence[Word], at: int) -> bool:
     opened = [i for i in range(at) if words[i].norm == "("]
     return bool(opened) and not any(words[i].norm == ")" for i in range(opened[-1], at))
@@ -142,7 +147,11 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
         if word.norm in _MARKS or word.has("word", "but") or (word.has("word", "and") and not than):
             return None
         pole = _pole(word)
-        if pole and (word.thing in ("density", "enhancement") or pole == "arterial" or word.norm == "attenuate"):
+        if _is_directed(words, at) and not pole and not (word.has("word", "verb") or word.has("word", "adverb")):
+            return None
+        if pole and (
+            word.thing in ("density", "enhancement") or pole == "arterial" or word.norm.startswith("attenuat")
+        ):
             last = at + 1 if at + 1 < len(words) and words[at + 1].norm in ("degree", "extent", "amount") else at
             return index, last, pole
     return None
@@ -156,14 +165,16 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
     index = at + 1
     while index < len(words) and (words[index].has("word", "adverb") or words[index].norm in ("values", "value")):
         index += 1
+    if index < len(words) and words[at].norm.endswith((" inferior to", " superior to")):
+        index -= 1
     if index >= len(words):
         return None
-    firm = words[index].has("reference", "than")
+    firm = index == at or words[index].has("reference", "than")
     loose = words[index].has("reference", "loose") and (words[index].norm in ("to", "as") or words[at].has("compared"))
-    if not (firm or loose) or (words[index].norm in ("in", "of", "with") and not firm):
+    if not (firm or loose) or (index > at and words[index].norm in ("in", "of", "with") and not firm):
         return None
     for word in words[index + 1 : index + 8]:
-        if word.norm in _MARKS or word.has("word", "verb") or word.has("word", "but"):
+        if word.norm in _MARKS or any(word.has("word", each) for each in ("verb", "but", "and")):
             return None
         if (
             word.norm == "fluid"

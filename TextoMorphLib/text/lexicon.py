@@ -25,7 +25,7 @@ _PASSED_OVER = frozenset(
     word
     for words in (
         "imperceptibly gradually seamlessly slowly progressively insensibly",
-        "adjacent surrounding normal adjoining neighboring healthy remaining uninvolved",
+        "adjacent surrounding normal adjoining neighboring healthy remaining uninvolved overlying underlying",
     )
     for word in words.split()
 )
@@ -42,6 +42,9 @@ _CLASS_OF_KIND = {
     "texture": "texture",
     "density": "density",
     "margin": "margin",
+    "fat": "content",
+    "gas": "content",
+    "layering": "content",
 }
 
 
@@ -102,6 +105,19 @@ def grammar() -> dict[str, Any]:
     return data
 
 
+class Meanings(dict[str, frozenset[str]]):
+    """What each word that is a wording by itself can be; told apart by which it is, so that guesses can be kept."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__  # type: ignore[assignment]
+
+
+def _meaning(entry: _Entry) -> frozenset[str]:
+    said = {entry.term.name} if entry.term is not None else set()
+    roles = ("modifier", "dimension", "compare", "thing", "organ", "other")
+    return frozenset(said | {f"{role} {value}" for role in roles for value in entry.roles.get(role, ())})
+
+
 class Lexicon:
     """The words of an organ's reports, or of all.
 
@@ -130,6 +146,9 @@ class Lexicon:
         self._add_all(data["neutral"], "neutral", "neutral")
         # Worth guessing where a word is mistyped: what says something, and is long enough to be told apart.
         self.guesses = frozenset(word for word in self.words if len(word) >= 5)
+        self.meanings = Meanings(
+            {norm: _meaning(below[""]) for norm, below in self._tree.items() if "" in below and norm[:1].isalpha()}
+        )
 
     def _add_all(self, wordings: Sequence[str], role: str, value: str) -> None:
         for wording in wordings:
@@ -163,9 +182,9 @@ class Lexicon:
     def _thing(self, term: Term, norms: Sequence[str], head: bool) -> str:
         if term.about == "background":
             return "background"
-        if norms[-1] in _singles("partial") or (head and norms[0] in _singles("partial")):
+        if norms[-1] in _singles("partial") or (norms[0] in _singles("partial") and "density" in term.kinds):
             return "partial"
-        if head or not term.kinds or norms[-1] in _singles("lesion"):
+        if head or not term.kinds or (norms[-1] in _singles("lesion") and "calcification" not in term.kinds):
             return "lesion"
         if "content" in term.kinds and norms[-1] in {normal(wording.split()[-1]) for wording in term.wordings["heads"]}:
             return "lesion"

@@ -15,6 +15,7 @@ DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
 NO_SUCH = "no such"  # denied by a word that says that there is none: "no cystic lesion", but "not a cystic lesion"
 # What a lesion always has: "no calcification and smooth margins" denies calcium only.
 _PROPERTIES = {"density", "degree", "margin", "texture"}
+_ITEMS = ("margin", "wall", "density", "texture")
 _PREFIXES = ("non", "un")
 _NO_MORE = ("no new", "no other", "no further", "no additional")
 _LOSSES = {"loss", "resolution", "disappearance"}
@@ -33,7 +34,7 @@ _NONE = {
     "0",
     "zero",
 }
-_STOPS = (".", ";", ":", "!", "?", "(", ")", "|", "\n", "+", "\u2013", "\u2014", "-", "/")
+_STOPS = ("(+)", "++", ".", ";", ":", "!", "?", "(", ")", "|", "\n", "+", "\u2013", "\u2014", "-", "/")
 
 
 def scopes(sentence: Sequence[Word]) -> list[set[str]]:
@@ -60,6 +61,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, [at - 1])]
     if word.norm in _PREFIXES:
         return []
+    if word.norm in _PARTLY:  # "not entirely cystic" is cystic
+        return [(DENIED, [i for i in _forward(sentence, at) if _is_property(sentence[i])])]
     if word.norm == "than" and any(before.norm == "rather" for before in sentence[max(0, at - 6) : at]):
         return [(DENIED, _forward(sentence, at))]  # "rather solid than cystic"
     if word.has("negation"):
@@ -69,12 +72,16 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         if any(sentence[i].has("word", "or") for i in reached):
             return [(DENIED, reached), (NO_SUCH, reached)]
     found: list[tuple[str, Sequence[int]]] = []
+    if word.norm in ("hardly", "barely", "scarcely") and _at_all(sentence[at:]):
+        found.append((DENIED, _forward(sentence, at)))  # "hardly calcified at all"
     if word.has("hedge"):
         after = _ends_there(sentence, at)
         if word.has("hedge", "open_after") and not at and len(sentence) > 1 and _leads(sentence[1]):
             found.append((OPEN, _forward(sentence, 1)))  # "Not excluded: calcification"
         elif word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
             found.append((OPEN, _backward(sentence, at)))
+        elif word.norm.split(" ")[-1] in ("if", "whether"):
+            found.append((OPEN, _clause(sentence, at)))
         elif word.has("hedge", "open_before"):
             found.append((OPEN, _backward(sentence, at) if after else _forward(sentence, at)))  # "capsule r/o"
         elif word.has("hedge", "after") and (after or not word.has("hedge", "before")):
@@ -88,7 +95,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("past", "after") and _ends_there(sentence, at):
         found.append((PAST, _backward(sentence, at)))
     elif word.has("past", "before"):
-        found.append((PAST, _forward(sentence, at)))
+        found.append((PAST, _forward(sentence, at, whole=True)))
     if word.has("past", "was") and (
         any(later.has("past", "now") for later in sentence[at:]) or _was_other(sentence, at)
     ):
@@ -110,7 +117,9 @@ def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Se
         return [(DENIED, _backward(sentence, at))]  # "calcification absent in the lesion"
     if word.has("negation", "after") and not at and len(sentence) > 1 and _leads(sentence[1]):
         return [(DENIED, _forward(sentence, 1))]  # "No longer seen are septa"
-    after = ends or not word.has("negation", "before") or _follows_copula(sentence, at)
+    names = following is not None and (following.term is not None or bool(following.thing))
+    copula = _follows_copula(sentence, at) and not (names and sentence[at - 1].norm in (":", "="))
+    after = ends or not word.has("negation", "before") or copula
     if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
         return [(DENIED, _backward(sentence, at))]
     if not word.has("negation", "before"):
@@ -121,6 +130,10 @@ def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Se
         first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
         reached = [i for i in reached if i < first]
     return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
+
+
+def _at_all(words: Sequence[Word]) -> bool:
+    return any(first.norm == "at" and second.norm == "all" for first, second in pairwise(words))
 
 
 def _has(word: Word) -> bool:
@@ -187,7 +200,8 @@ def _stops(word: Word) -> bool:
         or word.has("word", "but")
         or word.has("negation", "before")
         or word.has("past", "now")
-        or word.norm in ("with", "show", "showing", "has", "have", "contain", "there")
+        or word.norm
+        in ("because", "because of", "due to", "owing to", "with", "show", "showing", "has", "have", "contain", "there")
         or (word.has("negation", "after") and not word.has("negation", "before") and not word.has("modifier"))
     )
 
@@ -209,6 +223,10 @@ def _names_place(sentence: Sequence[Word], at: int) -> bool:
     return False
 
 
+_PARTLY = tuple(
+    f"not {how}" for how in ("entirely", "completely", "purely", "wholly", "totally", "fully", "exclusively")
+)
+_OPINIONS = ("think", "believe", "feel", "suspect")
 # Here these words do not end what is denied: "does not have", "nor does it show".
 _GO_ON = {
     "do",
@@ -229,11 +247,18 @@ _GO_ON = {
     "seem",
     "look",
     "appearing",
+    "present",
 }
 
 
-def _forward(sentence: Sequence[Word], at: int) -> list[int]:
-    """The words after a trigger up to the end of its list ("a, b or c", "a and b")."""
+def _forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]:
+    """The words after a trigger up to the end of its list ("a, b or c", "a and b").
+
+    Args:
+        sentence: The sentence.
+        at: The trigger.
+        whole: Whether it reaches over what a lesion always has, too: "previously solid and hypervascular".
+    """
     start = at + 1
     if sentence[at].norm in ("none of", "neither of"):  # "none of the lesions is calcified"
         start = next((i + 1 for i in range(at, len(sentence)) if sentence[i].has("word", "verb")), start)
@@ -241,19 +266,51 @@ def _forward(sentence: Sequence[Word], at: int) -> list[int]:
         start += 1  # "Negative: septa"
     if sentence[at].norm == "nor" and start < len(sentence) and sentence[start].has("word", "verb"):
         start += 1  # "nor is it calcified"
+        start += start < len(sentence) and sentence[start].norm == "there"
+    if sentence[at].norm.split(" ")[-1] in _OPINIONS:  # "I don't think that it is cystic"
+        start = next(
+            (i + 1 for i in range(start, min(start + 4, len(sentence))) if sentence[i].has("word", "verb")), start
+        )
     while start < len(sentence) and sentence[start].norm in _GO_ON:
         start += 1
     end = start
     while end < len(sentence) and not _stops(sentence[end]) and not _names_place(sentence, end):
         if sentence[end].norm == "/" and sentence[end].start > sentence[end - 1].end:
             break  # items, not alternatives
+        if end > start and _is_new_item(sentence, end):
+            break
         end += 1
     last_or = max((i for i in range(start, end) if sentence[i].has("word", "or")), default=start)
     for comma in range(last_or, end):
         if sentence[comma].norm == "," and not (last_or == start and _lists(sentence, at, comma, end)):
             end = comma
             break
-    return _until_property(sentence, [*range(start, end), *_predicate(sentence, at, end)])
+    reached = [*range(start, end), *_predicate(sentence, at, end)]
+    return reached if whole else _until_property(sentence, reached)
+
+
+def _is_new_item(sentence: Sequence[Word], at: int) -> bool:
+    """Whether the next item begins without a mark: "no calcification | margins well defined", "| central necrosis"."""
+    before, word = sentence[at - 1], sentence[at]
+    if before.noun and not word.noun and not word.thing and before.thing not in ("lesion", "partial", "organ"):
+        if _is_property(word):
+            return True
+        describes = word.term is not None or word.norm in ("central", "peripheral")
+        return describes and at + 1 < len(sentence) and sentence[at + 1].noun
+    if before.noun and word.noun and word.term is not None and " " in word.norm:
+        return True
+    if sentence[at].thing not in _ITEMS or not sentence[at - 1].thing or at + 1 >= len(sentence):
+        return False
+    after = sentence[at + 1]
+    return not after.thing and (after.term is not None or after.has("modifier"))
+
+
+def _clause(sentence: Sequence[Word], at: int) -> range:
+    """The words of a clause that begins after one: "uncertain whether | the lesion has a capsule"."""
+    end = at + 1
+    while end < len(sentence) and sentence[end].norm not in (*_STOPS, ",") and not sentence[end].has("word", "but"):
+        end += 1
+    return range(at + 1, end)
 
 
 def _predicate(sentence: Sequence[Word], at: int, end: int) -> range:
@@ -264,7 +321,7 @@ def _predicate(sentence: Sequence[Word], at: int, end: int) -> range:
     if listed or sentence[end - 1].thing != "lesion" or not (sentence[end].has("word", "verb") or _has(sentence[end])):
         return range(0)
     last = end + 1
-    while last < len(sentence) and not _stops(sentence[last]) and sentence[last].norm != ",":
+    while last < len(sentence) and not _stops(sentence[last]) and sentence[last].norm not in (",", "/"):
         last += 1
     return range(end + 1, last)
 
@@ -279,7 +336,8 @@ def _lists(sentence: Sequence[Word], at: int, comma: int, end: int) -> bool:
     same = said.kinds.keys() & following.term.kinds.keys() if said and following.term else set()
     if same - {"content"}:
         return False  # "no wall thickening, thin wall"
-    return following.noun or bool(following.thing) or following.has("unexpressed") or following.has("word", "or")
+    names = following.has("unexpressed") and following.term is None
+    return following.noun or bool(following.thing) or names or following.has("word", "or")
 
 
 def _until_property(sentence: Sequence[Word], reached: list[int]) -> list[int]:
@@ -308,12 +366,28 @@ def _backward(sentence: Sequence[Word], at: int) -> list[int]:
     while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _BEFORE_DENIAL):
         end -= 1
     start = end
-    while start and not _begins(sentence[start - 1]) and not _is_other_clause(sentence, start - 1):
+    while start and not any(each(sentence, start - 1) for each in (_begins_at, _is_other_clause, _is_other_item)):
         start -= 1
-    listed = any(word.has("word", "and") or word.has("word", "or") for word in sentence[start:end])
-    if not listed:
-        start = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
+    last = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
+    listed = any(word.norm == "/" or word.has("word", "and") or word.has("word", "or") for word in sentence[last:end])
+    both = all(word.has("word", "det") or word.has("word", "adverb") for word in sentence[last:end])
+    if not listed and not both:  # but "a and b, both absent"
+        start = last
     return list(range(start, end))
+
+
+def _begins_at(sentence: Sequence[Word], at: int) -> bool:
+    """Whether an earlier clause or item ends; "septa/nodules" are one."""
+    within = sentence[at].norm == "/" and at > 0 and sentence[at].start == sentence[at - 1].end
+    return _begins(sentence[at]) and not within
+
+
+def _is_other_item(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a comma ends what is no part of a list of things: "ill-defined, | fat and calcium are absent"."""
+    before = sentence[at - 1] if at else None
+    if sentence[at].norm != "," or before is None or before.has("unexpressed"):
+        return False
+    return before.thing == "lesion" or (before.term is not None and not before.noun)
 
 
 def _is_other_clause(sentence: Sequence[Word], at: int) -> bool:

@@ -34,9 +34,10 @@ class Others:
             words: The sentence.
             described: Whether something was said of a lesion before.
         """
-        side, item = _heading_side(words), _item(words)
+        side, item = _heading_side(words), _item(words) or _number(words)
         if item:
-            self.aside = described and bool(self.item) and item != self.item
+            listed = bool(self.item) or (item.isdigit() and int(item) > 1)
+            self.aside = described and listed and item != self.item
             self.item = self.item or item
             return self.aside
         other_side = side and self.side and side != self.side
@@ -65,6 +66,13 @@ def _item(words: Sequence[Word]) -> str:
         if opens and word.norm in _ITEMS and index + 2 < len(words) and words[index + 2].norm == ":":
             return f"{word.norm} {words[index + 1].norm}"
     return ""
+
+
+def _number(words: Sequence[Word]) -> str:
+    """The number of a lesion in a list of several: "2. Calcified granuloma", but not "(2) no calcification"."""
+    if len(words) < 3 or not words[0].norm.isdigit() or words[1].norm not in (".", ")"):
+        return ""
+    return words[0].norm if any(word.thing == LESION for word in words[2:8]) else ""
 
 
 def _is_definite(words: Sequence[Word]) -> bool:

@@ -7,10 +7,10 @@ thick") to the subject of its verb; what comes after "with" to what came before 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from TextoMorphLib.text.appositions import Appositions, Owner
 from TextoMorphLib.text.lexicon import BASE_TERMS, Word
-from TextoMorphLib.text.phrases import LESION, PUNCTUATION, Phrases, organ_of, says
+from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
 
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
 _OTHER_SITES = (
@@ -38,27 +38,7 @@ _BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "n
 _AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 
 
-@dataclass(frozen=True)
-class Owner:
-    """Whose a word is.
-
-    Attributes:
-        kind: "lesion", one of its parts ("wall"), "organ" or "other".
-        name: Of the organ or other thing.
-        head: The index of the noun in the sentence; -1 for the lesion that the text is about.
-    """
-
-    kind: str = LESION
-    name: str = ""
-    head: int = -1
-
-    @property
-    def foreign(self) -> bool:
-        """Whether it is neither the lesion nor a part of it."""
-        return self.kind in ("organ", "other")
-
-
-class Ownership(Phrases):
+class Ownership(Appositions):
     """The owners of a sentence's words.
 
     Args:
@@ -81,7 +61,7 @@ class Ownership(Phrases):
     # --- Adjectives ---
 
     def _of_adjective(self, at: int) -> Owner:
-        if owner := self._by_apposition(at):
+        if owner := self.by_apposition(at):
             return owner
         attributive = self.words[at].has("modifier") and at + 1 < len(self.words) and self._is_noun(at + 1)
         run = [] if self.words[at].predicate and not attributive else self.run_after(at)
@@ -91,22 +71,17 @@ class Ownership(Phrases):
             return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
         subject = self.subjects[at]
         part = not subject.foreign and subject.kind != LESION and subject.head >= 0
+        if part and self._is_unfit(at, subject.kind):
+            return Owner(LESION)
         whose = self._of_noun(subject.head) if part else subject
         return whose if whose.foreign else subject
 
-    def _by_apposition(self, at: int) -> Owner | None:
-        """Whose an adjective is that names its part or stands behind it: "irregular in contour", "wall, thick"."""
-        after = self.words[at + 1 : at + 3]
-        if len(after) == 2 and after[0].norm == "in" and after[1].thing in ("margin", "texture") and not after[1].term:
-            return self.subjects[at] if self.subjects[at].foreign else Owner(after[1].thing, "", at + 2)
-        grained = self.words[at].has("modifier", "coarse") or self.words[at].has("modifier", "fine")
-        if at and self.words[at - 1].thing == "calcification" and grained and not self.run_after(at):
-            return Owner("calcification", "", at - 1)  # "calcifications punctiform"
-        before = self.words[at - 2] if at > 1 and self.words[at - 1].norm == "," else None
-        sized = self.words[at].has("modifier", "thick") or self.words[at].has("modifier", "thin")
-        if before is not None and before.thing in ("wall", "septum") and sized and not self.run_after(at):
-            return Owner(before.thing, "", at - 2)
-        return None
+    def _is_unfit(self, at: int, kind: str) -> bool:
+        """Whether an adjective cannot be said of a part: "calcification: none, | ill-defined"."""
+        word = self.words[at]
+        walls = kind == "wall" and at > 0 and self.words[at - 1].norm == "," and word.norm not in OF_WALLS
+        margin = walls or (kind in _BORDERLESS and not (kind == "septum" and word.norm in OF_WALLS))
+        return (says(word, "margin") and margin) or (says(word, "calcification") and kind in _NEVER_CALCIFIED)
 
     # --- Nouns ---
 
@@ -144,7 +119,10 @@ class Ownership(Phrases):
             return None
         if self._whole(last) and self.words[last + 1].norm == "of" and self.words[index].thing == "organ":
             return self._named([index])  # "hypodensity of the liver"
-        place = self._named(self.run_from(index))
+        run = self.run_from(index)
+        if thing == LESION and any(self.words[i].thing == LESION for i in run) and self.words[last + 1].norm == "of":
+            return None  # "metastasis of colon cancer"
+        place = self._named(run)
         if place.kind == "other" and (thing != LESION or place.name in _OTHER_SITES):
             return place
         whole = thing in ("wall", "margin") and not self._is_object(last)
@@ -186,6 +164,8 @@ class Ownership(Phrases):
         last = self.words[run[-1]]
         others = [index for index in run if self.words[index].thing == "other"]
         lesions = [index for index in run if self.words[index].thing == LESION]
+        if last.thing == LESION and all(self.words[index].has("other", "ducts") for index in others):
+            others = []  # "collecting duct carcinoma"
         organs = [index for index in run if self.words[index].thing == "organ"]
         if others:
             return Owner("other", min(self.words[others[-1]].roles["other"]), run[-1])
@@ -223,6 +203,10 @@ class Ownership(Phrases):
         joined = index > 1 and self.words[index].has("word", "with") and self.words[index - 1].has("word", "and")
         if joined and (holder := self._clause_subject(index)):
             return holder  # "the spleen is large and contains a granuloma"
+        if index > 1 and self.words[index].has("word", "and") and self.words[index - 1].thing == LESION:
+            held_by = self._named([index - 1])
+            if held_by.kind == "other" and held_by.name in _OTHER_SITES:
+                return held_by  # "the spleen shows an infarct and a granuloma"
         held = index > 0 and (self.words[index].has("word", "with") or self.words[index].norm == ":")
         if held and self.words[index - 1].thing in ("other", "organ"):  # "the spleen shows a lesion"
             holder = self._named([index - 1])
@@ -253,7 +237,7 @@ class Ownership(Phrases):
             if word.norm in (",", "\n") and subject.kind not in (LESION,) and not stated and not first:
                 subject = self.topic
             ends = index + 1 == len(self.words) or not self._is_noun(index + 1) or self._parts(index + 1)
-            if self._is_noun(index) and ends and not self._follows_lesion(index):
+            if self._is_noun(index) and ends and not (self._follows_lesion(index) or self._is_diagnosis(index)):
                 run = [index]
                 while run[0] and self._is_noun(run[0] - 1) and not self._parts(run[0]):
                     run.insert(0, run[0] - 1)
@@ -287,6 +271,11 @@ class Ownership(Phrases):
         joined = before.has("word", "and") and index > 1 and self.words[index - 2].thing == LESION
         return joined or (before.thing == LESION and self._parts(index))
 
+    def _is_diagnosis(self, index: int) -> bool:
+        """Whether a disease of the organ is what the lesion may be: "groove pancreatitis versus carcinoma:"."""
+        after = [word.norm for word in self.words[index + 1 : index + 4]]
+        return self.words[index].has("other", "the organ around") and ":" in after
+
     def _with_site(self, owner: Owner, run: Sequence[int]) -> Owner:
         return owner if owner.foreign else (self._site(run[-1], owner.kind) or owner)
 
@@ -306,12 +295,19 @@ class Ownership(Phrases):
             closed = [i for i in range(after, len(self.words) - 1) if self.words[i].norm == ")"]
             if closed and self.words[closed[0] + 1].norm == ":":  # "Density (vs liver): lower"
                 return True
+        after += after + 1 < len(self.words) and self.words[after].norm == "not"  # "limits not clear"
+        closes = after + 1 >= len(self.words) or self.words[after + 1].norm in (*PUNCTUATION, ",", "but", "and")
+        if after < len(self.words) and self.words[after].has("modifier") and not self.words[after].noun and closes:
+            return self.words[index].thing in _OWN_PARTS  # "the border clear"
         while after < len(self.words) and (
             (self.words[after].has("word", "adverb") and not self.words[after].term) or _is_measure(self.words[after])
         ):
             after += 1
         if any(map(_is_measure, self.words[measured:after])) and self.words[index].thing in ("wall", "septum"):
             return not self._is_object(index, ("prep", "with"))
+        sized = after < len(self.words) and any(self.words[after].has("modifier", size) for size in ("thick", "thin"))
+        if sized and self.words[index].thing in ("wall", "septum") and not self.run_after(after):
+            return True  # "and wall irregularly thickened"
         if after >= len(self.words) or self._is_object(index, ("prep", "with")):
             return False
         aside = self.words[after].norm == "," and after + 1 < len(self.words)
@@ -345,6 +341,8 @@ class Ownership(Phrases):
         return following == ":" and self.words[index].norm.split(" ")[-1] in _PLACES
 
 
+_BORDERLESS = ("calcification", "density", "texture", "enhancement", "content", "septum", "scar", "nodule")
+_NEVER_CALCIFIED = ("density", "texture", "enhancement", "margin")
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")
 _OWN_PARTS = ("interior", "centre", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")

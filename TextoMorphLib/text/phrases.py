@@ -10,7 +10,8 @@ LESION = "lesion"
 FARTHEST_NOUN = 16  # words from an adjective to its noun
 PUNCTUATION = (".", ";", ":", "(", ")", "|", "\n", "!", "?", "+", "-", "\u2013", "\u2014")
 _SOME = ("some", "few", "several", "multiple", "scattered", "internal", "central", "occasional", "patchy", "small")
-_OF_WALLS = ("enhancing", "smooth", "sharp", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
+_WHOLES = ("content", "calcification", "lesion", "wall", "septum")
+OF_WALLS = ("enhancing", "smooth", "sharp", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
 
 
 class Phrases:
@@ -60,7 +61,11 @@ class Phrases:
         thing = self.words[noun].thing
         if crossed and thing == "other" and self._postpositive(self.words.index(word)):
             return False
+        if not crossed and self._is_next_item(word, noun):
+            return False
         if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
+            return True
+        if thing == "centre" and self._opens_phrase(self.words.index(word)):
             return True
         if word.has("compared"):
             return False
@@ -76,13 +81,34 @@ class Phrases:
             "texture",
         ):
             kinds = word.term.kinds if word.term is not None else {}
-            fitting = not kinds or (thing in ("wall", "septum") and word.term is not None and word.norm in _OF_WALLS)
+            fitting = not kinds or (thing in ("wall", "septum") and word.term is not None and word.norm in OF_WALLS)
             return fitting and (
-                word.has("modifier") or not word.known or word.norm in _OF_WALLS or word.has("unexpressed")
+                word.has("modifier") or not word.known or word.norm in OF_WALLS or word.has("unexpressed")
             )
         if thing == "margin":
             return word.has("modifier", "well") or word.has("modifier", "ill") or says(word, "margin")
         return False
+
+    def _is_next_item(self, word: Word, noun: int) -> bool:
+        """Whether a noun begins the next item, without a mark: "hypoattenuating | sharp margins"."""
+        kinds = word.term.kinds if word.term is not None else {}
+        own = {"margin": ("well", "ill"), "wall": ("thin", "thick"), "septum": ("thin", "thick")}
+        at = self.words.index(word)
+        between = self.words[at + 1 : noun]
+        if self.words[noun].thing not in own or not kinds.keys() & {"density", "content"} or self._opens_phrase(at):
+            return False
+        opens = at > 0 and (self.words[at - 1].has("word", "with") or self.words[at - 1].has("word", "prep"))
+        if opens:
+            return False
+        return " " in self.words[noun].norm or any(
+            each.has("modifier", how) for each in between for how in own[self.words[noun].thing]
+        )
+
+    def _opens_phrase(self, at: int) -> bool:
+        """Whether an adjective follows an article: "with a | hyperdense, haemorrhagic centre"."""
+        while at > 0 and self._is_adjective(at - 1):
+            at -= 1
+        return at > 0 and self.words[at - 1].norm in ("a", "an", "the", "its")
 
     def _is_attributive(self, index: int) -> bool:
         """Whether a noun stands for an adjective: "a septated | water density | calcified lesion"."""
@@ -112,6 +138,8 @@ class Phrases:
         word = self.words[index]
         if word.norm.split(" ")[0] in ("no", "without", "not", "lack", "absence") or word.norm in ("inside", "within"):
             return True
+        if " " in word.norm and word.thing in _WHOLES and self.words[index - 1].thing in ("wall", "septum", "margin"):
+            return True  # "enhancing rim | central necrosis"
         own = word.thing == "organ" and not all(map(self._is_other_organ, word.roles["organ"]))
         return own and self.words[index - 1].thing == LESION
 

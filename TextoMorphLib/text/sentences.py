@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from TextoMorphLib.text.tokens import Token, is_short
@@ -58,7 +59,9 @@ def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
     for index, token in enumerate(found):
         following = found[index + 1] if index + 1 < len(found) else None
         sentence.append(token)
-        if not _ends(token, following, found[index - 1] if index else None, text) and len(sentence) < LONGEST_SENTENCE:
+        before = found[index - 1] if index else None
+        numbered = len(sentence) == 2  # "2. A cyst ..."
+        if not _ends(token, following, before, text, numbered) and len(sentence) < LONGEST_SENTENCE:
             continue
         yield sentence
         sentence = []
@@ -66,7 +69,7 @@ def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
         yield sentence
 
 
-def _ends(token: Token, following: Token | None, before: Token | None, text: str) -> bool:
+def _ends(token: Token, following: Token | None, before: Token | None, text: str, numbered: bool) -> bool:
     if token.norm in (";", "\n", "!"):
         return True
     if token.norm == "?":
@@ -81,11 +84,14 @@ def _ends(token: Token, following: Token | None, before: Token | None, text: str
         )
         opens = before is None or before.end < token.start
         return not answered and not opens
-    if token.norm != ".":
+    if token.norm != "." or (numbered and before is not None and before.norm.isdigit()):
         return False
     if following is None or following.norm == "\n":
         return True
     close = following.start == token.end and text[following.start].isalnum()
     lower = text[following.start].islower() or text[following.start].isdigit()
-    short = before is not None and (before.norm in _ABBREVIATED or is_short(text[before.start : before.end]))
-    return not (close and lower) and not (short and lower)
+    short = before is not None and (
+        before.norm in _ABBREVIATED or before.cut or is_short(text[before.start : before.end])
+    )
+    listed = re.match(r"\d{1,2}[.)] +[^\W\d]", text[following.start : following.start + 9])  # "... enh. 2. A cyst"
+    return not (close and lower) and not (short and lower and not listed)

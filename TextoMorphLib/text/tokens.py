@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from TextoMorphLib.paths import resources
+from TextoMorphLib.text.marks import CHOICE, ITEM, NOT_ITEM, SKIP, marked
 
 _TOKEN = re.compile(
     r"""
@@ -16,7 +17,8 @@ _TOKEN = re.compile(
     |(?:[wrcsbd]/[oswfx](?!\w))|w/(?=\s)                 # w/o, r/o, c/w, s/o
     |Ca\+\+|Ca2\+
     |[-+]ve\b
-    |\[[ ]*[xX\u2713\u2714]?[ ]*\]                        # ticked or empty boxes
+    |[\[(][ ]*[xX\u2713\u2714]?[ ]*[\])]|[\u2610-\u2612]   # ticked or empty boxes
+    |\+{2,}
     |\d+(?:[.,]\d+)?
     |[^\W\d_]+(?:['\u2019][^\W\d_]+)*
     |\n
@@ -36,6 +38,7 @@ _SPELLINGS = (
     (re.compile(r"ll(?=(?:ed|ing)$)"), "l"),
     (re.compile(r"^grey"), "gray"),
     (re.compile(r"ph(?=ur|at)"), "f"),
+    (re.compile(r"^hip(?=o[a-z]{4}|er[a-z]{4})"), "hyp"),
 )
 _IRREGULAR = {
     "septae": "septum",
@@ -93,7 +96,8 @@ class Token:
         start: Its first character in the text.
         end: One after its last.
         joined: A hyphen stands between it and the token before.
-        corrected: Its norm is a guess of what was meant: it was typed wrongly.
+        corrected: Its norm is a guess of what was meant: it was typed wrongly or cut short.
+        cut: It was cut short, so that a full stop after it ends no sentence.
     """
 
     norm: str
@@ -101,6 +105,7 @@ class Token:
     end: int
     joined: bool = False
     corrected: bool = False
+    cut: bool = False
 
     @property
     def is_word(self) -> bool:
@@ -138,17 +143,21 @@ def tokens(text: str, words: Collection[str] = (), start: int = 0, end: int | No
         end: Where to end; None for the text's end.
     """
     found: list[Token] = []
-    joined = False
+    joined = unticked = False
     for match in _TOKEN.finditer(text, start, len(text) if end is None else end):
-        said = match[0]
+        said = marked(match[0], text, match)
+        unticked = said == SKIP or (unticked and said not in (ITEM, CHOICE, NOT_ITEM, "\n"))
+        if unticked:
+            continue
+        if said in (ITEM, NOT_ITEM, CHOICE):
+            found += [Token(mark, match.start(), match.end()) for mark in said.split()]
+            continue
         if said in _HYPHENS and _says_none(text, match.start()):
             said = "(-)"
         if said in _HYPHENS and (_within_word(text, match.start()) or _spaced(found, text, match.end())):
             joined = True
             continue
-        if said[0] == "[":
-            said = "(-)" if not said.strip("[ ]") else "(+)"
-        if said == "." and found and is_short(text[found[-1].start : found[-1].end]) and _goes_on(text, match.end()):
+        if said == "." and found and _is_cut(found[-1], text) and goes_on(text, match.end()):
             continue
         if said == "=":
             said = ":"
@@ -192,6 +201,10 @@ def _full(norm: str) -> str:
     return _abbreviations().get(norm, norm)
 
 
+def _is_cut(token: Token, text: str) -> bool:
+    return is_short(text[token.start : token.end]) or (token.norm == "very" and token.end == token.start + 1)
+
+
 def is_short(said: str) -> bool:
     """Whether a word is a short form, after which a full stop ends no sentence."""
     return normal(said) in _abbreviations()
@@ -207,16 +220,16 @@ def _split(token: Token, words: Collection[str]) -> list[Token]:
     return [token]
 
 
-def _goes_on(text: str, at: int) -> bool:
+def goes_on(text: str, at: int) -> bool:
     """Whether a sentence goes on after the full stop of a short form: "art. enhancement", "irreg., 3 cm"."""
     following = text[at : at + 9].lstrip(" ")[:1]
-    return following.islower() or following in tuple(",;:/)(+-")
+    return following.islower() or following in tuple(",;:/)(+-&\u2191\u2193<>=")
 
 
 def _says_none(text: str, at: int) -> bool:
     """Whether a minus sign says that what comes before is not there: "calcs -, septa -"."""
     following = text[at + 1 : at + 9].lstrip(" ")[:1]
-    ends = not following or following in ",.;)\n"
+    ends = not following or following in ",.;)\n" or (following in "/|" and text[at - 1] == " ")
     said = re.search(r"([^\W\d_]+)[.+]{0,2}:? ?$", text[max(0, at - 30) : at])
     return ends and said is not None and said[1].lower() not in ("hypo", "hyper", "iso", "non")
 
@@ -269,79 +282,10 @@ _GOES_ON = frozenset(
 
 def _ends_line(found: list[Token], text: str, at: int) -> bool:
     """Whether a line break may end a sentence: not after "no evidence" or before "of calcification"."""
-    if not found or found[-1].norm in _GOES_ON or found[-1].norm == ",":
+    answered = len(found) > 1 and found[-1].norm in ("no", "not") and found[-2].norm in (":", "?")
+    if not answered and (not found or found[-1].norm in _GOES_ON or found[-1].norm == ","):
         return False
     while at < len(text) and text[at] in " \t":
         at += 1
     following = _TOKEN.match(text, at)
     return following is None or normal(following[0]) not in ("of", "or", "nor", "and", "with", "in", "than", "to")
-
-
-# --- Typing errors ---
-
-
-def corrected(found: list[Token], text: str, words: frozenset[str], known: Collection[str]) -> list[Token]:
-    """Tokens with typing errors mended, where only one word of the vocabulary can have been meant.
-
-    Args:
-        found: Tokens.
-        text: Their text.
-        words: The vocabulary's words, which are worth guessing.
-        known: Other words that are right as they are.
-    """
-    mended = []
-    for token in found:
-        doubtful = token.is_word and len(token.norm) >= 5 and token.norm not in known and token.norm not in words
-        typed = text[token.start : token.end].lower()
-        guess = (_guess(typed, words) or _guess(token.norm, words)) if doubtful else ""
-        mended.append(replace(token, norm=guess, corrected=True) if guess else token)
-    return mended
-
-
-@lru_cache(maxsize=4096)
-def _guess(word: str, words: frozenset[str]) -> str:
-    """The one word nearest to a mistyped one; empty if there is none, or two of equal distance."""
-    most = 1 if len(word) < 9 else 2
-    ranked: dict[int, set[str]] = {}
-    for other in _by_prefix(words).get(_prefix(word), ()):
-        if len(other) >= 5 and abs(len(other) - len(word)) <= most:
-            far = distance(word, other, most)
-            if far <= most:
-                ranked.setdefault(far, set()).add(other)
-    best = ranked[min(ranked)] if ranked else set()
-    return best.pop() if len(best) == 1 else ""
-
-
-@lru_cache(maxsize=8)
-def _by_prefix(words: frozenset[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for word in words:
-        found.setdefault(_prefix(word), []).append(word)
-    return found
-
-
-_PREFIXES = ("hypo", "hyper", "iso", "non", "un", "in", "hetero", "homo", "micro", "macro")
-
-
-def _prefix(word: str) -> str:
-    """What turns a word's meaning round and so is never a typing error; its first letter where there is none."""
-    return next((prefix for prefix in _PREFIXES if word.startswith(prefix)), word[:1])
-
-
-def distance(first: str, second: str, most: int = 2) -> int:
-    """How many letters were left out, added, exchanged or swapped between two words; `most` + 1 if more than `most`.
-
-    The restricted Damerau-Levenshtein distance.
-    """
-    before: list[int] = []
-    row = list(range(len(second) + 1))
-    for i, a in enumerate(first, start=1):
-        older, before, row = before, row, [i]
-        for j, b in enumerate(second, start=1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == second[j - 2] and first[i - 2] == b:
-                cost = min(cost, older[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most:
-            return most + 1
-    return row[-1]

@@ -18,18 +18,21 @@ from typing import Any
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text import comparisons
-from TextoMorphLib.text.claims import Claims, density_term, is_background
+from TextoMorphLib.text.appositions import Owner
+from TextoMorphLib.text.claims import Claims
 from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.languages import other_language
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
+from TextoMorphLib.text.meanings import density_term, is_background
 from TextoMorphLib.text.negation import DENIED, OPEN, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
-from TextoMorphLib.text.ownership import Owner, Ownership
+from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.quantities import Quantities, quantities
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
-from TextoMorphLib.text.tokens import Token, corrected, tokens
+from TextoMorphLib.text.spelling import corrected
+from TextoMorphLib.text.tokens import Token, tokens
 from TextoMorphLib.text.visibility import of_sight, sights
 from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
 
@@ -94,6 +97,8 @@ class Understanding:
     def description(self) -> Description:
         """Values of the kinds of which something is said; a kind left out is at its default."""
         said = describe(self.mentions)
+        if said.get("density") in ("iso", "arterial", "default"):
+            said.pop("degree", None)  # "strongly enhancing, isodense later": no degree of a density
         hu = self.numbers.hu
         dark = hu is not None and DARK_HU[0] <= hu <= DARK_HU[1]
         if dark and "density" not in said and said.get("content", "solid") == "solid":
@@ -298,7 +303,7 @@ class _Reader:
         """Read the whole text."""
         for start, end in windows(self.text, WINDOW):
             read = tokens(self.text, self.words.words, start, end)
-            found = corrected(read, self.text, self.words.guesses, neutral())
+            found = corrected(read, self.text, self.words.guesses, neutral(), self.words.meanings)
             for sentence in sentences(found, self.text):
                 if any(token.is_word for token in sentence):
                     self._sentence(sentence)
@@ -314,7 +319,8 @@ class _Reader:
                 words[at] = comparisons.with_other(word, other, self.words.terms)
         topic = self.topic if words and (words[0].has("word", "pronoun") or self._under_heading(words)) else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions))
-        aside = self.others.about_other(words, any(m.term.about == "lesion" for m in self.mentions))
+        described = any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
+        aside = self.others.about_other(words, described)
         unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
         claims = Claims(words, marks, owners, self.words, aside, unsaid)
         for at, word in enumerate(words):

@@ -53,7 +53,8 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
     how = next((how for how in ("unseen", "hard", "easy") if words[at].norm in data[how]), "")
     for index in range(at + 1, min(at + 2 + _LINKS, len(words)) if how else 0):
         norm = words[index].norm
-        if norm in data["verbs"] and how == "unseen":
+        does = at > 0 and words[at - 1].norm in ("do", "does", "doe", "did") and norm == "present"
+        if (norm in data["verbs"] or does) and how == "unseen":
             break
         own = norm in ("defined", "circumscribed") and words[at].norm not in ("easily", "readily")  # wordings of terms
         if norm in data["delimited"] and how == "easy" and not own:

@@ -1,0 +1,44 @@
+"""What a single word or owner comes to: a density, the background, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from TextoMorphLib.text.appositions import Owner
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.phrases import LESION, PUNCTUATION
+from TextoMorphLib.text.vocabulary import Term
+
+
+def said_of(owner: Owner) -> str:
+    if owner.name.startswith("another"):
+        return f"said of {owner.name}"
+    return f"said of the {'organ' if owner.name == 'any' else owner.name}"
+
+
+def is_solid(term: Term) -> bool:
+    return term.kinds.get("content") == "solid"
+
+
+def sets_nothing(term: Term) -> bool:
+    return term.about == "background" or not term.kinds
+
+
+def density_term(word: Word) -> bool:
+    return word.term is not None and word.term.kinds.keys() == {"density"}
+
+
+def density_of(word: Word) -> str:
+    return word.term.kinds.get("density", "") if word.term is not None else ""
+
+
+def is_background(word: Word) -> bool:
+    """Whether something is what densities are held against by default: the organ around the lesion."""
+    if word.term is not None:
+        return word.term.about == "background"
+    return word.thing in ("organ", LESION, "background", "wall", "density", "enhancement", "partial", "texture")
+
+
+def ends_item(words: Sequence[Word]) -> bool:
+    """Whether what follows ends an item: nothing, a mark or a comma."""
+    return not words or words[0].norm in (*PUNCTUATION, ",")
