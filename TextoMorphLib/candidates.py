@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from TextoMorphLib import textures
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
-from TextoMorphLib.measurement.expectations import Row, beside
+from TextoMorphLib.measurement.expectations import Row, beside, compare
 from TextoMorphLib.models import samplers
 from TextoMorphLib.models.texture_field import Site
 from TextoMorphLib.result import plain
@@ -147,12 +147,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One lesion as it was drawn: the scan with it, what was measured, what of the text holds, and its number."""
+    """One lesion as it was drawn.
+
+    Attributes:
+        volume: The scan with it.
+        number: Which of a seed's candidates it is.
+        look: Measures it.
+        mentions: The terms that were asked for.
+    """
 
     volume: Volume
-    lesion: Attributes
-    asked: list[Row]
     number: int
+    look: Callable[[], Attributes]
+    mentions: list[vocabulary.Mention]
+
+    @cached_property
+    def lesion(self) -> Attributes:
+        """What is measured of it, once it is asked for."""
+        return self.look()
+
+    @cached_property
+    def asked(self) -> list[Row]:
+        """What of the text holds."""
+        return compare(self.mentions, asdict(self.lesion))
 
     @property
     def misses(self) -> int:
@@ -171,6 +188,8 @@ def best(draw: Callable[[int, float], Candidate], guidance: float, most: int) ->
     Returns:
         The best, and what is out of reach for this mask, in words.
     """
+    if most == 1:  # nothing to choose from
+        return draw(1, LEANING[0] * guidance), []
     drawn: list[Candidate] = []
     found, hopeless = None, []
     for number in range(1, most + 1):

@@ -16,10 +16,8 @@ from TextoMorphLib import candidates, phase, textures
 from TextoMorphLib.candidates import Candidate, Place, Request
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.finishing import finished, outlined
-from TextoMorphLib.io.masks import check_mask, digest
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.attributes import measure
-from TextoMorphLib.measurement.expectations import compare
+from TextoMorphLib.measurement.attributes import Attributes, measure
 from TextoMorphLib.models import bundle, conditions, contours, samplers
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast, resolve
@@ -30,10 +28,10 @@ from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.published_synthesis import PublishedSynthesizer
 from TextoMorphLib.request import check_request
 from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
-from TextoMorphLib.spatial import healing, placement
-from TextoMorphLib.spatial.compositing import background, noise_around, paste
+from TextoMorphLib.scene import Scene, key_of, look_at
+from TextoMorphLib.spatial.compositing import paste
 from TextoMorphLib.spatial.geometry import along_patient, smallness
-from TextoMorphLib.spatial.region import Region, check_finite, regions, resampled
+from TextoMorphLib.spatial.region import Region, resampled
 from TextoMorphLib.spatial.texturing import paste_textured
 from TextoMorphLib.text import effects, encoders
 from TextoMorphLib.text.concepts import as_drawn
@@ -41,25 +39,6 @@ from TextoMorphLib.text.understanding import MARKED, Understanding, understand
 
 Mask = np.ndarray | None
 CANDIDATE_SEEDS = 7_919_000_003  # from a lesion's seed to its next candidate's
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scene:
-    """A scan and where lesions go in it: what is kept for the next text.
-
-    Attributes:
-        key: What it was made from, but for the mask.
-        mask: Boolean, of the scan's shape.
-        healthy: The scan that the lesions are put into: without the tumours that they replace.
-        places: One a lesion.
-        warnings: What is doubtful about the places, in words.
-    """
-
-    key: bytes
-    mask: np.ndarray
-    healthy: Volume
-    places: list[Place]
-    warnings: list[str]
 
 
 class Synthesizer:
@@ -73,7 +52,7 @@ class Synthesizer:
         self.autoencoder, self.classifier, self.denoiser = model.autoencoder, model.classifier, model.denoiser
         self.thrift = Thrift(device, self._move)
         self.schedule = Schedule(**model.config["schedule"])
-        self._known: _Scene | None = None
+        self._known: Scene | None = None
 
     @classmethod
     def load(cls, name: str = "starter", device: str = "auto") -> Synthesizer:
@@ -158,6 +137,39 @@ class Synthesizer:
         report = {**self._told(text, request, meant), **told, "seconds": clock.rounded(), **candidates.told(found)}
         return Synthesis(volume, report, lesions)
 
+    def patch(
+        self,
+        hu: np.ndarray,
+        mask: np.ndarray,
+        text: str,
+        organ: str = "liver",
+        seed: int = 0,
+        spacing_mm: float = 1.0,
+        preset: str = "preview",
+    ) -> np.ndarray:
+        """Puts a tumour into a patch, for training: what `synthesize` draws, but nothing is hashed, kept or reported.
+
+        Args:
+            hu: The patch, axes towards Right, Anterior and Superior.
+            mask: Boolean, of its shape.
+            text: As in `synthesize`,
+            organ: and so here,
+            seed: here,
+            spacing_mm: Of the patch's voxels.
+            preset: As in `synthesize`; "preview" measures nothing.
+
+        Returns:
+            HU with the tumour, float32.
+        """
+        check_request(text, organ, seed, None, None, preset)
+        meant, clock = understand(text, organ), Clock()
+        request = self._request(self.read(text, meant), meant, organ, self.model.preset(preset), None, None, True)
+        ct = Volume.from_array(np.asarray(hu, np.float32), np.diag([*[spacing_mm] * 3, 1.0]))
+        made, *_ = self.thrift.run(
+            lambda: self._drawn(look_at(ct, mask, clock, self._encoded), request, seed, None, clock)
+        )
+        return made.hu()  # type: ignore[no-any-return]
+
     def _request(
         self,
         said: Tensor,
@@ -206,7 +218,7 @@ class Synthesizer:
         }
 
     def _drawn(
-        self, scene: _Scene, request: Request, seed: int, progress: Progress | None, clock: Clock
+        self, scene: Scene, request: Request, seed: int, progress: Progress | None, clock: Clock
     ) -> tuple[Volume, list[Candidate], list[str]]:
         """The scan with all lesions, each of them, and what is doubtful."""
         volume, found, warnings = scene.healthy, list[Candidate](), list(scene.warnings)
@@ -250,9 +262,12 @@ class Synthesizer:
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
             made = self._pasted(volume, place, delta, request, kept, own_seed)
-        with clock("measure"):
-            lesion = measure(region.ct, resampled(made, region), region.depth, region.usable, own)
-        return Candidate(made, lesion, compare(request.mentions, dataclasses.asdict(lesion)), number)
+
+        def look() -> Attributes:
+            with clock("measure"):
+                return measure(region.ct, resampled(made, region), region.depth, region.usable, own)
+
+        return Candidate(made, number, look, request.mentions)
 
     def _pasted(
         self, volume: Volume, place: Place, delta: np.ndarray, request: Request, kept: np.ndarray, seed: int
@@ -288,27 +303,14 @@ class Synthesizer:
         if device != self.device:
             self.device, self._known = device, None
 
-    def _scene(self, ct: Volume, mask: np.ndarray, replace: bool, exclude: Mask, within: Mask, clock: Clock) -> _Scene:
+    def _scene(self, ct: Volume, mask: np.ndarray, replace: bool, exclude: Mask, within: Mask, clock: Clock) -> Scene:
         """What is to be known of a scan and a mask; computed once for the last of them."""
         with clock("recognise"):
-            key = ct.fingerprint() + bytes([replace, exclude is None]) + digest(exclude) + digest(within)
-            if self._known and self._known.key == key and np.array_equal(self._known.mask, mask):
-                return self._known
-        check_mask(mask, ct, replace)
-        with clock("regions"):
-            warnings = placement.warnings(ct, mask)
-            healthy = healing.healed(ct, mask, exclude, within=within) if replace else ct
-            found = regions(healthy, mask, exclude=exclude, within=within)
-            check_finite(found)
-            warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
-        places = []
-        for region in found:
-            with clock("background"):
-                filled, covariance = background(region), noise_around(healthy, region, exclude)
-            with clock("encode"):
-                seen = self._encoded(filled, region.depth)
-                places.append(Place(healthy, region, filled, covariance, *seen, replace))
-        self._known = _Scene(key, mask.copy(), healthy, places, warnings)
+            key = key_of(ct, replace, exclude, within)
+            if self._known is None or self._known.key != key or not np.array_equal(self._known.mask, mask):
+                self._known = None
+        if self._known is None:
+            self._known = look_at(ct, mask, clock, self._encoded, replace, exclude, within, key)
         return self._known
 
     @torch.inference_mode()

@@ -2,10 +2,11 @@
 
     python Testing/experiments/segmentation_costs.py steps
     python Testing/experiments/segmentation_costs.py sources
-    python Testing/experiments/segmentation_costs.py segment
+    python Testing/experiments/segmentation_costs.py segment --slices 100 300 600 [--organ]
     python Testing/experiments/segmentation_costs.py kill HEALTHY.jsonl --times 10
 
-Processor seconds of this process (all its threads), so that others on the machine hardly matter; one thread.
+Processor seconds of this process (all its threads), so that others on the machine hardly matter; one thread, but for
+`segment`, which runs the command itself, with as many threads as OMP_NUM_THREADS says, and gives wall-clock time, too.
 `kill` ends a small training with SIGKILL at moments spread over it, resumes it each time, and compares its weights with
 those of a run that nobody touched, bit by bit.
 """
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -29,8 +29,6 @@ import torch
 
 from TextoMorphLib import paths
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.segmentation import predict
-from TextoMorphLib.segmentation.model import Segmenter
 from TextoMorphLib.segmentation.networks import build
 from TextoMorphLib.sources import from_settings
 from TextoMorphLib.training.checkpoint_choice import dice_ce
@@ -112,19 +110,42 @@ def sources() -> None:
         told(f"a tumour by {kind}", lambda source=source: source.insert(ct, organ, rng))  # type: ignore[misc]
 
 
-def segment() -> None:
-    """A scan of 512 x 512 x 300 voxels, the organ's box given, with the bundle that comes with TextoMorph."""
-    shape = (512, 512, 300)
-    data = np.full(shape, 100, np.int16)
-    data[:60] = data[-60:] = -1000
-    ct = Volume.from_array(data, np.diag([0.7, 0.7, 0.74, 1.0]))
-    organ = np.zeros(shape, bool)
-    organ[80:380, 120:380, 40:260] = True
-    segmenter = Segmenter.load("liver-small", "cpu")
-    start = time.process_time()
-    predict.segment(segmenter, ct, organ)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(f"segmenting {shape}: {time.process_time() - start:.0f} s, {peak:.1f} GB at its peak")
+def segment(slices: list[int], organ: bool) -> None:
+    """Made-up scans of 512 x 512 voxels through the command, with the bundle that comes with TextoMorph."""
+    with tempfile.TemporaryDirectory() as folder:
+        place, noise = Path(folder), np.random.default_rng(0).normal(0, 15, (512, 512, 16)).astype(np.int16)
+        i, j = np.ogrid[-1:1:512j, -1:1:512j]
+        body = (i / 0.85) ** 2 + (j / 0.75) ** 2 < 1
+        inner = ((i - 0.3) / 0.4) ** 2 + (j / 0.5) ** 2 < 1
+        for count in slices:
+            planes = np.where(body, np.where(inner, 110, 50), -1000).astype(np.int16)[..., None] + noise
+            data = np.concatenate([planes] * -(-count // 16), axis=2)[..., :count]
+            affine = np.diag([0.7, 0.7, 0.74, 1.0])
+            Volume.from_array(data, affine).write(place / "ct.nii.gz")
+            command = [
+                sys.executable,
+                "-m",
+                "TextoMorphLib",
+                "segment",
+                str(place / "ct.nii.gz"),
+                "--model",
+                "liver-small",
+            ]
+            command += ["--output", str(place / "labels.nii.gz"), "--overwrite", "--device", "cpu"]
+            if organ:
+                mask = np.repeat(inner[..., None], count, axis=2)
+                mask[..., : count // 8] = mask[..., -(count // 8) :] = False
+                Volume.from_array(mask, affine).write(place / "organ.nii.gz")
+                command += ["--organ-mask", str(place / "organ.nii.gz")]
+            start = time.perf_counter()
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, used = os.wait4(process.pid, 0)
+            print(
+                f"{count} slices ({data.nbytes / 2**20:.0f} MiB): {used.ru_utime + used.ru_stime:.0f} s of CPU, "
+                f"{time.perf_counter() - start:.0f} s, {used.ru_maxrss / 2**20:.2f} GiB at its peak"
+                + (f", FAILED ({status})" if status else ""),
+                flush=True,
+            )
 
 
 def kill(cases: Path, times: int) -> None:
@@ -161,14 +182,18 @@ def main() -> None:
     parser.add_argument("what", choices=("steps", "sources", "segment", "kill"))
     parser.add_argument("cases", nargs="?", type=Path)
     parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--slices", type=int, nargs="+", default=[300])
+    parser.add_argument("--organ", action="store_true", help="segment: with the organ's mask, which bounds the work")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.what == "kill":
         if given.cases is None:
             parser.error("kill needs a cases.jsonl with healthy scans")
         kill(given.cases, given.times)
+    elif given.what == "segment":
+        segment(given.slices, given.organ)
     else:
-        {"steps": steps, "sources": sources, "segment": segment}[given.what]()
+        {"steps": steps, "sources": sources}[given.what]()
 
 
 if __name__ == "__main__":

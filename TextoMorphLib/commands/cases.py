@@ -119,6 +119,8 @@ def classes(
     from TextoMorphLib.io.atomic import replacing
 
     listed = read_cases(cases)
+    if not -1000 <= below <= 3000:
+        raise InputError(f"{below:g} HU is no border between tumours; 25 tells cystic from solid")
     if dark == bright or {dark, bright} & {"organ", "tumour"}:
         raise InputError("--dark and --bright need two names of their own, other than organ and tumour")
     if output.exists():

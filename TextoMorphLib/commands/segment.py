@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.segmentation.predict import Segmentation
 
 MOST_SHOWN = 12  # tumours that are listed
+ORGAN_BY = "totalsegmentator"
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,30 @@ class How:
     probability: bool
 
 
+Model = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="A model of kind segmentation.")]
+Output = Annotated[
+    Path, typer.Option("--output", metavar="OUT", help="The labels, on the CT's grid; their report goes beside.")
+]
+Overlap = Annotated[float, typer.Option("--overlap", help="Of neighbouring windows.")]
+LeastMm = Annotated[float, typer.Option("--least-mm", help="Smaller tumours are left out.")]
+Anywhere = Annotated[bool, typer.Option("--anywhere", help="Keep tumours outside the organ.")]
+Fold = Annotated[int | None, typer.Option("--fold", help="Of a CASES.jsonl, only the cases of this fold.")]
+CaseOrgan = Annotated[
+    bool, typer.Option("--case-organ", help="Of a CASES.jsonl: keep to the organ that each case's files show.")
+]
 OrganMask = Annotated[
     Path | None, typer.Option("--organ-mask", metavar="FILE", help="Where the organ is; nothing else is looked at.")
+]
+OrganLabel = Annotated[
+    str | None,
+    typer.Option("--organ-label", metavar="N|NAME", help="Which value or segment of --organ-mask is the organ."),
+]
+OrganBy = Annotated[
+    str | None,
+    typer.Option(
+        "--organ-by",
+        help="totalsegmentator: that finds the organ, where it is installed (its first run downloads its weights).",
+    ),
 ]
 Probability = Annotated[
     bool, typer.Option("--probability", help="Also write the tumour's probability: OUT_probability, for FROC.")
@@ -48,28 +71,29 @@ DicomSeg = Annotated[
 
 def segment(
     ct: common.Ct,
-    model: Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="A model of kind segmentation.")],
-    output: Annotated[
-        Path, typer.Option("--output", metavar="OUT", help="The labels, on the CT's grid; their report goes beside.")
-    ],
+    model: Model,
+    output: Output,
     organ_mask: OrganMask = None,
-    overlap: Annotated[float, typer.Option("--overlap", help="Of neighbouring windows.")] = 0.75,
-    least_mm: Annotated[float, typer.Option("--least-mm", help="Smaller tumours are left out.")] = 3.0,
-    anywhere: Annotated[bool, typer.Option("--anywhere", help="Keep tumours outside the organ.")] = False,
+    organ_label: OrganLabel = None,
+    resample_mask: common.ResampleMask = False,
+    organ_by: OrganBy = None,
+    overlap: Overlap = 0.75,
+    least_mm: LeastMm = 3.0,
+    anywhere: Anywhere = False,
     probability: Probability = False,
     dicom_seg: DicomSeg = None,
-    fold: Annotated[int | None, typer.Option("--fold", help="Of a CASES.jsonl, only the cases of this fold.")] = None,
-    case_organ: Annotated[
-        bool, typer.Option("--case-organ", help="Of a CASES.jsonl: keep to the organ that each case's files show.")
-    ] = False,
+    fold: Fold = None,
+    case_organ: CaseOrgan = False,
     device: common.Device = "auto",
+    assume_hu: common.AssumeHu = False,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Find the organ and its tumours in a CT, or in each case of a CASES.jsonl.
 
     Values are 1 for the organ and 2 and above for the model's tumour classes; the report says which. Tumours are kept
-    inside the organ alone: that of --organ-mask, or what the model itself calls organ. With a CASES.jsonl in place of
-    the CT, OUT is a folder that gets ID.nii.gz for each, as `evaluate` takes it; what is there already is kept.
+    inside the organ alone: that of --organ-mask or --organ-by, or what the model itself calls organ. With a CASES.jsonl
+    in place of the CT, OUT is a folder that gets ID.nii.gz for each, as `evaluate` takes it; what is there already is
+    kept.
     """
     from TextoMorphLib.io import outputs
 
@@ -77,8 +101,8 @@ def segment(
     if ct.suffix == ".jsonl":
         from TextoMorphLib.commands.segment_cases import segment_cases
 
-        if organ_mask or dicom_seg:
-            raise InputError("--organ-mask and --dicom-seg are for one CT; --case-organ keeps to each case's own organ")
+        if organ_mask or organ_by or dicom_seg:
+            raise InputError("--organ-mask, --organ-by and --dicom-seg are for one CT; --case-organ is for many")
         _check(ct, None, least_mm, overlap)
         segment_cases(ct, model, output, how, fold, case_organ, device, overwrite)
         return
@@ -86,22 +110,20 @@ def segment(
         raise InputError("--fold and --case-organ need a CASES.jsonl in place of the CT")
 
     beside = probability_path(output) if probability else None
-    inputs = tuple(filter(None, (ct, organ_mask)))
-    outputs.check_image(output, inputs, overwrite)
-    for path in filter(None, (beside, dicom_seg)):
-        outputs.check_file(path, inputs, overwrite)
+    _check_files((ct, organ_mask), output, (beside, dicom_seg), overwrite)
     _check(ct, dicom_seg, least_mm, overlap)
+    _check_organ(organ_mask, organ_label, organ_by)
 
-    from TextoMorphLib.io.masks import read_mask
     from TextoMorphLib.io.volume import Volume, check_ct
     from TextoMorphLib.segmentation.model import Segmenter
 
     segmenter = Segmenter.load(model, device)
     volume = Volume.read(ct, mapped=True)
-    check_ct(volume)
-    organ = read_mask(organ_mask, volume) if organ_mask else None
+    check_ct(volume, assume_hu)
+    organ = _organ(segmenter, volume, organ_mask, organ_label, resample_mask, organ_by)
     with common.progress("segmenting") as step:
-        found, report = looked_at(segmenter, volume, organ, how, ct, str(organ_mask) if organ_mask else None, step)
+        where = organ_by or (str(organ_mask) if organ_mask else None)
+        found, report = looked_at(segmenter, volume, organ, how, ct, where, step)
     write(volume, found, report, output, beside, dicom_seg, ct)
     _show(report["lesions"])
     for path in filter(None, (output, outputs.report_path(output), beside, dicom_seg)):
@@ -136,6 +158,16 @@ def looked_at(
     return found, report
 
 
+def _check_files(inputs: tuple[Path | None, ...], output: Path, more: tuple[Path | None, ...], overwrite: bool) -> None:
+    """Makes sure that all can be written."""
+    from TextoMorphLib.io import outputs
+
+    given = tuple(filter(None, inputs))
+    outputs.check_image(output, given, overwrite)
+    for path in filter(None, more):
+        outputs.check_file(path, given, overwrite)
+
+
 def _check(ct: Path, dicom_seg: Path | None, least_mm: float, overlap: float) -> None:
     """Refuses what cannot be asked for, before anything is read."""
     if dicom_seg and not ct.is_dir():
@@ -144,6 +176,46 @@ def _check(ct: Path, dicom_seg: Path | None, least_mm: float, overlap: float) ->
         raise InputError(f"a least size of {least_mm:g} mm is out of range; 3 is usual")
     if not 0 <= overlap < 1:
         raise InputError(f"an overlap of {overlap:g} is out of range; use 0 to below 1, such as 0.75")
+
+
+def _check_organ(organ_mask: Path | None, organ_label: str | None, organ_by: str | None) -> None:
+    """Refuses a way to the organ that is not there, before anything is read."""
+    if organ_label and not organ_mask:
+        raise InputError("--organ-label says which value of --organ-mask counts; give that, too")
+    if organ_by is None:
+        return
+    if organ_by != ORGAN_BY:
+        raise InputError(f"unknown --organ-by '{organ_by}'; use {ORGAN_BY}")
+    if organ_mask:
+        raise InputError("give --organ-mask or --organ-by, not both")
+    from TextoMorphLib.segmentation import totalsegmentator
+
+    totalsegmentator.check()
+
+
+def _organ(
+    segmenter: Segmenter,
+    volume: Volume,
+    organ_mask: Path | None,
+    label: str | None,
+    resample: bool,
+    organ_by: str | None,
+) -> np.ndarray[Any, Any] | None:
+    """Where the organ is, as far as that is said."""
+    from TextoMorphLib.io.masks import read_mask
+    from TextoMorphLib.segmentation import totalsegmentator
+
+    if organ_by:
+        name = segmenter.config["organ"]
+        typer.echo(f"looking for the {name} with TotalSegmentator")
+        return totalsegmentator.find(volume, name, str(segmenter.device))
+    if organ_mask is None:
+        return None
+    chosen = int(label) if label and label.isdigit() else label
+    try:
+        return read_mask(organ_mask, volume, resample, chosen)
+    except InputError as error:
+        raise InputError(str(error).replace("the lesion's with --label", "the organ's with --organ-label")) from error
 
 
 def _show(lesions: list[dict[str, Any]]) -> None:

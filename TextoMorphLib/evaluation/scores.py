@@ -104,10 +104,13 @@ def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = 
         InputError: A folder or a prediction is missing, or nothing is left.
     """
     wanted = [case for case in cases if case.annotated and (fold is None or case.fold == fold)]
-    if not wanted:
+    if fold is not None and all(case.fold != fold for case in cases):
+        folds = ", ".join(map(str, sorted({case.fold for case in cases if case.fold is not None})))
         raise InputError(
-            "no case is left to score: none says where its tumours are" + ("" if fold is None else " there")
+            f"no case is of fold {fold}; " + (f"there are {folds}" if folds else "the cases have no folds")
         )
+    if not wanted:
+        raise InputError("no case is left to score: none says where its tumours are")
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"no such folder of predictions: {folder}")

@@ -214,7 +214,7 @@ def _shared(report: Mapping[str, Any], source: Dataset, wanted: Sequence[str], w
     made.PatientPosition, made.KVP, made.BodyPartExamined = "HFS", None, "ABDOMEN"
     made.LossyImageCompression = "00"
     for name in wanted:
-        if source.get(name) not in (None, "") and _is_valid(source[name]):
+        if source.get(name) not in (None, "") and is_valid(source[name]):
             value = source[name].value
             setattr(made, name, str(value) if source[name].VR == "PN" else value)
 
@@ -239,7 +239,7 @@ def _shared(report: Mapping[str, Any], source: Dataset, wanted: Sequence[str], w
     return made
 
 
-def _is_valid(element: pydicom.DataElement) -> bool:
+def is_valid(element: pydicom.DataElement) -> bool:
     """Whether a value is what the standard has for its kind; others (a birth date of 00000000) are left out."""
     kinds: dict[str, Any] = {"DA": pydicom.valuerep.DA, "TM": pydicom.valuerep.TM}
     values = element.value if element.VM > 1 else [element.value]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydicom.uid import generate_uid
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.dicom_export import is_valid
 from TextoMorphLib.io.volume import Array
 
 
@@ -41,7 +43,7 @@ def write(labels: Array, report: Mapping[str, Any], path: Path, source: Path) ->
     frames = np.zeros((labels.shape[2], labels.shape[1], labels.shape[0]), np.uint8)
     for at, number in enumerate(there, start=1):
         frames[labels.transpose(2, 1, 0) == number] = at
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _told(source):
         warnings.simplefilter("ignore")
         made = seg.Segmentation(
             source_images=_slices(source, labels.shape[2]),
@@ -61,6 +63,16 @@ def write(labels: Array, report: Mapping[str, Any], path: Path, source: Path) ->
     file = pydicom.filebase.DicomBytesIO()
     made.save_as(file)
     outputs.write_bytes(path, file.getvalue())
+
+
+@contextmanager
+def _told(source: Path) -> Iterator[None]:
+    """Says in a line what of a series' headers a segmentation cannot take over."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"a DICOM segmentation cannot refer to the series in {source}: {reason}") from error
 
 
 def _segments(names: list[str], report: Mapping[str, Any]) -> list[Any]:
@@ -97,6 +109,8 @@ def _slices(folder: Path, count: int) -> list[pydicom.Dataset]:
         except pydicom.errors.InvalidDicomError:
             continue
         if image is not None and "ImagePositionPatient" in image and "ImageOrientationPatient" in image:
+            for element in [each for each in image if each.VR in ("DA", "TM") and not is_valid(each)]:
+                image[element.tag].value = ""  # such as a birth date of 00000000
             found.append(image)
     if len(found) != count:
         raise InputError(f"{folder} has {len(found)} slices and the segmentation {count}")

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def export(
     folder = raw / f"Dataset{number:03d}_{''.join(filter(str.isalnum, organ)).capitalize()}Tumours"
     if folder.exists():
         raise InputError(f"{folder} exists already; choose another number")
-    beside = raw / f".{os.getpid()}-{folder.name}"
+    beside, made_raw = raw / f".{os.getpid()}-{folder.name}", not raw.exists()
     try:
         for part in ("imagesTr", "labelsTr"):
             (beside / part).mkdir(parents=True)
@@ -80,6 +81,9 @@ def export(
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        if made_raw and not folder.exists():
+            with suppress(OSError):  # another export may be there by now
+                raw.rmdir()
     return folder
 
 

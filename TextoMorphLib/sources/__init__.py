@@ -63,7 +63,7 @@ def load(kind: str, spacing_mm: float = 1.0, **settings: Any) -> TumourSource:
     made = getattr(import_module(f"TextoMorphLib.sources.{module}"), name)
     try:
         source: TumourSource = made(spacing_mm=spacing_mm, **settings)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"the source '{kind}' cannot take these settings: {error}") from error
     return source
 

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,26 @@ from TextoMorphLib.sources import Insertion, from_settings
 Healthy = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]  # a patch in HU, and its organ
 FAILED, FACTS = "failed.txt", "bank.json"
 POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class BankSettings:
+    """Tumours that are made ahead.
+
+    Attributes:
+        size: Patches to draw from.
+        refresh: New ones a step.
+        workers: Processes that make them.
+    """
+
+    size: int = 200
+    refresh: float = 0.0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuses what is no bank."""
+        if min(self.size, self.workers) < 1 or self.refresh < 0:
+            raise ValueError("size and workers must be 1 or more, refresh 0 or more")
 
 
 class Bank:

@@ -11,7 +11,6 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
-from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.sources import Insertion
 from TextoMorphLib.sources.placement import DIAMETERS_MM, Placement
 
@@ -63,12 +62,9 @@ class Words:
         # Words come last, so that other words have the same masks and seeds.
         mask, seed = self.placement.masks(organ, rng), int(rng.integers(2**31))
         value, text = self.text(rng)
-        affine = np.diag([*[self.spacing_mm] * 3, 1.0])
-        made = self.synthesizer.synthesize(
-            Volume.from_array(patch, affine), mask, text, self.organ, seed, preset=self.preset
-        )
+        made = self.synthesizer.patch(patch, mask, text, self.organ, seed, self.spacing_mm, self.preset)
         label = np.where(mask, value, organ).astype(np.uint8)
-        return Insertion(made.volume.hu(), label, "" if self.texts is None else text)
+        return Insertion(made, label, "" if self.texts is None else text)
 
     def text(self, rng: np.random.Generator) -> tuple[int, str]:
         """A text, and the value that its tumour has in the label."""

@@ -41,6 +41,11 @@ class Choice:
     patches: int = 24
     every: int = 250
 
+    def __post_init__(self) -> None:
+        """Refuses what is no choice."""
+        if not 0 < self.share < 1 or min(self.patches, self.every) < 1:
+            raise ValueError("share must lie between 0 and 1, patches and every must be 1 or more")
+
 
 def dice_ce() -> LossFunction:
     """Dice and cross-entropy."""

@@ -74,6 +74,15 @@ class LoopConfig:
     bf16: bool = True
     workers: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuses what no training can do."""
+        if min(self.steps, self.accumulate) < 1:
+            raise ValueError("steps and accumulate must be 1 or more")
+        if not (self.learning_rate > 0 and self.checkpoint_minutes > 0 and 0 <= self.ema < 1):
+            raise ValueError("learning_rate and checkpoint_minutes must be above 0, ema from 0 to below 1")
+        if min(self.warmup, self.weight_decay, self.muon_rate, self.seed, self.workers) < 0:
+            raise ValueError("warmup, weight_decay, muon_rate, seed and workers must not be below 0")
+
 
 @runtime_checkable
 class DrawAtStep(Protocol):

@@ -76,6 +76,19 @@ class PatchSettings:
     shift_chance: float = 0.2
     flip: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuses what no patch can be."""
+        if min(self.patch) < 8 or self.count < 1 or not 0.1 <= self.spacing_mm <= 20:
+            raise ValueError("patch must be 8 voxels a side or more, count 1 or more, spacing_mm from 0.1 to 20")
+        if self.window_hu[0] >= self.window_hu[1]:
+            raise ValueError("window_hu must rise")
+        if not all(0 <= chance <= 1 for chance in (self.foreground, self.rotate, self.shift_chance, self.flip)):
+            raise ValueError("foreground, rotate, shift_chance and flip are chances, from 0 to 1")
+        if unknown := [name for name in self.mix if name not in PATCH_KINDS]:
+            raise ValueError(f"mix knows {', '.join(PATCH_KINDS)}, not {unknown[0]}")
+        if min(self.mix.values(), default=0) < 0 or sum(self.mix.values()) <= 0:
+            raise ValueError("the shares in mix must be 0 or more, and one of them above 0")
+
 
 def prepare(
     cases: Sequence[Case],
@@ -179,7 +192,7 @@ class Patches:
         self.settings, self.source, self.bank = settings, source, bank
         self.ill = [case for case in cases if len(case.tumour)]
         self.healthy = healthy_of(cases)
-        self.kinds, self.odds = _shares(settings.mix, bool(self.ill), bool(self.healthy), source is not None)
+        self.kinds, self.odds = shares(settings.mix, bool(self.ill), bool(self.healthy), source is not None)
         self.around = HealthyPatches(tuple(self.healthy), settings.patch)
 
     def at(self, step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -229,12 +242,8 @@ def healthy_of(cases: Sequence[Prepared]) -> list[Prepared]:
     return [case for case in cases if not len(case.tumour) and len(case.organ)]
 
 
-def _shares(mix: Mapping[str, float], ill: bool, healthy: bool, source: bool) -> tuple[list[str], np.ndarray]:
-    if unknown := [name for name in mix if name not in PATCH_KINDS]:
-        raise InputError(f"[mix] knows {', '.join(PATCH_KINDS)}, not {unknown[0]}")
+def shares(mix: Mapping[str, float], ill: bool, healthy: bool, source: bool) -> tuple[list[str], np.ndarray]:
     wanted = {name: float(mix.get(name, 0)) for name in PATCH_KINDS}
-    if min(wanted.values()) < 0 or sum(wanted.values()) <= 0:
-        raise InputError("the shares in [mix] must be 0 or more, and one of them above 0")
     if wanted["real"] and not ill:
         raise InputError("no case to train on has a tumour; set real = 0 in [mix], or add such cases")
     if (wanted["synthetic"] or wanted["healthy"]) and not healthy:

@@ -16,6 +16,7 @@ from TextoMorphLib.models.autoencoder import STRIDE, Autoencoder
 from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.settings import table
 
 
 def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
@@ -45,7 +46,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
         return reconstruction_losses(model, network, drawn["hu"], batch["latent_noise"])
 
-    average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
+    average = fit(network, draw, losses, table(LoopConfig, settings, "training"), output, resume)
     path = output / "autoencoder.safetensors"
     if PartialState().is_main_process:
         save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)

@@ -34,6 +34,7 @@ from TextoMorphLib.training.diffusion_data import Data, Sources, settings_of
 from TextoMorphLib.training.diffusion_losses import LossSettings, pair_losses, real_losses
 from TextoMorphLib.training.diffusion_networks import Networks, build, rescaled
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.settings import table
 from TextoMorphLib.training.triple_texts import TextSettings
 
 CHECKS = 8  # batches of held-out lesions
@@ -82,7 +83,7 @@ def main(
     draw, held_out = _draws(settings, networks, found, coupled)
     schedule = Schedule(**networks.config["schedule"])
     losses = _losses(settings, schedule, coupled)
-    loop = LoopConfig(**settings["training"])
+    loop = table(LoopConfig, settings, "training")
     network = networks.denoiser.requires_grad_(True)
     check = None if held_out is None else _checked(held_out, losses)
     every = int(settings.get("check", {}).get("every", 200)) if check else 0
@@ -107,9 +108,9 @@ def bundle_config(settings: Mapping[str, Any], networks: Networks, coupled: bool
 
 
 def _check(config: Path, settings: Mapping[str, Any]) -> None:
-    for table in ("model", "batch", "training"):
-        if table not in settings:
-            raise InputError(f"{config} has no [{table}]; Resources/Training holds configurations to start from")
+    for name in ("model", "batch", "training"):
+        if name not in settings:
+            raise InputError(f"{config} has no [{name}]; Resources/Training holds configurations to start from")
     for name in ("name", "presets"):
         if name not in settings["model"]:
             raise InputError(f"{config} has no {name} in [model]")

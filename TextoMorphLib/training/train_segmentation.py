@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,23 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.segmentation import model as segmenter
 from TextoMorphLib.sources import TumourSource, from_settings
-from TextoMorphLib.sources.bank import Bank, Maker
+from TextoMorphLib.sources.bank import Bank, BankSettings, Maker
 from TextoMorphLib.sources.words import REPORTS
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.reports import extract
 from TextoMorphLib.training.checkpoint_choice import BEST, FIXED, HISTORY, Choice, Validation, dice_ce, fixed_patches
 from TextoMorphLib.training.loop import LoopConfig, fit, read_config
-from TextoMorphLib.training.patches import MARGIN, HealthyPatches, Patches, PatchSettings, healthy_of, prepare
+from TextoMorphLib.training.patches import (
+    MARGIN,
+    HealthyPatches,
+    Patches,
+    PatchSettings,
+    Prepared,
+    healthy_of,
+    prepare,
+    shares,
+)
+from TextoMorphLib.training.settings import table
 
 ALL, NO_FOLD = "all", "whole"
 WORDS = "words"
@@ -103,8 +113,8 @@ def make_bank(
     settings = _read(config)
     listed = [case for case in read_cases(cases) if case.annotated]
     listed = listed if fold is None else parted(listed, fold)[0]
-    how, classes = _settings(PatchSettings, settings, "patches"), tumour_classes(listed)
-    told = _resolved(settings, classes, listed)["source"]
+    how, classes = _patches(settings), tumour_classes(listed)
+    told = resolved(settings, classes, listed)["source"]
     from_settings(told, how.spacing_mm)  # what is wrong with it is said before any scan is read
     healthy = healthy_of(prepare(listed, classes, how.spacing_mm, folder / "cache"))
     if not healthy:
@@ -140,10 +150,8 @@ def _train(
     settings: Mapping[str, Any], train: Sequence[Case], tested: Sequence[Case], place: Path, cache: Path, resume: bool
 ) -> Path:
     """One fold, from its cases to its bundle."""
-    how, validation = _settings(PatchSettings, settings, "patches"), _settings(Choice, settings, "validation")
-    mix = settings.get("mix", {})
-    how = replace(how, mix=mix) if mix else how
-    loop = LoopConfig(**settings["training"])
+    how, validation = _patches(settings), table(Choice, settings, "validation")
+    loop, _ = table(LoopConfig, settings, "training"), table(BankSettings, settings, "bank")
     classes = tumour_classes([*train, *tested])
     kept, inner = _inner(train, validation) if validation.select_on == INNER else (list(train), list(tested))
     if validation.select_on not in SELECT or not (inner or validation.select_on == LAST):
@@ -152,17 +160,18 @@ def _train(
     told = _config(settings, how, classes, train)
     torch.manual_seed(loop.seed)
     network = segmenter.from_config(told)
-    prepared = {case.case.id: case for case in prepare([*kept, *inner], classes, how.spacing_mm, cache)}
+    _check_network(network, how)
+    whole = resolved(settings, classes, kept) if "source" in settings else settings
+    plain = _plain_source(whole, how)
+    prepared = _prepared(kept, inner, classes, how, cache, plain is not None)
     own = [prepared[case.id] for case in kept]
     place.mkdir(parents=True, exist_ok=True)
     resume = resume and (place / "checkpoint.pt").exists()
     if not resume and not (place / "checkpoint.pt").exists():
         for name in (FIXED, HISTORY, BEST):  # of a run that ended before its first checkpoint
             (place / name).unlink(missing_ok=True)
-    resolved = _resolved(settings, classes, kept) if "source" in settings else settings
-    with _source(resolved, how, own, place, loop) as (source, bank):
+    with _source(whole, how, own, place, loop) as (source, bank):
         draw = Patches(own, how, source, bank)
-        plain = _plain_source(resolved, how)
         checked = None
         if inner:
             fixed = fixed_patches([prepared[case.id] for case in inner], how, plain, validation, place)
@@ -177,12 +186,43 @@ def _train(
     return place / "model"
 
 
-def _settings(kind: Any, settings: Mapping[str, Any], table: str) -> Any:
-    given = dict(settings.get(table, {}))
-    known = [field.name for field in fields(kind)]
-    if unknown := [name for name in given if name not in known]:
-        raise InputError(f"[{table}] knows {', '.join(known)}, not {unknown[0]}")
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+def _patches(settings: Mapping[str, Any]) -> PatchSettings:
+    """How patches are drawn, shares and all."""
+    given = settings.get("patches", {})
+    if "mix" in settings and isinstance(given, Mapping):
+        given = {**given, "mix": settings["mix"]}
+    return table(PatchSettings, {"patches": given}, "patches")
+
+
+def _check_network(network: torch.nn.Module, how: PatchSettings) -> None:
+    """Makes sure that a network takes the patches, and gives back what is as large."""
+    side = " x ".join(map(str, how.patch))
+    try:
+        with torch.inference_mode():
+            made = network.eval()(torch.zeros(1, 1, *how.patch))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"the network cannot take patches of {side}: {str(error).splitlines()[0]}") from error
+    if made.shape[2:] != how.patch:
+        raise InputError(f"the network cannot take patches of {side}; try multiples of 16 or 32")
+    network.train()
+
+
+def _prepared(
+    kept: Sequence[Case], inner: Sequence[Case], classes: Sequence[str], how: PatchSettings, cache: Path, source: bool
+) -> dict[str, Prepared]:
+    """The cases by their ids; a first run that finds something wrong with them leaves nothing behind."""
+    first = not cache.exists()
+    try:
+        made = {case.case.id: case for case in prepare([*kept, *inner], classes, how.spacing_mm, cache)}
+        own = [made[case.id] for case in kept]
+        shares(how.mix, any(len(case.tumour) for case in own), bool(healthy_of(own)), source)
+    except InputError:
+        if first:
+            shutil.rmtree(cache, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                cache.parent.rmdir()
+        raise
+    return made
 
 
 def _config(
@@ -224,11 +264,10 @@ def _source(
     loop: LoopConfig,
 ) -> Iterator[tuple[TumourSource | None, bool]]:
     """The source that the configuration names; with its bank and the processes that make that, if it wants one."""
-    plain, wanted = _plain_source(settings, how), dict(settings.get("bank", {}))
-    if plain is None or not wanted:
+    plain, wanted = _plain_source(settings, how), table(BankSettings, settings, "bank")
+    if plain is None or not settings.get("bank"):
         yield plain, False
         return
-    size, refresh = int(wanted.get("size", 200)), float(wanted.get("refresh", 0.0))
     if not healthy_of(cases):
         raise InputError(
             "no case to train on is free of tumours and has an organ mask: there is nothing to put them in"
@@ -236,8 +275,8 @@ def _source(
     around = HealthyPatches(tuple(healthy_of(cases)), tuple(side + 2 * MARGIN for side in how.patch))
     told = settings["source"]
     facts = {"cases": [case.case.id for case in around.cases], "patch": list(around.patch)}
-    workers = int(wanted.get("workers", 1))
-    maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, workers, facts)
+    size, refresh = wanted.size, wanted.refresh
+    maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, wanted.workers, facts)
     try:
         maker.start(_step(place))
         bank = _MovingBank(how.spacing_mm, place / "bank", size, refresh)
@@ -268,7 +307,7 @@ def _plain_source(settings: Mapping[str, Any], how: PatchSettings) -> TumourSour
     return from_settings(settings["source"], how.spacing_mm)
 
 
-def _resolved(settings: Mapping[str, Any], classes: Sequence[str], cases: Sequence[Case]) -> dict[str, Any]:
+def resolved(settings: Mapping[str, Any], classes: Sequence[str], cases: Sequence[Case]) -> dict[str, Any]:
     """The settings with what a source takes from the cases: organ, classes' names, and the texts of their reports.
 
     For the source alone: what is written down of a training (its card) keeps the configuration's own words.

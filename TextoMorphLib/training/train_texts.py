@@ -16,6 +16,7 @@ from TextoMorphLib.simulation.examples import consistent, random_description
 from TextoMorphLib.text import encoders as text_encoder
 from TextoMorphLib.text.concepts import LEARNED, QUALIFIES, Description
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.settings import table
 
 SPARSE = 0.5  # share of the texts that say one to three things, as users do
 
@@ -45,7 +46,7 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
         predicted = model(batch["hidden"][:, :longest].float(), batch["mask"][:, :longest]).clamp_min(1e-6).log()
         return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(LEARNED)}
 
-    average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
+    average = fit(network, draw, losses, table(LoopConfig, settings, "training"), output, resume)
     path = output / "reader.safetensors"
     if PartialState().is_main_process:
         save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)

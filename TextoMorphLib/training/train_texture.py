@@ -21,6 +21,7 @@ from TextoMorphLib.models.texture_field import features
 from TextoMorphLib.spatial.region import UNKNOWN_HU
 from TextoMorphLib.spatial.slices import slice_axis
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.settings import table
 from TextoMorphLib.training.texture_examples import RealLesion, real_lesion, window
 
 TIME_SPREAD = 1.2  # of the logistic normal that times are drawn from
@@ -55,7 +56,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         drawn = [window(lesions[int(rng.integers(len(lesions)))], rng, side, slices) for _ in range(count)]
         return {name: torch.from_numpy(np.stack([each[name] for each in drawn])) for name in drawn[0]}
 
-    average = fit(network, draw, losses, LoopConfig(**settings["training"]), output, resume)
+    average = fit(network, draw, losses, table(LoopConfig, settings, "training"), output, resume)
     path = output / "texture.safetensors"
     save_file(packed({name: value.half().contiguous() for name, value in average.state_dict().items()}), path)
     entry = {**settings["bundle"], "network": settings["network"], "spread": regression(lesions)}

@@ -207,7 +207,7 @@ def test_two_classes(tmp_path: Path) -> None:
         (["--predictions", "nowhere"], "no such folder"),
         (["--sizes", "50,20"], "rising"),
         (["--by", "height"], "knows age, sex, organ"),
-        (["--fold", "7"], "no case is left"),
+        (["--fold", "7"], "no case is of fold 7"),
         (["--compare", "labels_of_some"], "no prediction of both"),
         (["--values", "tumour"], "write it as"),
         (["--tolerance-mm", "-1"], "out of range"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from TextoMorphLib.errors import InputError
@@ -47,3 +49,19 @@ def test_labels_come_back_where_they_were(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing was found"):
         dicom_seg.write(labels * 0, REPORT, tmp_path / "none.dcm", tmp_path / "series")
     assert not (tmp_path / "none.dcm").exists()
+
+
+def test_a_birth_date_that_is_none_stays_out(tmp_path: Path) -> None:
+    highdicom = pytest.importorskip("highdicom")
+    hu = np.random.default_rng(0).integers(-100, 200, (8, 8, 4)).astype(np.int16)
+    dicom_export.write(Volume.from_array(hu, np.diag([1.0, 1.0, 2.0, 1.0])), REPORT, tmp_path / "series")
+    for path in (tmp_path / "series").glob("*.dcm"):
+        image = pydicom.dcmread(path)
+        image.PatientID = "17"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.PatientBirthDate = "00000000"
+        image.save_as(path)
+    dicom_seg.write(np.ones(hu.shape, np.uint8), REPORT, tmp_path / "seg.dcm", tmp_path / "series")
+    made = highdicom.seg.segread(tmp_path / "seg.dcm")
+    assert (made.PatientID, str(made.PatientBirthDate or "")) == ("17", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from torch import nn
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import dice
+from TextoMorphLib.io import outputs
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.segmentation import model, predict
+from TextoMorphLib.segmentation import model, predict, totalsegmentator
 from TextoMorphLib.segmentation.components import lesions
 from TextoMorphLib.segmentation.networks import NETWORKS, build
 from TextoMorphLib.spatial import slabs
@@ -226,6 +228,12 @@ def test_an_interrupted_segment_leaves_nothing(bundle: Path, tmp_path: Path, mon
         (["--output", "out.txt"], "must end in"),
         (["--dicom-seg", "seg.dcm"], "DICOM series"),
         (["--least-mm", "-1"], "out of range"),
+        (["--organ-mask", "two.nii.gz"], "choose the organ's with --organ-label N"),
+        (["--organ-mask", "two.nii.gz", "--organ-label", "7"], "7"),
+        (["--organ-label", "1"], "give that, too"),
+        (["--organ-by", "luck"], "use totalsegmentator"),
+        (["--organ-by", "totalsegmentator"], "is not installed"),
+        (["--organ-by", "totalsegmentator", "--organ-mask", "two.nii.gz"], "not both"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -233,7 +241,10 @@ def test_bad_input_is_one_line_and_writes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    scan()[0].write("ct.nii.gz")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ct, truth = scan()
+    ct.write("ct.nii.gz")
+    Volume.from_array(truth, ct.affine).write("two.nii.gz")
     Volume.from_array(np.ones((5, 5, 5), np.uint8), np.eye(4)).write("other.nii.gz")
     before = sorted(path.name for path in tmp_path.iterdir())
     usual = {"--model": str(bundle), "--output": "out.nii.gz", "--device": "cpu"}
@@ -243,3 +254,78 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert line.startswith("error: ")
     assert words in line
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+# Takes what TotalSegmentator 2.18 takes of these, and nothing else; calls what is above 0 HU organ, on the scan's grid.
+STAND_IN = """#!{python}
+import argparse
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("-i", required=True)
+parser.add_argument("-o", required=True)
+parser.add_argument("-ml", "--ml", action="store_true")
+parser.add_argument("-f", "--fast", action="store_true")
+parser.add_argument("-q", "--quiet", action="store_true")
+parser.add_argument("-d", "--device", default="gpu")
+parser.add_argument("-rs", "--roi_subset", nargs="+")
+given = parser.parse_args()
+assert given.ml and given.fast and given.device == "cpu"
+import nibabel, numpy
+image = nibabel.load(given.i)
+found = (numpy.asarray(image.dataobj) > 0) * numpy.uint8(5)
+if given.roi_subset == ["kidney_left", "kidney_right"]:
+    found[:] = 0
+elif given.roi_subset != ["liver"]:
+    raise SystemExit("ValueError: no such class: " + " ".join(given.roi_subset))
+nibabel.save(nibabel.Nifti1Image(found, image.affine), given.o)
+"""
+
+
+def test_the_organ_by_totalsegmentator(
+    segmenter: model.Segmenter, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ct, truth = scan()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "TotalSegmentator").write_text(STAND_IN.format(python=sys.executable))
+    (programs / "TotalSegmentator").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    found = totalsegmentator.find(ct, "liver", "cpu")
+    assert np.array_equal(found, ct.data > 0)
+    assert totalsegmentator.arguments(Path("a"), Path("b"), "liver", "cuda:1").count("gpu:1") == 1
+    with pytest.raises(InputError, match="found no kidney"):
+        totalsegmentator.find(ct, "kidney", "cpu")
+    with pytest.raises(InputError, match="failed: ValueError: no such class: heart"):
+        totalsegmentator.find(ct, "heart", "cpu")
+    ct.write(tmp_path / "ct.nii.gz")
+    arguments = ["segment", str(tmp_path / "ct.nii.gz"), "--model", str(bundle), "--output", str(tmp_path / "o.nii.gz")]
+    assert main([*arguments, "--organ-by", "totalsegmentator", "--overlap", "0", "--device", "cpu"]) == 0
+    told = json.loads((tmp_path / "o.json").read_text())
+    assert (told["request"]["organ_mask"], told["request"]["restricted_to"]) == ("totalsegmentator", "organ mask")
+    assert not (Volume.read(tmp_path / "o.nii.gz").data[truth == 0] > 1).all()
+
+
+def test_a_scan_is_read_as_it_is_needed(segmenter: model.Segmenter, tmp_path: Path) -> None:
+    """A scan read from a file as it is needed gives what one in memory gives."""
+    ct, _ = scan()
+    for name in ("ct.nii", "ct.nii.gz"):
+        ct.write(tmp_path / name)
+        mapped = Volume.read(tmp_path / name, mapped=True)
+        assert isinstance(mapped.data, np.memmap)
+        assert not mapped.data.flags.writeable
+        assert np.array_equal(mapped.data, ct.data)
+        (tmp_path / name).unlink()  # nobody else's file any more
+        one, other = (predict.segment(segmenter, each, overlap=0.25) for each in (ct, mapped))
+        assert isinstance(other.labels, np.memmap)
+        assert np.array_equal(one.labels, other.labels)
+
+
+def test_what_fails_late_leaves_nothing(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan()[0].write(tmp_path / "ct.nii.gz")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(outputs, "to_json", full)
+    arguments = ["segment", str(tmp_path / "ct.nii.gz"), "--model", str(bundle), "--overlap", "0", "--device", "cpu"]
+    assert main([*arguments, "--probability", "--output", str(tmp_path / "out.nii.gz")]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ct.nii.gz", "model"]

@@ -10,11 +10,14 @@ import pytest
 import torch
 from scipy import ndimage
 
+from TextoMorphLib import synthesis
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.sources import TumourSource, load
 from TextoMorphLib.sources.bank import Bank, Maker, make_entry, write_entry
 from TextoMorphLib.sources.cells import grown, willingness
 from TextoMorphLib.sources.placement import Placement
+from TextoMorphLib.synthesis import Synthesizer
 
 SIDE = 40
 
@@ -55,6 +58,25 @@ def test_a_tumour_in_the_organ_that_the_seed_decides(source: TumourSource) -> No
     assert np.abs(made.ct - ct)[far].max() < 1
     assert np.array_equal(made.ct, again.ct)
     assert not np.array_equal(made.ct, other.ct)
+
+
+def test_a_patch_is_what_a_scan_would_be(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ct, organ = place()
+    mask = Placement(1.5, (12, 16)).masks(organ, np.random.default_rng(1))
+    model = Synthesizer.load(str(tiny_bundle), "cpu")
+    whole = Volume.from_array(ct, np.diag([1.5, 1.5, 1.5, 1.0]))
+    expected = model.synthesize(whole, mask, "cyst", seed=5, preset="preview").volume.hu()
+    chosen = model.synthesize(whole, mask, "cyst, ill-defined", seed=5).volume.hu()
+    assert np.array_equal(model.patch(ct, mask, "cyst, ill-defined", seed=5, spacing_mm=1.5, preset="final"), chosen)
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("hashed or measured")
+
+    monkeypatch.setattr(Volume, "fingerprint", never)
+    monkeypatch.setattr(synthesis, "measure", never)
+    assert np.array_equal(model.patch(ct, mask, "cyst", seed=5, spacing_mm=1.5), expected)
+    with pytest.raises(InputError, match="empty"):
+        model.patch(ct, mask & False, "cyst")
 
 
 def test_other_spacing(tiny_bundle: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from TextoMorphLib.cases import Case, read_cases
+from TextoMorphLib.cases import Case, read_cases, write_cases
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
@@ -18,7 +19,7 @@ from TextoMorphLib.segmentation.model import Segmenter
 from TextoMorphLib.sources import load
 from TextoMorphLib.training.checkpoint_choice import Validation
 from TextoMorphLib.training.patches import Patches, PatchSettings, prepare
-from TextoMorphLib.training.train_segmentation import reported
+from TextoMorphLib.training.train_segmentation import reported, resolved
 
 CONFIG = """
 name = "tried"
@@ -184,7 +185,26 @@ def test_patches_hold_what_their_shares_say(cases: Path, tmp_path: Path) -> None
     [
         (('name = "unet"', 'name = "magic"'), [], "unknown network"),
         (("rotate", "spin"), [], "[patches] knows"),
-        (("real = 1.0", "unreal = 1.0"), [], "[mix] knows"),
+        (("real = 1.0", "unreal = 1.0"), [], "mix knows real, synthetic, healthy, not unreal"),
+        (("real = 1.0", "real = -1.0"), [], "must be 0 or more"),
+        (("real = 1.0", 'real = "all"'), [], "real must be a number, not 'all'"),
+        (("[mix]", "[[mix]]"), [], "mix must be a table"),
+        (("[16, 16, 16]", "[16, 16]"), [], "patch must be a list of 3 values"),
+        (("[16, 16, 16]", "[17, 17, 17]"), [], "cannot take patches of 17 x 17 x 17"),
+        (("spacing_mm = 2.0", 'spacing_mm = "two"'), [], "spacing_mm must be a number"),
+        (("spacing_mm = 2.0", "spacing_mm = 0"), [], "spacing_mm from 0.1 to 20"),
+        (("count = 2", "count = true"), [], "count must be a whole number, not True"),
+        (("rotate = 0.5", "rotate = 1.5"), [], "chances, from 0 to 1"),
+        (("flip = 0.5", "window_hu = [100.0, 100.0]"), [], "window_hu must rise"),
+        (("channels = [4, 8]", 'channels = "many"'), [], "cannot be built so"),
+        (("steps = 6", "step = 6"), [], "[training] knows steps"),
+        (("steps = 6\n", ""), [], "[training] needs steps"),
+        (("steps = 6", "steps = 0"), [], "1 or more"),
+        (("steps = 6", 'steps = "six"'), [], "steps must be a whole number, not 'six'"),
+        (("ema = 0.9", "ema = 1.0"), [], "ema from 0 to below 1"),
+        (("patches = 3", "share = 0.0"), [], "share must lie between 0 and 1"),
+        (("diameters_mm = [8.0, 14.0]", 'diameters_mm = "large"'), [], "cannot take these settings"),
+        (("[training]", "[bank]\nsize = 0\n[training]"), [], "size and workers must be 1 or more"),
         (('kind = "ellipsoids"', 'kind = "magic"'), [], "unknown source"),
         (("", ""), ["--fold", "7"], "no fold '7'"),
         (("", ""), ["--shard", "2/2"], "no shard"),
@@ -205,7 +225,46 @@ def test_bad_input_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert words in line
-    assert not list((tmp_path / "run").rglob("model"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"label": np.full((28, 28, 28), 255, np.uint8)}, "holds the value 255"),
+        ({"label": np.zeros((5, 5, 5), np.uint8)}, "another grid"),
+        ({"hu": np.full((28, 28, 28), np.nan, np.float32)}, "NaN"),
+        ({}, "no case to train on has a tumour"),
+    ],
+)
+def test_a_bad_case_is_named_and_nothing_is_left(
+    wrong: dict[str, Any], words: str, cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = read_cases(cases / "cases.jsonl")
+    if wrong:
+        for name, array in wrong.items():
+            Volume.from_array(array, np.diag([2.0, 2.0, 2.0, 1.0])).write(tmp_path / f"{name}.nii.gz")
+        field = {"label": "label", "hu": "ct"}[next(iter(wrong))]
+        listed[2] = replace(listed[2], **{field: tmp_path / f"{next(iter(wrong))}.nii.gz"})
+    else:
+        listed = [case for case in listed if case.healthy]
+    write_cases(listed, tmp_path / "cases.jsonl")
+    arguments = ["--cases", str(tmp_path / "cases.jsonl"), "--output", str(tmp_path / "run")]
+    assert main(["train", "segmentation", str(cases / "config.toml"), *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_words_are_those_of_the_cases_organ(cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = read_cases(cases / "cases.jsonl")
+    settings = {"source": {"kind": "words"}}
+    pancreas = [replace(case, organ="pancreas") for case in listed]
+    assert resolved(settings, ["tumour"], pancreas)["source"]["organ"] == "pancreas"
+    assert resolved({"source": {"kind": "words", "organ": "liver"}}, [], pancreas)["source"]["organ"] == "liver"
+    assert "organ" not in resolved({"source": {"kind": "cells"}}, [], pancreas)["source"]
+    with pytest.raises(InputError, match="no terms are known for the colon"):
+        resolved(settings, [], [replace(case, organ="colon") for case in listed])
 
 
 def test_presets_are_whole_configurations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

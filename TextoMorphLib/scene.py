@@ -1,0 +1,70 @@
+"""A scan and the places of lesions in it: what is to be known before any text, and is kept for the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from TextoMorphLib.candidates import Place
+from TextoMorphLib.io.masks import check_mask, digest
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.result import Clock
+from TextoMorphLib.spatial import healing, placement
+from TextoMorphLib.spatial.compositing import background, noise_around
+from TextoMorphLib.spatial.region import check_finite, regions
+
+Encode = Callable[[np.ndarray, np.ndarray], tuple[Tensor, Tensor]]  # filled and depth -> condition and decoded
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scan and where lesions go in it.
+
+    Attributes:
+        key: What it was made from, but for the mask.
+        mask: Boolean, of the scan's shape.
+        healthy: The scan that the lesions are put into: without the tumours that they replace.
+        places: One a lesion.
+        warnings: What is doubtful about the places, in words.
+    """
+
+    key: bytes
+    mask: np.ndarray
+    healthy: Volume
+    places: list[Place]
+    warnings: list[str]
+
+
+def key_of(ct: Volume, replace: bool, exclude: np.ndarray | None, within: np.ndarray | None) -> bytes:
+    """What tells scenes apart, but for the mask; it looks at every voxel of the scan."""
+    return ct.fingerprint() + bytes([replace, exclude is None]) + digest(exclude) + digest(within)
+
+
+def look_at(
+    ct: Volume,
+    mask: np.ndarray,
+    clock: Clock,
+    encode: Encode,
+    replace: bool = False,
+    exclude: np.ndarray | None = None,
+    within: np.ndarray | None = None,
+    key: bytes = b"",
+) -> Scene:
+    """A scene; arguments and errors as `Synthesizer.synthesize` has them, `encode` the model's part of it."""
+    check_mask(mask, ct, replace)
+    with clock("regions"):
+        warnings = placement.warnings(ct, mask)
+        healthy = healing.healed(ct, mask, exclude, within=within) if replace else ct
+        found = regions(healthy, mask, exclude=exclude, within=within)
+        check_finite(found)
+        warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
+    places = []
+    for region in found:
+        with clock("background"):
+            filled, covariance = background(region), noise_around(healthy, region, exclude)
+        with clock("encode"):
+            places.append(Place(healthy, region, filled, covariance, *encode(filled, region.depth), replace))
+    return Scene(key, mask.copy(), healthy, places, warnings)

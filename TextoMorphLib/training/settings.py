@@ -1,0 +1,63 @@
+"""A configuration's tables as dataclasses: what is unknown, missing or of another kind is said before any work."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from TextoMorphLib.errors import InputError
+
+T = TypeVar("T")
+IN_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Mapping: "a table"}
+
+
+def table(kind: type[T], settings: Mapping[str, Any], name: str) -> T:
+    """A table of a configuration.
+
+    Args:
+        kind: A dataclass whose fields are what the table may hold; it may refuse values with a ValueError.
+        settings: The configuration.
+        name: Of the table; all of its fields are the usual ones where it is missing.
+
+    Raises:
+        InputError: It holds what it does not know, lacks what it needs, or a value is none.
+    """
+    given = settings.get(name, {})
+    if not isinstance(given, Mapping):
+        raise InputError(f"[{name}] is no table")
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown := [key for key in given if key not in known]:
+        raise InputError(f"[{name}] knows {', '.join(known)}, not {unknown[0]}")
+    if missing := [key for key, field in known.items() if _needed(field) and key not in given]:
+        raise InputError(f"[{name}] needs {missing[0]}")
+    hints = get_type_hints(kind)
+    try:
+        return kind(**{key: _value(value, hints[key], key) for key, value in given.items()})
+    except ValueError as error:
+        raise InputError(f"[{name}] {error}") from error
+
+
+def _needed(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _value(value: Any, hint: Any, name: str) -> Any:
+    """A value of a type; lists become tuples."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return value if value is None else _value(value, next(part for part in parts if part is not type(None)), name)
+    if origin is tuple:
+        count = None if parts[-1] is ... else len(parts)
+        if not isinstance(value, list | tuple) or (count is not None and len(value) != count):
+            raise InputError(f"{name} must be a list of {count or 'some'} values, not {value!r}")
+        each = parts[:1] * len(value) if count is None else parts
+        return tuple(_value(one, part, name) for one, part in zip(value, each, strict=True))
+    if origin is Mapping and isinstance(value, Mapping):
+        return {key: _value(one, parts[1], f"{name}.{key}") for key, one in value.items()}
+    plain = origin or hint
+    fits = isinstance(value, (int, float) if plain is float else plain)
+    if not fits or (isinstance(value, bool) and plain is not bool):
+        raise InputError(f"{name} must be {IN_WORDS.get(plain, plain.__name__)}, not {value!r}")
+    return value
