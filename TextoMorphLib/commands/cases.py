@@ -150,6 +150,7 @@ def texts(
     chat: common.Url = None,
     model: common.ChatModel = "default",
     consent: common.Consent = None,
+    price: common.Price = None,
     or_rules: Annotated[bool, typer.Option("--or-rules", help="Go on without the endpoint where it fails.")] = False,
     overwrite: common.Overwrite = False,
 ) -> None:
@@ -165,7 +166,7 @@ def texts(
     from TextoMorphLib.training import wordings
 
     notes = output.with_name(output.name + ".part")
-    endpoint = common.chat(chat, model, consent)
+    endpoint = common.chat(chat, model, consent, price)
     failed = common.rules_instead if or_rules else None
     with common.progress("finding wordings") as step:
         found = wordings.reword(read_cases(cases), notes, count, seed, endpoint, failed, step)

@@ -69,6 +69,10 @@ Consent = Annotated[
     str | None,
     typer.Option("--consent-to-send", metavar="HOST", help="Let the text leave this computer, to this host."),
 ]
+Price = Annotated[
+    str | None,
+    typer.Option("--price", metavar="IN/OUT", help="What a million tokens sent and received cost: '0.15/0.60'."),
+]
 Hedges = Annotated[
     str,
     typer.Option(
@@ -136,13 +140,29 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     return lines
 
 
-def chat(url: str | None, model: str, consent: str | None) -> Chat | None:
-    """The chat endpoint that is asked for, if one is."""
+def chat(url: str | None, model: str, consent: str | None, price: str | None = None) -> Chat | None:
+    """The chat endpoint that is asked for, if one is.
+
+    Raises:
+        InputError: No address, no consent, or no price.
+    """
     if url is None:
         return None
     from TextoMorphLib.text.chat import Chat
 
-    return Chat(url, model, consent)
+    return Chat(url, model, consent, price=_price(price))
+
+
+def _price(said: str | None) -> tuple[float, float] | None:
+    if said is None:
+        return None
+    try:
+        sent, received = (float(part) for part in said.split("/"))
+    except ValueError:
+        sent = received = -1.0
+    if not (0 <= sent < float("inf") and 0 <= received < float("inf")):
+        raise InputError(f"--price '{said}' is no price of a million tokens sent and received; write 0.15/0.60")
+    return sent, received
 
 
 def rules_instead(error: str) -> None:

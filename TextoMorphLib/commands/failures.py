@@ -37,6 +37,7 @@ def find(
     chat: common.Url = None,
     model: common.ChatModel = "default",
     consent: common.Consent = None,
+    price: common.Price = None,
     or_rules: Annotated[
         bool, typer.Option("--or-rules", help="Be content with the measured words where the endpoint fails.")
     ] = False,
@@ -58,7 +59,7 @@ def find(
     if output.suffix != ".jsonl":
         raise InputError(f"cannot tell the format of {output}: the name must end in .jsonl")
     outputs.check_file(output, [cases], overwrite=True)
-    endpoint = common.chat(chat, model, consent)
+    endpoint = common.chat(chat, model, consent, price)
     chosen = scores.to_score(read_cases(cases), [predictions], fold)
     with common.progress("looking for failures") as step:
         found = look(chosen, predictions, output, worst, parse_values(values) or None, step)

@@ -29,6 +29,7 @@ def extract(
     chat: common.Url = None,
     model: common.ChatModel = "default",
     consent: common.Consent = None,
+    price: common.Price = None,
     or_rules: OrRules = False,
 ) -> None:
     """Take the lesions out of reports: their own words, organ, size, place, attributes.
@@ -46,7 +47,7 @@ def extract(
     check_hedges(hedges)
     wanted = None if organ == "all" else organ
     texts = [(path, read_report(path)) for path in reports]
-    endpoint = common.chat(chat, model, consent)
+    endpoint = common.chat(chat, model, consent, price)
     for path, text in texts:
         extra: dict[str, Any] = {}
         if endpoint is None:
@@ -71,6 +72,7 @@ def variants(
     chat: common.Url = None,
     model: common.ChatModel = "default",
     consent: common.Consent = None,
+    price: common.Price = None,
     or_rules: OrRules = False,
 ) -> None:
     """Put a description in many words, a line each.
@@ -84,7 +86,7 @@ def variants(
     check_request(text, organ, seed, None, None)
     from TextoMorphLib.training.wordings import wordings_of
 
-    endpoint = common.chat(chat, model, consent)
+    endpoint = common.chat(chat, model, consent, price)
     found = wordings_of(text, organ, count, seed, endpoint, common.rules_instead if or_rules else None)
     for wording in found.texts:
         typer.echo(" ".join(wording.split()))

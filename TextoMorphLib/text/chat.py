@@ -15,11 +15,13 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.text.identifiers import struck_out
 
 KEY_VARIABLE = "TEXTOMORPH_CHAT_KEY"  # environment variable of the endpoint's key, which is never stored
 TIMEOUT_S = (10.0, 120.0)  # to connect, and between two bytes
@@ -36,16 +38,36 @@ class ChatError(InputError):
 
 @dataclass
 class Spent:
-    """What the endpoint was asked."""
+    """What the endpoint was asked, and what that costs.
 
+    Attributes:
+        price: Of a million tokens sent and received, in the endpoint's currency; None if it is not known.
+        questions: How many there were.
+        cached: Of them those that the cache answered.
+        prompt_tokens: Sent,
+        completion_tokens: and received, of the answers that tell it.
+        untold: Answers that do not.
+    """
+
+    price: tuple[float, float] | None = None
     questions: int = 0
     cached: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    untold: int = 0
+
+    @property
+    def cost(self) -> float | None:
+        """What the tokens cost; None without a price."""
+        if self.price is None:
+            return None
+        return (self.prompt_tokens * self.price[0] + self.completion_tokens * self.price[1]) / 1e6
 
     def __str__(self) -> str:
-        tokens = f"{self.prompt_tokens} tokens sent, {self.completion_tokens} received"
-        return f"{self.questions} questions ({self.cached} from the cache), {tokens}"
+        said = f"{self.questions} questions ({self.cached} from the cache)"
+        said += f", {self.prompt_tokens} tokens sent, {self.completion_tokens} received"
+        said += "" if self.cost is None else f", {self.cost:.4f} at the price given"
+        return said + (f"; {self.untold} answers do not tell their tokens" if self.untold else "")
 
 
 class Chat:
@@ -56,6 +78,7 @@ class Chat:
         model: The model's name there.
         consent: The host that texts may be sent to if it is not this computer.
         cache: Folder of answers by the hash of what was asked; None for the user's cache folder.
+        price: Of a million tokens sent and received.
         wait: Sleeps between tries, for tests.
 
     Raises:
@@ -68,18 +91,19 @@ class Chat:
         model: str,
         consent: str | None = None,
         cache: Path | None = None,
+        price: tuple[float, float] | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url, self.model = url.rstrip("/"), model
         self.host, self.local = host_of(url)
-        if not self.local and consent != self.host:
+        if not self.local and (consent or "").lower() != self.host:
             raise InputError(
                 f"the text or picture would leave this computer for {self.host}; if you may send it there, "
                 f"add --consent-to-send {self.host}"
             )
         self.cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "textomorph" / "chat"
         self.wait = wait
-        self.spent = Spent()
+        self.spent = Spent(price)
 
     def ask(self, system: str, user: str, schema: Mapping[str, Any], picture: bytes | None = None) -> dict[str, Any]:
         """The endpoint's answer as JSON; the same question is asked once.
@@ -171,6 +195,7 @@ class Chat:
             choice = reply["choices"][0]
             content = choice["message"]["content"]
             usage = reply.get("usage") or {}
+            self.spent.untold += not usage
             self.spent.prompt_tokens += int(usage.get("prompt_tokens") or 0)
             self.spent.completion_tokens += int(usage.get("completion_tokens") or 0)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
@@ -205,36 +230,6 @@ def host_of(url: str) -> tuple[str, bool]:
     if not host or parts.scheme not in ("http", "https"):
         raise InputError(f"'{url}' is no address of an endpoint; write for example http://localhost:8080/v1")
     return host, host in _LOCAL
-
-
-def struck_out(text: str) -> str:
-    """A text without what may name a patient: names after titles or labels, dates, long numbers, addresses of mail.
-
-    By patterns, and so no guarantee.
-    """
-    for pattern in _IDENTIFIERS:
-        text = pattern.sub(lambda match: (match["label"] or "") + "[removed]", text)
-    return text
-
-
-_NAME = r"[A-Z][\w'\u2019-]+(?:[ ,]+[A-Z][\w'\u2019.-]*){0,3}"
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_IDENTIFIERS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?P<label>(?i:\b(?:MRN|ID|accession|case|NHS|SSN|DOB|born|date of birth|phone|tel|fax)\b"
-        r"[ #.]{0,3}(?:no\.?|number)?\s*[:#]?\s*))"
-        r"[\w/.-]*\d[\w/.-]*",
-        rf"(?P<label>\b(?:[Pp]atient(?: [Nn]ame)?|PATIENT(?: NAME)?|[Nn]ame|NAME|[Rr]adiologist|[Ss]igned(?: by)?"
-        rf"|[Dd]ictated by|[Rr]eferr(?:er|ed by|ing physician)|[Cc]onsultant)\s*:\s*){_NAME}",
-        rf"(?P<label>\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Sir|Herr|Frau)\.?\s+){_NAME}",
-        r"(?P<label>)\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b",
-        rf"(?P<label>)(?i:\b\d{{1,2}}(?:st|nd|rd|th)?\s+{_MONTH}(?:\s+\d{{2,4}})?\b|\b{_MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?\b)",
-        r"(?P<label>)\b[\w.+-]+@[\w-]+\.[\w.]+\b",
-        r"(?P<label>)\b\+?\d[\d -]{6,}\d\b",
-        r"(?P<label>)\b\d{5,}\b",
-    )
-)
 
 
 def fits(value: Any, schema: Mapping[str, Any]) -> bool:
@@ -276,7 +271,7 @@ def _body(reply: Any) -> str:
         size += len(part)
         if size > MOST_BYTES or time.monotonic() - start > LONGEST_S:
             raise ChatError("the endpoint's answer does not end")
-    return b"".join(parts).decode("utf-8", "replace")
+    return b"".join(parts).decode("utf-8-sig", "replace")
 
 
 def _short(text: str) -> str:
@@ -284,7 +279,14 @@ def _short(text: str) -> str:
 
 
 def _retry_after(value: str) -> float:
-    return min(float(value), LONGEST_WAIT_S) if re.fullmatch(r"\d+(\.\d+)?", value) else 0.0
+    """Seconds to wait that a server asks for, as a number or as a date."""
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return min(float(value), LONGEST_WAIT_S)
+    try:
+        until = parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError):
+        return 0.0
+    return min(max(until - time.time(), 0.0), LONGEST_WAIT_S)
 
 
 def _cached(path: Path) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """A report's lesions by a chat endpoint, of which nothing is believed that does not stand in the report.
 
-A span counts if the report has it word for word, if it names no lesion that the report denies, and if what it says is
-said there with the same polarity; the rest is dropped and counted.
+A span counts if the report has it word for word, says it of no other organ, denies no lesion with it, and says what it
+says with the same polarity; the rest is dropped and counted.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from typing import Any
 
 from TextoMorphLib.paths import resources
 from TextoMorphLib.text import encoders
-from TextoMorphLib.text.chat import Chat, struck_out
+from TextoMorphLib.text.chat import Chat
+from TextoMorphLib.text.identifiers import struck_out
 from TextoMorphLib.text.organs import ORGANS
-from TextoMorphLib.text.reports import ReportedLesion, sentences_of
+from TextoMorphLib.text.reports import ReportedLesion, organ_at, sentences_of
 from TextoMorphLib.text.understanding import understand
 
-NOT_THERE, TURNED, DENIED, OTHER_ORGAN = (
+NOT_THERE, TURNED, DENIED, OTHER_ORGAN, ELSEWHERE = (
     "not in the report word for word",
     "the report says the contrary",
     "the report denies it",
     "of another organ than asked",
+    "the report says it of another organ",
 )
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -71,7 +73,8 @@ def extract(chat: Chat, report: str, organ: str | None = None) -> ChatExtract:
         ChatError: The endpoint fails.
     """
     answer = chat.ask(prompt("extract"), report, _SCHEMA)
-    text = " ".join((report if chat.local else struck_out(report)).split())
+    sent = report if chat.local else struck_out(report)
+    text = " ".join(sent.split())
     lesions, dropped = [], Counter[str]()
     for each in answer["lesions"]:
         if organ not in (None, each["organ"]) or each["organ"] not in ORGANS:
@@ -79,7 +82,7 @@ def extract(chat: Chat, report: str, organ: str | None = None) -> ChatExtract:
             continue
         spans = []
         for span in each["spans"]:
-            why = _why_not(span, text, each["organ"])
+            why = _why_not(span, text, each["organ"]) or _elsewhere(span, sent, each["organ"])
             if why:
                 dropped[why] += 1
             else:
@@ -104,6 +107,11 @@ def _why_not(span: str, report: str, organ: str) -> str:
     if any((m.term.name, not m.negated) in says and (m.term.name, m.negated) not in says for m in mentions):
         return TURNED
     return ""
+
+
+def _elsewhere(span: str, report: str, organ: str) -> str:
+    place = organ_at(report, " ".join(span.split()))
+    return ELSEWHERE if place not in ("", organ) else ""
 
 
 def similarity(text: str, report: str) -> float:

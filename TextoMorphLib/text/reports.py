@@ -144,6 +144,12 @@ def lesion_description(report: str, organ: str) -> str:
     return " ".join(lesion.description for lesion in extract(report, organ))
 
 
+def organ_at(report: str, words: str) -> str:
+    """The organ that words of a report are about, "other" for one that is not modelled; empty if that is not clear."""
+    places = {each.organ for each in _located(report) if words in " ".join(each.text.split())}
+    return places.pop() if len(places) == 1 else ""
+
+
 def sentences_of(text: str) -> list[str]:
     """All sentences of a text, headings included."""
     return [sentence for paragraph in _paragraphs(text) for sentence in _sentences(paragraph)]

@@ -18,12 +18,12 @@ from TextoMorphLib.cases import Case, read_cases, tumour_classes
 from TextoMorphLib.cases.folds import check_patients, parted
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
-from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.segmentation import model as segmenter
 from TextoMorphLib.sources import TumourSource, from_settings
 from TextoMorphLib.sources.bank import Bank, BankSettings, Maker
 from TextoMorphLib.sources.words import REPORTS
 from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.text.report_files import read_report
 from TextoMorphLib.text.reports import extract
 from TextoMorphLib.training.checkpoint_choice import BEST, FIXED, HISTORY, Choice, Validation, dice_ce, fixed_patches
 from TextoMorphLib.training.loop import LoopConfig, fit, read_config
@@ -341,7 +341,7 @@ def reported(cases: Sequence[Case]) -> list[str]:
     for case in cases:
         found |= dict.fromkeys([*case.texts, *(text for each in case.lesion_texts.values() for text in each)])
         if case.report:
-            lesions = extract(read_text(case.report), case.organ if case.organ in ORGANS else None)
+            lesions = extract(read_report(case.report), case.organ if case.organ in ORGANS else None)
             found |= dict.fromkeys(lesion.description for lesion in lesions if lesion.description)
     if not found:
         raise InputError(f"texts = '{REPORTS}': no case to train on has texts, or a report that describes a lesion")

@@ -12,10 +12,10 @@ import numpy as np
 
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.measurement.description import Words
 from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.text.report_files import read_report
 from TextoMorphLib.text.reports import ReportedLesion, extract
 from TextoMorphLib.text.understanding import OTHER_SIZE, check_text, understand
 from TextoMorphLib.training.wordings import wordings_of
@@ -29,7 +29,8 @@ class TextSettings:
     """How lesions get their words.
 
     Attributes:
-        variants: Wordings of a description besides its own; 0 trains on that alone.
+        variants: Wordings of a description besides its own, and at least all others that a case has; 0 trains on
+            its own alone.
         original: How often a lesion's own text is taken, not another wording of it.
         silent: "refuse" cases whose text or report says nothing of a lesion's look, or "measure" them.
     """
@@ -120,8 +121,9 @@ def told(
         if other:
             kind, (claimed, seen) = next(iter(other.items()))
             note = f"the text says {kind} {claimed}, the scan is measured as {seen}"
-    more = more[: settings.variants]
-    return Told((text, *more, *_wordings(text, said, organ, settings.variants - len(more), rng)), source, note)
+    more = more if settings.variants else []
+    made = _wordings(text, said, organ, max(settings.variants - len(more), 0), rng)
+    return Told((text, *more, *made), source, note)
 
 
 def _wordings(text: str, said: Description, organ: str, count: int, rng: np.random.Generator) -> list[str]:
@@ -135,7 +137,7 @@ def _of_report(case: Case, diameters_mm: Sequence[float]) -> list[tuple[tuple[st
     """
     assert case.report is not None
     found: list[tuple[tuple[str, ...], str]] = [((), "measured")] * len(diameters_mm)
-    reported = extract(read_text(case.report), case.organ)
+    reported = extract(read_report(case.report), case.organ)
     order = sorted(range(len(diameters_mm)), key=lambda at: -diameters_mm[at])
     sized = sorted((each for each in reported if _size(each)), key=lambda each: -_size(each))
     for lesion in sized:

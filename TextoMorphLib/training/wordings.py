@@ -158,10 +158,16 @@ def _found(
     return {"texts": texts, "dropped": dict(dropped), "tried": tried, "silent": silent}
 
 
+def _with(own: Sequence[str], made: Sequence[str]) -> tuple[str, ...]:
+    """A case's own texts, the first of which was put into other words, and these."""
+    return tuple(dict.fromkeys((*own, *made)))
+
+
 def _take(found: Reworded, case: Case, made: Mapping[str, Any]) -> None:
     texts: dict[str, list[str]] = made["texts"]
-    numbered = {int(slot): tuple(each) for slot, each in texts.items() if slot}
-    own = tuple(texts[""]) if "" in texts else case.texts
+    had = case.lesion_texts
+    numbered = {int(slot): _with(had.get(int(slot), ()), each) for slot, each in texts.items() if slot}
+    own = _with(case.texts, texts[""]) if "" in texts else case.texts
     found.cases.append(replace(case, texts=own, lesion_texts={**case.lesion_texts, **numbered}))
     found.kept += sum(len(each) - 1 for each in texts.values())
     found.tried += made["tried"]

@@ -15,7 +15,7 @@ from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text import chat as client
 from TextoMorphLib.text import chat_reports, variants
-from TextoMorphLib.text.chat import Chat, ChatError, struck_out
+from TextoMorphLib.text.chat import Chat, ChatError
 
 REPORT = (
     "Liver: 3 cm hypodense lesion in segment 6. No calcification.\nSpleen: calcified granuloma.\nPancreas: no mass.\n"
@@ -62,6 +62,8 @@ def test_the_same_question_is_asked_once(server: Server, ask: Chat) -> None:
         ("liver", "calcification", chat_reports.TURNED),
         ("pancreas", "no mass", chat_reports.DENIED),
         ("kidney", "3 cm hypodense lesion", chat_reports.OTHER_ORGAN),
+        ("pancreas", "3 cm hypodense lesion in segment 6.", chat_reports.ELSEWHERE),
+        ("liver", "calcified granuloma", chat_reports.ELSEWHERE),
     ],
 )
 def test_what_the_report_does_not_say_is_dropped_and_counted(
@@ -103,6 +105,9 @@ def test_a_server_that_limits_its_rate_is_asked_again(server: Server, ask: Chat)
         (lambda body, number: said("{", finish="length"), "cut its answer off"),
         (lambda body, number: (200, {}, b"<html>welcome</html>"), "as a chat endpoint does"),
         (lambda body, number: (200, {}, b'{"choices": []}'), "as a chat endpoint does"),
+        (lambda body, number: (200, {}, json.dumps("answer").encode("utf-16")), "as a chat endpoint does"),
+        (lambda body, number: (200, {}, b" " * (client.MOST_BYTES + 1)), "answer does not end"),
+        (lambda body, number: (200, {"Content-Length": "9999"}, b'{"choices"'), "cannot be reached"),
         (lambda body, number: (500, {}, b"oops"), "answers 500, 3 times"),
         (lambda body, number: (401, {}, b"no key"), "answers 401: no key"),
         (lambda body, number: (302, {"Location": "http://example.invalid/"}, b""), "answers 302"),
@@ -131,6 +136,88 @@ def test_a_server_that_is_slow_or_down(server: Server, ask: Chat, monkeypatch: p
         chat_reports.extract(down, REPORT)
 
 
+def test_a_redirect_to_another_host_gets_no_text(server: Server, ask: Chat) -> None:
+    other = Server()
+    try:
+        server.script = lambda body, number: (307, {"Location": f"{other.url}/chat/completions"}, b"")
+        with pytest.raises(ChatError, match="answers 307"):
+            chat_reports.extract(ask, REPORT)
+        assert other.asked == []
+    finally:
+        other.close()
+
+
+def test_an_answer_that_trickles_is_cut(server: Server, ask: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LONGEST_S", -1.0)  # any time is too long
+    with pytest.raises(ChatError, match="does not end"):
+        chat_reports.extract(ask, REPORT)
+
+
+def test_letters_that_do_not_survive_are_no_words_of_the_report(server: Server, ask: Chat) -> None:
+    def script(body: dict[str, Any], number: int) -> Reply:
+        answer = {"lesions": [{"organ": "liver", "spans": ["L\u00e4sion", "No calcification."]}]}
+        status, headers, content = said(json.dumps(answer, ensure_ascii=False))
+        return status, headers, content.replace(b"\\u00e4", "\u00e4".encode("latin-1"))
+
+    server.script = script
+    found = chat_reports.extract(ask, REPORT.replace("lesion", "L\u00e4sion"))
+    assert [lesion.description for lesion in found.lesions] == ["No calcification."]
+    assert found.dropped == {chat_reports.NOT_THERE: 1}
+
+
+def test_a_mark_of_byte_order_is_no_fault(server: Server, ask: Chat) -> None:
+    def script(body: dict[str, Any], number: int) -> Reply:
+        status, headers, content = said(LESION)
+        return status, headers, b"\xef\xbb\xbf" + content
+
+    server.script = script
+    assert len(chat_reports.extract(ask, REPORT).lesions) == 1
+
+
+def test_a_date_says_when_to_ask_again(server: Server, ask: Chat) -> None:
+    waits: list[float] = []
+    ask.wait = waits.append
+    far = "Fri, 31 Dec 2100 23:59:59 GMT"
+    server.script = lambda body, number: (429, {"Retry-After": far}, b"") if number < 2 else said(LESION)
+    assert len(chat_reports.extract(ask, REPORT).lesions) == 1
+    assert max(waits) == client.LONGEST_WAIT_S
+
+
+def test_what_it_costs_is_told(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chat = Chat(server.url, "tiny", cache=tmp_path / "cache", price=(1000.0, 5000.0))
+    chat_reports.extract(chat, REPORT)
+    assert chat.spent.cost == pytest.approx(0.2)  # 100 and 20 of a million
+    assert str(chat.spent).endswith("20 received, 0.2000 at the price given")
+    chat_reports.extract(chat, REPORT)
+    assert chat.spent.cost == pytest.approx(0.2), "the cache costs nothing"
+    server.script = lambda body, number: (200, {}, said(LESION)[2].replace(b"usage", b"abuse"))
+    chat_reports.extract(chat, REPORT + "Kidney: normal.\n")
+    assert str(chat.spent).endswith("; 1 answers do not tell their tokens")
+    (tmp_path / "report.txt").write_text(REPORT, encoding="utf-8")
+    arguments = ["report", "extract", str(tmp_path / "report.txt"), "--chat", server.url, "--price"]
+    assert main([*arguments, "cheap"]) == 2
+    assert capsys.readouterr().err.startswith("error: --price 'cheap' is no price")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://localhost@example.org/v1", "http://127.0.0.1.example.org/v1", "http://localhost.example.org/v1"],
+)
+def test_another_host_is_not_taken_for_this_computer(address: str) -> None:
+    with pytest.raises(InputError, match=r"--consent-to-send \S*example\.org"):
+        Chat(address, "m", consent="localhost")
+
+
+def test_what_is_sent_to_another_host_has_no_identifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    chat = Chat("https://api.example.org/v1", "m", consent="API.example.org", cache=tmp_path / "cache")
+    monkeypatch.setattr(chat, "_post", lambda messages, form: sent.append(messages) or json.dumps(LESION))
+    chat_reports.extract(chat, f"Patient: Jane Doe, MRN 4711.\n{REPORT}")
+    assert "3 cm hypodense lesion in segment 6" in str(sent)
+    assert "Doe" not in str(sent)
+    assert "4711" not in str(sent)
+
+
 def test_text_leaves_the_computer_only_with_consent_to_that_host() -> None:
     with pytest.raises(InputError, match=r"--consent-to-send api\.example\.org"):
         Chat("https://api.example.org/v1", "m")
@@ -139,17 +226,6 @@ def test_text_leaves_the_computer_only_with_consent_to_that_host() -> None:
     with pytest.raises(InputError, match="no address"):
         Chat("localhost:8080", "m")
     assert not Chat("https://api.example.org/v1", "m", consent="api.example.org").local
-
-
-def test_identifiers_are_struck_out() -> None:
-    text = (
-        "Patient: Jane Q. Doe, MRN 4711-22, DOB: 03/04/1950. Dr. Miller saw 12 March 2021. Call +49 30 1234567. "
-        "3 cm hypodense lesion in segment 6, 25 HU."
-    )
-    left = struck_out(text)
-    for secret in ("Doe", "4711", "1950", "Miller", "12 March", "1234567"):
-        assert secret not in left
-    assert "3 cm hypodense lesion in segment 6, 25 HU." in left
 
 
 def test_the_command_falls_back_on_the_rules_where_asked(

@@ -16,7 +16,7 @@ REPORT = (
     "Liver: 8 mm cyst in segment 2. 4 cm hypodense lesion in segment 6 with ill-defined margins.\nPancreas: Normal.\n"
 )
 LINES = (
-    {"id": "a", "ct": "a.nii.gz", "organ": "liver", "texts": ["hypoattenuating, well-defined lesion"]},
+    {"id": "a", "ct": "a.nii.gz", "organ": "liver", "texts": ["hypoattenuating, well-defined lesion", "dark, sharp"]},
     {"id": "b", "ct": "b.nii.gz", "organ": "liver", "report": "b.txt"},
     {"id": "c", "ct": "c.nii.gz", "organ": "kidney", "lesion_texts": {"2": ["septated cyst"]}},
     {"id": "d", "ct": "d.nii.gz", "organ": "liver", "texts": ["a metastasis of 3 cm"]},
@@ -39,7 +39,7 @@ def test_cases_get_wordings_that_mean_the_same(listed: Path, capsys: pytest.Capt
     cases = {case.id: case for case in read_cases(out)}
     for case, texts in (("a", cases["a"].texts), ("b", cases["b"].texts), ("c", cases["c"].lesion_texts[2])):
         meant = {json.dumps(understand(text, cases[case].organ).description, sort_keys=True) for text in texts}
-        assert len(texts) == len(set(texts)) == 4
+        assert len(texts) == len(set(texts)) == 4 + (case == "a"), "its own second text stays"
         assert len(meant) == 1
     assert cases["a"].texts[0] == LINES[0]["texts"][0]
     assert "4 cm hypodense lesion" in cases["b"].texts[0], "the report's largest lesion"

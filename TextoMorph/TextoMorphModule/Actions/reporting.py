@@ -85,7 +85,7 @@ class Reporting:
             >>> logic.wouldBeSent("Mrs Smith, MRN 12345. Liver: cyst.")
             'Mrs [removed], MRN [removed]. Liver: cyst.'
         """
-        from TextoMorphLib.text.chat import struck_out
+        from TextoMorphLib.text.identifiers import struck_out
 
         return str(struck_out(report))
 
