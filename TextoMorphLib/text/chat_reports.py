@@ -15,7 +15,8 @@ from TextoMorphLib.text import encoders
 from TextoMorphLib.text.chat import Chat
 from TextoMorphLib.text.identifiers import struck_out
 from TextoMorphLib.text.organs import ORGANS
-from TextoMorphLib.text.reports import ReportedLesion, organ_at, sentences_of
+from TextoMorphLib.text.report_layout import sentences_of
+from TextoMorphLib.text.reports import ReportedLesion, organ_at
 from TextoMorphLib.text.understanding import understand
 
 NOT_THERE, TURNED, DENIED, OTHER_ORGAN, ELSEWHERE = (

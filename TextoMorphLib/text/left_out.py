@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from TextoMorphLib.text.reports import ReportedLesion, sentences_of
+from TextoMorphLib.text.report_layout import sentences_of
+from TextoMorphLib.text.reports import ReportedLesion
 
 
 def left_out(report: str, lesions: Sequence[ReportedLesion]) -> list[str]:

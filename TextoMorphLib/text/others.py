@@ -41,7 +41,7 @@ class Others:
             self.item = self.item or item
             return self.aside
         other_side = side and self.side and side != self.side
-        if side in _CONTRARY or (described and (other_side or _is_rest(words))):
+        if described and (side in _CONTRARY or other_side or _is_rest(words)):
             self.aside = True
         elif (side and side == self.side) or _is_definite(words):
             self.aside = False

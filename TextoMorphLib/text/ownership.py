@@ -337,12 +337,16 @@ class Ownership(Appositions):
 
     def _is_place(self, index: int) -> bool:
         """Whether a heading only says where the lesion is: "Left upper pole: 2 cm, cystic"."""
-        following = self.words[index + 1].norm if index + 1 < len(self.words) else ""
+        after = index + 1
+        while after < len(self.words) and (self.words[after].norm.isdigit() or self.words[after].norm in _ROMAN):
+            after += 1
+        following = self.words[after].norm if after < len(self.words) else ""
         return following == ":" and self.words[index].norm.split(" ")[-1] in _PLACES
 
 
 _BORDERLESS = ("calcification", "density", "texture", "enhancement", "content", "septum", "scar", "nodule")
 _NEVER_CALCIFIED = ("density", "texture", "enhancement", "margin")
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "iva", "ivb", "a", "b")
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")
 _OWN_PARTS = ("interior", "centre", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")

@@ -41,13 +41,16 @@ _HU_OF_OTHER = re.compile(
 )
 _SEGMENT = re.compile(
     r"\bseg(?:ment|m|\.)?s?\s*(?P<first>[IVX]+[ab]?|\d[ab]?)"
-    r"(?P<more>(?:\s*(?:/|,|and|-|&)\s*(?:[IVX]+[ab]?|\d[ab]?(?![.,]?\d)(?!\s*[cm]m)|[ab])\b)*)"
-    r"|\bS(?P<short>[1-8][ab]?)\b",
+    r"(?P<more>(?:\s*(?:/|,|and|-|\u2013|&)\s*(?:seg(?:ment)?s?\s*)?"
+    r"(?:[IVX]+[ab]?|\d[ab]?(?![.,]?\d)(?!\s*[cm]m))\b"
+    r"|/[ab]\b)*)"
+    r"|(?<![-\u2013])\bS(?P<short>[1-8][ab]?)\b(?!\s*[-\u2013]\s*S?\d)",
     re.IGNORECASE,
 )
 _PLACES = re.compile(
     r"\b(?:(?:right|left|caudate|quadrate) (?:hepatic |liver )?lobe|lobe of the liver|(?:hepatic|liver) dome"
-    r"|(?:upper|lower|mid|inter)\s?-?pol(?:e|ar)(?: region)?|(?:right|left) kidney|uncinate(?: process)?"
+    r"|(?:(?:right|left) )?(?:upper|lower|mid|inter)\s?-?pol(?:e|ar)(?: region)?|(?:right|left) kidney"
+    r"|uncinate(?: process)?"
     r"|pancreatic (?:head|neck|body|tail)|(?:head|neck|body|tail) of (?:the )?pancreas"
     r"|(?:in the )(?:head|neck|body|tail)\b)",
     re.IGNORECASE,

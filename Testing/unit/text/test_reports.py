@@ -111,6 +111,27 @@ def test_reports_of_several_institutions(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["benchmark", "texts", str(CORPUS.with_name("descriptions.json")), "--reports"]) == 2
 
 
+def test_reports_in_layouts_of_other_houses() -> None:
+    counts = report_texts.run(report_texts.load(CORPUS.with_name("layouts.json")))
+    assert counts.right >= 0.95 * counts.lesions
+    assert counts.extra <= 0.02 * counts.lesions
+
+
+@pytest.mark.parametrize(
+    ("report", "places"),
+    [
+        ("Kidney (L): 52 mm cyst, upper pole.", ["left kidney", "upper pole"]),
+        ("Right kidney:\nLesion A: upper pole, 2.4 cm, hyperdense.", ["right kidney", "upper pole"]),
+        ("Kidneys: 12 mm cortical cyst right lower pole.", ["right kidney", "lower pole"]),
+        ("Left kidney. There is a 9 mm cyst.", ["left kidney"]),
+        ("Pancreas: 2 cm cyst in the pancreatic tail.", ["pancreatic tail"]),
+    ],
+)
+def test_a_kidneys_lesion_has_its_side(report: str, places: list[str]) -> None:
+    (lesion,) = extract(report)
+    assert lesion.as_dict()["places"] == places
+
+
 @pytest.mark.parametrize(
     ("report", "described"),
     [
