@@ -159,12 +159,15 @@ class Claims:
         """What an adverb says after its verb: "enhances brightly", "enhances early and strongly"."""
         for before in reversed(self.words[max(0, at - 4) : at]):
             if before.norm.split(" ")[-1] in ("enhance", "enhancing", "enhanced"):
-                if not (word.norm == "++" or (word.has("modifier", "strong") and word.norm.endswith("ly"))):
+                strong = word.has("modifier", "strong")
+                bracketed = self.words[at - 1].norm == "("  # "Enhancing: yes (avid)"
+                if word.norm != "++" and not (strong and (bracketed or word.norm.endswith("ly"))):
                     return None
                 if before.norm.startswith(("does not", "do not", "doe not", "not")):
                     self.inverted.add(at)
                 return self.lexicon.terms["arterial enhancement"]
-            if not (before.has("word", "and") or before.has("word", "adverb") or before.norm == "," or before.term):
+            passed = before.has("word", "and") or before.has("word", "adverb") or before.term
+            if not (passed or before.norm in (",", "(", ":")):
                 break
         return None
 
@@ -270,7 +273,7 @@ class Claims:
             return None
         if part == "partial" and word.term is not None:
             return self._partial(Owner("partial", "", at), word.term)
-        if part == "density" and word.term is not None and (owner := self._part_after(at)):
+        if part == "density" and word.term is not None and (owner := self.owners.part_after(at)):
             hypo = word.term.kinds.get("density") == "hypo" and not word.term.weak
             return self.lexicon.terms["necrotic"] if owner == "centre" and hypo else None
         if self._at_border(at, word):
@@ -299,7 +302,8 @@ class Claims:
             term = word.term or self.lexicon.terms[BASE_TERMS[part]]
             if any(quality.has("modifier", "invisible") for quality in qualities):
                 self.inverted.add(at)
-            for quality, name in grammar()["refine"].get(term.name, {}).items():
+            ringed = part == "calcification" and word.norm.split(" ")[-1] in ("rim", "shell")  # of no grains
+            for quality, name in ({} if ringed else grammar()["refine"].get(term.name, {})).items():
                 if any(each.has("modifier", quality) for each in qualities):
                     return self.lexicon.terms[name]
             return term
@@ -312,7 +316,7 @@ class Claims:
         if own or (before == "partial" and self.owners.is_part(at - 1)):
             return before
         subject = self.owners.subjects[at].kind
-        return self._part_after(at) or (subject if subject in ("centre", "interior") else "")
+        return self.owners.part_after(at) or (subject if subject in ("centre", "interior") else "")
 
     def _is_central(self, at: int) -> bool:
         """Whether a scar is in the middle: "a central calcified scar", "a scar centrally"."""
@@ -334,18 +338,6 @@ class Claims:
         if not bright or len(following) < 2 or following[0].norm not in ("at", "along", "around"):
             return False
         return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
-
-    def _part_after(self, at: int) -> str:
-        """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""
-        index = at + 1
-        if index < len(self.words) and self.words[index].norm in ("of", "in", "within", "at"):
-            index += 1
-            while index < len(self.words) and self.words[index].has("word", "det"):
-                index += 1
-        if index >= len(self.words):
-            return ""
-        thing = self.words[index].thing
-        return thing if thing in ("wall", "septum", "centre", "scar", "nodule", "calcification") else ""
 
     def _of_something(self, at: int) -> bool:
         """Whether a rim is one of calcium or fat rather than a wall."""

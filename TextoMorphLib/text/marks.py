@@ -58,4 +58,6 @@ def _box(said: str, text: str, at: int) -> str:
 def _ends_item(text: str, start: int, end: int) -> bool:
     """Whether a single letter is an item's answer: "Necrosis: N."."""
     following = text[end : end + 9].lstrip(" ")[:1]
+    if text[end : end + 1] == "/":
+        return False  # "n/a"
     return bool(text[:start].strip()) and (not following or following in ".,;|/()\n") and text[start - 1] in " :=-"

@@ -223,6 +223,18 @@ class Ownership(Appositions):
         foreign = owner.kind == "other" or self._is_other_organ(owner.name)
         return Owner("other", owner.name, first) if foreign else None
 
+    def part_after(self, at: int) -> str:
+        """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""
+        index = at + 1
+        if index < len(self.words) and self.words[index].norm in ("of", "in", "within", "at"):
+            index += 1
+            while index < len(self.words) and self.words[index].has("word", "det"):
+                index += 1
+        if index >= len(self.words):
+            return ""
+        thing = self.words[index].thing
+        return thing if thing in ("wall", "septum", "centre", "scar", "nodule", "calcification") else ""
+
     # --- Subjects ---
 
     def _subjects(self) -> list[Owner]:

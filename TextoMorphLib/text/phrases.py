@@ -35,7 +35,7 @@ class Phrases:
         while index < min(len(self.words), at + FARTHEST_NOUN):
             here = self.words[index]
             if self._is_noun(index):
-                if crossed and self.words[index - 1].norm == "," and " " not in here.norm:
+                if crossed and self.words[index - 1].norm == "," and (" " not in here.norm or here.thing == "other"):
                     return []  # "homogeneous, wall not visible"
                 run = self.run_from(index)
                 if self._is_attributive(run[-1]):

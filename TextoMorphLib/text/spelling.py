@@ -29,22 +29,51 @@ def corrected(
     for at, token in enumerate(found):
         if token.norm == "." and mended and mended[-1].cut and goes_on(text, token.end):
             continue
-        doubtful = (
-            token.is_word and len(token.norm) >= _SHORTEST and token.norm not in known and token.norm not in words
-        )
-        doubtful = doubtful and token.norm not in means
+        doubtful = token.is_word and len(token.norm) > 2
+        doubtful = doubtful and not any(token.norm in each for each in (known, words, means))
         typed = text[token.start : token.end].lower()
-        short = (_written_out(typed, means) or _written_out(token.norm, means)) if doubtful else ""
         dotted = at + 1 < len(found) and found[at + 1].norm == "."
-        guess = short if short and dotted else ""
-        if doubtful and not guess:
-            guess = _guess(typed, words, means) or _guess(token.norm, words, means) or short
-        mended.append(
-            replace(token, norm=guess, corrected=True, cut=guess.startswith(typed) or guess == short)
-            if guess
-            else token
-        )
+        guess = _meant(typed, token.norm, words, means, dotted) if doubtful else ""
+        cut = bool(guess) and _is_cut(typed, guess)
+        mended.append(replace(token, norm=guess, corrected=True, cut=cut) if guess else token)
     return mended
+
+
+def _meant(typed: str, norm: str, words: frozenset[str], means: Meanings, dotted: bool) -> str:
+    """What was meant by a word that is not known; with a full stop behind it rather one cut short than a mistake."""
+    short = ""
+    if len(norm) >= _SHORTEST:
+        short = _written_out(typed, means) or _written_out(norm, means)
+    if short and dotted:
+        return short
+    return _short(norm) or _guess(typed, words, means) or _guess(norm, words, means) or short
+
+
+def _is_cut(typed: str, meant: str) -> bool:
+    return len(meant) > len(typed) + 1 or meant.startswith(typed)
+
+
+# Short words that reports mistype, and what is spelt like them but is another word.
+_SHORT_WORDS = ("thin", "thick", "wall", "well", "sharp", "cyst", "clear", "rims", "poorly", "smooth")
+_REAL_WORDS = frozenset(
+    word
+    for words in (
+        "thing think then than this thins they shin chin walk wail wale wells welt went will wills weal cost cast",
+        "clean share shark shard harp clears cleat trick thickly poor poorer",
+    )
+    for word in words.split()
+)
+
+
+@lru_cache(maxsize=1024)
+def _short(word: str) -> str:
+    """The short word that was mistyped by one letter: "thik wall", "wel defined"."""
+    if word in _REAL_WORDS or not 3 <= len(word) <= 6:
+        return ""
+    near = [each for each in _SHORT_WORDS if each[0] == word[0] and distance(word, each, 1) == 1]
+    longer = [each for each in near if len(each) != len(word)]  # a letter too many or too few, rather than another
+    found = longer or near
+    return found[0] if len(found) == 1 else ""
 
 
 @lru_cache(maxsize=4096)

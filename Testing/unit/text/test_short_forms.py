@@ -23,6 +23,7 @@ from TextoMorphLib.text.understanding import understand
         ("infiltrat. mass, hipodense", {"margin": "ill", "density": "hypo"}),
         ("v. hypodense", {"density": "hypo", "degree": "marked"}),
         ("hypo, ID, rim+", {"density": "hypo", "margin": "ill", "wall": "walled"}),
+        ("thik wall, wel defined", {"wall_thickness": "thick", "margin": "well"}),
         ("septa multiple, thin, smooth", {"septa": "septated", "margin": None}),
         ("1. hypodense lesion, no enh. 2. calcified granuloma", {"density": "hypo", "calcification": None}),
     ],
@@ -32,6 +33,6 @@ def test_short_forms(text: str, meant: dict[str, str | None]) -> None:
     assert {kind: description.get(kind) for kind in meant} == meant
 
 
-@pytest.mark.parametrize("text", ["Patient ID: 7", "portal v. patent", "T2N0M0", "hippocampus", "circumferential"])
+@pytest.mark.parametrize("text", ["Patient ID: 7", "portal v. patent", "T2N0M0", "hippocampus", "I think", "n/a"])
 def test_what_only_looks_like_one_says_nothing(text: str) -> None:
     assert understand(text, "liver").description == {}
