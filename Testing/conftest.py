@@ -29,13 +29,13 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = encoders.load("minilm")
     parts = {
         "autoencoder": {"latent_channels": 4, "channels": [8, 8], "residual_units": 1},
-        "reader": {"kinds": LEARNED, "text_width": text.width, "width": 16, "layers": 1},
+        "attribute_classifier": {"kinds": LEARNED, "text_width": text.width, "width": 16, "layers": 1},
         "denoiser": {"latent_channels": 4, "channels": [16, 16], "head_channels": 16},
     }
-    classifier = AttributeClassifier(**parts["reader"])  # type: ignore[arg-type]
+    classifier = AttributeClassifier(**parts["attribute_classifier"])  # type: ignore[arg-type]
     networks = {
         "autoencoder": Autoencoder(**parts["autoencoder"]),  # type: ignore[arg-type]
-        "reader": classifier,
+        "attribute_classifier": classifier,
         "denoiser": Denoiser.told_by(classifier, **parts["denoiser"]),  # type: ignore[arg-type]
     }
     networks["autoencoder"].start_linear_path(torch.randn(500, 64))  # type: ignore[operator]

@@ -68,6 +68,8 @@ def over_ray(folder: Path, count: int, kills: int, model: str) -> None:
             print(f"killed the second node with {len(images(folder))} of {count} done", flush=True)
             time.sleep(1)
             cluster.node("second", 1)
+            cluster.wait(2)
+            print(f"both nodes are up again with {len(images(folder))} done", flush=True)
         status = process.wait()
         ours = [line for line in log.read_text().splitlines() if not line.startswith("warning: ")]
         print(f"the batch over Ray ended with status {status} {' '.join(ours)[-500:]}", flush=True)
@@ -89,6 +91,7 @@ def compared(cluster: Path, alone: Path, count: int) -> int:
     for name, folder in (("on two nodes", cluster), ("in one process", alone)):
         cpu = [note["cpu_seconds"] for note in journal.read(folder / "out") if note["event"] == "done"]
         print(f"CPU seconds a job {name}: {sum(cpu) / max(len(cpu), 1):.2f}")
+    print(f"of {count} jobs: {there} images, {reports} reports, {equal} as one process makes them, {twice} made twice")
     print(f"left behind: {left or 'nothing'}")
     return int(not there == reports == equal == count or bool(twice))
 

@@ -10,16 +10,15 @@ import numpy as np
 import torch
 
 from TextoMorphLib.errors import Cancelled
-from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, measure
 from TextoMorphLib.models import bundle, published
 from TextoMorphLib.models.device import resolve
-from TextoMorphLib.request import check_request
+from TextoMorphLib.request import Wishes
 from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, report_of
-from TextoMorphLib.spatial import healing, placement
+from TextoMorphLib.spatial import scene
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
-from TextoMorphLib.spatial.region import Region, check_finite, regions, resampled
+from TextoMorphLib.spatial.region import Region, resampled
 from TextoMorphLib.text.understanding import find
 
 GRID_MM = 32  # mm: the networks halve latents of 4 mm three times
@@ -41,47 +40,31 @@ class PublishedSynthesizer:
         folder = bundle.find(name)
         return cls(published.load(folder, bundle.verify(folder)), resolve(device))
 
-    def synthesize(
-        self,
-        ct: Volume,
-        mask: np.ndarray,
-        text: str,
-        organ: str = "liver",
-        seed: int = 0,
-        steps: int | None = None,
-        guidance: float | None = None,
-        progress: Callable[[int, int], object] | None = None,
-        preset: str = "final",
-        replace: bool = False,
-        exclude: np.ndarray | None = None,
-        within: np.ndarray | None = None,
-        **ignored: Any,
-    ) -> Synthesis:
+    def synthesize(self, ct: Volume, mask: np.ndarray, text: str, *given: Any, **more: Any) -> Synthesis:
         """As `Synthesizer.synthesize`; the text is held against what came out, and has no effect on it.
 
         Raises:
             InputError: As there.
             Cancelled: `progress` returned False.
         """
+        wanted = Wishes(*given, **more)
         config = self.published.config
-        check_request(text, organ, seed, steps, guidance, preset, int(config["schedule"]["timesteps"]))
-        steps = int(config["presets"][preset]["steps"] if steps is None else steps)
+        wanted.check(text, int(config["schedule"]["timesteps"]))
+        steps = int(config["presets"][wanted.preset]["steps"] if wanted.steps is None else wanted.steps)
         start = time.perf_counter()
-        check_mask(mask, ct, replace)
-        mentions = find(text, organ)
-        warnings = placement.warnings(ct, mask)
-        volume = healing.healed(ct, mask, exclude, within=within) if replace else ct
-        found = regions(volume, mask, GRID_MM, (float(config["side_mm"]) - GRID_MM) / 2, exclude, within)
-        check_finite(found)
-        warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
-        volume, lesions = self._put_all(volume, found, seed, steps, progress)
-        report = report_of(text, mentions, organ, seed, lesions)
+        mentions = find(text, wanted.organ)
+        context_mm = (float(config["side_mm"]) - GRID_MM) / 2
+        volume, found, warnings = scene.ready(
+            ct, mask, wanted.replace, wanted.exclude, wanted.within, stride=GRID_MM, context_mm=context_mm
+        )
+        volume, lesions = self._put_all(volume, found, wanted.seed, steps, wanted.progress)
+        report = report_of(text, mentions, wanted.organ, wanted.seed, lesions)
         report |= {
             "steps": steps,
-            "guidance": 1.0 if guidance is None else float(guidance),
+            "guidance": 1.0 if wanted.guidance is None else float(wanted.guidance),
             "model": {"name": str(config["name"]), "sha256": self.published.sha256},
             "device": device_name(self.device),
-            "replace": replace,
+            "replace": wanted.replace,
             "notes": [self.published.note],
             "warnings": warnings,
             "seconds": {"all": round(time.perf_counter() - start, 3)},

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text.organs import ORGANS
-from TextoMorphLib.text.understanding import check_text
+from TextoMorphLib.text.understanding import MARKED, check_text
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PRESETS = ("preview", "final")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What `Synthesizer.synthesize` is asked for after scan, mask and text, in its order; for all that is called so."""
+
+    organ: str = "liver"
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+    progress: Callable[[int, int], object] | None = None
+    preset: str = "final"
+    terms: bool = True
+    texture: bool = True
+    replace: bool = False
+    exclude: np.ndarray | None = None
+    within: np.ndarray | None = None
+    hedges: str = MARKED
+
+    def check(self, text: str, timesteps: int = 200) -> None:
+        """See `check_request`."""
+        check_request(text, self.organ, self.seed, self.steps, self.guidance, self.preset, timesteps)
 
 
 def check_request(

@@ -28,6 +28,9 @@ from typing import Any
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import small_trainings
 from TextoMorphLib import paths
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation.networks import build
@@ -36,30 +39,16 @@ from TextoMorphLib.training.checkpoint_choice import dice_ce
 from TextoMorphLib.training.loop import read_config
 
 REPEATS = 5
-KILLED = """
-[patches]
-patch = [16, 16, 16]
-spacing_mm = 4.0
-count = 2
-[network]
-name = "unet"
-channels = [4, 8]
-strides = [2]
-[mix]
-real = 0.0
-synthetic = 1.0
-healthy = 0.3
+ELLIPSOIDS = """
 [source]
 kind = "ellipsoids"
 diameters_mm = [14.0, 22.0]
 [validation]
 select_on = "last"
-[training]
-steps = 400
-learning_rate = 1e-3
-seed = 1
-checkpoint_minutes = 0.02
 """
+KILLED = small_trainings.segmentation(
+    ELLIPSOIDS, spacing_mm=4.0, real=0.0, synthetic=1.0, healthy=0.3, steps=400, checkpoint_minutes=0.02
+)
 
 
 def median_cpu(work: Callable[[], Any]) -> tuple[float, float]:

@@ -11,33 +11,11 @@ import slicer
 from panel_hands import opened, typed
 from PySide6 import QtWidgets
 
+import small_trainings
 from host import mainpath
 
-CONFIG = """
-name = "tried"
-[patches]
-patch = [16, 16, 16]
-spacing_mm = 2.0
-count = 2
-[network]
-name = "unet"
-channels = [4, 8]
-strides = [2]
-num_res_units = 0
-[mix]
-real = 1.0
-synthetic = 0.0
-healthy = 0.0
-[validation]
-patches = 3
-every = 10
-[training]
-steps = 20
-learning_rate = 1e-3
-warmup = 1
-ema = 0.9
-seed = 1
-"""
+VALIDATION = "[validation]\npatches = 3\nevery = 10\n"
+CONFIG = small_trainings.segmentation(VALIDATION, synthetic=0.0, healthy=0.0, steps=20)
 
 
 @pytest.fixture

@@ -13,28 +13,10 @@ import slicer
 from panel_hands import choose, opened, typed, unfold
 from PySide6 import QtWidgets
 
+import small_trainings
 from host import mainpath
 
-CONFIG = """
-[network]
-text_width = 384
-width = 8
-layers = 1
-
-[text]
-encoder = "minilm"
-count = 40
-
-[batch]
-count = 4
-
-[training]
-steps = 400
-learning_rate = 1e-3
-warmup = 10
-seed = 1
-checkpoint_minutes = 100
-"""
+CONFIG = small_trainings.texts(steps=400)
 
 
 @pytest.fixture
@@ -102,7 +84,7 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
     wait_until(lambda: not again.running, 300)
     assert (
         ui.statusLabel.text
-        == f"Trained: {output / 'reader.safetensors'}; name it in the settings of what builds on it."
+        == f"Trained: {output / 'attribute_classifier.safetensors'}; name it in the settings of what builds on it."
     )
     steps = [step for step, _ in again.values["loss"]]
     assert steps == list(range(20, 401, 20))
@@ -114,7 +96,7 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
     mainpath.click(ui.copyLogButton)
     copied = QtWidgets.QApplication.clipboard().text()
     assert '"step": 400' in copied
-    assert "reader.safetensors" in copied
+    assert "attribute_classifier.safetensors" in copied
     assert "--resume" in (output / "training.log").read_text(encoding="utf-8")
     assert host.messages == []
 

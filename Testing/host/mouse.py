@@ -8,7 +8,7 @@ import slicer
 import vtk
 from PySide6 import QtWidgets
 
-from host.pictures import displayable_managers
+from host.pictures import offscreen
 
 SIZE = 500  # pixels
 MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLMarkupsDisplayableManager")
@@ -22,19 +22,7 @@ def drag(name: str, start: tuple[float, float, float], end: tuple[float, float, 
         start: RAS mm, in the slice that the view shows.
         end: RAS mm, in the same slice.
     """
-    logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
-    renderer = vtk.vtkRenderer()
-    renderer.GetActiveCamera().ParallelProjectionOn()
-    window = vtk.vtkRenderWindow()
-    window.SetOffScreenRendering(1)
-    window.SetShowWindow(False)
-    window.SetSize(SIZE, SIZE)
-    window.AddRenderer(renderer)
-    interactor = vtk.vtkRenderWindowInteractor()
-    interactor.SetRenderWindow(window)
-    interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())  # its own would grab the mouse
-    logic.ResizeSliceNode(SIZE, SIZE)
-    group = displayable_managers(logic, renderer, MANAGERS)
+    logic, _renderer, window, interactor, group = offscreen(name, (SIZE, SIZE), MANAGERS)
     style = slicer.vtkMRMLSliceViewInteractorStyle()
     style.SetSliceLogic(logic)
     style.SetDisplayableManagers(group)

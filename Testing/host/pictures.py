@@ -35,13 +35,8 @@ def displayable_managers(logic: Any, renderer: Any, names: Sequence[str]) -> Any
     return group
 
 
-def slice_view(name: str, size: tuple[int, int]) -> QtGui.QImage:
-    """A slice view as it would look in Slicer.
-
-    Args:
-        name: Of the view, such as "Red".
-        size: Width and height in pixels.
-    """
+def offscreen(name: str, size: tuple[int, int], managers: Sequence[str]) -> tuple[Any, Any, Any, Any, Any]:
+    """A window without a screen for a slice view: its logic, renderer, window, interactor and displayable managers."""
     logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
     renderer = vtk.vtkRenderer()
     renderer.GetActiveCamera().ParallelProjectionOn()
@@ -53,10 +48,20 @@ def slice_view(name: str, size: tuple[int, int]) -> QtGui.QImage:
     window.AddRenderer(renderer)
     interactor = vtk.vtkRenderWindowInteractor()
     interactor.SetRenderWindow(window)
-    interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())
-    interactor.Initialize()
-    group = displayable_managers(logic, renderer, MANAGERS)
+    interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())  # its own would grab the mouse
     logic.ResizeSliceNode(*size)
+    return logic, renderer, window, interactor, displayable_managers(logic, renderer, managers)
+
+
+def slice_view(name: str, size: tuple[int, int]) -> QtGui.QImage:
+    """A slice view as it would look in Slicer.
+
+    Args:
+        name: Of the view, such as "Red".
+        size: Width and height in pixels.
+    """
+    logic, renderer, window, interactor, group = offscreen(name, size, MANAGERS)
+    interactor.Initialize()
     mapper = vtk.vtkImageMapper()
     mapper.SetColorWindow(255)
     mapper.SetColorLevel(127.5)

@@ -12,23 +12,7 @@ import pytest
 from TextoMorphLib import Synthesizer, Volume, several
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.several import Lesion
-
-
-@pytest.fixture(scope="module")
-def ct(phantom_ct: Path) -> Volume:
-    return Volume.read(phantom_ct)
-
-
-@pytest.fixture(scope="module")
-def mask(phantom_mask: Path, ct: Volume) -> np.ndarray:
-    return read_mask(phantom_mask, ct)
-
-
-@pytest.fixture(scope="module")
-def tiny(tiny_bundle: Path) -> Synthesizer:
-    return Synthesizer.load(str(tiny_bundle), "cpu")
 
 
 def beside(mask: np.ndarray, ct: Volume, mm: float) -> np.ndarray:

@@ -33,6 +33,7 @@ TEXT = "hypoattenuating, ill-defined"
 DEPTHS = (28, 56, 112, 224)  # slices of the scans: half the phantom to four of it, one on the other
 DIAMETERS_MM = (10.0, 20.0, 40.0, 70.0)  # the last needs a region of 96 mm
 NUMBERS = (2, 4, 8)
+WORKERS_JOBS = 8  # of a batch by its own command
 USUAL_MM = 20.0
 # Of the published code, on two cores, for a tumour in a region of 96 mm (128 to 138 s each).
 PUBLISHED_AN_HOUR = (26, 28)
@@ -115,11 +116,10 @@ class _Bench:
         """A scan of as many slices, and its voxels."""
         path = self.folder / f"ct{depth}.nii.gz"
         ct = phantom()[0]
-        repeats = -(-depth // ct.shape[2])
-        data = np.concatenate([ct.data] * repeats, axis=2)[:, :, :depth]
         if not path.exists():
+            data = np.concatenate([ct.data] * -(-depth // ct.shape[2]), axis=2)[:, :, :depth]
             Volume.from_array(np.asfortranarray(data), ct.affine).write(path)
-        return path, int(data.size)
+        return path, depth * ct.shape[0] * ct.shape[1]
 
     def mask(self, depth: int, diameter: float, seed: int) -> Path:
         """A lesion in the liver of the scan's first copy of the phantom."""
@@ -173,9 +173,9 @@ class _Bench:
             "delta_mb": round(cost.delta_bytes / 1e6, 4),
         }
 
-    def workers(self, options: list[str], name: str, number: int = 8) -> dict[str, Any]:
+    def workers(self, options: list[str], name: str) -> dict[str, Any]:
         """A row of a batch by its own command: processor seconds a job, without starting up; and wall time with it."""
-        with self.jobs(DEPTHS[1], USUAL_MM, number) as jobs:
+        with self.jobs(DEPTHS[1], USUAL_MM, WORKERS_JOBS) as jobs:
             file = jobs[0].output.with_name("jobs.jsonl")
             rows = [
                 {
@@ -193,7 +193,7 @@ class _Bench:
                 raise InputError(f"the batch with {' '.join(options)} failed: {done.stderr.strip().splitlines()[-1]}")
             notes = [note for note in journal.read(file.parent) if note["event"] == "done"]
         cpu = float(np.mean([note["cpu_seconds"] for note in notes]))
-        return {"workers": name, "cpu_seconds": round(cpu, 3), "wall_an_hour": round(3600 * number / wall)}
+        return {"workers": name, "cpu_seconds": round(cpu, 3), "wall_an_hour": round(3600 * WORKERS_JOBS / wall)}
 
 
 def forecast(found: dict[str, Any], count: int, cores: int) -> dict[str, float]:

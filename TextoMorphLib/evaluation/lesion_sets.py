@@ -6,11 +6,9 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.jobs import JOBS
+from TextoMorphLib.parallel import given, in_order
 
 LEAST_MM3 = 100.0  # smaller lesions have no texture to speak of
 ANY_ORGAN = "all"  # the organ's name where none is known
@@ -133,7 +132,7 @@ def _of_batch(folder: Path, organ: str | None) -> list[Scan]:
     return found
 
 
-def measure(scan: Scan, settings: Settings) -> list[Row]:
+def measure(settings: Settings, scan: Scan) -> list[Row]:
     """The features of each lesion of a scan, on a grid of 1 mm: texture does not compare between others.
 
     Raises:
@@ -182,24 +181,12 @@ def table(
     kept = {scan: folder / f"{_key(scan, settings)}.json" for scan in every}
     todo = [scan for scan, path in kept.items() if not path.is_file()]
     done = len(every) - len(todo)
-    for scan, rows in _measured(todo, settings, workers):
+    for scan, rows in zip(todo, in_order(measure, todo, partial(given, settings), workers), strict=True):
         outputs.write_bytes(kept[scan], outputs.to_json({"lesions": [asdict(row) for row in rows]}).encode())
         done += 1
         if progress is not None and progress(done, len(every)) is False:
             raise Cancelled("cancelled")
     return [row for scan in every for row in _kept(kept[scan])]
-
-
-def _measured(todo: Sequence[Scan], settings: Settings, workers: int) -> Iterator[tuple[Scan, list[Row]]]:
-    work = partial(measure, settings=settings)
-    if workers <= 1 or len(todo) < 2 * workers:
-        yield from ((scan, work(scan)) for scan in todo)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        try:
-            yield from zip(todo, pool.map(work, todo), strict=True)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _kept(path: Path) -> list[Row]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
+from TextoMorphLib.parallel import in_order
 from TextoMorphLib.sources import scans
 from TextoMorphLib.spatial.region import lesions
 from TextoMorphLib.synthesis import Synthesizer
@@ -152,7 +152,7 @@ def pairs(
     jobs = [(case, settings, settings.seed + number, folder, key) for number, case in enumerate(with_tumour)]
     todo = [job for job in jobs if _known(folder, job[0], {**key, "seed": job[2]}) is None]
     done = len(jobs) - len(todo)
-    for _ in _made(todo, settings, workers):
+    for _ in in_order(_make, todo, partial(_synthesizer, settings), workers):
         done += 1
         if progress is not None and progress(done, len(jobs)) is False:
             raise Cancelled("cancelled")
@@ -163,23 +163,7 @@ def pairs(
 _Job = tuple[Case, Settings, int, Path, dict[str, Any]]
 
 
-def _made(todo: Sequence[_Job], settings: Settings, workers: int) -> Iterator[None]:
-    if not todo:
-        return
-    if workers <= 1:
-        synthesizer = _synthesizer(settings)
-        for job in todo:
-            _make(job, synthesizer)
-            yield
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (settings, workers)) as pool:
-        try:
-            yield from pool.map(_work, todo)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _make(job: _Job, synthesizer: Synthesizer) -> None:
+def _make(synthesizer: Synthesizer, job: _Job) -> None:
     case, settings, seed, folder, key = job
     found = pair(case, synthesizer, settings, seed)
     if found is not None:
@@ -190,25 +174,8 @@ def _make(job: _Job, synthesizer: Synthesizer) -> None:
     outputs.write_bytes(folder / PAIRS / f"{case.id}.json", outputs.to_json(kept).encode())
 
 
-_worker: Synthesizer
-
-
 def _synthesizer(settings: Settings) -> Synthesizer:
     return scans.load(scans.named(settings.source, settings.model), settings.device)
-
-
-def _start_worker(settings: Settings, workers: int) -> None:
-    import os
-
-    import torch
-
-    global _worker
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-    _worker = _synthesizer(settings)
-
-
-def _work(job: _Job) -> None:
-    _make(job, _worker)
 
 
 def _known(folder: Path, case: Case, key: dict[str, Any]) -> dict[str, Any] | None:

@@ -27,8 +27,10 @@ from TextoMorphLib.models.denoiser import ATTRIBUTES, CONDITIONINGS, Denoiser
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork
 
+CLASSIFIER = "attribute_classifier"
+FORMER_NAMES = {"reader": CLASSIFIER}  # what bundles and configurations called parts before
 WEIGHTS = {  # of each kind of model
-    "synthesis": ("autoencoder", "reader", "denoiser"),
+    "synthesis": ("autoencoder", CLASSIFIER, "denoiser"),
     "published": ("autoencoder", "denoiser"),
     "segmentation": ("network",),
 }
@@ -109,7 +111,7 @@ def names() -> list[str]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a bundle's `config.json` says; bundles that name no kind draw tumours ("synthesis").
+    """What a bundle's `config.json` says, parts by their names of today; one that names no kind is "synthesis".
 
     Raises:
         InputError: It is no JSON object, or of a kind that this version does not know.
@@ -118,10 +120,20 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(f"model {folder} has no readable config.json; install it again") from None
-    if not isinstance(config, dict) or config.setdefault("kind", "synthesis") not in WEIGHTS:
+    found: dict[str, Any] = {"kind": "synthesis"}
+    if isinstance(config, dict):
+        found |= {str(FORMER_NAMES.get(name, name)): value for name, value in config.items()}
+    if not isinstance(config, dict) or found["kind"] not in WEIGHTS:
         known = ", ".join(WEIGHTS)
         raise InputError(f"model {folder} is of a kind that this version does not know; it knows {known}")
-    return config
+    return found
+
+
+def weights_file(folder: Path, part: str) -> Path:
+    """Where the weights of a bundle's part lie."""
+    known = [part, *(former for former, name in FORMER_NAMES.items() if name == part)]
+    files = [folder / f"{name}.safetensors" for name in known]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def verify(folder: Path) -> str:
@@ -153,7 +165,7 @@ def verify(folder: Path) -> str:
             raise InputError(f"model {folder}: {name} is damaged (wrong SHA-256); install the model again")
     config = read_config(folder)
     parts = (*WEIGHTS[config["kind"]], *OPTIONAL.intersection(config))
-    for name in ("config.json", *(f"{part}.safetensors" for part in parts)):
+    for name in ("config.json", *(weights_file(folder, part).name for part in parts)):
         if name not in sums:
             raise InputError(f"model {folder}: manifest.json does not list {name}; install the model again")
     return sha256(manifest)
@@ -176,19 +188,17 @@ def load(name: str) -> Bundle:
     _check_config(folder, config)
     networks = _built(folder, config)
     for part, network in networks.items():
+        path = weights_file(folder, part)
         try:
-            weights = unpacked(load_file(folder / f"{part}.safetensors"))
+            weights = unpacked(load_file(path))
             network.load_state_dict({key: value.float() for key, value in weights.items()})
         except (SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
-            raise InputError(
-                f"model {folder}: {part}.safetensors cannot be used ({reason}); install it again"
-            ) from None
+            raise InputError(f"model {folder}: {path.name} cannot be used ({reason}); install it again") from None
         if not all(torch.isfinite(value).all() for value in weights.values()):
-            raise InputError(f"model {folder}: {part}.safetensors holds NaN or infinite weights; train it anew")
+            raise InputError(f"model {folder}: {path.name} holds NaN or infinite weights; train it anew")
         network.eval().requires_grad_(False)
-    classifier = networks.pop("reader")  # its name in a bundle's files
-    return Bundle(folder, config, fingerprint, classifier=classifier, **networks)
+    return Bundle(folder, config, fingerprint, classifier=networks.pop(CLASSIFIER), **networks)
 
 
 def _is_plain(name: object) -> bool:
@@ -229,12 +239,12 @@ def _built(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     part = "autoencoder"
     try:
         autoencoder = Autoencoder(**config[part])
-        part = "reader"
+        part = CLASSIFIER
         classifier = AttributeClassifier(**config[part])
         part = "denoiser"
         words = {"conditioning": config.get("conditioning", ATTRIBUTES), "text_width": classifier.text_width}
         denoiser = Denoiser.told_by(classifier, **words, **config[part])
-        found = {"autoencoder": autoencoder, "reader": classifier, "denoiser": denoiser}
+        found = {"autoencoder": autoencoder, CLASSIFIER: classifier, "denoiser": denoiser}
         part = "texture"
         if part in config:
             found[part] = TextureNetwork(**config[part]["network"])
@@ -270,7 +280,7 @@ def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], c
     Args:
         folder: Made if it is not there.
         config: Goes to `config.json`.
-        networks: "autoencoder", "reader", "denoiser", and "texture" if the model has one.
+        networks: "autoencoder", "attribute_classifier", "denoiser", and "texture" if the model has one.
         card: Text of `MODEL_CARD.md`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -278,7 +288,7 @@ def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], c
         half = {
             key: value.detach().to("cpu", torch.float16).contiguous() for key, value in network.state_dict().items()
         }
-        if part in ("reader", "denoiser"):  # what reaches every voxel stays as it is
+        if part in (CLASSIFIER, "denoiser"):  # what reaches every voxel stays as it is
             half = {key: _rounded(value) if value.numel() >= LARGE else value for key, value in half.items()}
         save_file(packed(half) if part == "texture" else half, folder / f"{part}.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ AIR, FAT, MUSCLE = -1000.0, -100.0, 55.0
 LIVER, PANCREAS, SPLEEN, KIDNEY, AORTA, VEIN = 105.0, 95.0, 120.0, 165.0, 160.0, 145.0
 
 
+@lru_cache(maxsize=1)
 def phantom(seed: int = 0) -> tuple[Volume, dict[str, Mask]]:
     """A portal-venous CT of an abdomen made of ellipsoids, with liver vessels, blurred edges and correlated noise.
 
@@ -27,7 +29,7 @@ def phantom(seed: int = 0) -> tuple[Volume, dict[str, Mask]]:
 
     Returns:
         The scan (int16 HU, 0.9 x 0.9 x 2.5 mm, index growing to Left, Posterior, Superior as scanners write it) and
-        the masks of liver, pancreas, kidney (both), spleen and aorta.
+        the masks of liver, pancreas, kidney (both), spleen and aorta. All who ask get the same, to be read alone.
     """
     rng = np.random.default_rng(seed)
     axes = [(np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(SHAPE, SPACING_MM, strict=True)]
@@ -78,6 +80,8 @@ def phantom(seed: int = 0) -> tuple[Volume, dict[str, Mask]]:
     affine[:3, 3] = [-axes[0][0], -axes[1][0], axes[2][0]]
     stored = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
     organs = {"liver": liver, "pancreas": pancreas, "kidney": kidney, "spleen": spleen, "aorta": aorta}
+    for array in (stored, *organs.values()):
+        array.flags.writeable = False
     return Volume.from_array(stored, affine), organs
 
 

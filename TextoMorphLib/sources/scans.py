@@ -18,21 +18,20 @@ import numpy as np
 import torch
 
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import measure
 from TextoMorphLib.measurement.expectations import compare
 from TextoMorphLib.models import bundle
-from TextoMorphLib.request import check_request
+from TextoMorphLib.request import Wishes
 from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, report_of
 from TextoMorphLib.sources.cells import Cells
 from TextoMorphLib.sources.ellipsoids import Ellipsoids
 from TextoMorphLib.sources.rendered import rendered
 from TextoMorphLib.sources.words import ALL_DEFAULT
-from TextoMorphLib.spatial import healing, placement
+from TextoMorphLib.spatial import scene
 from TextoMorphLib.spatial.compositing import WINDOW_MM, to_scan
 from TextoMorphLib.spatial.geometry import distances
-from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, check_finite, regions, resampled
+from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, resampled
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.understanding import find
 from TextoMorphLib.version import __version__
@@ -95,60 +94,39 @@ class Baseline:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def synthesize(
-        self,
-        ct: Volume,
-        mask: np.ndarray,
-        text: str,
-        organ: str = "liver",
-        seed: int = 0,
-        steps: int | None = None,
-        guidance: float | None = None,
-        progress: Callable[[int, int], object] | None = None,
-        preset: str = "final",
-        replace: bool = False,
-        exclude: np.ndarray | None = None,
-        within: np.ndarray | None = None,
-        **ignored: Any,
-    ) -> Synthesis:
+    def synthesize(self, ct: Volume, mask: np.ndarray, text: str, *given: Any, **more: Any) -> Synthesis:
         """As `Synthesizer.synthesize`; steps, guidance and preset mean nothing here, the text only to *rendered*.
 
         Raises:
             InputError: As there.
             Cancelled: `progress` returned False.
         """
-        check_request(text, organ, seed, steps, guidance, preset)
-        check_mask(mask, ct, replace)
+        wanted = Wishes(*given, **more)
+        wanted.check(text)
         clock, lesions = Clock(), []
-        mentions = find(text, organ)
+        mentions = find(text, wanted.organ)
         with clock("all"):
-            warnings = placement.warnings(ct, mask)
-            volume = healing.healed(ct, mask, exclude, seed, within) if replace else ct
-            found = regions(volume, mask, exclude=exclude, within=within)
-            check_finite(found)
-            warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
+            volume, found, warnings = scene.ready(ct, mask, wanted.replace, wanted.exclude, wanted.within, wanted.seed)
             for number, region in enumerate(found):
-                if progress is not None and progress(number, len(found)) is False:
+                if wanted.progress is not None and wanted.progress(number, len(found)) is False:
                     raise Cancelled("cancelled")
-                volume = self._put(volume, region, text, organ, seed + number * LESION_SEEDS, exclude)
+                volume = self._put(volume, region, text, wanted, wanted.seed + number * LESION_SEEDS)
                 lesions.append(measure(region.ct, resampled(volume, region), region.depth, region.usable))
-        report = report_of(text, mentions, organ, seed, lesions)
+        report = report_of(text, mentions, wanted.organ, wanted.seed, lesions)
         report |= {
             "steps": 0,
             "model": {"name": self.name, "sha256": fingerprint(self.name)},
             "device": str(torch.device("cpu")),
-            "replace": replace,
+            "replace": wanted.replace,
             "notes": [] if self.name == RENDERED else [NO_WORDS],
             "warnings": warnings,
             "seconds": clock.rounded(),
         }
         return Synthesis(volume, report, tuple(lesions))
 
-    def _put(
-        self, volume: Volume, region: Region, text: str, organ: str, seed: int, exclude: np.ndarray | None
-    ) -> Volume:
+    def _put(self, volume: Volume, region: Region, text: str, wanted: Wishes, seed: int) -> Volume:
         if self.name == RENDERED:
-            return rendered(volume, region, text, organ, seed, exclude)
+            return rendered(volume, region, text, wanted.organ, seed, wanted.exclude)
         # A difference is added: the scan's own noise stays.
         change = CHANGES[self.name]().change(region.ct, region.depth > 0, np.random.default_rng(seed))
         hu, (away, _) = volume.hu(region.box), distances(~region.mask, volume.spacing)

@@ -8,9 +8,8 @@ other scans. Shards are written whole or not at all, so that an interrupted run 
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast
+from TextoMorphLib.parallel import in_order
 from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.simulation.examples import flipped, place, random_description
 from TextoMorphLib.text.concepts import Description
@@ -70,24 +70,22 @@ def make(shards: Shards, counts: dict[int, int], workers: int) -> None:
         return
     shards.folder.mkdir(parents=True, exist_ok=True)
     np.random.default_rng(shards.seed).shuffle(missing)
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (shards,)) as pool:
-        for _ in track(pool.map(_make_shard, missing), "rendering examples", len(missing)):
-            pass
+    made = in_order(_make_shard, missing, partial(_loaded, shards), workers)
+    for _ in track(made, "rendering examples", len(missing)):
+        pass
 
 
-_worker: tuple[Shards, list[Scan], Autoencoder]
+_Loaded = tuple[Shards, list[Scan], Autoencoder]
 
 
-def _start_worker(shards: Shards) -> None:
-    global _worker
-    torch.set_num_threads(1)
+def _loaded(shards: Shards) -> _Loaded:
     network = Autoencoder(**shards.autoencoder)  # type: ignore[arg-type]
     network.load_state_dict(load_file(shards.weights))
-    _worker = (shards, load_scans(shards.data, shards.names), network.eval())
+    return shards, load_scans(shards.data, shards.names), network.eval()
 
 
-def _make_shard(job: tuple[int, int]) -> None:
-    shards, scans, network = _worker
+def _make_shard(loaded: _Loaded, job: tuple[int, int]) -> None:
+    shards, scans, network = loaded
     size, number = job
     rng = np.random.default_rng([shards.seed, size, number])
     pairs = []

@@ -15,6 +15,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import Autoencoder
+from TextoMorphLib.models.bundle import CLASSIFIER
 from TextoMorphLib.models.denoiser import ATTRIBUTES, Denoiser
 from TextoMorphLib.text import encoders
 from TextoMorphLib.text.concepts import LEARNED
@@ -60,7 +61,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
     """
     model = settings["model"]
     start = bundle.load(model["start"]) if model.get("start") else None
-    for part in ("autoencoder", "reader", "network", "schedule"):
+    for part in ("autoencoder", CLASSIFIER, "network", "schedule"):
         if start is None and part not in settings:
             raise InputError(f"{config} has no [{part}], and no start in [model] to take it from")
     told = dict(start.config) if start else {}
@@ -70,8 +71,8 @@ def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
     classifier, autoencoder = _classifier(config, settings, start), _autoencoder(config, settings, start)
     if classifier.text_width != encoder.width:
         raise InputError(
-            f"[reader] reads tokens of width {classifier.text_width}, and the text encoder '{encoder.name}' makes "
-            f"{encoder.width}; train one with it (train texts), and name it in [reader]"
+            f"[{CLASSIFIER}] reads tokens of width {classifier.text_width}, and the text encoder '{encoder.name}' "
+            f"makes {encoder.width}; train one with it (train texts), and name it in [{CLASSIFIER}]"
         )
     conditioning = str(model.get("conditioning", told.get("conditioning", ATTRIBUTES)))
     network = dict(settings.get("network") or told["denoiser"])
@@ -84,7 +85,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
     described = {
         "spacing_mm": 1.0,
         "autoencoder": settings["autoencoder"]["network"] if "autoencoder" in settings else told["autoencoder"],
-        "reader": _reader(settings, classifier, told),
+        CLASSIFIER: _described(settings, classifier, told),
         "denoiser": network,
         "conditioning": conditioning,
         "schedule": settings.get("schedule") or told["schedule"],
@@ -131,23 +132,25 @@ def _autoencoder(config: Path, settings: Mapping[str, Any], start: bundle.Bundle
 
 
 def _classifier(config: Path, settings: Mapping[str, Any], start: bundle.Bundle | None) -> AttributeClassifier:
-    if "reader" not in settings:
+    if CLASSIFIER not in settings:
         assert start is not None
         return start.classifier
-    network = AttributeClassifier(LEARNED, **settings["reader"]["network"])
-    weights = load_file(trained(config, settings["reader"]["weights"]))
+    network = AttributeClassifier(LEARNED, **settings[CLASSIFIER]["network"])
+    weights = load_file(trained(config, settings[CLASSIFIER]["weights"]))
     try:
         network.load_state_dict(weights)
     except RuntimeError:
-        raise InputError(f"the weights that [reader] names in {config} are of another network; train it anew") from None
+        raise InputError(
+            f"the weights that [{CLASSIFIER}] names in {config} are of another network; train it anew"
+        ) from None
     return network.eval().requires_grad_(False)
 
 
-def _reader(settings: Mapping[str, Any], classifier: AttributeClassifier, told: Mapping[str, Any]) -> dict[str, Any]:
-    if "reader" not in settings:
-        return dict(told["reader"])
+def _described(settings: Mapping[str, Any], classifier: AttributeClassifier, told: Mapping[str, Any]) -> dict[str, Any]:
+    if CLASSIFIER not in settings:
+        return dict(told[CLASSIFIER])
     kinds = {kind: list(values) for kind, values in classifier.kinds.items()}
-    return {"kinds": kinds, **settings["reader"]["network"]}
+    return {"kinds": kinds, **settings[CLASSIFIER]["network"]}
 
 
 def _take(denoiser: Denoiser, start: bundle.Bundle, classifier: AttributeClassifier, name: str) -> None:

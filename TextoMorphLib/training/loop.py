@@ -30,6 +30,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.atomic import replacing
+from TextoMorphLib.models.bundle import FORMER_NAMES
 from TextoMorphLib.models.device import has_bf16
 from TextoMorphLib.training.muon import Muon
 
@@ -133,7 +134,8 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
     except FileNotFoundError:
         raise InputError(f"no such configuration: {path}") from None
     except tomllib.TOMLDecodeError as error:

@@ -89,7 +89,7 @@ def main(
     every = int(settings.get("check", {}).get("every", 200)) if check else 0
     average = fit(network, draw, losses, loop, output, resume, network.hidden_weights(), check, every)
     if process.is_main_process:
-        parts = {"autoencoder": networks.autoencoder, "reader": networks.classifier, "denoiser": average}
+        parts = {"autoencoder": networks.autoencoder, bundle.CLASSIFIER: networks.classifier, "denoiser": average}
         told = bundle_config(settings, networks, coupled)
         bundle.save(output / "model", told, parts, _card(settings, networks, found))
     return output / "model"
@@ -114,6 +114,8 @@ def _check(config: Path, settings: Mapping[str, Any]) -> None:
     for name in ("name", "presets"):
         if name not in settings["model"]:
             raise InputError(f"{config} has no {name} in [model]")
+    if unknown := set(settings.get("contrast", {})) - set(CONTRAST):
+        raise InputError(f"[contrast] knows {', '.join(CONTRAST)}, not {sorted(unknown)[0]}")
 
 
 def _coupled(settings: Mapping[str, Any], mix: Mapping[str, float]) -> bool:
@@ -156,10 +158,7 @@ def _losses(
     usual = {name: batch[name] for name in ("text_dropout", "pure_noise") if name in batch}
     usual = {"pure_noise": 0.8 if coupled else 0.1, **usual, "coupled": coupled}
     pairs = LossSettings(**usual, **{name: batch[name] for name in ("push", "pull") if name in batch})
-    contrast = {**CONTRAST, **settings.get("contrast", {})}
-    if unknown := set(contrast) - set(CONTRAST):
-        raise InputError(f"[contrast] knows {', '.join(CONTRAST)}, not {sorted(unknown)[0]}")
-    real = LossSettings(**usual, **contrast)
+    real = LossSettings(**usual, **{**CONTRAST, **settings.get("contrast", {})})
 
     def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
         if drawn["lesion"].ndim == 6:  # two lesions at each place

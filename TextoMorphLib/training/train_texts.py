@@ -10,6 +10,7 @@ from accelerate import PartialState
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from TextoMorphLib.models import bundle
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.simulation import captions
 from TextoMorphLib.simulation.examples import consistent, random_description
@@ -26,7 +27,8 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
 
     Args:
         config: TOML; `Resources/Training/starter-texts.toml` shows all that it holds.
-        output: Folder for the run; `reader.safetensors` appears in it at the end, `texts.safetensors` at the start.
+        output: Folder for the run; `texts.safetensors` appears in it at the start, `attribute_classifier.safetensors`
+            at the end.
         resume: Go on from the run's checkpoint.
 
     Returns:
@@ -47,7 +49,7 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
         return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(LEARNED)}
 
     average = fit(network, draw, losses, table(LoopConfig, settings, "training"), output, resume)
-    path = output / "reader.safetensors"
+    path = output / f"{bundle.CLASSIFIER}.safetensors"
     if PartialState().is_main_process:
         save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)
     return path

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast
+from TextoMorphLib.parallel import given, in_order
 from TextoMorphLib.training import triple_texts, triples
 from TextoMorphLib.training.triple_texts import TextSettings
 
@@ -141,7 +141,8 @@ def prepare(
         name = f"{case.id}-{_key(case, weights, settings, texts)}.safetensors"
         jobs.append(_Job(case, folder / name, settings, texts))
     missing = [job for job in jobs if not job.path.exists()]
-    for _ in track(_made(missing, autoencoder, settings.workers), "preparing cases", len(missing), disable=not missing):
+    made = in_order(_make, missing, partial(given, autoencoder), settings.workers)
+    for _ in track(made, "preparing cases", len(missing), disable=not missing):
         pass
     found: list[RealLesion] = []
     notes: list[str] = []
@@ -158,33 +159,7 @@ def prepare(
     return found, notes
 
 
-def _made(jobs: Sequence[_Job], autoencoder: Autoencoder, workers: int) -> Iterator[None]:
-    if workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            _make(job, autoencoder)
-            yield
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (autoencoder,)) as pool:
-        try:
-            yield from pool.map(_work, jobs)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-_worker: Autoencoder
-
-
-def _start_worker(autoencoder: Autoencoder) -> None:
-    global _worker
-    torch.set_num_threads(1)
-    _worker = autoencoder
-
-
-def _work(job: _Job) -> None:
-    _make(job, _worker)
-
-
-def _make(job: _Job, autoencoder: Autoencoder) -> None:
+def _make(autoencoder: Autoencoder, job: _Job) -> None:
     """Prepares a case and writes its file."""
     case, settings = job.case, job.settings
     rng = np.random.default_rng([settings.seed, zlib.crc32(case.id.encode())])

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+import small_trainings
+
 ROOT = Path(__file__).resolve().parents[3]
 # A program that starts a long training and is itself killed; it tells its child's number.
 PROGRAM = """
@@ -25,32 +27,13 @@ print(child.pid, flush=True)
 for line in child.stdout:
     print(line, end="", flush=True)
 """
-CONFIG = """
-[network]
-text_width = 384
-width = 8
-layers = 1
-
-[text]
-encoder = "minilm"
-count = 40
-
-[batch]
-count = 4
-
-[training]
-steps = 1000000
-learning_rate = 1e-3
-seed = 1
-checkpoint_minutes = 1000
-"""
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_training_whose_program_is_killed_writes_its_checkpoint_and_ends(tmp_path: Path) -> None:
     config, output = tmp_path / "texts.toml", tmp_path / "run"
-    config.write_text(CONFIG)
+    config.write_text(small_trainings.texts(steps=1_000_000))
     arguments = ["train", "texts", str(config), "--output", str(output)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     program = subprocess.Popen(

@@ -80,17 +80,17 @@ def test_command_measures_compares_and_goes_on_where_it_stopped(
     monkeypatch.setattr(patterns, "LEAST_LESIONS", 5)
     measure, done = lesion_sets.measure, []
 
-    def stopped(scan: lesion_sets.Scan, settings: lesion_sets.Settings) -> list[Row]:
+    def stopped(settings: lesion_sets.Settings, scan: lesion_sets.Scan) -> list[Row]:
         if len(done) == 3:
             raise KeyboardInterrupt
         done.append(scan.ct.name)
-        return measure(scan, settings)
+        return measure(settings, scan)
 
     monkeypatch.setattr(lesion_sets, "measure", stopped)
     assert main(arguments) == 130
     assert not (out / "patterns.md").exists()
     monkeypatch.setattr(
-        lesion_sets, "measure", lambda scan, settings: done.append(scan.ct.name) or measure(scan, settings)
+        lesion_sets, "measure", lambda settings, scan: done.append(scan.ct.name) or measure(settings, scan)
     )
     assert main(arguments) == 0
     assert len(done) == 10  # none twice

@@ -82,7 +82,7 @@ def change_config(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None
     [
         (lambda config: config["denoiser"].update(depth=3), "does not describe the denoiser"),
         (lambda config: config["denoiser"].pop("channels"), "denoiser"),
-        (lambda config: config["reader"].update(kinds=3), "does not describe the reader"),
+        (lambda config: config["attribute_classifier"].update(kinds=3), "does not describe the attribute_classifier"),
         (lambda config: config.pop("autoencoder"), "does not describe the autoencoder"),
         (lambda config: config["autoencoder"].update(channels="many"), "does not describe the autoencoder"),
         (lambda config: config.pop("name"), "has no name"),

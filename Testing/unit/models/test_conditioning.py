@@ -33,7 +33,7 @@ def _changed(original: Path, folder: Path, move: float | None = None, **config: 
     torch.manual_seed(1)
     for name in missing if move else ():
         torch.nn.init.normal_(denoiser.get_parameter(name), std=move)
-    parts = {"autoencoder": loaded.autoencoder, "reader": loaded.classifier, "denoiser": denoiser}
+    parts = {"autoencoder": loaded.autoencoder, "attribute_classifier": loaded.classifier, "denoiser": denoiser}
     bundle.save(folder, told, parts, "# tried\n")
     return folder
 

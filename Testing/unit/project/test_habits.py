@@ -22,3 +22,13 @@ def test_files_and_functions_stay_short() -> None:
                     if lines > MOST_FUNCTION_LINES:
                         long.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
     assert not long, "\n".join(long)
+
+
+def test_no_merge_was_left_half_done() -> None:
+    found = []
+    for folder in (".", "docs", "Testing", "TextoMorph", "TextoMorphLib", "Resources"):
+        for path in (ROOT / folder).glob("*.*" if folder == "." else "**/*.*"):
+            if path.suffix in (".md", ".toml", ".json", ".py"):
+                lines = path.read_text(encoding="utf-8").splitlines()
+                found += [str(path.relative_to(ROOT)) for line in lines if line.startswith(("<<<<<<< ", ">>>>>>> "))]
+    assert not found

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from TextoMorphLib import Synthesizer, Volume
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.io.masks import read_mask
-
-
-@pytest.fixture(scope="module")
-def tiny(tiny_bundle: Path) -> Synthesizer:
-    return Synthesizer.load(str(tiny_bundle), "cpu")
-
-
-@pytest.fixture(scope="module")
-def ct(phantom_ct: Path) -> Volume:
-    return Volume.read(phantom_ct)
-
-
-@pytest.fixture(scope="module")
-def mask(phantom_mask: Path, ct: Volume) -> np.ndarray:
-    return read_mask(phantom_mask, ct)
 
 
 def test_only_the_mask_and_its_border_change(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> None:

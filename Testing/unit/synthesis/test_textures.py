@@ -36,7 +36,7 @@ def textured(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     network = TextureNetwork(**size)  # type: ignore[arg-type]
     torch.nn.init.normal_(network.leave.weight, std=0.1)
     parts = bundle.load(str(tiny_bundle))
-    networks = {"autoencoder": parts.autoencoder, "reader": parts.classifier, "denoiser": parts.denoiser}
+    networks = {"autoencoder": parts.autoencoder, "attribute_classifier": parts.classifier, "denoiser": parts.denoiser}
     bundle.save(folder, config, {**networks, "texture": network}, "# tiny, with texture\n")
     return folder
 

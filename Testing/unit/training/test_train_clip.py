@@ -10,6 +10,7 @@ import torch
 from real_cases import case
 from safetensors.torch import save_file
 
+import small_trainings
 from TextoMorphLib import Synthesizer, Volume
 from TextoMorphLib.cases import write_cases
 from TextoMorphLib.errors import InputError
@@ -19,52 +20,19 @@ from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.text import encoders
 from TextoMorphLib.training import train_diffusion, train_texts
 
-TEXTS = """
-[network]
-text_width = 32
-width = 16
-layers = 1
-[text]
-encoder = "clip"
-count = 8
-[batch]
-count = 4
-[training]
-steps = 2
-learning_rate = 1e-3
-seed = 1
-"""
-DIFFUSION = """
+TEXTS = small_trainings.texts(encoder="clip", text_width=32, count=8, steps=2)
+DIFFUSION = f"""
 [model]
 name = "with-clip"
 conditioning = "attributes+tokens"
-presets = { final = { steps = 2, guidance = 1.0 } }
-[autoencoder]
-weights = "autoencoder.safetensors"
-[autoencoder.network]
-latent_channels = 4
-channels = [8, 8]
-residual_units = 1
-[reader]
-weights = "texts/reader.safetensors"
-[reader.network]
-text_width = 32
-width = 16
-layers = 1
-[network]
-latent_channels = 4
-channels = [16, 16]
-head_channels = 16
-[schedule]
-timesteps = 200
-[text]
-encoder = "clip"
+presets = {{ final = {{ steps = 2, guidance = 1.0 }} }}
+{small_trainings.networks(autoencoder="autoencoder.safetensors", encoder="clip", text_width=32)}
 [triples]
 views = 1
 [texts]
 variants = 1
 [batch]
-count = { 48 = 1, 64 = 1 }
+count = {{ 48 = 1, 64 = 1 }}
 [training]
 steps = 2
 learning_rate = 1e-3

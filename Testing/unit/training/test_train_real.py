@@ -84,11 +84,14 @@ def test_from_cases_to_a_model_that_draws(
 @pytest.mark.parametrize(
     "base", ["real-diffusion-no-variants.toml", "real-diffusion-no-contrast.toml", "real-diffusion-mixed.toml"]
 )
-def test_every_shipped_configuration_runs(tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, base: str) -> None:
+def test_every_shipped_configuration_runs(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("TextoMorphLib.training.cache.SHARD_PAIRS", 2)
     more = f'[data]\ntrain = ["{phantom_ct.name}"]\n' if "mixed" in base else ""
     config = _config(tmp_path, tiny_bundle, base, more)
     if more:
-        few = "[mix]\nreal = 0.3\n[examples]\npairs = { 48 = 2, 64 = 2 }\n[batch]"
+        few = "[mix]\nreal = 0.3\n[examples]\npairs = { 48 = 2, 64 = 2 }\nworkers = 1\n[batch]"
         text = config.read_text().replace("[batch]", few)
         config.write_text(text.replace("steps = 2", "steps = 6"))  # enough for both sources to be drawn
     options = ["--data", phantom_ct.parent] if more else []
@@ -281,6 +284,8 @@ def test_a_base_is_gone_on_from_and_no_circle(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text("[batch]\npush = 1.0\npull = 0.1\n[training]\nsteps = 9\n")
     (tmp_path / "own.toml").write_text('base = "base.toml"\n[batch]\npush = 0.0\n')
     assert read_config(tmp_path / "own.toml") == {"batch": {"push": 0.0, "pull": 0.1}, "training": {"steps": 9}}
+    (tmp_path / "former.toml").write_text('[reader]\nweights = "reader.safetensors"\n')
+    assert read_config(tmp_path / "former.toml") == {"attribute_classifier": {"weights": "reader.safetensors"}}
     (tmp_path / "self.toml").write_text('base = "self.toml"')
     with pytest.raises(InputError, match="names itself"):
         read_config(tmp_path / "self.toml")

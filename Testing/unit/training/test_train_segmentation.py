@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+import small_trainings
 from TextoMorphLib.cases import Case, read_cases, write_cases
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
@@ -21,36 +22,14 @@ from TextoMorphLib.training.checkpoint_choice import Validation
 from TextoMorphLib.training.patches import Patches, PatchSettings, prepare
 from TextoMorphLib.training.train_segmentation import reported, resolved
 
-CONFIG = """
-name = "tried"
-[patches]
-patch = [16, 16, 16]
-spacing_mm = 2.0
-count = 2
-rotate = 0.5
-flip = 0.5
-[network]
-name = "unet"
-channels = [4, 8]
-strides = [2]
-num_res_units = 0
-[mix]
-real = 1.0
-synthetic = 1.0
-healthy = 0.5
+CONFIG = small_trainings.segmentation("""
 [source]
 kind = "ellipsoids"
 diameters_mm = [8.0, 14.0]
 [validation]
 patches = 3
 every = 2
-[training]
-steps = 6
-learning_rate = 1e-3
-warmup = 1
-ema = 0.9
-seed = 1
-"""
+""")
 
 
 @pytest.fixture(scope="module")

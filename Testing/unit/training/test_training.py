@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+import small_trainings
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.models import bundle
 from TextoMorphLib.simulation.examples import flipped, place, random_description
@@ -36,51 +37,20 @@ steps = 4
 learning_rate = 1e-3
 seed = 1
 """
-READER = """
-[network]
-width = 16
-layers = 1
-[text]
-encoder = "minilm"
-count = 20
-[batch]
-count = 8
-[training]
-steps = 4
-learning_rate = 1e-3
-seed = 1
-"""
-DIFFUSION = """
+TEXTS = small_trainings.texts(count=20)
+DIFFUSION = f"""
 [model]
 name = "tried"
-presets = { final = { steps = 2, guidance = 1.0 } }
+presets = {{ final = {{ steps = 2, guidance = 1.0 }} }}
+{small_trainings.networks()}
 [data]
 train = ["ct.nii.gz"]
-[autoencoder]
-weights = "autoencoder/autoencoder.safetensors"
-[autoencoder.network]
-latent_channels = 4
-channels = [8, 8]
-residual_units = 1
-[reader]
-weights = "reader/reader.safetensors"
-[reader.network]
-width = 16
-layers = 1
-[network]
-latent_channels = 4
-channels = [16, 16]
-head_channels = 16
-[schedule]
-timesteps = 200
-[text]
-encoder = "minilm"
 [examples]
-pairs = { 48 = 4 }
+pairs = {{ 48 = 4 }}
 workers = 1
 [batch]
-odds = { 48 = 1.0 }
-count = { 48 = 2 }
+odds = {{ 48 = 1.0 }}
+count = {{ 48 = 2 }}
 text_dropout = 0.1
 push = 0.5
 pull = 0.1
@@ -94,11 +64,11 @@ seed = 1
 @pytest.mark.slow
 def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("TextoMorphLib.training.cache.SHARD_PAIRS", 4)
-    configs = {"autoencoder": AUTOENCODER, "reader": READER, "diffusion": DIFFUSION}
+    configs = {"autoencoder": AUTOENCODER, "texts": TEXTS, "diffusion": DIFFUSION}
     for name, text in configs.items():
         (tmp_path / f"{name}.toml").write_text(text)
     first = train_autoencoder.main(tmp_path / "autoencoder.toml", phantom_ct.parent, tmp_path / "autoencoder")
-    train_texts.main(tmp_path / "reader.toml", tmp_path / "reader")
+    train_texts.main(tmp_path / "texts.toml", tmp_path / "texts")
     second = train_diffusion.main(tmp_path / "diffusion.toml", phantom_ct.parent, tmp_path / "diffusion")
     assert load_file(first)["linear_in.weight"].shape == (4, 1, 4, 4, 4)
     weights = load_file(second / "denoiser.safetensors")

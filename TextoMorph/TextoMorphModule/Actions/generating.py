@@ -23,23 +23,9 @@ class Generating:
     _running = _stopping = False
 
     def generate(
-        self,
-        ctNode: Any,
-        segmentationNode: Any,
-        segmentId: str,
-        text: str,
-        organ: str = "liver",
-        seed: int = 0,
-        variants: int = 1,
-        steps: int | None = None,
-        guidance: float | None = None,
-        device: str = "auto",
-        model: str = "starter",
-        progress: Progress | None = None,
-        preset: str = "final",
-        into: Any = None,
+        self, ctNode: Any, segmentationNode: Any, segmentId: str, text: str, organ: str = "liver", **settings: Any
     ) -> list[Any]:
-        """Puts described tumours into copies of a CT. Slicer stays alive meanwhile.
+        """Puts a described tumour into copies of a CT: `generateSeveral`, with one lesion.
 
         Args:
             ctNode: The CT, in HU; it is not changed.
@@ -47,32 +33,16 @@ class Generating:
             segmentId: The segment that the tumour fills.
             text: The description.
             organ: liver, pancreas or kidney.
-            seed: The first tumour's; each further variant has the next. The same seed gives the same tumour.
-            variants: How many, 1 to 8.
-            steps: Sampling steps; the model's own number if None.
-            guidance: How strongly the text steers; the model's own value if None.
-            device: auto, cpu, cuda, cuda:N or mps. Where a graphics card's memory does not suffice, the work is done
-                in smaller parts, and if that does not help on the CPU; the report's `notes` say so.
-            model: A model's name or folder.
-            progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
-            preset: The model's steps and guidance for "preview" (fastest) or "final".
-            into: An earlier result of this CT, which the first tumour replaces once it is made.
+            settings: As `generateSeveral` takes them: seed, variants, steps, guidance, device, model, progress, preset.
 
         Returns:
-            A new volume node for each tumour, under the CT in the subject hierarchy, each with a copy of the mask.
-            After a cancel, those that were finished.
-
-        Raises:
-            InputError: What is wrong with the CT, the mask, the text or a number.
-            RuntimeError: Another run has not ended yet.
+            As there, with its errors.
 
         Example:
             >>> (node,) = logic.generate(ctNode, segmentation, segmentId, "hypoattenuating, ill-defined", seed=3)
             >>> logic.report(node)["asked"]
         """
-        lesions = [(segmentationNode, segmentId, text, organ)]
-        settings = (steps, guidance, device, model, progress, preset, into)
-        return self.generateSeveral(ctNode, lesions, seed, variants, *settings)
+        return self.generateSeveral(ctNode, [(segmentationNode, segmentId, text, organ)], **settings)
 
     def generateSeveral(
         self,
@@ -88,13 +58,29 @@ class Generating:
         preset: str = "final",
         into: Any = None,
     ) -> list[Any]:
-        """Puts several lesions, each with its own words, into copies of a CT, all in one run.
+        """Puts lesions, each with its own words, into copies of a CT, all in one run. Slicer stays alive meanwhile.
 
-        As `generate`, whose arguments and errors are these, too; but that `lesions` has, for each lesion, segmentation
-        node, segment ID, text and organ, and that no two of them may overlap.
+        Args:
+            ctNode: The CT, in HU; it is not changed.
+            lesions: Of each segmentation node, segment ID, text and organ; no two may overlap.
+            seed: The first result's; each further variant has the next. The same seed gives the same tumour.
+            variants: How many, 1 to 8.
+            steps: Sampling steps; the model's own number if None.
+            guidance: How strongly the text steers; the model's own value if None.
+            device: auto, cpu, cuda, cuda:N or mps. Where a graphics card's memory does not suffice, the work is done
+                in smaller parts, and if that does not help on the CPU; the report's `notes` say so.
+            model: A model's name or folder.
+            progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
+            preset: The model's steps and guidance for "preview" (fastest) or "final".
+            into: An earlier result of this CT, which the first one replaces once it is made.
 
         Returns:
-            A new volume node for each variant, with all lesions in it; its mask has a segment for each.
+            A new volume node for each variant, under the CT in the subject hierarchy, each with a copy of the masks: a
+            segment for each lesion. After a cancel, those that were finished.
+
+        Raises:
+            InputError: What is wrong with the CT, a mask, a text or a number.
+            RuntimeError: Another run has not ended yet.
 
         Example:
             >>> first, second = ((*logic.placeLesion(ctNode, position=at), text, "liver") for at, text in wanted)
@@ -136,9 +122,9 @@ class Generating:
         """
         same = (node for node in self.results() if node.GetAttribute(nodes.LIVE))
         into = next((node for node in same if node.GetNodeReference(nodes.CT) is ctNode), None)
-        mask = (segmentationNode, segmentId)
-        for node in self.generate(
-            ctNode, *mask, text, organ, seed, 1, None, None, device, model, progress, preset="preview", into=into
+        lesion = (segmentationNode, segmentId, text, organ)
+        for node in self.generateSeveral(
+            ctNode, [lesion], seed, device=device, model=model, progress=progress, preset="preview", into=into
         ):
             node.SetAttribute(nodes.LIVE, "1")
             return node

@@ -14,7 +14,11 @@ from TextoMorphModule.Panels.process_panel import ProcessPanel, why
 DRAW_MS = 500  # between two looks at the curve
 TOML = "Configurations (*.toml)"
 CASES = "Cases (*.jsonl)"
-NEXT = {"autoencoder": "autoencoder.safetensors", "texts": "reader.safetensors", "texture": "texture.safetensors"}
+NEXT = {
+    "autoencoder": "autoencoder.safetensors",
+    "texts": "attribute_classifier.safetensors",
+    "texture": "texture.safetensors",
+}
 
 
 class TrainPanel(ProcessPanel):
