@@ -16,8 +16,8 @@ from TextoMorphLib.models import bundle, published
 from TextoMorphLib.models.device import resolve
 from TextoMorphLib.request import Wishes
 from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, report_of
-from TextoMorphLib.spatial import scene
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
+from TextoMorphLib.spatial.preparation import prepared
 from TextoMorphLib.spatial.region import Region, resampled
 from TextoMorphLib.text.understanding import find
 
@@ -54,7 +54,7 @@ class PublishedSynthesizer:
         start = time.perf_counter()
         mentions = find(text, wanted.organ)
         context_mm = (float(config["side_mm"]) - GRID_MM) / 2
-        volume, found, warnings = scene.ready(
+        volume, found, warnings = prepared(
             ct, mask, wanted.replace, wanted.exclude, wanted.within, stride=GRID_MM, context_mm=context_mm
         )
         volume, lesions = self._put_all(volume, found, wanted.seed, steps, wanted.progress)

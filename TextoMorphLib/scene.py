@@ -9,12 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from TextoMorphLib.candidates import Place
-from TextoMorphLib.io.masks import check_mask, digest
+from TextoMorphLib.io.masks import digest
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.result import Clock
-from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.compositing import background, noise_around
-from TextoMorphLib.spatial.region import check_finite, regions
+from TextoMorphLib.spatial.preparation import prepared
 
 Encode = Callable[[np.ndarray, np.ndarray], tuple[Tensor, Tensor]]  # filled and depth -> condition and decoded
 
@@ -54,13 +53,8 @@ def look_at(
     key: bytes = b"",
 ) -> Scene:
     """A scene; arguments and errors as `Synthesizer.synthesize` has them, `encode` the model's part of it."""
-    check_mask(mask, ct, replace)
     with clock("regions"):
-        warnings = placement.warnings(ct, mask)
-        healthy = healing.healed(ct, mask, exclude, within=within) if replace else ct
-        found = regions(healthy, mask, exclude=exclude, within=within)
-        check_finite(found)
-        warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
+        healthy, found, warnings = prepared(ct, mask, replace, exclude, within)
     places = []
     for region in found:
         with clock("background"):

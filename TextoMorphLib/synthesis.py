@@ -14,6 +14,7 @@ from torch import Tensor
 
 from TextoMorphLib import candidates, phase, textures
 from TextoMorphLib.candidates import Candidate, Place, Request
+from TextoMorphLib.drawing import Wanted, drawn, textured
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.finishing import finished, outlined
 from TextoMorphLib.io.volume import Volume
@@ -22,7 +23,7 @@ from TextoMorphLib.models import bundle, conditions, contours, samplers
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast, resolve
 from TextoMorphLib.models.memory_fallback import Thrift
-from TextoMorphLib.models.samplers import Progress, guided, steadied
+from TextoMorphLib.models.samplers import Progress
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.published_synthesis import PublishedSynthesizer
@@ -30,14 +31,14 @@ from TextoMorphLib.request import check_request
 from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
 from TextoMorphLib.scene import Scene, key_of, look_at
 from TextoMorphLib.spatial.compositing import paste
-from TextoMorphLib.spatial.geometry import along_patient, smallness
-from TextoMorphLib.spatial.region import Region, resampled
+from TextoMorphLib.spatial.region import resampled
 from TextoMorphLib.spatial.texturing import paste_textured
 from TextoMorphLib.text import effects, encoders
 from TextoMorphLib.text.concepts import as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
 
 Mask = np.ndarray | None
+AT_ONCE = 8
 CANDIDATE_SEEDS = 7_919_000_003  # from a lesion's seed to its next candidate's
 
 
@@ -45,6 +46,10 @@ class Synthesizer:
     """A loaded model that puts described tumours into scans.
 
     What it learns of a scan and a mask is kept for the next text: only the first tumour at a place pays for it.
+
+    Attributes:
+        at_once: How many lesions of one size are drawn together. A processor is no faster for it, and 1 draws them one
+            by one; on a graphics card they share each look of the networks, and may round otherwise than one alone.
     """
 
     def __init__(self, model: bundle.Bundle, text: encoders.TextEncoder, device: torch.device) -> None:
@@ -52,6 +57,7 @@ class Synthesizer:
         self.autoencoder, self.classifier, self.denoiser = model.autoencoder, model.classifier, model.denoiser
         self.thrift = Thrift(device, self._move)
         self.schedule = Schedule(**model.config["schedule"])
+        self.at_once = AT_ONCE if device.type == "cuda" else 1
         self._known: Scene | None = None
 
     @classmethod
@@ -223,42 +229,77 @@ class Synthesizer:
         """The scan with all lesions, each of them, and what is doubtful."""
         volume, found, warnings = scene.healthy, list[Candidate](), list(scene.warnings)
         most = [request.most(place.region) for place in scene.places]
+        seen = [phase.seen(request, place.parenchyma_hu, self.classifier) for place in scene.places]
+        requests = [here for here, _ in seen]
         told = 0
 
         def tell(done: int) -> None:
             nonlocal told
             if progress is not None and done > told and progress(done, sum(most) * request.steps) is False:
                 raise Cancelled("cancelled")
-            told = done
+            told = max(told, done)
 
-        for lesion, place in enumerate(scene.places):
+        ahead = self._ahead(scene.places, requests, seed, lambda _: tell(told + 1), clock)
+        for lesion in range(len(scene.places)):
             before, own_seed = sum(most[:lesion]), seed + lesion * LESION_SEEDS
-            here, phase_told = phase.seen(request, place.parenchyma_hu, self.classifier)
 
-            def draw(number: int, guidance: float, into: Volume = volume, place: Place = place) -> Candidate:
+            def draw(number: int, guidance: float, into: Volume = volume, lesion: int = lesion) -> Candidate:
                 so_far = (before + number - 1) * request.steps  # noqa: B023 - drawn within this turn of the loop
-                leaning = dataclasses.replace(here, guidance=guidance)  # noqa: B023
-                return self._candidate(into, place, leaning, own_seed, number, lambda done: tell(so_far + done), clock)  # noqa: B023
+                leaning = dataclasses.replace(requests[lesion], guidance=guidance)
+                first = ahead.pop(lesion, None) if number == 1 else None
+                where = (into, scene.places[lesion], leaning, own_seed, number)  # noqa: B023
+                return self._candidate(*where, lambda done: tell(so_far + done), clock, first)
 
             best, hopeless = candidates.best(draw, request.guidance, most[lesion])
             tell(sum(most[: lesion + 1]) * request.steps)
             volume = best.volume
             found.append(best)
-            doubts = [*phase_told, *hopeless]
+            doubts = [*seen[lesion][1], *hopeless]
             warnings += [f"lesion {lesion + 1}: {each}" if len(most) > 1 else each for each in doubts]
         return volume, found, warnings
 
+    def _ahead(
+        self, places: list[Place], requests: list[Request], seed: int, on_step: Any, clock: Clock
+    ) -> dict[int, np.ndarray]:
+        """The first candidates of lesions whose regions are of one size, drawn together, by the lesions' numbers."""
+        if self.at_once == 1 or self.thrift.parts:
+            return {}
+        by_size: dict[tuple[int, ...], list[int]] = {}
+        for number, place in enumerate(places):
+            by_size.setdefault(place.filled.shape, []).append(number)
+        found: dict[int, np.ndarray] = {}
+        for alike in by_size.values():
+            for start in range(0, len(alike), self.at_once):
+                part = alike[start : start + self.at_once]
+                wanted = [self._wanted(places[n], requests[n], seed + n * LESION_SEEDS) for n in part]
+                found |= zip(part, drawn(self.model, self.thrift, self.schedule, wanted, on_step, clock), strict=True)
+        return found
+
+    def _wanted(self, place: Place, request: Request, seed: int) -> Wanted:
+        """A lesion to draw, of a seed."""
+        noise = latent_noise(place.filled.shape, seed, self.denoiser.latent_channels)
+        return Wanted(outlined(place, noise, request, self.denoiser.latent_channels), request, noise)
+
     def _candidate(
-        self, volume: Volume, place: Place, request: Request, seed: int, number: int, on_step: Any, clock: Clock
+        self,
+        volume: Volume,
+        place: Place,
+        request: Request,
+        seed: int,
+        number: int,
+        on_step: Any,
+        clock: Clock,
+        ahead: np.ndarray | None,
     ) -> Candidate:
-        """One lesion, put into the scan and measured there."""
+        """One lesion, put into the scan and measured there; `ahead` is what was drawn of it before."""
         own_seed = seed + (number - 1) * CANDIDATE_SEEDS
-        noise = latent_noise(place.filled.shape, own_seed, self.denoiser.latent_channels)
-        region, place = place.region, outlined(place, noise, request, self.denoiser.latent_channels)
-        delta = self._lesion(place, request, noise, on_step, clock)
+        wanted = self._wanted(place, request, own_seed)
+        if ahead is None:
+            (ahead,) = drawn(self.model, self.thrift, self.schedule, [wanted], on_step, clock)
+        region, place, noise = place.region, wanted.place, wanted.noise
         with clock("composite"):
             stands_out = bool(self.model.config.get("structures"))
-            delta = finished(delta, place, region.depth, noise, request, stands_out)
+            delta = finished(ahead, place, region.depth, noise, request, stands_out)
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
             made = self._pasted(volume, place, delta, request, kept, own_seed)
@@ -276,7 +317,7 @@ class Synthesizer:
         region, covariance = place.region, place.covariance
         # An outline of its own needs the room outside the mask, however sharp it is.
         sharp = 0.0 if contours.changed(request.understood) else request.sharp
-        if not _textured(request, region):
+        if not textured(request, region):
             return paste(volume, region, place.filled, delta, seed, covariance, kept, sharp)
         assert self.model.texture is not None
         texture = textures.made(
@@ -351,50 +392,5 @@ class Synthesizer:
         missing = self._unlearned(meant)
         return [f"the model {self.model.name} does not know {kind} '{value}'; drawn without" for kind, value in missing]
 
-    def _emphasised(self, said: Tensor, region: Region) -> Tensor:
-        """[1, concepts]: with the model's emphasis, which small lesions have no room for."""
-        diameter = (6 / np.pi * np.count_nonzero(region.depth > 0)) ** (1 / 3)
-        room = 1 - smallness(diameter)
-        emphasis = self.model.config.get("emphasis", {})
-        return self.classifier.emphasised(said, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
-
-    @torch.inference_mode()
-    def _lesion(self, place: Place, request: Request, noise: Tensor, on_step: Any, clock: Clock) -> np.ndarray:
-        """The lesion minus the filled background, HU on the region's grid, noise free."""
-        asked, guidance = request.said, request.guidance
-        if _textured(request, place.region):  # what varies inside comes later
-            asked = self.classifier.told(asked, {"texture": "homogeneous"})
-        said = self._emphasised(asked, place.region).to(self.device)
-        with_and_no_text = torch.cat([said, torch.zeros_like(said)])
-        latent = place.condition[:, : self.denoiser.latent_channels]
-        noise = noise.to(self.device)
-        coupled = self.model.choice("noise") == "coupled"
-        where, noise = conditions.shown(self.denoiser, place.condition, noise, float(place.region.depth.max()), coupled)
-        both = where.expand(2, -1, -1, -1, -1)
-        voxel_mm = torch.from_numpy(along_patient(place.healthy.affine)).float()[None]
-        more, more_and_none = conditions.told(self.denoiser, voxel_mm, request.tokens)
-        with autocast(self.device):
-
-            def with_and_without(noisy: Tensor, now: Tensor) -> Tensor:
-                return self.thrift.each(self.denoiser)(noisy, now, both, with_and_no_text, *more_and_none).float()
-
-            def with_text(noisy: Tensor, now: Tensor) -> Tensor:
-                return self.denoiser(noisy, now, where, said, *more).float()  # type: ignore[no-any-return]
-
-            denoise = with_text if guidance == 1 else guided(with_and_without, guidance)
-            with clock("diffusion"):
-                if coupled:  # the first look is what was learned; others refine it
-                    denoise = steadied(denoise)
-                lesion = request.sampler(denoise, noise, self.schedule, request.steps, on_step)
-                lesion = lesion * self.denoiser.latent_scale
-            with clock("decode"):  # minus what the decoder makes of the place: what it gets wrong of that cancels
-                change = self.thrift.decode(self.autoencoder, latent + lesion).float() - place.decoded
-        return change[0, 0].cpu().numpy()  # type: ignore[no-any-return]
-
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)
-
-
-def _textured(request: Request, region: Region) -> bool:
-    """Whether a lesion gets a texture of its own: one that is asked for, and room for it."""
-    return request.textured and bool(np.count_nonzero(region.depth > 0) >= np.pi / 6 * textures.LEAST_TEXTURED_MM**3)

@@ -44,11 +44,11 @@ def told(denoiser: Denoiser, voxel_mm: Tensor, words: Tensor | None) -> tuple[tu
     """What else a denoiser is told: nothing, or the size of the scan's voxels [1, 3] and words [1, L, width].
 
     Returns:
-        For the text alone, and for the text and none of it together.
+        For the text, and for no text.
     """
     if denoiser.voxels is None and not denoiser.text_width:
         return (), ()
     device = denoiser.latent_scale.device
     words = (torch.zeros(1, 1, max(denoiser.text_width, 1)) if words is None else words).to(device)
     voxel_mm = voxel_mm.to(device)
-    return (voxel_mm, words), (voxel_mm.expand(2, -1), torch.cat([words, torch.zeros_like(words)]))
+    return (voxel_mm, words), (voxel_mm, torch.zeros_like(words))

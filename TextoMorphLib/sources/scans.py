@@ -28,9 +28,9 @@ from TextoMorphLib.sources.cells import Cells
 from TextoMorphLib.sources.ellipsoids import Ellipsoids
 from TextoMorphLib.sources.rendered import rendered
 from TextoMorphLib.sources.words import ALL_DEFAULT
-from TextoMorphLib.spatial import scene
 from TextoMorphLib.spatial.compositing import WINDOW_MM, to_scan
 from TextoMorphLib.spatial.geometry import distances
+from TextoMorphLib.spatial.preparation import prepared
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, resampled
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.understanding import find
@@ -106,7 +106,7 @@ class Baseline:
         clock, lesions = Clock(), []
         mentions = find(text, wanted.organ)
         with clock("all"):
-            volume, found, warnings = scene.ready(ct, mask, wanted.replace, wanted.exclude, wanted.within, wanted.seed)
+            volume, found, warnings = prepared(ct, mask, wanted.replace, wanted.exclude, wanted.within, wanted.seed)
             for number, region in enumerate(found):
                 if wanted.progress is not None and wanted.progress(number, len(found)) is False:
                     raise Cancelled("cancelled")

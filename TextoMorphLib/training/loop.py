@@ -60,6 +60,7 @@ class LoopConfig:
         checkpoint_minutes: Time between checkpoints.
         accumulate: Batches for each step of a process: what memory does not hold at once.
         bf16: Whether the network may compute in bfloat16 where the processor has it; small U-Nets are faster without.
+        fp16: Whether it computes in float16, its gradients scaled: for NVIDIA graphics cards without bfloat16.
         workers: Processes that draw batches ahead; 0 draws them in the training process.
     """
 
@@ -73,6 +74,7 @@ class LoopConfig:
     checkpoint_minutes: float = 3.0
     accumulate: int = 1
     bf16: bool = True
+    fp16: bool = False
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -219,8 +221,7 @@ class _Run:
         self, model: nn.Module, losses: LossFunction, config: LoopConfig, path: Path, hidden: Sequence[nn.Parameter]
     ) -> None:
         cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
-        native = has_bf16(torch.device("cpu" if cpu else "cuda" if torch.cuda.is_available() else "mps"))
-        self.accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if native and config.bf16 else "no")
+        self.accelerator = Accelerator(cpu=cpu, mixed_precision=_precision(config))
         self.losses, self.config, self.path, self.step, self.part = losses, config, path, 0, 0
         if config.accumulate < 1:
             raise InputError(f"accumulate is {config.accumulate}; use 1 or more batches a step")
@@ -246,6 +247,8 @@ class _Run:
         self.average.load_state_dict(saved["average"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
             optimiser.load_state_dict(state)
+        if self.accelerator.scaler is not None and "scaler" in saved:
+            self.accelerator.scaler.load_state_dict(saved["scaler"])
         self.step = int(saved["step"])
 
     def _shared(self) -> dict[str, int]:
@@ -257,6 +260,8 @@ class _Run:
         if self.accelerator.is_main_process:
             state = {"step": self.step, "model": self.model.state_dict(), "average": self.average.state_dict()}
             state |= self._shared()
+            if self.accelerator.scaler is not None:
+                state["scaler"] = self.accelerator.scaler.state_dict()
             with replacing(self.path) as (partial,):
                 torch.save({**state, "optimisers": [part.state_dict() for part in self.optimisers]}, partial)
 
@@ -317,6 +322,21 @@ class _Log:
                 self.curves.add_scalar(name, value, step)
         if self.shown.disable:
             print(json.dumps({"step": step, **values}), flush=True)
+
+
+def _precision(config: LoopConfig) -> str:
+    """What networks compute in, as accelerate calls it.
+
+    Raises:
+        InputError: float16 is asked for where there is no graphics card that has it.
+    """
+    cuda = torch.cuda.is_available()
+    if config.fp16 and not cuda:
+        raise InputError("fp16 = true needs an NVIDIA graphics card; leave it out on this machine")
+    if config.fp16:
+        return "fp16"
+    device = "cuda" if cuda else "mps" if torch.backends.mps.is_available() else "cpu"
+    return "bf16" if config.bf16 and has_bf16(torch.device(device)) else "no"
 
 
 def _optimisers(model: nn.Module, hidden: Sequence[nn.Parameter], config: LoopConfig) -> list[torch.optim.Optimizer]:

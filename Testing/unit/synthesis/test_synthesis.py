@@ -77,6 +77,28 @@ def test_two_lesions_both_appear(tiny: Synthesizer, ct: Volume, mask: np.ndarray
     assert changed[np.roll(mask, shift, axis=0)].mean() > 0.5
 
 
+@pytest.mark.parametrize("preset", ["preview", "final"])
+def test_lesions_of_one_size_are_drawn_together_as_alone(
+    tiny: Synthesizer, ct: Volume, mask: np.ndarray, monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
+    """As on a graphics card, where they share each look."""
+    both = mask | np.roll(mask, int(40 / ct.spacing[0]), axis=0)
+    looks: list[int] = []
+    hook = tiny.denoiser.register_forward_hook(lambda _, given, __: looks.append(len(given[0])))
+    alone = tiny.synthesize(ct, both, "solid", preset=preset)
+    one_by_one, told = list(looks), list[int]()
+    looks.clear()
+    monkeypatch.setattr(tiny, "at_once", 2)
+    together = tiny.synthesize(ct, both, "solid", preset=preset, progress=lambda done, _: told.append(done))
+    hook.remove()
+    assert looks == [2 * size for size in one_by_one[::2]] != []
+    assert 2 * len(looks) == len(one_by_one)
+    assert told == sorted(set(told))
+    difference = together.volume.hu() - alone.volume.hu()
+    assert np.abs(difference).max() <= 1  # it rounds otherwise
+    assert np.count_nonzero(difference) < 0.01 * np.count_nonzero(both)
+
+
 def test_progress_cancels(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> None:
     with pytest.raises(Cancelled):
         tiny.synthesize(ct, mask, "solid", progress=lambda step, total: False)

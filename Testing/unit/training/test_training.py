@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,7 +17,7 @@ from TextoMorphLib.models import bundle
 from TextoMorphLib.simulation.examples import flipped, place, random_description
 from TextoMorphLib.text.understanding import find
 from TextoMorphLib.text.vocabulary import describe
-from TextoMorphLib.training import diffusion_losses, train_autoencoder, train_diffusion, train_texts
+from TextoMorphLib.training import diffusion_losses, loop, train_autoencoder, train_diffusion, train_texts
 from TextoMorphLib.training.loop import LoopConfig, fit
 from TextoMorphLib.training.muon import orthogonal
 
@@ -101,6 +102,36 @@ def _line(
     return torch.cat([p.detach().flatten() for p in [*model.parameters(), *average.parameters()]])
 
 
+@pytest.fixture
+def half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """float16 with scaled gradients, as on a graphics card, on the CPU, for which accelerate has it not."""
+
+    def accelerator(cpu: bool, mixed_precision: str) -> Accelerator:
+        made = Accelerator(cpu=cpu)
+        made.state._mixed_precision, made.native_amp = mixed_precision, True
+        made.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20, growth_interval=100)
+        return made
+
+    monkeypatch.setattr(loop, "Accelerator", accelerator)
+    monkeypatch.setattr(loop, "_precision", lambda config: "fp16")
+
+
+def test_scaled_gradients_go_on_exactly(tmp_path: Path, half_precision: None) -> None:
+    whole = _line(tmp_path / "whole")
+    with pytest.raises(Cancelled):
+        _line(tmp_path / "parts", stop_at=13)
+    saved = torch.load(tmp_path / "parts" / "checkpoint.pt", weights_only=True)
+    assert 0 < saved["scaler"]["scale"] < 2.0**20  # gradients times that are beyond float16: it was lowered
+    torch.testing.assert_close(_line(tmp_path / "parts", resume=True), whole, atol=0, rtol=0)
+    assert float((whole[:4] * whole[8:12]).sum()) == pytest.approx(3, abs=1.5)  # it learns
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card")
+def test_float16_without_a_graphics_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs an NVIDIA graphics card"):
+        fit(nn.Linear(1, 1), lambda rng: {}, lambda *_: {}, LoopConfig(1, 0.1, fp16=True), tmp_path, False)
+
+
 def test_resume_goes_on_exactly(tmp_path: Path) -> None:
     whole = _line(tmp_path / "whole")
     with pytest.raises(Cancelled, match="stopped at step 13"):
@@ -143,7 +174,7 @@ def test_an_existing_run_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_missing_weights_are_named(phantom_ct: Path, tmp_path: Path) -> None:
     (tmp_path / "diffusion.toml").write_text(DIFFUSION)
-    with pytest.raises(InputError, match=r"reader\.safetensors.*train it first"):
+    with pytest.raises(InputError, match=r"attribute_classifier\.safetensors.*train it first"):
         train_diffusion.main(tmp_path / "diffusion.toml", phantom_ct.parent, tmp_path / "run")
 
 

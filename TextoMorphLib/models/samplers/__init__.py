@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from TextoMorphLib.errors import InputError
@@ -63,15 +64,15 @@ def guided(denoise_batch: Callable[[Tensor, Tensor], Tensor], guidance: float) -
     """Classifier-free guidance: moves the prediction away from the one without text.
 
     Args:
-        denoise_batch: Estimates the clean latents of a batch of two: with text, then without.
+        denoise_batch: Estimates clean latents of twice as many: all with text, then all without.
         guidance: 1 follows the text as trained; above 1 exaggerates it.
 
     Returns:
-        A denoiser for a batch of one.
+        A denoiser.
     """
 
     def denoise(noisy: Tensor, time: Tensor) -> Tensor:
-        with_text, without = denoise_batch(noisy.expand(2, -1, -1, -1, -1), time.expand(2)).chunk(2)
+        with_text, without = denoise_batch(torch.cat([noisy, noisy]), torch.cat([time, time])).chunk(2)
         return without + guidance * (with_text - without)
 
     return denoise

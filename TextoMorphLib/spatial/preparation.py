@@ -10,7 +10,7 @@ from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.region import Region, check_finite, regions
 
 
-def ready(
+def prepared(
     ct: Volume,
     mask: np.ndarray,
     replace: bool,

@@ -1,0 +1,112 @@
+"""From noise to a lesion's HU, as words and place ask for it: one lesion, or several of one size at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from TextoMorphLib import textures
+from TextoMorphLib.candidates import Place, Request
+from TextoMorphLib.models import conditions
+from TextoMorphLib.models.bundle import Bundle
+from TextoMorphLib.models.device import autocast
+from TextoMorphLib.models.memory_fallback import Thrift
+from TextoMorphLib.models.samplers import guided, steadied
+from TextoMorphLib.models.schedule import Schedule
+from TextoMorphLib.result import Clock
+from TextoMorphLib.spatial.geometry import along_patient, smallness
+from TextoMorphLib.spatial.region import Region
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A lesion to draw.
+
+    Attributes:
+        place: Where, with the outline that the text asks for.
+        request: What is asked.
+        noise: [1, C, x, y, z], of its seed.
+    """
+
+    place: Place
+    request: Request
+    noise: Tensor
+
+
+@torch.inference_mode()
+def drawn(
+    model: Bundle,
+    thrift: Thrift,
+    schedule: Schedule,
+    wanted: Sequence[Wanted],
+    on_step: Callable[[int], None],
+    clock: Clock,
+) -> list[np.ndarray]:
+    """Lesions minus their filled backgrounds, HU on their regions' grids, noise free.
+
+    Args:
+        model: Its networks are on the device of the places' conditions.
+        thrift: How sparing with memory they are run.
+        schedule: The model's.
+        wanted: Lesions whose regions have one shape, with the same sampler, steps and guidance.
+        on_step: Called with the number of steps done, after each; may raise to stop.
+        clock: Gets the seconds of "diffusion" and "decode".
+    """
+    request, denoiser = wanted[0].request, model.denoiser
+    device = wanted[0].place.condition.device
+    coupled = model.choice("noise") == "coupled"
+    said = torch.cat([_said(model, each) for each in wanted]).to(device)
+    shown = [
+        conditions.shown(
+            denoiser, each.place.condition, each.noise.to(device), float(each.place.region.depth.max()), coupled
+        )
+        for each in wanted
+    ]
+    where, noise = (torch.cat(parts) for parts in zip(*shown, strict=True))
+    told = [conditions.told(denoiser, _voxel_mm(each.place), each.request.tokens) for each in wanted]
+    more, nothing = (tuple(map(torch.cat, zip(*parts, strict=True))) for parts in zip(*told, strict=True))
+    with_and_no_text = torch.cat([said, torch.zeros_like(said)])
+    both = torch.cat([where, where])
+    more_and_none = tuple(torch.cat(parts) for parts in zip(more, nothing, strict=True))
+    with autocast(device):
+
+        def with_and_without(noisy: Tensor, now: Tensor) -> Tensor:
+            return thrift.each(denoiser)(noisy, now, both, with_and_no_text, *more_and_none).float()
+
+        def with_text(noisy: Tensor, now: Tensor) -> Tensor:
+            return denoiser(noisy, now, where, said, *more).float()  # type: ignore[no-any-return]
+
+        denoise = with_text if request.guidance == 1 else guided(with_and_without, request.guidance)
+        with clock("diffusion"):
+            if coupled:  # the first look is what was learned; others refine it
+                denoise = steadied(denoise)
+            lesions = request.sampler(denoise, noise, schedule, request.steps, on_step) * denoiser.latent_scale
+        with clock("decode"):  # minus what the decoder makes of the place: what it gets wrong of that cancels
+            filled = torch.cat([each.place.condition[:, : denoiser.latent_channels] for each in wanted])
+            decoded = torch.cat([each.place.decoded for each in wanted])
+            change = thrift.decode(model.autoencoder, filled + lesions).float() - decoded
+    return list(change[:, 0].cpu().numpy())
+
+
+def textured(request: Request, region: Region) -> bool:
+    """Whether a lesion gets a texture of its own: one that is asked for, and room for it."""
+    return request.textured and bool(np.count_nonzero(region.depth > 0) >= np.pi / 6 * textures.LEAST_TEXTURED_MM**3)
+
+
+def _said(model: Bundle, wanted: Wanted) -> Tensor:
+    """[1, concepts]: what the text says, with the model's emphasis, which small lesions have no room for."""
+    asked, region = wanted.request.said, wanted.place.region
+    if textured(wanted.request, region):  # what varies inside comes later
+        asked = model.classifier.told(asked, {"texture": "homogeneous"})
+    diameter = (6 / np.pi * np.count_nonzero(region.depth > 0)) ** (1 / 3)
+    room = 1 - smallness(diameter)
+    emphasis = model.config.get("emphasis", {})
+    return model.classifier.emphasised(asked, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
+
+
+def _voxel_mm(place: Place) -> Tensor:
+    return torch.from_numpy(along_patient(place.healthy.affine)).float()[None]
