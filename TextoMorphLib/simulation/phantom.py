@@ -72,17 +72,22 @@ def phantom(seed: int = 0) -> tuple[Volume, dict[str, Mask]]:
         (aorta, AORTA),
     ):
         hu[tissue] = value
-    hu = ndimage.gaussian_filter(hu, (0.7, 0.7, 0.4))
-    hu += np.where(hu > 0, 3 * smooth_field(SHAPE, 4.0, rng), 0)
-    noise = ndimage.gaussian_filter(rng.standard_normal(SHAPE, np.float32), (0.8, 0.8, 0), mode="wrap")
-    hu += NOISE_HU / noise.std() * noise
     affine = np.diag([-SPACING_MM[0], -SPACING_MM[1], SPACING_MM[2], 1.0])
     affine[:3, 3] = [-axes[0][0], -axes[1][0], axes[2][0]]
-    stored = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
+    stored = _scanned(hu, rng)
     organs = {"liver": liver, "pancreas": pancreas, "kidney": kidney, "spleen": spleen, "aorta": aorta}
     for array in (stored, *organs.values()):
         array.flags.writeable = False
     return Volume.from_array(stored, affine), organs
+
+
+def _scanned(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Tissues as a scanner sees them: blurred, uneven, with noise, int16."""
+    hu = ndimage.gaussian_filter(hu, (0.7, 0.7, 0.4))
+    hu += np.where(hu > 0, 3 * smooth_field(SHAPE, 4.0, rng), 0)
+    noise = ndimage.gaussian_filter(rng.standard_normal(SHAPE, np.float32), (0.8, 0.8, 0), mode="wrap")
+    hu += NOISE_HU / noise.std() * noise
+    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
 
 
 def _vessels(right: Any, anterior: Any, superior: Any, rng: np.random.Generator) -> Mask:
