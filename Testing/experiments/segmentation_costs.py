@@ -32,11 +32,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import small_trainings
 from TextoMorphLib import paths
+from TextoMorphLib.cases import Case
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation.networks import build
-from TextoMorphLib.sources import from_settings
+from TextoMorphLib.sources import Insertion, from_settings
+from TextoMorphLib.sources.bank import Bank, write_entry
 from TextoMorphLib.training.checkpoint_choice import dice_ce
 from TextoMorphLib.training.loop import read_config
+from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared
 
 REPEATS = 5
 ELLIPSOIDS = """
@@ -98,6 +101,15 @@ def sources() -> None:
     for kind, settings in (("words", {"texts": ["hypoattenuating"]}), ("ellipsoids", {}), ("cells", {})):
         source = from_settings({"kind": kind, **settings}, 2.0)
         told(f"a tumour by {kind}", lambda source=source: source.insert(ct, organ, rng))  # type: ignore[misc]
+    with tempfile.TemporaryDirectory() as folder:
+        place, label = Path(folder), organ.astype(np.uint8)
+        for number in range(8):
+            write_entry(place, number, Insertion(ct, label, "cyst"))
+        case = Case("made up", place, "liver", healthy=True)
+        healthy = Prepared(case, ct.astype(np.int16), label, np.flatnonzero(organ), np.zeros(0, int))
+        laptop = PatchSettings((48,) * 3, 2.0, count=2, mix={"synthetic": 1.0}, rotate=0.3, flip=0.3)
+        batch = Patches([healthy], laptop, Bank(2.0, folder), bank=True)
+        told("two patches from a bank", lambda: batch(rng))
 
 
 # The peak is read inside: what a parent had in memory counts for its children's resource usage.

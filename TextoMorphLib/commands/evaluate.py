@@ -59,6 +59,9 @@ def evaluate(
     chosen = scores.to_score(listed, [predictions, *filter(None, [compare])], fold)
     if left := sum(fold is None or case.fold == fold for case in listed) - len(chosen):
         common.warn(f"{left} cases are left out: nothing says where their tumours are")
+    for group in grouped:
+        if all(getattr(case, group) in (None, "") for case in chosen):
+            common.warn(f"--by {group} has no groups: no case says its {group}")
     meaning = parse_values(values) or None
     with common.progress("evaluating") as step:
         found = list(scores.score(chosen, predictions, tolerance, meaning, step))

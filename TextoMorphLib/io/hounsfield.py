@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from TextoMorphLib.errors import InputError, doubt
+from TextoMorphLib.io.on_disk import let_go
 
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Array, Volume
@@ -93,7 +94,7 @@ def check_ct(volume: Volume, assume_hu: bool = False) -> None:
     if volume.spacing.min() < SPACING_MM[0] or volume.spacing.max() > SPACING_MM[1]:
         size = " x ".join(f"{mm:.4g}" for mm in volume.spacing)
         raise InputError(f"the scan's spacing of {size} mm is outside 0.1 to 20 mm; check the header's units")
-    ends = volume.data.min(), volume.data.max()
+    ends = _ends(volume.data)
     if not np.isfinite(ends).all():
         bad = volume.data.size - np.count_nonzero(np.isfinite(volume.data))
         raise InputError(f"the scan holds {bad} NaN or infinite voxels; replace them, by -1024 outside the body")
@@ -109,6 +110,20 @@ def check_ct(volume: Volume, assume_hu: bool = False) -> None:
         doubt(f"the scan is taken to be in HU as you say, though {told}")
     elif (reason := _odd(shares)) and not assume_hu:
         doubt(f"the scan may not be in HU: {reason}; make sure that air is -1000 and water 0 in it")
+
+
+def _ends(data: Array) -> tuple[Any, Any]:
+    """The least and the largest value, NaN if there is one; of a scan on disk, memory holds some planes at a time."""
+    if not data.flags.f_contiguous:
+        return data.min(), data.max()
+    lows, highs = [], []
+    thick = max(1, int(_SAMPLE) * data.shape[2] // data.size)
+    for start in range(0, data.shape[2], thick):
+        planes = data[..., start : start + thick]
+        lows.append(planes.min())
+        highs.append(planes.max())
+        let_go(data)
+    return np.min(lows), np.max(highs)
 
 
 def _shares(volume: Volume) -> _Shares:
