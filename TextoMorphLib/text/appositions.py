@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from TextoMorphLib.text.phrases import LESION, PUNCTUATION, Phrases
+from TextoMorphLib.text.phrases import LESION, PUNCTUATION
+from TextoMorphLib.text.predicates import Predicates
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,10 @@ class Owner:
         return self.kind in ("organ", "other")
 
 
-class Appositions(Phrases):
+_BETWEEN = (",", "(", ":", "+", "++", "(+)")
+
+
+class Appositions(Predicates):
     """Phrases whose adjectives may stand behind their nouns.
 
     Attributes:
@@ -41,10 +45,14 @@ class Appositions(Phrases):
         after = self.words[at + 1 : at + 3]
         if len(after) == 2 and after[0].norm == "in" and after[1].thing in ("margin", "texture") and not after[1].term:
             return self.subjects[at] if self.subjects[at].foreign else Owner(after[1].thing, "", at + 2)
-        closes = at + 1 < len(self.words) and self.words[at + 1].norm == ","
         grained = self.words[at].has("modifier", "coarse") or self.words[at].has("modifier", "fine")
-        if at and self.words[at - 1].thing == "calcification" and grained and (closes or not self.run_after(at)):
-            return Owner("calcification", "", at - 1)  # "calcifications punctiform"
+        closes = at + 1 == len(self.words) or self.words[at + 1].norm in (",", *PUNCTUATION)
+        if grained and (closes or not self.run_after(at)):
+            index = at - 1  # "calcifications punctiform", "calcification: yes, coarse"
+            while index > 0 and (self.words[index].norm in _BETWEEN or self.words[index].has("word", "adverb")):
+                index -= 1
+            if index >= 0 and self.words[index].thing == "calcification":
+                return Owner("calcification", "", index)
         part = self._listed_of(at)
         if part is None:
             part = self._density_before(at)

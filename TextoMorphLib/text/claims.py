@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
-from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, said_of, sets_nothing
+from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, said_of, sets_nothing, stresses
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST, POSSIBLE
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
@@ -103,6 +103,8 @@ class Claims:
             term: Term | None = self.lexicon.terms["cystic"]
         else:
             term = self._term(at, word, owner)
+        if word.norm == "even" and stresses(self.words[at + 1 : at + 2]):
+            return None, ""
         if word.has("heard"):
             return None, min(word.roles["heard"])
         if term is None:
@@ -206,7 +208,8 @@ class Claims:
                 lumps = any(self.words[i].norm in _LUMPS for i in self.qualities.get(owner.head, ()))
                 weak = replace(word, term=None)  # "the enhancement is weak"
                 return None if lumps else self._enhancement(at, weak, [word])
-            return term if kinds.keys() == {"texture"} or word.has("compared") else None
+            answers = at > 0 and self.words[at - 1].norm == ":" and "density" in kinds  # "Enhancement: hypervascular"
+            return term if kinds.keys() == {"texture"} or word.has("compared") or answers else None
         if part == "interior" and self._unfed(word):
             return self.lexicon.terms["necrotic"]
         if part == "centre":
@@ -223,6 +226,8 @@ class Claims:
         if part == "periphery":
             bright = kinds.get("density") in ("hyper", "arterial") or (term is not None and term.name == ENHANCING)
             return self._of_periphery(owner) if bright else None
+        if part == "nodule" and kinds.get("content") in ("necrotic", "haemorrhagic"):
+            return term  # "necrotic debris"
         if part == "scar":
             return term if "calcification" in kinds else None
         if part == "partial":
@@ -237,6 +242,8 @@ class Claims:
 
     def _partial(self, owner: Owner, term: Term | None) -> Term | None:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
+        if term is not None and is_solid(term):
+            return None  # "the solid part"
         if term is None or not self.owners.is_part(owner.head):
             return term
         return (
@@ -269,7 +276,7 @@ class Claims:
         qualities = [self.words[i] for i in self.qualities.get(at, ()) if i < at]
         if at + 1 in self.owners.run_from(at) and part in ("wall", "septum", "margin", "centre"):
             return None  # "wall calcification", "rim enhancement": the last noun counts
-        if self.owners.is_reference(at) or (part == "wall" and self._of_something(at)):
+        if self.owners.is_reference(at) or (part == "wall" and (self._of_something(at) or self.owners.is_reached(at))):
             return None
         if part == "partial" and word.term is not None:
             return self._partial(Owner("partial", "", at), word.term)
@@ -349,7 +356,7 @@ class Claims:
     def _enhancement(self, at: int, word: Word, qualities: Sequence[Word]) -> Term | None:
         """What an enhancement says: of a wall, of the density, or nothing that is modelled."""
         said = {value for quality in qualities for value in quality.roles.get("modifier", ())}
-        said |= {"peripheral" for quality in qualities if quality.thing == "wall"}
+        said |= {"peripheral" for quality in qualities if quality.thing in ("wall", "margin")}
         if any(before.has("unexpressed", "shape") for before in self.words[max(0, at - 2) : at]):
             said.discard("peripheral")  # "peripheral wedge-shaped hyperenhancement"
         if at + 1 < len(self.words) and self.words[at + 1].norm == "++":

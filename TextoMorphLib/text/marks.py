@@ -25,7 +25,7 @@ def marked(said: str, text: str, match: re.Match[str]) -> str:
         return _box(said, text, match.start())
     if said in _ANSWERS or said.lower() in _ANSWERS:
         return _ANSWERS[said.lower()] if _ends_item(text, match.start(), match.end()) else said
-    if said.lower() == "w/o" and match.start() and text[match.end() : match.end() + 1] in ("", *",.;|+/)"):
+    if said.lower() == "w/o" and match.start() and text[match.end() :].lstrip(" ")[:1] in ("", *",.;|+/)"):
         return "washout"  # "PV w/o, capsule +"
     if (
         said == "ID"

@@ -42,3 +42,8 @@ def is_background(word: Word) -> bool:
 def ends_item(words: Sequence[Word]) -> bool:
     """Whether what follows ends an item: nothing, a mark or a comma."""
     return not words or words[0].norm in (*PUNCTUATION, ",")
+
+
+def stresses(following: Sequence[Word]) -> bool:
+    """Whether "even" stands before what it stresses: "not even | a capsule"."""
+    return bool(following) and any(following[0].has("word", each) for each in ("det", "prep", "with"))

@@ -12,7 +12,7 @@ from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.phrases import LESION
 
 _SIDES = ("right", "left")
-_ITEMS = ("segment", "seg", "lesion", "observation", "obs", "nodule", "mass", "cyst", "finding", "target")
+_ITEMS = ("s", "segment", "seg", "lesion", "observation", "obs", "nodule", "mass", "cyst", "finding", "target")
 _CONTRARY = ("contralateral", "opposite", "other")
 _INDEFINITE = ("a", "an", "two", "three", "four", "five", "several", "multiple", "many", "numerous", "few", "some")
 _FURTHER = ("also", "additionally", "another", "second", "further", "separate", "additional", "besides", "incidental")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from TextoMorphLib.text.appositions import Appositions, Owner
-from TextoMorphLib.text.lexicon import BASE_TERMS, Word
-from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.phrases import LESION, OF_WALLS, organ_of, says
+from TextoMorphLib.text.predicates import OWN_PARTS, VERBS
 
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
 _OTHER_SITES = (
@@ -104,6 +105,14 @@ class Ownership(Appositions):
     def _site(self, last: int, thing: str) -> Owner | None:
         """Where a thing is, if that is another's place: "calcification | of the aorta", "cyst | in the spleen"."""
         index = last + 1
+        later = index
+        while later < len(self.words) and (
+            self.words[later].has("word", "verb") or self.words[later].has("word", "adverb")
+        ):
+            later += 1
+        spread = thing == "calcification" and later < len(self.words) and self.words[later].norm == "throughout"
+        if spread:
+            index = later
         if index >= len(self.words) or self.words[index].norm not in (*_LOCATES, *_BESIDE):
             return None
         beside = self.words[index].norm in _BESIDE
@@ -127,7 +136,11 @@ class Ownership(Appositions):
             return place
         whole = thing in ("wall", "margin") and not self._is_object(last)
         of_organ = whole and self.words[last + 1].norm == "of"  # "the capsule of the liver"
-        return place if place.kind == "organ" and (of_organ or self._is_other_lesion(thing, place.name)) else None
+        return (
+            place
+            if place.kind == "organ" and (of_organ or spread or self._is_other_lesion(thing, place.name))
+            else None
+        )
 
     def _is_beside(self, index: int) -> bool:
         """Whether a place is the organ beside the lesion: "calcification in the | adjacent parenchyma"."""
@@ -223,6 +236,11 @@ class Ownership(Appositions):
         foreign = owner.kind == "other" or self._is_other_organ(owner.name)
         return Owner("other", owner.name, first) if foreign else None
 
+    def is_reached(self, at: int) -> bool:
+        """Whether something is what a lesion grows into or touches: "invades the | wall"."""
+        before = [word for word in self.words[max(0, at - 3) : at] if not word.has("word", "det")]
+        return bool(before) and before[-1].norm in _REACHING
+
     def part_after(self, at: int) -> str:
         """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""
         index = at + 1
@@ -241,7 +259,7 @@ class Ownership(Appositions):
         """For each word, whom a predicate there is about."""
         subjects, subject, stated, first = [], self.topic, False, True
         for index, word in enumerate(self.words):
-            dash = word.norm in ("-", "\u2013") and stated and index and subject.kind in _OWN_PARTS
+            dash = word.norm in ("-", "\u2013") and stated and index and subject.kind in OWN_PARTS
             if word.norm in _NEW_START and not dash:
                 subject, stated = self.topic, False
             if word.has("word", "but"):
@@ -256,7 +274,7 @@ class Ownership(Appositions):
                 owner = self._with_site(self._named(run), run)
                 if owner.kind == "partial" and not self.is_part(index):
                     owner = Owner()
-                predicated = self._predicated(index) and not self._is_place(index)
+                predicated = self.is_predicated(index) and not self.is_place(index)
                 object_ = self._is_object(run[0], ("prep",) if owner.kind == LESION else ("prep", "with", "and"))
                 if predicated or (not object_ and owner.kind in (LESION, "other")):
                     subject, stated = owner, predicated
@@ -267,7 +285,7 @@ class Ownership(Appositions):
                 previous = next((i for i in range(index - 1, -1, -1) if self._is_noun(i)), None)
                 if previous is not None:
                     owner = self._named([previous])
-                    active = index + 1 < len(self.words) and self.words[index + 1].norm in _VERBS
+                    active = index + 1 < len(self.words) and self.words[index + 1].norm in VERBS
                     if owner.kind in ("margin", "density", "texture") and active:
                         owner = Owner()  # "a mass with sharp margins that enhances"
                     if owner.kind != "organ":
@@ -291,94 +309,20 @@ class Ownership(Appositions):
     def _with_site(self, owner: Owner, run: Sequence[int]) -> Owner:
         return owner if owner.foreign else (self._site(run[-1], owner.kind) or owner)
 
-    def _predicated(self, index: int) -> bool:
-        """Whether something is said of a noun by a verb or a colon: "the wall is", "Margins:"."""
-        after = index + 1
-        # "The wall of the lesion is"
-        prepositions = ("of", "in", "within", *(("to", "with", "from", "towards") if self._is_margin(index) else ()))
-        if after < len(self.words) and self.words[after].norm in prepositions:
-            after += 1
-            while after < len(self.words) and (
-                self._is_noun(after) or self.is_modifier(after) or self.words[after].has("word", "det")
-            ):
-                after += 1
-        measured = index + 1  # "wall of 1 mm, thin"
-        if after < len(self.words) and self.words[after].norm == "(" and self.words[index].thing in _OWN_PARTS:
-            closed = [i for i in range(after, len(self.words) - 1) if self.words[i].norm == ")"]
-            if closed and self.words[closed[0] + 1].norm == ":":  # "Density (vs liver): lower"
-                return True
-        after += after + 1 < len(self.words) and self.words[after].norm == "not"  # "limits not clear"
-        closes = after + 1 >= len(self.words) or self.words[after + 1].norm in (*PUNCTUATION, ",", "but", "and")
-        if after < len(self.words) and self.words[after].has("modifier") and not self.words[after].noun and closes:
-            return self.words[index].thing in _OWN_PARTS  # "the border clear"
-        while after < len(self.words) and (
-            (self.words[after].has("word", "adverb") and not self.words[after].term) or _is_measure(self.words[after])
-        ):
-            after += 1
-        if any(map(_is_measure, self.words[measured:after])) and self.words[index].thing in ("wall", "septum"):
-            return not self._is_object(index, ("prep", "with"))
-        sized = after < len(self.words) and any(self.words[after].has("modifier", size) for size in ("thick", "thin"))
-        if sized and self.words[index].thing in ("wall", "septum") and not self.run_after(after):
-            return True  # "and wall irregularly thickened"
-        if after >= len(self.words) or self._is_object(index, ("prep", "with")):
-            return False
-        aside = self.words[after].norm == "," and after + 1 < len(self.words)
-        if aside and self.words[after + 1].has("reference", "than"):  # "its density, compared with liver, is"
-            closed = [i for i in range(after + 1, len(self.words) - 1) if self.words[i].norm == ","]
-            after = closed[0] + 1 if closed else after
-        word = self.words[after]
-        if self.words[index].thing == "organ" and word.term is not None and word.term.about == "background":
-            return True  # "liver cirrhotic, heterogeneous"
-        if (
-            index == 0
-            and word.norm != ":"
-            and self.words[0].norm in (self.organ, "parenchyma")
-            and says(word, "density")
-        ):
-            return not self.run_after(after)  # "liver hypodense"
-        if after == index + 1 and (word.term is not None or word.has("modifier")) and not word.noun:
-            return self.words[index].thing in _OWN_PARTS and not self.run_after(after)  # "Wall thick."
-        if word.norm == "(" and self.words[index].thing in _OWN_PARTS:
-            return True  # "wall (thin)"
-        if word.norm in ("-", "\u2013") and self.words[index].thing in _OWN_PARTS:  # "Wall - thin"
-            bare = self.words[index].term is None or self.words[index].thing in BASE_TERMS
-            return (
-                bare and " " not in self.words[index].norm and (not index or self.words[index - 1].norm in PUNCTUATION)
-            )
-        return word.norm == ":" or word.has("word", "verb") or (word.norm in _VERBS)
-
-    def _is_place(self, index: int) -> bool:
-        """Whether a heading only says where the lesion is: "Left upper pole: 2 cm, cystic"."""
-        after = index + 1
-        while after < len(self.words) and (self.words[after].norm.isdigit() or self.words[after].norm in _ROMAN):
-            after += 1
-        following = self.words[after].norm if after < len(self.words) else ""
-        return following == ":" and self.words[index].norm.split(" ")[-1] in _PLACES
-
 
 _BORDERLESS = ("calcification", "density", "texture", "enhancement", "content", "septum", "scar", "nodule")
 _NEVER_CALCIFIED = ("density", "texture", "enhancement", "margin")
-_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "iva", "ivb", "a", "b")
+_REACHING = (
+    "invade",
+    "invading",
+    "abut",
+    "abutting",
+    "involve",
+    "involving",
+    "reach",
+    "reaching",
+    "contacting",
+    "touching",
+)
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")
-_OWN_PARTS = ("interior", "centre", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
-_PLACES = ("pole", "lobe", "segment", "dome", "head", "tail", "body", "neck", "uncinate", "process", "region")
-_VERBS = (
-    "show",
-    "contain",
-    "has",
-    "have",
-    "enhance",
-    "demonstrate",
-    "exhibit",
-    "do",
-    "doe",
-    "does",
-    "did",
-    "was",
-    "were",
-)
-
-
-def _is_measure(word: Word) -> bool:
-    return word.norm in ("mm", "cm") or word.norm[:1].isdigit()

@@ -39,6 +39,11 @@ _HU_OF_OTHER = re.compile(
     r"|vein|vessel|organ)\s*(?:parenchyma|cortex)?\s*(?:is|was|has|=|:|of|at|measur\w+|about|approx\w*\.?|~|\(|to)?\s*$",
     re.IGNORECASE,
 )
+_HU_OF_ORGAN = re.compile(
+    r"\b(?:liver|hepatic|kidney|renal|cortex|pancreas|pancreatic|parenchyma|gland|background)\s*(?:parenchyma|cortex)?"
+    r"\s*(?:is|was|has|=|:|of|at|measur\w+|about|~|\(|to)?\s*$",
+    re.IGNORECASE,
+)
 _SEGMENT = re.compile(
     r"\bseg(?:ment|m|\.)?s?\s*(?P<first>[IVX]+[ab]?|\d[ab]?)"
     r"(?P<more>(?:\s*(?:/|,|and|-|\u2013|&)\s*(?:seg(?:ment)?s?\s*)?"
@@ -75,6 +80,7 @@ class Quantities:
     Attributes:
         sizes_mm: Each size that is given of the lesion, its diameters in mm.
         hu: Mean of the Hounsfield units that are given of the lesion; None if none are.
+        organ_hu: Likewise, of the organ around it.
         segments: Liver segments as digits, "7" or "4b".
         places: Places by name: "upper pole", "uncinate process".
         count: How many lesions; None if that is not said.
@@ -84,6 +90,7 @@ class Quantities:
 
     sizes_mm: tuple[tuple[float, ...], ...] = ()
     hu: float | None = None
+    organ_hu: float | None = None
     segments: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     count: int | None = None
@@ -115,6 +122,7 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
     hu = [
         match for match in all_hu if not _within(match, apart) and not _HU_OF_OTHER.search(text[: match.start()][-40:])
     ]
+    around = [match for match in all_hu if _HU_OF_ORGAN.search(text[: match.start()][-40:])]
     places = list(_PLACES.finditer(text))
     segments = [each for match in _SEGMENT.finditer(text) for each in _segments(match)]
     spans += [match.span() for match in (*places, *_SEGMENT.finditer(text))]
@@ -122,6 +130,7 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
     return Quantities(
         sizes_mm=tuple(sizes),
         hu=_hu(hu[0]) if hu else None,
+        organ_hu=_hu(around[0]) if around else None,
         segments=tuple(dict.fromkeys(segments)),
         places=tuple(dict.fromkeys(match[0].lower().removeprefix("in the ") for match in places)),
         count=_count(counted) if counted else None,

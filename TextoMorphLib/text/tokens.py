@@ -228,7 +228,7 @@ def goes_on(text: str, at: int) -> bool:
 
 def _says_none(text: str, at: int) -> bool:
     """Whether a minus sign says that what comes before is not there: "calcs -, septa -"."""
-    following = text[at + 1 : at + 9].lstrip(" ")[:1]
+    following = text[at + 1 : at + 9].lstrip(" -")[:1]
     ends = not following or following in ",.;)\n" or (following in "/|" and text[at - 1] == " ")
     said = re.search(r"([^\W\d_]+)[.+]{0,2}:? ?$", text[max(0, at - 30) : at])
     return ends and said is not None and said[1].lower() not in ("hypo", "hyper", "iso", "non")

@@ -100,9 +100,12 @@ class Understanding:
         if said.get("density") in ("iso", "arterial", "default"):
             said.pop("degree", None)  # "strongly enhancing, isodense later": no degree of a density
         hu = self.numbers.hu
-        dark = hu is not None and DARK_HU[0] <= hu <= DARK_HU[1]
-        if dark and "density" not in said and said.get("content", "solid") == "solid":
-            said["density"] = "hypo"
+        around = self.numbers.organ_hu
+        if hu is not None and "density" not in said and said.get("content", "solid") == "solid":
+            if around is not None and abs(hu - around) > OTHER_HU:
+                said["density"] = "hypo" if hu < around else "hyper"
+            elif DARK_HU[0] <= hu <= DARK_HU[1]:
+                said["density"] = "hypo"
         return said
 
     @property

@@ -1,0 +1,99 @@
+"""Whether something is said of a noun: "the wall is thick", "Margins: sharp", "septa, thin", "the border clear"."""
+
+from __future__ import annotations
+
+from TextoMorphLib.text.lexicon import BASE_TERMS, Word
+from TextoMorphLib.text.phrases import PUNCTUATION, Phrases, says
+
+OWN_PARTS = ("interior", "centre", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
+_PLACES = ("pole", "lobe", "segment", "dome", "head", "tail", "body", "neck", "uncinate", "process", "region")
+VERBS = (
+    "show",
+    "contain",
+    "has",
+    "have",
+    "enhance",
+    "demonstrate",
+    "exhibit",
+    "do",
+    "doe",
+    "does",
+    "did",
+    "was",
+    "were",
+)
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "iva", "ivb", "a", "b")
+
+
+class Predicates(Phrases):
+    """Phrases of which something may be said."""
+
+    def is_predicated(self, index: int) -> bool:
+        """Whether something is said of a noun by a verb or a colon: "the wall is", "Margins:"."""
+        after = index + 1
+        # "The wall of the lesion is"
+        prepositions = ("of", "in", "within", *(("to", "with", "from", "towards") if self._is_margin(index) else ()))
+        if after < len(self.words) and self.words[after].norm in prepositions:
+            after += 1
+            while after < len(self.words) and (
+                self._is_noun(after) or self.is_modifier(after) or self.words[after].has("word", "det")
+            ):
+                after += 1
+        measured = index + 1  # "wall of 1 mm, thin"
+        if after < len(self.words) and self.words[after].norm == "(" and self.words[index].thing in OWN_PARTS:
+            closed = [i for i in range(after, len(self.words) - 1) if self.words[i].norm == ")"]
+            if closed and self.words[closed[0] + 1].norm == ":":  # "Density (vs liver): lower"
+                return True
+        after += after + 1 < len(self.words) and self.words[after].norm == "not"  # "limits not clear"
+        closes = after + 1 >= len(self.words) or self.words[after + 1].norm in (*PUNCTUATION, ",", "but", "and")
+        if after < len(self.words) and self.words[after].has("modifier") and not self.words[after].noun and closes:
+            return self.words[index].thing in OWN_PARTS  # "the border clear"
+        while after < len(self.words) and (
+            (self.words[after].has("word", "adverb") and not self.words[after].term) or _is_measure(self.words[after])
+        ):
+            after += 1
+        if any(map(_is_measure, self.words[measured:after])) and self.words[index].thing in ("wall", "septum"):
+            return not self._is_object(index, ("prep", "with"))
+        sized = after < len(self.words) and any(self.words[after].has("modifier", size) for size in ("thick", "thin"))
+        if sized and self.words[index].thing in ("wall", "septum") and not self.run_after(after):
+            return True  # "and wall irregularly thickened"
+        if after >= len(self.words) or self._is_object(index, ("prep", "with")):
+            return False
+        aside = self.words[after].norm == "," and after + 1 < len(self.words)
+        if aside and (
+            self.words[after + 1].has("reference", "than") or self.words[after + 1].has("past")
+        ):  # "its density, compared with liver, is"
+            closed = [i for i in range(after + 1, len(self.words) - 1) if self.words[i].norm == ","]
+            after = closed[0] + 1 if closed else after
+        word = self.words[after]
+        if self.words[index].thing == "organ" and word.term is not None and word.term.about == "background":
+            return True  # "liver cirrhotic, heterogeneous"
+        if (
+            index == 0
+            and word.norm != ":"
+            and self.words[0].norm in (self.organ, "parenchyma")
+            and says(word, "density")
+        ):
+            return not self.run_after(after)  # "liver hypodense"
+        if after == index + 1 and (word.term is not None or word.has("modifier")) and not word.noun:
+            return self.words[index].thing in OWN_PARTS and not self.run_after(after)  # "Wall thick."
+        if word.norm == "(" and self.words[index].thing in OWN_PARTS:
+            return True  # "wall (thin)"
+        if word.norm in ("-", "\u2013") and self.words[index].thing in OWN_PARTS:  # "Wall - thin"
+            bare = self.words[index].term is None or self.words[index].thing in BASE_TERMS
+            return (
+                bare and " " not in self.words[index].norm and (not index or self.words[index - 1].norm in PUNCTUATION)
+            )
+        return word.norm == ":" or word.has("word", "verb") or (word.norm in VERBS)
+
+    def is_place(self, index: int) -> bool:
+        """Whether a heading only says where the lesion is: "Left upper pole: 2 cm, cystic"."""
+        after = index + 1
+        while after < len(self.words) and (self.words[after].norm.isdigit() or self.words[after].norm in _ROMAN):
+            after += 1
+        following = self.words[after].norm if after < len(self.words) else ""
+        return following == ":" and self.words[index].norm.split(" ")[-1] in _PLACES
+
+
+def _is_measure(word: Word) -> bool:
+    return word.norm in ("mm", "cm") or word.norm[:1].isdigit()

@@ -1,0 +1,240 @@
+"""How far a word that denies or doubts reaches: forward through its list, backward to where its clause began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from TextoMorphLib.text.lexicon import Word
+
+# What a lesion always has: "no calcification and smooth margins" denies calcium only.
+_PROPERTIES = {"density", "degree", "margin", "texture"}
+_ITEMS = ("margin", "wall", "density", "texture")
+STOPS = ("(+)", "++", ".", ";", ":", "!", "?", "(", ")", "|", "\n", "+", "\u2013", "\u2014", "-", "/")
+
+
+def has_or_shows(word: Word) -> bool:
+    return word.has("word", "with") or word.norm.split(" ")[0] in ("contain", "show", "demonstrate")
+
+
+def _stops(word: Word) -> bool:
+    return (
+        (word.norm in STOPS and word.norm != "/")
+        or word.has("word", "verb")
+        or word.has("word", "that")
+        or word.has("word", "but")
+        or word.has("negation", "before")
+        or word.has("past", "now")
+        or word.norm
+        in ("because", "because of", "due to", "owing to", "with", "show", "showing", "has", "have", "contain", "there")
+        or (word.has("negation", "after") and not word.has("negation", "before") and not word.has("modifier"))
+    )
+
+
+def _names_place(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a lesion or organ follows in which something is denied: "no calcium in this heterogeneous mass"."""
+    if not sentence[at].has("word", "prep") or sentence[at].norm == "of":
+        return False
+    for index, word in enumerate(sentence[at + 1 : at + 9], start=at + 1):
+        if (
+            (word.norm == "," and not sentence[index - 1].term)
+            or word.has("word", "or")
+            or _stops(word)
+            or (word.has("word", "prep") and word.norm != "of")
+        ):
+            return False
+        if word.thing in ("lesion", "organ", "other"):
+            return True
+    return False
+
+
+_OPINIONS = ("think", "believe", "feel", "suspect")
+# Here these words do not end what is denied: "does not have", "nor does it show".
+_GO_ON = {
+    "do",
+    "does",
+    "doe",
+    "did",
+    "it",
+    "they",
+    "to",
+    "have",
+    "having",
+    "show",
+    "showing",
+    "contain",
+    "containing",
+    "be",
+    "appear",
+    "seem",
+    "look",
+    "appearing",
+    "present",
+}
+
+
+def forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]:
+    """The words after a trigger up to the end of its list ("a, b or c", "a and b").
+
+    Args:
+        sentence: The sentence.
+        at: The trigger.
+        whole: Whether it reaches over what a lesion always has, too: "previously solid and hypervascular".
+    """
+    start = at + 1
+    if sentence[at].norm in ("none of", "neither of"):  # "none of the lesions is calcified"
+        start = next((i + 1 for i in range(at, len(sentence)) if sentence[i].has("word", "verb")), start)
+    if start < len(sentence) and sentence[start].norm == ":":
+        start += 1  # "Negative: septa"
+    if sentence[at].norm == "nor" and start < len(sentence) and sentence[start].has("word", "verb"):
+        start += 1  # "nor is it calcified"
+        start += start < len(sentence) and sentence[start].norm == "there"
+    if sentence[at].norm.split(" ")[-1] in _OPINIONS:  # "I don't think that it is cystic"
+        start = next(
+            (i + 1 for i in range(start, min(start + 4, len(sentence))) if sentence[i].has("word", "verb")), start
+        )
+    while start < len(sentence) and sentence[start].norm in _GO_ON:
+        start += 1
+    end = start
+    while end < len(sentence) and not _stops(sentence[end]) and not _names_place(sentence, end):
+        if sentence[end].norm == "/" and sentence[end].start > sentence[end - 1].end:
+            break  # items, not alternatives
+        if end > start and _is_new_item(sentence, end):
+            break
+        end += 1
+    last_or = max((i for i in range(start, end) if sentence[i].has("word", "or")), default=start)
+    for comma in range(last_or, end):
+        if sentence[comma].norm == "," and not (last_or == start and _lists(sentence, at, comma, end)):
+            end = comma
+            break
+    reached = [*range(start, end), *_predicate(sentence, at, end)]
+    return reached if whole else _until_property(sentence, reached)
+
+
+def _is_new_item(sentence: Sequence[Word], at: int) -> bool:
+    """Whether the next item begins without a mark: "no calcification | margins well defined", "| central necrosis"."""
+    before, word = sentence[at - 1], sentence[at]
+    if before.noun and word.has("word", "det") and not word.has("word", "pronoun"):
+        return True  # "no calcium | some necrosis"
+    if before.noun and not word.noun and not word.thing and before.thing not in ("lesion", "partial", "organ"):
+        if is_property(word):
+            return True
+        describes = word.term is not None or word.norm in ("central", "peripheral")
+        return describes and at + 1 < len(sentence) and sentence[at + 1].noun
+    if before.noun and word.noun and word.term is not None and " " in word.norm:
+        return True
+    if sentence[at].thing not in _ITEMS or not sentence[at - 1].thing or at + 1 >= len(sentence):
+        return False
+    after = sentence[at + 1]
+    return not after.thing and (after.term is not None or after.has("modifier"))
+
+
+def clause(sentence: Sequence[Word], at: int) -> range:
+    """The words of a clause that begins after one: "uncertain whether | the lesion has a capsule"."""
+    end = at + 1
+    while end < len(sentence) and sentence[end].norm not in (*STOPS, ",") and not sentence[end].has("word", "but"):
+        end += 1
+    return range(at + 1, end)
+
+
+def _predicate(sentence: Sequence[Word], at: int, end: int) -> range:
+    """What is said of a lesion that there is not: "no lesion | shows rim enhancement"."""
+    if sentence[at].norm != "no" or (at and sentence[at - 1].norm not in STOPS) or end >= len(sentence) - 1:
+        return range(0)
+    listed = any(word.norm == "," for word in sentence[at:end]) or sentence[end].norm in ("with", "w/", "without")
+    if (
+        listed
+        or sentence[end - 1].thing != "lesion"
+        or not (sentence[end].has("word", "verb") or has_or_shows(sentence[end]))
+    ):
+        return range(0)
+    last = end + 1
+    while last < len(sentence) and not _stops(sentence[last]) and sentence[last].norm not in (",", "/"):
+        last += 1
+    return range(end + 1, last)
+
+
+def _lists(sentence: Sequence[Word], at: int, comma: int, end: int) -> bool:
+    """Whether a list of denied things goes on after a comma: "No septa, calcification." but "no septa, thick wall"."""
+    begins = at == 0 or sentence[at - 1].norm not in (",", "and")
+    following = sentence[comma + 1] if comma + 1 < end else None
+    if not begins or following is None or sentence[at].norm in ("not", "rather than", "instead of", "never"):
+        return False
+    said = sentence[comma - 1].term
+    same = said.kinds.keys() & following.term.kinds.keys() if said and following.term else set()
+    if same - {"content"}:
+        return False  # "no wall thickening, thin wall"
+    names = following.has("unexpressed") and following.term is None
+    return following.noun or bool(following.thing) or names or following.has("word", "or")
+
+
+def _until_property(sentence: Sequence[Word], reached: list[int]) -> list[int]:
+    """Up to an "and" that leads from what a lesion may lack to what it has, or to something with its own article."""
+    terms = [i for i in reached if sentence[i].term is not None]
+    for before, index in pairwise(terms):
+        between = sentence[before + 1 : index]
+        joined = any(word.has("word", "and") for word in between)
+        article = any(word.norm in ("a", "an", "the") for word in between)
+        if joined and (article or (is_property(sentence[index]) and not is_property(sentence[before]))):
+            return [i for i in reached if i <= before]
+    return reached
+
+
+def is_property(word: Word) -> bool:
+    return word.term is not None and bool(word.term.kinds.keys() & _PROPERTIES)
+
+
+def backward(sentence: Sequence[Word], at: int) -> list[int]:
+    """The words before a trigger that comes last: "a and b are absent"."""
+    end = at - 1 if at and sentence[at - 1].norm == "," else at  # "septa, none"
+    if end and sentence[end - 1].has("word", "but"):
+        end -= 1  # "was suspected but not confirmed"
+        while end and (sentence[end - 1].has("hedge") or sentence[end - 1].norm == ","):
+            end -= 1
+    while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _BEFORE_DENIAL):
+        end -= 1
+    start = end
+    while start and not any(each(sentence, start - 1) for each in (_begins_at, _is_other_clause, _is_other_item)):
+        start -= 1
+    last = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
+    listed = any(word.norm == "/" or word.has("word", "and") or word.has("word", "or") for word in sentence[last:end])
+    both = all(word.has("word", "det") or word.has("word", "adverb") for word in sentence[last:end])
+    if not listed and not both:  # but "a and b, both absent"
+        start = last
+    return list(range(start, end))
+
+
+def _begins_at(sentence: Sequence[Word], at: int) -> bool:
+    """Whether an earlier clause or item ends; "septa/nodules" are one."""
+    within = sentence[at].norm == "/" and at > 0 and sentence[at].start == sentence[at - 1].end
+    return _begins(sentence[at]) and not within
+
+
+def _is_other_item(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a comma ends what is no part of a list of things: "ill-defined, | fat and calcium are absent"."""
+    before = sentence[at - 1] if at else None
+    if sentence[at].norm != "," or before is None or before.has("unexpressed"):
+        return False
+    return before.thing == "lesion" or (before.term is not None and not before.noun)
+
+
+def _is_other_clause(sentence: Sequence[Word], at: int) -> bool:
+    """Whether an "and" joins clauses rather than nouns: "the wall has thickened, and gas has disappeared"."""
+    if not (sentence[at].has("word", "and") and at > 1 and sentence[at - 1].norm == ","):
+        return False
+    before = sentence[at - 2]
+    return not (before.noun or before.thing)
+
+
+_BEFORE_DENIAL = (":", "=", "-", "?", "(", "has", "have", "had", "was", "were", "can", "could", "definitely", "clearly")
+
+
+def _begins(word: Word) -> bool:
+    """Whether a word ends what came before a clause."""
+    return (
+        word.norm in STOPS
+        or word.has("word", "but")
+        or word.has("word", "that")
+        or word.has("word", "verb")
+        or (word.norm in ("with", "show", "showing", "has", "have", "contain", "which"))
+    )
