@@ -150,6 +150,9 @@ class Claims:
             return self._of_thing(at, word)
         if enhances := self._enhances(at, word):
             return enhances
+        if density_term(word) and owner.kind == LESION and (part := self.owners.part_after(at)):
+            dark = density_of(word) == "hypo" and part == "centre"  # "hypodense in the centre"
+            return self.lexicon.terms["necrotic"] if dark else None
         strength = owner.kind == "enhancement" and 0 <= owner.head < at and word.has("modifier")
         if word.term is not None and "degree" in word.term.kinds and not strength:
             return word.term if self._before_density(at) else None
@@ -177,6 +180,9 @@ class Claims:
         following = [word for word in self.words[at + 1 : at + 3] if not word.has("word", "det")]
         if 1 < at < len(self.words) - 1 and (self.words[at - 1].norm, self.words[at + 1].norm) == ("(", ")"):
             following = [self.words[at - 2]]  # "hypodense (mild)"
+        of_density = bool(following) and self.whose[at].kind == "density" and not following[0].thing
+        if of_density and any(following[0].has("modifier", end) for end in ("low", "high")):
+            return True  # "Density: slightly low"
         return bool(following) and density_term(following[0]) and "iso" not in density_of(following[0])
 
     def _unfed(self, word: Word) -> bool:
@@ -283,7 +289,7 @@ class Claims:
         if part == "density" and word.term is not None and (owner := self.owners.part_after(at)):
             hypo = word.term.kinds.get("density") == "hypo" and not word.term.weak
             return self.lexicon.terms["necrotic"] if owner == "centre" and hypo else None
-        if self._at_border(at, word):
+        if self.owners.at_border(at):
             late = any(quality.has("modifier", "late") for quality in qualities)
             return None if late else self.lexicon.terms["walled"]
         if part == "enhancement":
@@ -337,14 +343,6 @@ class Claims:
         """Whether a nodule is what a cystic lesion is said to have."""
         cystic = any(word.term and word.term.kinds.get("content") == "cystic" for word in self.words[:at])
         return cystic and self.owners.is_possessed(at)
-
-    def _at_border(self, at: int, word: Word) -> bool:
-        """Whether an enhancement is only at the lesion's border: "hyperenhancement at the margin of the mass"."""
-        bright = word.thing == "enhancement" or (word.term is not None and word.term.kinds.get("density") == "arterial")
-        following = [each for each in self.words[at + 1 : at + 5] if not each.has("word", "det")]
-        if not bright or len(following) < 2 or following[0].norm not in ("at", "along", "around"):
-            return False
-        return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
 
     def _of_something(self, at: int) -> bool:
         """Whether a rim is one of calcium or fat rather than a wall."""

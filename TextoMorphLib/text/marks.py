@@ -8,6 +8,7 @@ import re
 ITEM, NOT_ITEM, CHOICE, SKIP = ";", "; no", ",", "\0"
 _BOX = re.compile(r"[\[(][ ]*[xX\u2713\u2714]?[ ]*[\])]|[\u2610-\u2612]")
 _WORDS = {"\u2193": "decreased", "\u2191": "increased"}
+_BEFORE_ID = re.compile(r"[,;|/]\s*$|(?:margin|border|edge|contour|outline)s?\s*[:=]?\s*$", re.IGNORECASE)
 _AFTER = ("", *",;|/.\n")
 _ANSWERS = {"n": "no", "y": "yes"}
 _VEINS = re.compile(r"(?:portal|hepatic|splenic|renal|mesenteric|iliac|gonadal|cava)\s*$", re.IGNORECASE)
@@ -27,11 +28,7 @@ def marked(said: str, text: str, match: re.Match[str]) -> str:
         return _ANSWERS[said.lower()] if _ends_item(text, match.start(), match.end()) else said
     if said.lower() == "w/o" and match.start() and text[match.end() :].lstrip(" ")[:1] in ("", *",.;|+/)"):
         return "washout"  # "PV w/o, capsule +"
-    if (
-        said == "ID"
-        and re.search(r"[,;|/]\s*$", text[: match.start()])
-        and text[match.end() :].lstrip(" ")[:1] in _AFTER
-    ):
+    if said == "ID" and _BEFORE_ID.search(text[: match.start()]) and text[match.end() :].lstrip(" ")[:1] in _AFTER:
         return "illdefined"  # "hypo, ID, necrosis +", but not "Patient ID: 7"
     if said == "v" and text[match.end() : match.end() + 1] in (".", " ") and not _VEINS.search(text[: match.start()]):
         return "very"

@@ -82,6 +82,10 @@ class Ownership(Appositions):
         word = self.words[at]
         walls = kind == "wall" and at > 0 and self.words[at - 1].norm == "," and word.norm not in OF_WALLS
         margin = walls or (kind in _BORDERLESS and not (kind == "septum" and word.norm in OF_WALLS))
+        inner = says(word, "texture") or says(word, "density")  # "the margins are sharp and it's homogeneous"
+        plain = word.norm not in OF_WALLS and not word.has("modifier") and not word.predicate
+        if kind == "margin" and inner and plain:
+            return True
         return (says(word, "margin") and margin) or (says(word, "calcification") and kind in _NEVER_CALCIFIED)
 
     # --- Nouns ---
@@ -235,6 +239,15 @@ class Ownership(Appositions):
         owner = self._named([first])
         foreign = owner.kind == "other" or self._is_other_organ(owner.name)
         return Owner("other", owner.name, first) if foreign else None
+
+    def at_border(self, at: int) -> bool:
+        """Whether an enhancement is only at the lesion's border: "hyperenhancement at the margin of the mass"."""
+        word = self.words[at]
+        bright = word.thing == "enhancement" or (word.term is not None and word.term.kinds.get("density") == "arterial")
+        following = [each for each in self.words[at + 1 : at + 5] if not each.has("word", "det")]
+        if not bright or len(following) < 2 or following[0].norm not in ("at", "along", "around"):
+            return False
+        return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
 
     def is_reached(self, at: int) -> bool:
         """Whether something is what a lesion grows into or touches: "invades the | wall"."""

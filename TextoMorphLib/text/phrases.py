@@ -81,7 +81,9 @@ class Phrases:
             "texture",
         ):
             kinds = word.term.kinds if word.term is not None else {}
-            fitting = not kinds or (thing in ("wall", "septum") and word.term is not None and word.norm in OF_WALLS)
+            fitting = kinds.keys() <= {"degree"} or (
+                thing in ("wall", "septum") and word.term is not None and word.norm in OF_WALLS
+            )
             return fitting and (
                 word.has("modifier") or not word.known or word.norm in OF_WALLS or word.has("unexpressed")
             )
@@ -140,6 +142,8 @@ class Phrases:
             return True
         if " " in word.norm and word.thing in _WHOLES and self.words[index - 1].thing in ("wall", "septum", "margin"):
             return True  # "enhancing rim | central necrosis"
+        if self.words[index - 1].thing == "margin" and word.thing in ("content", "calcification", "wall", "septum"):
+            return True  # "irregular margins | calcifications"
         own = word.thing == "organ" and not all(map(self._is_other_organ, word.roles["organ"]))
         return own and self.words[index - 1].thing == LESION
 

@@ -143,7 +143,7 @@ def tokens(text: str, words: Collection[str] = (), start: int = 0, end: int | No
         end: Where to end; None for the text's end.
     """
     found: list[Token] = []
-    joined = unticked = False
+    joined = unticked = bracketed = False
     for match in _TOKEN.finditer(text, start, len(text) if end is None else end):
         said = marked(match[0], text, match)
         unticked = said == SKIP or (unticked and said not in (ITEM, CHOICE, NOT_ITEM, "\n"))
@@ -159,19 +159,27 @@ def tokens(text: str, words: Collection[str] = (), start: int = 0, end: int | No
             continue
         if said == "." and found and _is_cut(found[-1], text) and goes_on(text, match.end()):
             continue
+        if said == "(" and found and found[-1].norm in _SCALES and found[-1].end == match.start():
+            joined = bracketed = True  # "iso(dense)"
+            continue
+        if said == ")" and bracketed:
+            bracketed = False
+            continue
         if said == "=":
             said = ":"
         token = Token("clearcut" if said == "net" else _full(normal(said)), match.start(), match.end(), joined)
         joined = False
         if token.norm == "\n" and not _ends_line(found, text, match.end()):
             continue
-        if token.joined and found and token.is_word and found[-1].norm + token.norm in words:
+        apart = bool(found) and found[-1].norm in _SCALES and match.start() == found[-1].end + 1  # "hypo vascular"
+        if (token.joined or apart) and found and token.is_word and found[-1].norm + token.norm in words:
             found[-1] = Token(found[-1].norm + token.norm, found[-1].start, token.end, found[-1].joined)
             continue
         found += _split(token, words)
     return _cancers(found)
 
 
+_SCALES = ("hypo", "hyper", "iso", "pseudo")
 # Before these "Ca" is a cancer and no calcium.
 _OF_CANCER = frozenset(
     ["of", "pancreas", "pancreatic", "liver", "hepatic", "kidney", "renal", "head", "tail", "body", "colon", "breast"]
