@@ -14,6 +14,7 @@ those of a run that nobody touched, bit by bit.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import signal
@@ -41,7 +42,7 @@ from TextoMorphLib.training.checkpoint_choice import dice_ce
 from TextoMorphLib.training.loop import read_config
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared
 
-REPEATS = 5
+REPEATS, STEPS = 5, 400
 ELLIPSOIDS = """
 [source]
 kind = "ellipsoids"
@@ -50,7 +51,7 @@ diameters_mm = [14.0, 22.0]
 select_on = "last"
 """
 KILLED = small_trainings.segmentation(
-    ELLIPSOIDS, spacing_mm=4.0, real=0.0, synthetic=1.0, healthy=0.3, steps=400, checkpoint_minutes=0.02
+    ELLIPSOIDS, spacing_mm=4.0, real=0.0, synthetic=1.0, healthy=0.3, steps=STEPS, checkpoint_minutes=0.02
 )
 
 
@@ -165,25 +166,26 @@ def kill(cases: Path, times: int) -> None:
         (place / "tiny.toml").write_text(KILLED, encoding="utf-8")
         command = [sys.executable, "-m", "TextoMorphLib", "train", "segmentation", str(place / "tiny.toml")]
         command += ["--cases", str(cases), "--output"]
-        start = time.monotonic()
         subprocess.run([*command, str(place / "whole")], check=True, stdout=subprocess.DEVNULL)
-        whole = time.monotonic() - start
-        ended = 0
         for number in range(times):
-            # The longer it has come, the more of the next start is spent on reading what is done.
-            process = subprocess.Popen(
-                [*command, str(place / "broken"), "--resume"], stdout=subprocess.DEVNULL, start_new_session=True
-            )
-            try:
-                process.wait(whole * (0.3 + 0.5 * number / max(times, 1)))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                ended += 1
+            killed_at((number + 0.5) * STEPS / times, [*command, str(place / "broken"), "--resume"])
         subprocess.run([*command, str(place / "broken"), "--resume"], check=True, stdout=subprocess.DEVNULL)
         files = [next((place / run / "whole" / "model").glob("*.safetensors")) for run in ("whole", "broken")]
         same = files[0].read_bytes() == files[1].read_bytes()
-        print(f"killed {ended} times: {'the same weights, bit by bit' if same else 'OTHER WEIGHTS'}")
+        print(f"killed {times} times: {'the same weights, bit by bit' if same else 'OTHER WEIGHTS'}")
+
+
+def killed_at(step: float, command: list[str]) -> None:
+    """Ends a training with SIGKILL, somewhat after it has told that it reached a step."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("{") and json.loads(line)["step"] >= step:
+            time.sleep(float(np.random.default_rng(int(step)).uniform(0, 1)))
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    if process.wait() != -signal.SIGKILL:
+        raise SystemExit(f"the training ended before step {step:.0f}: {command}")
 
 
 def main() -> None:

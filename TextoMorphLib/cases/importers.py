@@ -81,11 +81,21 @@ def import_cases(source: Source) -> list[Case]:
         if cases is not None:
             if not cases:
                 raise InputError(f"{source.path} names no case")
+            _check_names(cases)
             return sorted(_with_reports(cases, source.reports), key=lambda case: case.id)
     raise InputError(
         f"{source.path} is in no layout known here: dataset.json (MSD, nnU-Net), lists *_train_0.txt and *_val_0.txt, "
         "case folders with imaging.nii.gz (KiTS), or a folder of scans with --labels DIR"
     )
+
+
+def _check_names(cases: list[Case]) -> None:
+    """Refuses two cases of one name: predictions and reports are told apart by it."""
+    known: dict[str, Path] = {}
+    for case in cases:
+        if case.id in known:
+            raise InputError(f"{case.ct} and {known[case.id]} are both called {case.id}")
+        known[case.id] = case.ct
 
 
 def _with_reports(cases: list[Case], folder: Path | None) -> list[Case]:
@@ -174,6 +184,8 @@ def published_lists(source: Source) -> list[Case] | None:
             except InputError as error:
                 raise InputError(f"{path} line {number}: {error}") from error
             before = found.get(case.id)
+            if before and before.ct != case.ct:
+                raise InputError(f"{path} line {number}: {case.ct} and {before.ct} are both called {case.id}")
             if before is None or part == "val":
                 if part == "val" and before and before.fold not in (None, int(fold)):
                     raise InputError(f"{path} line {number}: {case.id} is tested in fold {before.fold}, too")

@@ -191,6 +191,17 @@ def test_published_lists_give_folds_texts_and_two_kidneys(tmp_path: Path) -> Non
     assert a.label == tmp_path / "img/a_label.nii.gz"
 
 
+def test_two_scans_of_one_name_are_refused(tmp_path: Path) -> None:
+    lists = tmp_path / "liver_aug_data_fold"
+    lists.mkdir()
+    (lists / "real_train_0.txt").write_text("A/1.nii.gz A/l/1.nii.gz\nB/1.nii.gz B/l/1.nii.gz\n")
+    with pytest.raises(InputError, match=r"line 2: .*B/1.nii.gz and .*A/1.nii.gz are both called 1"):
+        import_cases(Source(lists))
+    training = [{"image": f"{name}/1.nii.gz", "label": f"{name}/l.nii.gz"} for name in "AB"]
+    with pytest.raises(InputError, match="both called 1"):
+        imported(tmp_path, {"labels": LABELS, "training": training})
+
+
 def test_kits_and_plain_folders(tmp_path: Path) -> None:
     image(tmp_path / "kits/case_00000/imaging.nii.gz", ct=True)
     image(tmp_path / "kits/case_00000/segmentation.nii.gz", {1: BOX})

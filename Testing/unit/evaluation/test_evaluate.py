@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,48 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert line.startswith("error: ")
     assert words in line
     assert not (folder / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        (np.full(SHAPE, 255, np.uint8), "holds the value 255"),
+        (np.full(SHAPE, 0.5, np.float32), "fractions or NaN"),
+        (np.full(SHAPE, np.nan, np.float32), "fractions or NaN"),
+        (np.full(SHAPE, -1, np.int16), "labels from -1"),
+        (np.zeros((3, 4, 5), np.uint8), "another grid"),
+        (None, "no prediction of"),
+    ],
+)
+def test_a_spoilt_prediction_is_named(
+    spoilt: np.ndarray | None, words: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = next(iter(CASES))
+    shutil.copytree(folder / "predictions", tmp_path / "predictions")
+    place = tmp_path / f"predictions/{name}.nii.gz"
+    if spoilt is None:
+        place.unlink()
+    else:
+        Volume.from_array(spoilt, np.eye(4)).write(place)
+    command = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(tmp_path / "predictions")]
+    assert main([*command, "--output", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert name in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_groups_that_nobody_names_are_told(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.loads(line) for line in (folder / "cases.jsonl").read_text().splitlines()]
+    known = [{key: value for key, value in line.items() if key != "age"} for line in lines]
+    for line in known:
+        for key in ("ct", "label"):
+            if key in line:
+                line[key] = str(folder / line[key])
+    (tmp_path / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in known))
+    command = ["evaluate", str(tmp_path / "cases.jsonl"), "--predictions", str(folder / "predictions")]
+    assert main([*command, "--output", str(tmp_path / "out"), "--by", "age"]) == 0
+    assert "no case says its age" in capsys.readouterr().err
 
 
 def test_methods_are_compared_at_equal_false_alarms(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
