@@ -22,7 +22,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz test-gui test-browser coverage turing-test architecture ray ray-thousand docs release lint format clean nnunet
+.PHONY: help setup demo test unit style types fuzz test-gui test-browser coverage turing-test architecture ray ray-thousand docs release lint format clean nnunet
 
 help:
 	@sed -n 's/^# //p' Makefile | head -6
@@ -32,9 +32,12 @@ setup: $(INSTALLED)
 demo: $(INSTALLED)
 	$(BIN)/textomorph demo --output-dir demo-output
 
-# One process a core, one thread each: most tests are of one thread.
-test: $(INSTALLED) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
+# One process a core, one thread each: most tests are of one thread. Types are checked beside them.
+test: $(INSTALLED) style
+	$(MAKE) --jobs 2 types unit
+
+unit: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 # A test that is skipped is a failure here: these are run where one wants to know.
 test-gui: $(INSTALLED)
@@ -46,7 +49,7 @@ test-browser: $(INSTALLED)
 	TEXTOMORPH_NEEDS_BROWSER=1 $(BIN)/python -m pytest -rs Testing/unit/reader_study/test_reading_browser.py
 
 coverage: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --cov TextoMorphLib --cov-report term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder --cov TextoMorphLib --cov-report term:skip-covered
 
 # nnU-Net in an environment of its own, beside .venv: two iterations of training with TextoMorph's trainer.
 nnunet: $(INSTALLED)
@@ -82,11 +85,15 @@ architecture: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python Testing/fuzz/fuzz.py --count 300
 
-lint: $(INSTALLED)
+lint: style types
+
+style: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+types: $(INSTALLED)
+	$(BIN)/mypy
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

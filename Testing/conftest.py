@@ -13,6 +13,12 @@ import pytest
 NO_BROWSER = "needs Playwright (pip install playwright) and Chrome, Chromium or Edge (or: playwright install chromium)"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests come first: where processes share the tests, none is left with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with small random weights: everything works, the lesions mean nothing."""

@@ -1,1 +1,1 @@
-"""Frozen text encoders: what the denoiser reads."""
+"""What texts say of lesions: terms, denials, whose a word is, reports, wordings, text encoders."""

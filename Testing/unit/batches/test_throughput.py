@@ -15,7 +15,13 @@ from TextoMorphLib.cli import main
 def test_costs_are_measured_and_forecast(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in {"DEPTHS": (14, 28), "DIAMETERS_MM": (12.0, 20.0), "NUMBERS": (1, 2)}.items():
+    for name, value in {
+        "DEPTHS": (14, 28),
+        "DIAMETERS_MM": (12.0, 20.0),
+        "NUMBERS": (1, 2),
+        "WORKERS_JOBS": 2,
+        "PUBLISHED_SIDE": 32,
+    }.items():
         monkeypatch.setattr(throughput, name, value)
     out = tmp_path / "throughput.json"
     argv = ["benchmark", "throughput", "--model", str(tiny_bundle), "--device", "cpu", "--preset", "preview"]
@@ -26,7 +32,10 @@ def test_costs_are_measured_and_forecast(
     assert 0 < usual["delta_mb"] < usual["scan_mb"] / 5
     assert found["scans"][1]["megavoxels"] == pytest.approx(2 * found["scans"][0]["megavoxels"], rel=0.01)
     assert found["workers"][0]["cpu_seconds"] > 0
-    assert "1,000 tumours" in capsys.readouterr().out
+    assert found["published_cpu_seconds"] > 0
+    told = capsys.readouterr().out
+    assert "1,000 tumours" in told
+    assert f"{found['published_cpu_seconds']:g} CPU s for theirs on this machine" in told
 
 
 def test_a_forecast_is_arithmetic() -> None:

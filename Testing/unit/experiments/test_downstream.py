@@ -44,7 +44,7 @@ size = 2
 select_on = "last"
 
 [training]
-steps = 60
+steps = 30
 learning_rate = 2e-2
 warmup = 5
 ema = 0.8

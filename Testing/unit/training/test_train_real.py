@@ -40,10 +40,13 @@ def _cases(folder: Path, count: int = 3, **how: Any) -> Path:
 
 def _config(folder: Path, start: Path, base: str = "real-diffusion.toml", more: str = "") -> Path:
     path = folder / "config.toml"
+    wordings = "" if "[texts]" in more or "no-variants" in base else "[texts]\nvariants = 2"
     path.write_text(
         f"""base = "{(resources() / "Training" / base).as_posix()}"
 [model]
 start = "{start.as_posix()}"
+presets = {{ final = {{ candidates = 1 }} }}
+{wordings}
 [triples]
 views = 1
 [batch]
