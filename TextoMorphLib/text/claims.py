@@ -19,6 +19,7 @@ from TextoMorphLib.text.vocabulary import Term
 
 ENHANCING = "enhancing mass"
 _LUMPS = frozenset(("nodular", "discontinuous", "globular", "interrupted", "puddling", "clumped"))
+_BADLY = frozenset(("poor", "bad", "ill", "unclear", "imperfect", "weak", "insufficient", "scarce", "badly", "poorly"))
 _STRENGTHS = frozenset(("strong", "low", "peripheral"))
 
 
@@ -103,6 +104,8 @@ class Claims:
             term: Term | None = self.lexicon.terms["cystic"]
         else:
             term = self._term(at, word, owner)
+        if term is self.lexicon.terms["well-defined"] and at and self.words[at - 1].norm in _BADLY:
+            term = self.lexicon.terms["ill-defined"]  # "poor defined limits"
         if word.norm == "even" and stresses(self.words[at + 1 : at + 2]):
             return None, ""
         if word.has("heard"):

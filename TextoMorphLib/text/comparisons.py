@@ -29,6 +29,7 @@ _COMPARED = {
     ("equal", "arterial"): "isoattenuating",
 }
 _DIMENSIONS = {"density": "hyper", "margin": "well", "enhancement": "arterial"}
+_SHARP = ("clear", "regular", "precize", "crisp", "distinct", "definite", "neat", "clean")
 _MARKS = (",", ".", ";", ":", "(", ")", "|", "-", "\u2013", "\u2014", "+", "\n")
 _FARTHEST = 7  # words between a quality and the comparison that follows it
 
@@ -74,6 +75,8 @@ def _pole(word: Word) -> str:
     for dimension, pole in _DIMENSIONS.items():
         if word.has("dimension", dimension):
             return pole
+    if word.term is None and word.norm in _SHARP:
+        return "well"  # "less clear than before"
     if word.thing in ("density", "enhancement") and word.term is None:
         return _DIMENSIONS[word.thing]
     if word.term is not None and not word.has("compared"):

@@ -119,8 +119,11 @@ def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Se
         return [(DENIED, backward(sentence, at))]  # "calcification absent in the lesion"
     if word.has("negation", "after") and not at and len(sentence) > 1 and _leads(sentence[1]):
         return [(DENIED, forward(sentence, 1))]  # "No longer seen are septa"
-    names = following is not None and (following.term is not None or bool(following.thing))
-    copula = _follows_copula(sentence, at) and not (names and sentence[at - 1].norm in (":", "="))
+    quality = following is not None and (following.term is not None or following.has("modifier"))
+    names = following is not None and (quality or bool(following.thing))
+    answers = at > 0 and sentence[at - 1].norm in (":", "=")
+    quality = quality and following is not None and not following.noun  # "the borders are nowhere defined"
+    copula = _follows_copula(sentence, at) and not (names and (answers or quality))
     after = ends or not word.has("negation", "before") or copula
     if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
         return [(DENIED, backward(sentence, at))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
@@ -80,3 +81,58 @@ def test_no_term_is_taken_for_its_contrary(term: Term) -> None:
                     unheard.append(text)
     assert not wrong
     assert len(unheard) <= read / 200, unheard
+
+
+# --- How sharp a border is, and how dense a lesion, in words that are put together ---
+
+BADLY = """poorly|badly|not|hardly|barely|scarcely|imperfectly|insufficiently|indistinctly|vaguely|unsharply
+incompletely|never|nowhere|not well|not sharply|not clearly|not very well|less well|less sharply
+no longer well|difficult to
+cannot be|not easily|ill|poor|bad|not at all well|far from being well|anything but well"""
+WELL = "well|sharply|clearly|crisply|nicely|distinctly|neatly|cleanly|very well|easily|readily|more sharply|quite well"
+DEFINED = """defined|delineated|demarcated|delimited|circumscribed|marginated|outlined|bordered|bounded|separable
+distinguishable"""
+SAID_OF_BORDERS = "{x}|hypodense lesion, {x}|margins: {x}|the borders are {x}|margins {x}|{x} lesion|a mass that is {x}"
+SHARP, EDGES = "sharp|clear|distinct|smooth|regular|well-defined|crisp|precise", "margins|border|contour|edge|limits"
+NOT_SHARP = """no {a} {e}|without {a} {e}|{e} not {a}|{e} is not {a}|{e} are no longer {a}|{e}: not {a}|lacks a {a} {e}
+lacking a {a} {e}|{e} lacks {a} definition|absence of a {a} {e}|{a} {e} absent|has lost its {a} {e}
+{e} less {a} than before|{e} nowhere {a}|devoid of a {a} {e}"""
+IS_SHARP = """{a} {e}|{e} {a}|{e} is {a}|{e}: {a}|with {a} {e}|{e} more {a} than before|{e} remain {a}|{e} = {a}
+of {a} {e}|has {a} {e}"""
+DARKER = """less dense than|less attenuating than|not as dense as|not so dense as|lower in density than|darker than
+of lower density than|of lower attenuation than|below the density of|with less attenuation than|hypodense to
+with lower attenuation than|hypoattenuating relative to|hypodense compared with|less bright than|not as bright as
+hypoattenuating with respect to|less enhancing than|enhancing less than|of inferior density to|dark against
+with density inferior to|with attenuation below that of|with density lower than that of|with attenuation less than
+with decreased density compared to|decreased in attenuation compared to|reduced in density relative to
+never as dense as|not nearly as dense as|density minor than"""
+BRIGHTER = """denser than|more dense than|more attenuating than|higher in density than|higher in attenuation than
+of higher density than|of greater attenuation than|brighter than|above the density of|with more attenuation than
+with higher attenuation than|hyperdense to|hyperattenuating relative to|with density superior to
+with attenuation above that of|with increased density compared to|increased in attenuation compared to
+not less dense than|by no means less dense than|not darker than|not hypodense to|not lower in attenuation than"""
+AGAINST = """{x} the liver|the lesion is {x} the liver|a nodule, {x} the parenchyma, with sharp margins
+Lesion {x} liver.|sharp, {x} the surrounding liver|It appears {x} normal liver parenchyma."""
+
+
+@pytest.mark.parametrize(("how", "never"), [(BADLY, "well"), (WELL, "ill")], ids=["badly", "well"])
+def test_a_border_is_not_taken_for_its_contrary(how: str, never: str) -> None:
+    for form, adverb, defined in product(*map(_forms, (SAID_OF_BORDERS, how, DEFINED))):
+        text = form.format(x=f"{adverb} {defined}")
+        assert understand(text, "liver").description.get("margin") != never, text
+
+
+@pytest.mark.parametrize(("forms", "never"), [(NOT_SHARP, "well"), (IS_SHARP, "ill")], ids=["not sharp", "sharp"])
+def test_an_edge_is_not_taken_for_its_contrary(forms: str, never: str) -> None:
+    for form, sharp, edge in product(*map(_forms, (forms, SHARP, EDGES))):
+        text = form.format(a=sharp, e=edge)
+        assert understand(text, "liver").description.get("margin") != never, text
+
+
+@pytest.mark.parametrize(
+    ("how", "never"), [(DARKER, ("hyper", "arterial")), (BRIGHTER, ("hypo",))], ids=["darker", "brighter"]
+)
+def test_a_comparison_is_not_taken_for_its_contrary(how: str, never: tuple[str, ...]) -> None:
+    for compared, form in product(_forms(how), _forms(AGAINST)):
+        text = form.format(x=compared)
+        assert understand(text, "liver").description.get("density") not in never, text
