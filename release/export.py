@@ -1,6 +1,6 @@
 """The extension's repository as it is published: the files of a revision, addresses set, in a single commit.
 
-    python release/export.py --output DIR --homepage https://github.com/OWNER/SlicerTextoMorph --category Simulation
+    python release/export.py --output DIR --homepage https://github.com/OWNER/SlicerTextoMorph
 
 The history stays at home. What Slicer's index would refuse is told; with --strict that is an error.
 """

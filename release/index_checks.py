@@ -1,8 +1,9 @@
 """What Slicer's index of extensions checks of an extension, done on a folder: nothing is fetched.
 
-The checks are those of ExtensionsIndex's `scripts/check_description_files.py` (read at commit 08798e5): JSON after its
-schema, category, repository name, address, CMake project, icon and screenshots, licence. What the index loads from the
-network (icon, screenshots) is looked for in the folder instead.
+The checks are those of ExtensionsIndex's `scripts/check_description_files.py` (read at commit 400e86f): JSON after its
+schema and with lines that end in LF, category, names of extension and repository, address, CMake project, icon and
+screenshots, licence, size. What the index loads from the network (icon, screenshots) is looked for in the folder
+instead; the repository's GitHub topic cannot be.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 NAME = "TextoMorph"
 LARGEST_MB = 60.0
-# slicer-extension-catalog-entry-schema-v1.0.1: its fields, what they may be, and which are needed.
+# slicer-extension-catalog-entry-schema-v1.0.1 and 1.0.2: their fields, what they may be, and which are needed.
 FIELDS: dict[str, type | tuple[Any, ...]] = {
     "$schema": str,
     "category": str,
@@ -27,15 +28,17 @@ FIELDS: dict[str, type | tuple[Any, ...]] = {
     "build_dependencies": list,
     "build_subdirectory": str,
     "enabled": bool,
-    "tier": (1, 3, 5),
+    "tier": (1, 3, 5),  # the schema allows 2 and 4, which the index keeps for later
+    "dicom_support_rule": str,
 }
+PREFIX = "Slicer"
 NEEDED = ("$schema", "category", "scm_url")
 # The index takes an extension of another category only after its list was changed.
 CATEGORIES = set(
     """Active Learning|Analysis|Auto3dgm|BigImage|Cardiac|Chest Imaging Platform|Conda|Converters|DICOM|DSCI|Developer
     Tools|Diffusion|Examples|Exporter|FTV Segmentation|Filtering|Filtering.Morphology|Filtering.Vesselness|Holographic
-    Display|IGT|Informatics|Netstim|Neuroimaging|Nuclear Medicine|Orthodontics|Osteotomy Planning|Otolaryngology|
-    Photogrammetry|Pipelines|Planning|Printing|Quantification|Radiotherapy|Registration|Remote|Rendering|SPHARM|
+    Display|Image Synthesis|IGT|Informatics|Netstim|Neuroimaging|Nuclear Medicine|Orthodontics|Osteotomy Planning|
+    Otolaryngology|Photogrammetry|Pipelines|Planning|Printing|Quantification|Radiotherapy|Registration|Remote|Rendering|SPHARM|
     Segmentation|Sequences|Shape Analysis|Shape Regression|Shape Visualization|Simulation|SlicerCMF|SlicerMorph|
     Spectral Imaging|Supervisely|Surface Models|SurfaceLearner|Tomographic Reconstruction|Tracking|Tractography|
     Training|Ultrasound|Utilities|Vascular Modeling Toolkit|Virtual Reality|VisSimTools|Web System Tools|Wizards"""
@@ -55,6 +58,8 @@ def problems(folder: Path) -> list[str]:
     except (OSError, ValueError) as error:
         return [f"{NAME}.json cannot be read: {error}"]
     cmake = (folder / "CMakeLists.txt").read_text(encoding="utf-8")
+    if b"\r" in (folder / f"{NAME}.json").read_bytes():
+        return [f"{NAME}.json: its lines do not end in LF alone"]
     return [*_schema(entry), *_address(entry), *_project(cmake), *_pictures(folder, cmake), *_rest(folder)]
 
 
@@ -79,8 +84,8 @@ def _address(entry: dict[str, Any]) -> Iterator[str]:
         yield f"scm_url is no https or git address: {entry.get('scm_url')}"
     if (address.hostname or "").endswith(".invalid"):
         yield "scm_url leads nowhere: give the repository's address"
-    if "slicer" not in name.lower():
-        yield f"the repository is called {name}; the index wants 'Slicer' in it, such as Slicer{name}"
+    if not name.startswith(PREFIX):
+        yield f"the repository is called {name}; the index wants it to begin with '{PREFIX}', such as {PREFIX}{name}"
 
 
 def _project(cmake: str) -> Iterator[str]:

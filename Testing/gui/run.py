@@ -1,8 +1,8 @@
 """Runs the tests of the Slicer module, each file in a process of its own: `python Testing/gui/run.py [FILE...]`.
 
-The host changes Qt's classes for the whole process, and pictures are drawn with the state of one. A file that takes
-longer than its time is ended. With --strict a skipped test is a failure, but for those that need a real CT where none
-is at hand; the last line counts all.
+The host changes Qt's classes for the whole process, and pictures are drawn with the state of one. As many go on at once
+as there are cores, with a thread each, the largest files first. A file that takes longer than its time is ended. With
+--strict a skipped test is a failure, but for those that need a real CT where none is at hand; the last line counts all.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -40,9 +41,8 @@ def run(file: Path) -> dict[str, int]:
     found["excused"] = sum(int(count) for count in re.findall(rf"^SKIPPED \[(\d+)\].*{NO_DATA}", said, re.MULTILINE))
     if code and not found["failed"] + found["errors"]:
         found["errors"] = 1  # it ended before a test could say anything
-    if code or found["skipped"]:
-        print(said)
-    print(f"{file.name}: {last}", flush=True)
+    shown = f"{said}\n" if code or found["skipped"] else ""
+    print(f"{shown}{file.name}: {last}", flush=True)  # in one go: others print, too
     return found
 
 
@@ -55,12 +55,15 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("files", nargs="*", type=Path, default=sorted(HERE.glob("test_*.py")))
     options.add_argument("--strict", action="store_true")
+    options.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = options.parse_args()
     total = dict.fromkeys((*COUNTED, "excused"), 0)
     began = time.monotonic()
-    for file in given.files:
-        for name, count in run(file).items():
-            total[name] += count
+    files = sorted(given.files, key=lambda file: -file.stat().st_size)
+    with ThreadPoolExecutor(given.workers) as pool:
+        for counts in pool.map(run, files):
+            for name, count in counts.items():
+                total[name] += count
     bad = total["failed"] + total["errors"]
     unexcused = total["skipped"] - total["excused"]
     print(f"{len(given.files)} files in {time.monotonic() - began:.0f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from threading import Event
 from typing import Any
 
@@ -55,10 +56,11 @@ def test_the_device_is_named_and_an_absent_one_is_said(host: Any, panels: Any) -
     ui.checkButton.click()
     assert "auto: CPU" in ui.statusLabel.text
     panels["Generate"].ui.deviceComboBox.setCurrentText("mps")
-    assert ui.statusLabel.text == "mps"
+    known = r"mps, \d+\.\d of \d+\.\d GiB of memory free"  # without asking PyTorch
+    assert re.fullmatch(known, ui.statusLabel.text)
     ui.checkButton.click()
     assert "device 'mps' is not there" in host.messages[0].lower()
-    assert ui.statusLabel.text == "mps"
+    assert re.fullmatch(known, ui.statusLabel.text)
 
 
 @pytest.mark.parametrize("how", ["Cancel is pressed", "the scene is closed", "Slicer is closed"])
@@ -87,7 +89,8 @@ def test_the_check_can_be_cancelled(host: Any, panels: Any, monkeypatch: pytest.
     timer.start(20)
     ui.checkButton.click()  # comes back although PyTorch is still being imported
     assert seen == [("Cancel", "Looking…")]
-    assert (ui.checkButton.text, ui.checkButton.enabled, ui.statusLabel.text) == ("Check", True, "auto")
+    assert (ui.checkButton.text, ui.checkButton.enabled) == ("Check", True)
+    assert ui.statusLabel.text.startswith("auto, ")
     assert ui.progressBar.isHidden()
     assert host.messages == []
     gate.set()

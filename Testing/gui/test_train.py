@@ -61,6 +61,8 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
     assert psutil.Process(run.console._process.pid).environ()["TEXTOMORPH_PARENT"] == str(os.getpid())
 
     wait_until(lambda: run.step >= 40)
+    process = psutil.Process(run.console._process.pid)
+    process.suspend()  # else it may end before what follows is done
     mainpath.click(ui.curveButton)
     slicer.mrmlScene.Clear(0)  # a training is none of the scene's business
     train.parameters.trainKind, train.parameters.trainConfiguration = "texts", str(config)
@@ -71,6 +73,7 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
     assert view.GetPlotChartNodeID() == chart.GetID()
     mainpath.click(ui.runButton)
     assert ui.statusLabel.text == "Stopping…"
+    process.resume()
     wait_until(lambda: not run.running, 60)
     assert "Resume goes on" in ui.statusLabel.text
     assert (output / "checkpoint.pt").exists()

@@ -22,7 +22,7 @@ HOME = "https://example.org/someone/SlicerTextoMorph"
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A clone of the exported repository, and what the index would refuse."""
     folder = tmp_path_factory.mktemp("export")
-    refused = export.export(folder / "made", export.Addresses(HOME, category="Simulation"), author="A B <a@b.org>")
+    refused = export.export(folder / "made", export.Addresses(HOME), author="A B <a@b.org>")
     subprocess.run(["git", "clone", "--quiet", str(folder / "made"), str(folder / "clone")], check=True)
     return folder / "clone", refused
 
@@ -45,11 +45,21 @@ def test_what_the_index_would_refuse_is_told(exported: tuple[Path, list[str]], t
     bad = Path(shutil.copytree(clone, tmp_path / "bad", ignore=shutil.ignore_patterns(".git", "docs", "Testing")))
     entry = json.loads((bad / "TextoMorph.json").read_text())
     entry |= {"scm_url": "http://example.org/TextoMorph.git", "tier": 2, "colour": "red", "category": "Fun"}
+    (bad / "TextoMorph.json").write_bytes(json.dumps(entry, indent=1).replace("\n", "\r\n").encode())
+    assert "LF" in "\n".join(index_checks.problems(bad))
     (bad / "TextoMorph.json").write_text(json.dumps(entry))
     (bad / "LICENSE").unlink()
     (bad / "TextoMorph" / "Resources" / "Icons" / "TextoMorph.png").write_bytes(b"no picture")
     said = "\n".join(index_checks.problems(bad))
-    for words in ("no https", "'Slicer' in it", "tier is 2", "colour is unknown", "'Fun'", "no LICENSE", "ICONURL"):
+    for words in (
+        "no https",
+        "begin with 'Slicer'",
+        "tier is 2",
+        "colour is unknown",
+        "'Fun'",
+        "no LICENSE",
+        "ICONURL",
+    ):
         assert words in said
 
 

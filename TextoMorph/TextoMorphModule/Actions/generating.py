@@ -120,12 +120,29 @@ class Generating:
             >>> node is logic.live(ctNode, segmentation, segmentId, "hyperattenuating")
             True
         """
+        return self.liveSeveral(ctNode, [(segmentationNode, segmentId, text, organ)], seed, device, model, progress)
+
+    def liveSeveral(
+        self,
+        ctNode: Any,
+        lesions: list[Asked],
+        seed: int = 0,
+        device: str = "auto",
+        model: str = "starter",
+        progress: Progress | None = None,
+    ) -> Any:
+        """As `live`, for several lesions, each with its own words; all are made anew.
+
+        Args and errors are those of `generateSeveral`.
+
+        Example:
+            >>> lesions = [(segmentation, "one", "cystic", "liver"), (segmentation, "two", "calcified", "liver")]
+            >>> node = logic.liveSeveral(ctNode, lesions)
+        """
         same = (node for node in self.results() if node.GetAttribute(nodes.LIVE))
         into = next((node for node in same if node.GetNodeReference(nodes.CT) is ctNode), None)
-        lesion = (segmentationNode, segmentId, text, organ)
-        for node in self.generateSeveral(
-            ctNode, [lesion], seed, device=device, model=model, progress=progress, preset="preview", into=into
-        ):
+        settings = {"device": device, "model": model, "progress": progress, "preset": "preview", "into": into}
+        for node in self.generateSeveral(ctNode, lesions, seed, **settings):
             node.SetAttribute(nodes.LIVE, "1")
             return node
         return None

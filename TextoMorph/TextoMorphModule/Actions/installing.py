@@ -114,6 +114,20 @@ class Installing:
         folder: Path = paths.user() / "Models"
         return folder
 
+    def memory(self) -> str:
+        """How much of the computer's memory is free, in words; empty where psutil is not installed yet.
+
+        Example:
+            >>> logic.memory()
+            '11.2 of 16.0 GiB of memory free'
+        """
+        try:
+            import psutil
+        except ImportError:
+            return ""
+        memory = psutil.virtual_memory()
+        return _free(memory.available, memory.total)
+
     def checkDevice(self, device: str = "auto", progress: Progress | None = None) -> str:
         """What the networks would run on, in words. Imports torch, which takes seconds the first time.
 
@@ -127,12 +141,11 @@ class Installing:
 
         Example:
             >>> logic.checkDevice("auto")
-            'CPU, 8 threads, 11.2 of 16.0 GiB free'
+            'CPU, 8 threads, 11.2 of 16.0 GiB of memory free'
         """
 
         def look() -> str:
             background.importTorch()
-            import psutil
             import torch
 
             from TextoMorphLib.models.device import resolve
@@ -140,16 +153,17 @@ class Installing:
             found = resolve(device)
             if found.type == "cuda":
                 card = torch.cuda.get_device_properties(found)
-                left = torch.cuda.mem_get_info(found)[0]
-                return f"{card.name}, {left / 2**30:.1f} of {card.total_memory / 2**30:.1f} GiB free"
-            memory = psutil.virtual_memory()
-            free = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
+                return f"{card.name}, {_free(torch.cuda.mem_get_info(found)[0], card.total_memory)}"
             count = torch.get_num_threads()
             cpu = f"CPU, {count} thread{'' if count == 1 else 's'}"
-            return f"{cpu if found.type == 'cpu' else found}, {free}"
+            return f"{cpu if found.type == 'cpu' else found}, {self.memory()}"
 
         words: str = background.run(background.inOneGo(look), progress)
         return words
+
+
+def _free(left: float, of: float) -> str:
+    return f"{left / 2**30:.1f} of {of / 2**30:.1f} GiB of memory free"
 
 
 def _folders() -> list[Path]:

@@ -36,7 +36,7 @@ class GeneratePanel(RunPanel):
     def refresh(self) -> None:
         """Enables what can be used now."""
         wanted = self.parameters
-        missing, count = _missing(wanted), len(askedOf(wanted)) if wanted else 1
+        missing, count = whatIsMissing(wanted), len(askedOf(wanted)) if wanted else 1
         self.ui.generateButton.enabled = (self._running and not self._cancelled) or not missing
         self.ui.generateButton.text = _("Cancel") if self._running else _("Generate")
         if count > 1 and not self._running:
@@ -83,7 +83,7 @@ class GeneratePanel(RunPanel):
         wanted = self.parameters
         for box in (self.ui.seedSpinBox, self.ui.variantsSpinBox, self.ui.stepsSpinBox, self.ui.guidanceSpinBox):
             box.interpretText()  # what is typed counts, although the box still has the focus
-        if _missing(wanted):
+        if whatIsMissing(wanted):
             return
         if wanted.newSeed:
             wanted.seed = random.randrange(2**31 - wanted.variants)
@@ -175,12 +175,3 @@ class GeneratePanel(RunPanel):
         said = withNotes(said, (note for report in reports for note in report["notes"]))
         news = dict.fromkeys(each for report in reports for each in report["warnings"] if each not in known)
         return "<br>".join(each for each in (said, inColour(news)) if each)
-
-
-def _missing(wanted: Any) -> str:
-    """What has to be done before Generate; empty if nothing."""
-    rows = rowsOf(wanted) if wanted and wanted.ct and wanted.lesionsTogether else []
-    if not rows:
-        return whatIsMissing(wanted)
-    without = [number for number, row in enumerate(rows, start=1) if not row.text.strip()]
-    return _("Describe lesion {number} first.").format(number=without[0]) if without else ""

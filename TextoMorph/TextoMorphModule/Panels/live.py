@@ -1,17 +1,19 @@
-"""Live: a quick tumour follows the words."""
+"""Live: quick tumours follow the words."""
 
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Actions.lesion_table import askedOf
+from TextoMorphModule.Panels.painting import Painting
 from TextoMorphModule.Panels.panel import later, whatIsMissing, withNotes
 
 PAUSE_MS = 300  # after the last change: one who types is not finished yet
 
 
 class Live:
-    """Makes the tumour anew, at preview quality, whenever what is asked for has changed.
+    """Makes what Generate would make anew, at preview quality, whenever that has changed: words, masks, organs.
 
     The newest request wins: a run that goes on for an older one is stopped. The old tumour stays until the new one is
     there.
@@ -22,10 +24,15 @@ class Live:
         self._made: Any = None  # what was last asked for and made, or could not be
         self._timer = later(PAUSE_MS, self._follow)
         self._running = False
+        self._painted = 0  # how often a mask has changed
+        self._painting = [Painting(panel, lambda caller, event: self._onPainted()) for _each in range(2)]
         self.ui.liveCheckBox.connect("toggled(bool)", self._onToggle)
 
     def refresh(self) -> None:
         """Looks whether there is something to do."""
+        wanted = self.panel.parameters
+        for painting, name in zip(self._painting, ("segmentation", "lesionsSegmentation"), strict=True):
+            painting.follow(getattr(wanted, name) if wanted else None)
         if not self.panel.parameters:
             self._made = None  # the scene is closed, or the mask is being painted over in another module
         elif self.ui.liveCheckBox.checked and self._asked() != self._made:
@@ -41,23 +48,26 @@ class Live:
         self._say("")
         self.refresh()
 
+    def _onPainted(self) -> None:
+        self._painted += 1
+        self.refresh()
+
     def _request(self) -> Any:
-        """What is asked for now: the arguments of the logic's `live`; None if something is missing."""
+        """What is asked for now: the arguments of the logic's `liveSeveral`; None if something is missing."""
         wanted = self.panel.parameters
         if whatIsMissing(wanted):
             return None
-        mask = (wanted.segmentation, wanted.segmentId)
-        return (wanted.ct, *mask, wanted.text, wanted.organ, wanted.seed, wanted.device, wanted.model)
+        return (wanted.ct, askedOf(wanted), wanted.seed, wanted.device, wanted.model)
 
     def _asked(self) -> Any:
-        """What the tumour follows: scan, mask, text and organ; another seed alone is for Generate."""
+        """What the tumours follow: scan, masks, texts and organs; another seed alone is for Generate."""
         request = self._request()
-        return request and request[:5]
+        return request and (*request[:2], self._painted)
 
     def _follow(self) -> None:
         """Makes the newest tumour."""
-        request = self._request()
-        if self._running or not self.ui.liveCheckBox.checked or self._asked() == self._made:
+        request, asked = self._request(), self._asked()
+        if self._running or not self.ui.liveCheckBox.checked or asked == self._made:
             return
         if request is None:
             self._say(whatIsMissing(self.panel.parameters))
@@ -69,15 +79,15 @@ class Live:
         self._say(_("Following…"))
         said, node = "", None
         try:
-            node = self.panel.logic.live(*request, lambda done, total: self._isNewest(request[:5]))
+            node = self.panel.logic.liveSeveral(*request, lambda done, total: self._isNewest(asked))
             said = withNotes("", self.panel.logic.report(node)["notes"]) if node else ""
         except (ValueError, RuntimeError, OSError, ImportError) as error:  # said here: no box at each change
             said = str(error)
         finally:
             self._running = False
         self._say(f"{said[:1].upper()}{said[1:]}")
-        if self._isNewest(request[:5]):  # else it was stopped for a newer one
-            self._made = request[:5]
+        if self._isNewest(asked):  # else it was stopped for a newer one
+            self._made = asked
         if node and self.panel.parameters:
             self._show(node)
         self.refresh()

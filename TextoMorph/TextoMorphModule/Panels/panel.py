@@ -12,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from TextoMorphModule.Actions.lesion_table import rowsOf
 from TextoMorphModule.Panels.plain_text import PlainText
 from TextoMorphModule.Panels.run_log import tell
 from TextoMorphModule.Panels.time_left import TimeLeft
@@ -160,9 +161,12 @@ def plainErrors(what: str) -> Iterator[None]:
 
 
 def whatIsMissing(wanted: Any) -> str:
-    """What has to be done before a tumour can be generated; empty if nothing."""
+    """What has to be done before Generate can make the mask's tumour, or the table's; empty if nothing."""
     if not wanted or not wanted.ct:
         return _("Choose a CT first.")
+    if wanted.lesionsTogether and (rows := rowsOf(wanted)):
+        without = [number for number, row in enumerate(rows, start=1) if not row.text.strip()]
+        return _("Describe lesion {number} first.").format(number=without[0]) if without else ""
     if not wanted.segmentation or not wanted.segmentId:
         return _("Paint a mask or place a lesion first.")
     if not wanted.text.strip():

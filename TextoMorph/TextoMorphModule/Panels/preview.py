@@ -8,6 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Actions.lesion_table import rowsOf
 from TextoMorphModule.Panels.panel import RunPanel, linesOf, plainErrors, withNotes
 
 PICTURES_A_ROW = 3
@@ -91,9 +92,18 @@ class PreviewPanel(RunPanel):
         if made is not None and png is not None and not self._cancelled:
             self._made = made
             self._show(png)
-            said = withNotes(_("{count} texts drawn.").format(count=len(made.rows)), made.notes)
+            said = withNotes(self._of(len(made.rows)), made.notes)
         self.ui.statusLabel.text = said
         self.refresh()
+
+    def _of(self, count: int) -> str:
+        """What was drawn; of which lesion, where the table has several."""
+        rows, wanted = rowsOf(self.parameters), self.parameters
+        number = self.logic.lesionTable.indexOf((wanted.segmentation, wanted.segmentId)) + 1 if wanted else 0
+        if len(rows) < 2 or not number:
+            return _("{count} texts drawn.").format(count=count)
+        said = _("{count} texts drawn, of lesion {number} alone: the one that is chosen under Several lesions.")
+        return said.format(count=count, number=number)
 
     def onSavePicture(self) -> None:
         """Writes the grid."""

@@ -1,5 +1,6 @@
 """Setup: what is missing and how to get it, the device, the model."""
 
+from contextlib import suppress
 from typing import Any
 
 import qt
@@ -29,6 +30,7 @@ class SetupPanel(RunPanel):
         self._models: list[Any] = []
         self.showModels()
         self.ui.setupCollapsibleButton.collapsed = self.showPackages()
+        self.ui.setupCollapsibleButton.connect("contentsCollapsed(bool)", self.onFold)
 
     def setParameterNode(self, parameters: Any) -> None:
         """When the module is opened, looks what lies in the models folder now."""
@@ -44,9 +46,17 @@ class SetupPanel(RunPanel):
                 self.showModels()
             self.ui.modelComboBox.setCurrentText(self.parameters.model)
         if self.parameters and self.parameters.device != self._device and not self._running:
-            self._device = self.ui.statusLabel.text = self.parameters.device
+            self._device = self.parameters.device
+            self._showMemory()
         self.ui.checkButton.text = _("Cancel") if self._running else _("Check")
         self.ui.checkButton.enabled = not self._cancelled if self._running else bool(self.parameters)
+
+    def _showMemory(self) -> None:
+        """Says which device is chosen, and how much of the computer's memory is free now."""
+        memory = self.logic.memory()
+        self.ui.statusLabel.text = (
+            _("{device}, {free}").format(device=self._device, free=memory) if memory else self._device
+        )
 
     def showPackages(self) -> bool:
         """Says what is missing.
@@ -76,9 +86,14 @@ class SetupPanel(RunPanel):
             with self.run(doing, _("The packages could not be installed."), doing):
                 self.logic.installPackages(self._onLine)
             self.ui.installButton.enabled = True
-            self.ui.statusLabel.text = self._device
+            self._showMemory()
         self.showPackages()
         self.refresh()
+
+    def onFold(self, collapsed: bool) -> None:
+        """Looks how much memory is free when the section is unfolded."""
+        if not collapsed and self.parameters and not self._running:
+            self._showMemory()
 
     def onFolder(self) -> None:
         """Opens the user's models folder in the file browser."""
@@ -107,13 +122,9 @@ class SetupPanel(RunPanel):
             return
         from TextoMorphLib.errors import Cancelled
 
-        said = device = self.parameters.device
-        before = self.ui.statusLabel.text
-        with self.run(_("Looking…"), _("The device cannot be used."), _("Looking…")):
-            try:
-                said = f"{device}: {self.logic.checkDevice(device, self.onStep)}"
-            except Cancelled:
-                said = before
+        device, said = self.parameters.device, self.ui.statusLabel.text
+        with self.run(_("Looking…"), _("The device cannot be used."), _("Looking…")), suppress(Cancelled):
+            said = f"{device}: {self.logic.checkDevice(device, self.onStep)}"
         self.ui.statusLabel.text = said
         self.refresh()
 
