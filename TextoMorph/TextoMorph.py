@@ -124,30 +124,53 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.panels: list[Any] = []
+        self._unbuilt: list[Any] = []
         self._parameterNode: Any = None
 
     def setup(self) -> None:
-        """Called when the user opens the module for the first time."""
+        """Called when the user opens the module for the first time; what is not seen at once is built after it."""
         from TextoMorphModule.Panels import panelClasses
         from TextoMorphModule.Panels.column import Column
         from TextoMorphModule.Panels.mask_view import MaskView
+        from TextoMorphModule.Panels.panel import later
 
         ScriptedLoadableModuleWidget.setup(self)
         self.logic = TextoMorphLogic()
         self.maskView = MaskView(self.logic)
-        self.column = column = Column()
-        for panelClass in panelClasses():
-            panel = panelClass(self.logic, self.resourcePath)
-            column.add(panel)
-            self.panels.append(panel)
-        self.layout.addWidget(column.widget)
+        self.column = Column()
+        self.layout.addWidget(self.column.widget)
+        self._unbuilt = sorted(panelClasses(), key=lambda panelClass: not panelClass.atOnce)
+        while self._unbuilt and self._unbuilt[0].atOnce:
+            self._build()
+        self._next = later(0, self._buildNext)
+        self._next.start()
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
         self.setParameterNode(self.logic.getParameterNode())
 
+    @property
+    def complete(self) -> bool:
+        """Whether all panels are built and can be used."""
+        return not self._unbuilt and all(panel.ready for panel in self.panels)
+
+    def _build(self) -> Any:
+        panel = self._unbuilt.pop(0)(self.logic, self.resourcePath)
+        self.panels.append(panel)
+        self.panels.sort(key=lambda each: (each.order, each.name))
+        self.column.add(panel, sum(not each.pinned for each in self.panels[: self.panels.index(panel)]))
+        return panel
+
+    def _buildNext(self) -> None:
+        """Builds a panel more: Slicer would stand still while all of them are built in one go."""
+        if self._unbuilt:
+            self._build().setParameterNode(self._parameterNode)
+            self.showPanels()
+            self._next.start()
+
     def cleanup(self) -> None:
         """Called when the application closes and the widget is destroyed."""
+        self._next.stop()
         self.setParameterNode(None)
         for part in (*self.panels, self.maskView):
             part.cleanup()

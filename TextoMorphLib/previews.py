@@ -65,7 +65,8 @@ class Previews:
         healthy: The healthy scan's slice, HU.
         rows: One for each text.
         seed: The seed that all share.
-        notes: What was done about short memory, as in the reports; each once.
+        notes: As in the reports, of short memory and of words; each once, with the texts that it is of where it is not
+            of all.
     """
 
     view: pictures.View
@@ -141,7 +142,7 @@ def preview(
     box = tight_box(mask)
     inside = mask[box]
     done = 0
-    notes: dict[str, None] = {}
+    notes: dict[str, list[str]] = {}  # and the texts that they are of
 
     def make(text: str) -> tuple[np.ndarray, Any]:
         nonlocal done
@@ -151,17 +152,19 @@ def preview(
 
         made = synthesizer.synthesize(ct, mask, text, organ, seed, steps, guidance, overall, preset)
         done += 1
-        notes.update(dict.fromkeys(made.report["notes"]))
         return made.volume.hu(box)[inside], made
 
     rows = []
     for text in texts:
         whole, made = make(text)
+        for note in made.report["notes"]:
+            notes.setdefault(note, []).append(text)
         flat = view.cut(made.volume, "axial")
         found = _WORD.finditer(text) if words else ()
         influences = [_influence(match.group(), whole - make(without(text, match))[0]) for match in found]
         rows.append(Preview(text, flat, made.lesions, tuple(influences)))
-    return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, tuple(notes))
+    told = (note if len(of) == len(texts) else f"{'; '.join(of)}: {note}" for note, of in notes.items())
+    return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, tuple(told))
 
 
 def _influence(word: str, difference: np.ndarray) -> Word:

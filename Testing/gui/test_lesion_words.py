@@ -60,6 +60,23 @@ def test_a_painted_lesion_fills_the_text_box(host: Any, ct: Any, panels: Any) ->
     assert ui.wordsLabel.isHidden()  # it was of other terms
 
 
+def test_the_result_that_is_looked_at_is_described(host: Any, ct: Any, panels: Any, logic: Any) -> None:
+    wanted, ui = panels["Describe"].parameters, panels["Describe"].ui
+    wanted.ct = ct
+    mask = wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 24.0, position=FIRST)
+    wanted.text = "markedly hyperattenuating"
+    panels["Generate"].ui.generateButton.click()
+    ui.wordsButton.click()
+    assert "hyperattenuating" in wanted.text
+    assert wanted.result.GetName() in ui.wordsLabel.text
+    wanted.segmentation, wanted.segmentId = logic.placeLesion(ct, 24.0, position=SECOND)  # the CT is worked on again
+    ui.wordsButton.click()
+    assert "isoattenuating" in wanted.text
+    assert "In Phantom CT:" in ui.wordsLabel.text
+    assert mask[0] is not wanted.segmentation
+    assert host.messages == []
+
+
 def test_the_largest_of_several_is_taken_and_the_others_told(host: Any, ct: Any, panels: Any, logic: Any) -> None:
     wanted = panels["Describe"].parameters
     balls = darken(ct, FIRST, 16.0, -60), darken(ct, SECOND, 26.0, 60)

@@ -89,12 +89,14 @@ class Host:
         return module
 
     def open(self, name: str) -> Any:
-        """Opens a loaded module's panel for the first time; its widget object."""
+        """Opens a loaded module's panel for the first time, and waits until it is complete; its widget object."""
         parent = scripted.WidgetParent(name)
         getattr(slicer.modules, name.lower())._representation = parent
         parent.reload()
         parent._entered = True
         parent._widget.enter()
+        while not getattr(parent._widget, "complete", True):
+            QtWidgets.QApplication.processEvents()
         return parent._widget
 
     @property

@@ -24,6 +24,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "unit" 
 from host import application, mainpath, problems  # noqa: E402
 
 TICK_MS = 20
+# Of the main path's actions, those whose time is told.
+MEASURED = {
+    "open the module": "Open the module",
+    "'Place a lesion'": "Place a lesion",
+    "'Generate'": "Generate, cold (first in the process)",
+}
 
 
 class Clock(NamedTuple):
@@ -108,8 +114,9 @@ def main(ct: str, site: tuple[float, float, float], first_cancel: bool = False) 
                 took, gap = _cancel(panels["Generate"].ui, "generateButton", ear, early=True)
                 print(*took, *gap)
                 return
-            if "'Generate'" in action:
-                rows.append(("Generate, cold (first in the process)", Clock.now().since(ear.started), ear.longest))
+            for what, said in MEASURED.items():
+                if what in action:
+                    rows.append((said, Clock.now().since(ear.started), ear.longest))
         assert (folder / "tumour.nii.gz").is_file()
         for what, again in (("the same place", False), ("a new place", True)):
             if again:
@@ -124,6 +131,7 @@ def main(ct: str, site: tuple[float, float, float], first_cancel: bool = False) 
         for what, took, gap in (*rows, *_cancelled(host, panels, folder, ear)):
             print(f"| {what} | {took.wall:.2f} | {took.all:.2f} | {gap.wall:.2f} | {gap.own:.2f} | {gap.all:.2f} |")
         _finish(panels)
+    print(f"\nThe process took {_most_gib():.1f} GiB of memory at most.")
     for problem in [*host.messages, *problems.taken()]:
         print(problem, file=sys.stderr)
 
@@ -209,6 +217,14 @@ def _until(so: Callable[[], bool]) -> None:
     while not so():
         QtWidgets.QApplication.processEvents()
         time.sleep(0.005)
+
+
+def _most_gib() -> float:
+    """The most memory that this process has held."""
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (2**30 if sys.platform == "darwin" else 2**20)
 
 
 def _phantom(folder: Path) -> Path:

@@ -190,7 +190,7 @@ def _surest(kind: str, evidence: Evidence, said: dict[str, Said], organ: str) ->
         return Said(kind, value, term.name, sure, last, measured)
     if np.isnan(measured):
         return "could not be measured"
-    return reasons[0] if reasons and len(reasons) == len(options) else f"{last} of {measured:.3g} is sure of no term"
+    return reasons[0] if reasons and len(reasons) == len(options) else f"{last} of {measured:.3g} fits no term clearly"
 
 
 def _degree(evidence: Evidence, said: dict[str, Said], organ: str) -> Said | str:

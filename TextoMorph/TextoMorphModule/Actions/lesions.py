@@ -64,7 +64,7 @@ class Lesions:
         try:
             several.check(lesions)
         except InputError as error:
-            said.append(str(error))
+            return [str(error)]
         look = background.inOneGo(lambda: several.placement_warnings(ct, lesions, organ))
-        said += background.run(look, progress)
-        return said
+        found: list[str] = background.run(look, progress)
+        return found

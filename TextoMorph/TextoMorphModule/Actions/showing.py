@@ -10,7 +10,13 @@ WAYS = {OUTLINE: (True, False), FILLED: (True, True), HIDDEN: (False, False)}
 
 
 class Showing:
-    """Masks on the screen."""
+    """Masks on the screen.
+
+    Attributes:
+        lookedAt: The result whose mask is shown, while one is looked at in the module.
+    """
+
+    lookedAt: Any = None
 
     def showMask(self, segmentationNode: Any, segmentId: str, how: str = OUTLINE) -> None:
         """Shows a segment in the slice views; the segments beside it stay as they are.

@@ -107,7 +107,7 @@ class Training:
 
         Example:
             >>> logic.trainings()["diffusion"].configurations[0].name
-            'ablation-diffusion.toml'
+            'real-diffusion.toml'
         """
         from TextoMorphLib import paths
         from TextoMorphLib.commands import train
@@ -120,7 +120,7 @@ class Training:
             name = command.name or function.__name__
             given = inspect.signature(function).parameters
             inputs = {each: given[each].default is inspect.Parameter.empty for each in INPUTS if each in given}
-            own = [path for path in known if name in path.stem.split("-")]
+            own = sorted((path for path in known if name in path.stem.split("-")), key=_forAblations)
             found[name] = TrainingKind(name, (inspect.getdoc(function) or "").split("\n")[0], inputs, own)
         return found
 
@@ -240,6 +240,11 @@ class Training:
 
         place: Path = paths.user() / "Models"
         return place
+
+
+def _forAblations(configuration: Path) -> tuple[bool, str]:
+    """Last what is for ablations alone: the first is proposed."""
+    return configuration.stem.startswith("ablation"), configuration.stem
 
 
 def _installed(folder: Path, models: Path) -> tuple[str, str]:

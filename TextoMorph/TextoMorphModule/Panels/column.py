@@ -6,6 +6,7 @@ import qt
 from slicer.i18n import tr as _
 
 LEAST_HEIGHT = 300  # of what scrolls, pixels
+MOST_LETTERS = 58  # of a folded section's title: more is cut off at the side
 BAR = 20  # what the scroll bar takes of the width
 
 
@@ -35,12 +36,12 @@ class Column:
         self._pinned = qt.QVBoxLayout()
         whole.addLayout(self._pinned)
 
-    def add(self, panel: Any) -> None:
-        """Puts a panel below the others of its kind."""
+    def add(self, panel: Any, place: int) -> None:
+        """Puts a panel at its place among those that scroll, or below the others at the foot."""
         if panel.pinned:
             self._pinned.addWidget(panel.widget)
         else:
-            self._scrolled.insertWidget(self._scrolled.count() - 1, panel.widget)
+            self._scrolled.insertWidget(place, panel.widget)
 
     def fit(self) -> None:
         """Makes room for the panels that are shown now: nothing is cut off at the side."""
@@ -48,7 +49,7 @@ class Column:
 
 
 class Fold:
-    """A section whose title, while it is folded, says in one line what it holds."""
+    """A section whose title, while it is folded, says in one line what it holds, in place of what it is for."""
 
     def __init__(self, button: Any) -> None:
         self._button, self._title, self._summary = button, button.text, ""
@@ -60,7 +61,10 @@ class Fold:
         self._show()
 
     def _show(self) -> None:
-        folded = self._button.collapsed and self._summary
-        title = _("{title}: {summary}").format(title=self._title, summary=self._summary) if folded else self._title
-        if self._button.text != title:
-            self._button.text = title
+        title = self._title
+        if self._button.collapsed and self._summary:
+            title = _("{title}: {summary}").format(title=title.partition(":")[0], summary=self._summary)
+        cut = title if len(title) <= MOST_LETTERS else title[: MOST_LETTERS - 1].rstrip(" ,") + "\u2026"
+        if self._button.text != cut:
+            self._button.text = cut
+            self._button.toolTip = title if cut != title else ""

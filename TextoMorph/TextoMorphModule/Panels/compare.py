@@ -18,6 +18,8 @@ COLUMNS = ("Asked", "Measured", "Range", "As asked")
 SCALE = "\u2212{ends:.0f} HU (darker)          no change          +{ends:.0f} HU (brighter)"
 FORMATS = "NIfTI (*.nii.gz);;NRRD (*.nrrd)"
 
+ROW, MOST_ROWS = 30, 8  # of the table, pixels; more are scrolled
+
 
 class ComparePanel(RunPanel):
     """The results, one at a time."""
@@ -235,6 +237,7 @@ class ComparePanel(RunPanel):
             cells = (asked, measured(row), _range(row), words[row["ok"]])
             for column, cell in enumerate(cells):
                 table.setItem(number, column, qt.QTableWidgetItem(cell))
+        table.setFixedHeight(table.horizontalHeader().height + ROW * min(max(len(rows), 2), MOST_ROWS) + 4)
 
 
 def _range(row: dict[str, Any]) -> str:

@@ -10,13 +10,14 @@ from slicer.i18n import tr as _
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.lesion_words import LesionWords
 from TextoMorphModule.Panels.live import Live
-from TextoMorphModule.Panels.panel import Panel, inColour
+from TextoMorphModule.Panels.panel import Panel, inColour, later
 
 COLUMNS = 3
 WIDE = 24  # letters of a term from which on it takes two columns
 RECENT = "TextoMorph/RecentDescriptions"
 FAVOURITES = "TextoMorph/FavouriteDescriptions"
 MOST_RECENT = 12
+LOOK_MS = 30  # between looks whether words can be understood
 
 
 class DescribePanel(Panel):
@@ -24,9 +25,12 @@ class DescribePanel(Panel):
 
     name = "Describe"
     order = 30
+    atOnce = True
 
     def setup(self) -> None:
         """Connects the widgets."""
+        self.ready = False
+        self._again = later(LOOK_MS, self._refreshWhenReady)
         self._organ = ""
         self._chips: dict[str, Any] = {}
         self._searched: dict[str, str] = {}  # what a term is found by
@@ -60,6 +64,21 @@ class DescribePanel(Panel):
         self._fold.say(_line(wanted.text))
         self.ui.favouriteButton.checked = _line(wanted.text) in _kept(FAVOURITES)
         self.ui.favouriteButton.enabled = bool(wanted.text.strip())
+        self.ready = self.logic.canUnderstand(wanted.organ, prepare=False)
+        if self.ready:
+            self._showUnderstood()
+        else:
+            self._again.start()
+
+    def _refreshWhenReady(self) -> None:
+        """Makes ready what understanding an organ's words takes, which Slicer's thread does not wait for."""
+        if self.parameters and self.logic.canUnderstand(self.parameters.organ):
+            self.refresh()
+        elif self.parameters:
+            self._again.start()
+
+    def _showUnderstood(self) -> None:
+        wanted = self.parameters
         understood = self.logic.understand(wanted.text, wanted.organ)
         for name, chip in self._chips.items():
             chip.checked = name in understood.terms
@@ -72,6 +91,7 @@ class DescribePanel(Panel):
 
     def cleanup(self) -> None:
         """Called when the application closes."""
+        self._again.stop()
         self._live.stop()
         self._words.stop()
         super().cleanup()

@@ -19,6 +19,7 @@ class GeneratePanel(RunPanel):
 
     name = "Generate"
     order = 40
+    atOnce = True
     pinned = True
 
     def setup(self) -> None:
@@ -49,7 +50,9 @@ class GeneratePanel(RunPanel):
         self.ui.seedSpinBox.enabled = bool(wanted) and not wanted.newSeed
         if wanted:
             seed = _("new seed each time") if wanted.newSeed else _("seed {seed}").format(seed=wanted.seed)
-            self._fold.say(f"{seed}, {wanted.variants} \u00d7, {wanted.device}")
+            many = _("{count} variants").format(count=wanted.variants) if wanted.variants > 1 else ""
+            device = _("device {device}").format(device=wanted.device)
+            self._fold.say(", ".join(each for each in (seed, many, device) if each))
         if not self._running and (missing or self._missing):
             self.ui.statusLabel.text = missing
         self._missing = missing
@@ -168,7 +171,8 @@ class GeneratePanel(RunPanel):
             return _("Cancelled; {count} finished.").format(count=len(results))
         reports = [self.logic.report(node) for node in results]
         seconds = sum(sum(report["seconds"].values()) for report in reports)
-        said = _("{count} made in {seconds:.1f} s.").format(count=len(results), seconds=seconds)
+        said = _("Made in {seconds:.1f} s.") if len(results) == 1 else _("{count} results made in {seconds:.1f} s.")
+        said = said.format(count=len(results), seconds=seconds)
         without = dict.fromkeys(each["words"] for report in reports for each in report.get("without_effect", ()))
         if without:
             said += " " + _("Without effect: {words}.").format(words=", ".join(without))

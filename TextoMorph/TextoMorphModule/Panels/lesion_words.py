@@ -1,10 +1,12 @@
 """The button "Describe this lesion": what is painted, in words, into the text box."""
 
+import html
 from contextlib import suppress
 from typing import Any
 
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Actions import nodes
 from TextoMorphModule.Panels.panel import plainErrors
 
 
@@ -50,18 +52,26 @@ class LesionWords:
         finally:
             self._running = False
         self._of = asked
-        self._say(_told(found) if found else "")
+        self._say(_told(found, asked[0].GetName()) if found else "")
         if found and self.panel.parameters and self._asked() == asked:
             self.panel.parameters.text = found[0].text
         if self.panel.parameters:
             self.refresh()
 
     def _asked(self) -> Any:
-        """CT, mask, organ and the organ's segment; None where something is missing."""
+        """CT, mask, organ and the organ's segment: of the result that is looked at; None where something is missing."""
         wanted = self.panel.parameters
-        if not (wanted and wanted.ct and wanted.segmentation and wanted.segmentId):
+        if not (wanted and wanted.ct):
             return None
         inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
+        result = self.panel.logic.lookedAt
+        kept = result.GetNodeReference(nodes.MASK) if nodes.inScene(result) else None
+        if kept and result.GetNodeReference(nodes.CT) is wanted.ct and kept.GetSegmentation().GetNumberOfSegments():
+            chosen = self.panel.logic.lesionTable.indexOf((wanted.segmentation, wanted.segmentId))
+            number = chosen if 0 <= chosen < kept.GetSegmentation().GetNumberOfSegments() else 0
+            return result, kept, kept.GetSegmentation().GetNthSegmentID(number), wanted.organ, inside
+        if not (wanted.segmentation and wanted.segmentId):
+            return None
         return wanted.ct, wanted.segmentation, wanted.segmentId, wanted.organ, inside
 
     def _say(self, words: str) -> None:
@@ -69,8 +79,12 @@ class LesionWords:
         self.ui.wordsLabel.visible = bool(words)
 
 
-def _told(found: list[Any]) -> str:
-    told = [found[0].details, _("One scan tells neither phases and washout, nor what the lesion is.")]
+def _told(found: list[Any], ct: str) -> str:
+    told = [
+        _("In {name}:").format(name=html.escape(ct)),
+        found[0].details,
+        _("One scan tells neither phases and washout, nor what the lesion is."),
+    ]
     if len(found) > 1:
         others = "; ".join(each.text for each in found[1:])
         told.append(

@@ -29,6 +29,7 @@ class MaskView(VTKObservationMixin):
                 self.logic.showResultMask(None)
                 self.logic.showMask(*self._shown[:3])
             self._result, self._known, self._shown = None, (None, None), None
+            self.logic.lookedAt = None
             return
         mask, result = (wanted.segmentation, wanted.segmentId), wanted.result
         if result is not self._known[0]:
@@ -36,6 +37,7 @@ class MaskView(VTKObservationMixin):
         elif mask != self._known[1]:
             self._result = None
         self._known = result, mask
+        self.logic.lookedAt = self._result
         self._painting.follow(wanted.segmentation)
         self._show(wanted)
 
@@ -63,5 +65,6 @@ class MaskView(VTKObservationMixin):
         if self._result is not None and self._shown:
             how = self._shown[2]
             self._result, self._shown = None, None
+            self.logic.lookedAt = None
             self.logic.showResultMask(None)
             self.logic.showMask(self._known[1][0], self._known[1][1], how)

@@ -31,12 +31,16 @@ class Panel(VTKObservationMixin):
         ui: The named widgets.
         logic: The module's logic, which does the work.
         parameters: The parameter node, or None while the scene is closed or another module is shown.
+        atOnce: Whether it is seen as soon as the module opens; the others are built a moment later.
+        ready: Whether it can be used.
         pinned: Whether it stays at the foot, below what scrolls.
         whileReading: Whether it is shown while somebody reads a Turing test, or all the rest of the time.
     """
 
     name = ""
     order = 0
+    atOnce = False
+    ready = True
     pinned = False
     whileReading = False
 

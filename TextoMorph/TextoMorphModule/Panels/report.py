@@ -48,9 +48,9 @@ class ReportPanel(RunPanel):
         table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
         table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
         table.connect("itemSelectionChanged()", self.onLesion)
+        ui.leftCollapsibleButton.visible = False  # before the section is folded: else unfolding shows it
         for section in (ui.leftCollapsibleButton, ui.endpointCollapsibleButton, ui.reportCollapsibleButton):
             section.collapsed = True
-        ui.leftCollapsibleButton.visible = False
 
     def refresh(self) -> None:
         """Takes a report that another panel hands over; enables what can be used now."""
@@ -129,7 +129,7 @@ class ReportPanel(RunPanel):
             min(table.horizontalHeader().height + sum(map(table.rowHeight, range(len(lesions)))) + 4, MOST_HEIGHT)
         )
         ui.leftEdit.setPlainText("\n".join(found.leftOut))
-        ui.leftCollapsibleButton.text = _("Left out: {count} sentences").format(count=len(found.leftOut))
+        ui.leftCollapsibleButton.text = _("Left out ({count})").format(count=len(found.leftOut))
         ui.leftCollapsibleButton.visible = bool(found.leftOut)
         if len(lesions) == 1:
             table.selectRow(0)

@@ -19,6 +19,7 @@ class ScanPanel(RunPanel):
 
     name = "Scan"
     order = 20
+    atOnce = True
 
     def setup(self) -> None:
         """Connects the widgets."""

@@ -17,6 +17,7 @@ class SetupPanel(RunPanel):
 
     name = "Setup"
     order = 10
+    atOnce = True
 
     def setup(self) -> None:
         """Connects the widgets."""
