@@ -39,6 +39,7 @@ DENSEST_HU = 350.0  # the median of what is denser than air, bone apart
 UNDER_AIR_HU = -1100.0  # scan noise in air, and no tissue
 PLAUSIBLE_HU = (-1100.0, 4000.0)
 _PADDING = 0.002  # the least share of a value under air that is repeated so often that it is padding, no noise
+_EDGES = np.arange(-1200.0, 3001.0, 2.0)  # HU: of the steps in which values are counted
 _SAMPLE = 1e6  # voxels; as many tell as much as all of them
 
 
@@ -129,13 +130,18 @@ def _ends(data: Array) -> tuple[Any, Any]:
 def _shares(volume: Volume) -> _Shares:
     step = max(1, round((volume.data.size / _SAMPLE) ** (1 / 3)))
     every = slice(None, None, step)
-    hu = _without_padding(volume.hu((every, every, every)).ravel())
+    hu = np.sort(_without_padding(volume.hu((every, every, every)).ravel()))  # what follows is quick then
+
+    def over(low: float) -> Array:
+        return hu[np.searchsorted(hu, low, "right") :]
 
     def share(low: float, high: float) -> float:
-        return float(np.mean((hu > low) & (hu < high))) if hu.size else 0.0
+        count = np.searchsorted(hu, high, "left") - np.searchsorted(hu, low, "right")
+        return float(count / hu.size) if hu.size else 0.0
 
-    denser = hu[hu > FAT_AND_AIR_HU[1]]
+    denser, dense = over(FAT_AND_AIR_HU[1]), over(DENSE_HU)
     ends = np.percentile(hu, (5, 95)) if hu.size else np.zeros(2)
+    smooth = _smooth(hu)
     return _Shares(
         fat_and_air=share(*FAT_AND_AIR_HU),
         soft_tissue=share(*SOFT_TISSUE_HU),
@@ -143,26 +149,31 @@ def _shares(volume: Volume) -> _Shares:
         plausible=share(*PLAUSIBLE_HU),
         middle=float(np.median(denser)) if denser.size else 0.0,
         spread=float(ends[1] - ends[0]),
-        dense=float(np.median(hu[hu > DENSE_HU])) if (hu > DENSE_HU).any() else 0.0,
+        dense=float(np.median(dense)) if dense.size else 0.0,
         fat=share(*FAT_HU),
         gap=share(*GAP_HU) * (FAT_HU[1] - FAT_HU[0]) / (GAP_HU[1] - GAP_HU[0]),
         air=share(*PEAKS_HU["air"]),
-        peaks=_peaks(hu, PEAK),
-        hills=_peaks(hu, HILL),
+        peaks=_peaks(smooth, PEAK),
+        hills=_peaks(smooth, HILL),
     )
 
 
-def _peaks(hu: Array, share: float) -> tuple[_Peak, ...]:
-    """Where values are common, in steps of 2 HU smoothed by 8: all that stand out enough from fat on."""
-    from scipy import ndimage
+def _smooth(hu: Array) -> Array:
+    """How often values, sorted, occur in steps of 2 HU, smoothed by 8; the ends may be where values were cut off.
 
-    edges = np.arange(-1200.0, 3001.0, 2.0)
-    within = hu[(hu > hu.min()) & (hu < hu.max())] if hu.size else hu  # the ends may be where values were cut off
-    count, _ = np.histogram(within, edges)
-    smooth = ndimage.gaussian_filter1d(count.astype(np.float64), 4.0, mode="constant")
-    least = max(share * smooth[edges[:-1] > DENSE_HU].max(), 1e-9)
+    scipy.ndimage would do it, too, and takes a fifth of a second to import.
+    """
+    within = hu[np.searchsorted(hu, hu[0], "right") : np.searchsorted(hu, hu[-1], "left")] if hu.size else hu
+    count = np.diff(np.searchsorted(within, _EDGES))
+    bell = np.exp(-0.5 * (np.arange(-16, 17) / 4.0) ** 2)
+    return np.convolve(count, bell / bell.sum(), mode="same")
+
+
+def _peaks(smooth: Array, share: float) -> tuple[_Peak, ...]:
+    """Where values are common: all that stand out enough from fat on."""
+    least = max(share * smooth[_EDGES[:-1] > DENSE_HU].max(), 1e-9)
     tops = [index for index in _tops(smooth) if _prominence(smooth, index) >= least]
-    return tuple(_Peak(float(edges[index] + 1), 2.0 * _width(smooth, index)) for index in tops)
+    return tuple(_Peak(float(_EDGES[index] + 1), 2.0 * _width(smooth, index)) for index in tops)
 
 
 def _tops(values: Array) -> list[int]:

@@ -16,6 +16,7 @@ PLANES = ("Axial", "Coronal", "Sagittal")
 VIEWS = {"TextoMorphBefore": "Before", "TextoMorphAfter": "After", "TextoMorphDifference": "Difference"}
 COLOURS = "TextoMorph difference"
 LEAST_RANGE_HU = 60.0
+MOST_CHANGED_PERCENT = 2.0  # of what has changed is beyond the colours' ends: else a little calcium dims all the rest
 FIELD_MM = 180.0  # that the views show at first
 
 
@@ -147,7 +148,7 @@ class Comparing(Histogram):
             change = nodes.volumeOf(result).hu(box) - nodes.volumeOf(ctNode).hu(box)
             nodes.placeOn(made, box, ctNode)
             made.SetAndObserveImageData(nodes.imageOf(change))
-            made.GetDisplayNode().SetWindowLevel(2 * max(LEAST_RANGE_HU, float(np.abs(change).max())), 0.0)
+            made.GetDisplayNode().SetWindowLevel(2 * _ends(np.abs(change)), 0.0)
 
     def _changeable(self, result: Any) -> Any:
         """The box of the CT's grid outside of which the result is the CT; all of it if the mask was removed."""
@@ -353,3 +354,12 @@ def _divergingColours() -> Any:
         table.SetColor(index, *(abs(strength) * part for part in (red, green, blue)), 1.0)
     table.SetNamesFromColors()
     return table
+
+
+def _ends(change: Any) -> float:
+    """The HU that the ends of the colours stand for, of how far each voxel has changed."""
+    import numpy as np
+
+    changed = change[change >= 1.0]
+    far = float(np.percentile(changed, 100.0 - MOST_CHANGED_PERCENT)) if changed.size else 0.0
+    return max(LEAST_RANGE_HU, far)

@@ -10,6 +10,10 @@ from slicer.i18n import tr as _
 from TextoMorphModule.Actions import background, nodes
 from TextoMorphModule.Actions.background import Progress
 
+MOST_SURE = 99  # percent: a measurement is never surer
+# Of attributes by the ends of their names: what is written behind, what a value is multiplied with, digits.
+UNITS = (("_hu", " HU", 1, 0), ("_mm", " mm", 1, 1), ("_ml", " ml", 1, 1), ("_fraction", "%", 100, 0))
+
 
 @dataclass(frozen=True)
 class LesionWords:
@@ -82,7 +86,9 @@ def _described(volume: Any, mask: Any, organ: str, healthy: Any) -> list[LesionW
 def _details(words: Any) -> str:
     lines = [
         _("<b>{term}</b>: {sure:.0f}% sure, {number}").format(
-            term=html.escape(said.term), sure=100 * said.confidence, number=_number(said.attribute, said.measured)
+            term=html.escape(said.term),
+            sure=min(100 * said.confidence, MOST_SURE),
+            number=_number(said.attribute, said.measured),
         )
         for said in words.said
     ]
@@ -95,9 +101,9 @@ def _details(words: Any) -> str:
 
 def _number(attribute: str, value: float) -> str:
     """A measurement as one reads it: contrast_hu of -52.3 is "contrast -52 HU"."""
-    for end, unit in (("_hu", " HU"), ("_mm", " mm"), ("_ml", " ml")):
+    for end, unit, scale, digits in UNITS:
         if attribute.endswith(end):
-            return f"{_plain(attribute.removesuffix(end))} {value:.3g}{unit}"
+            return f"{_plain(attribute.removesuffix(end))} {scale * value:.{digits}f}{unit}"
     return f"{_plain(attribute)} {value:.3g}"
 
 

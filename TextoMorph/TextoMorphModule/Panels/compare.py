@@ -1,5 +1,6 @@
 """Compare: before and after, and what was asked against what was measured."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from TextoMorphModule.Panels.panel import RunPanel, plainErrors
 BLINK_MS = 500
 COLUMNS = ("Asked", "Measured", "Range", "As asked")
 # The colours of the difference map, as in the views.
-SCALE = "\u2212{ends:.0f} HU (darker)          no change          +{ends:.0f} HU (brighter)"
+SCALE = "\u2212{ends:.0f} HU or darker          no change          +{ends:.0f} HU or brighter"
 FORMATS = "NIfTI (*.nii.gz);;NRRD (*.nrrd)"
 
 ROW, MOST_ROWS = 30, 8  # of the table, pixels; more are scrolled
@@ -40,6 +41,7 @@ class ComparePanel(RunPanel):
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         self.ui.askedTable.verticalHeader().setVisible(False)
         self.ui.askedTable.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+        self._fillTable([])
         self.ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
         self.ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
         self.ui.showButton.connect("clicked(bool)", self.onShow)
@@ -231,9 +233,12 @@ class ComparePanel(RunPanel):
         table = self.ui.askedTable
         table.setRowCount(len(rows))
         several = len({row["lesion"] for row in rows}) > 1
+        often = Counter((row["lesion"], row["asked"]) for row in rows)
         words = {True: _("yes"), False: _("no"), None: "\u2013"}
         for number, row in enumerate(rows):
             asked = f"{row['lesion']}: {row['asked']}" if several else row["asked"]
+            if often[row["lesion"], row["asked"]] > 1 and row["attribute"]:  # which of its measures this is
+                asked += f" ({row['attribute'].rpartition('_')[0].replace('_', ' ')})"
             cells = (asked, measured(row), _range(row), words[row["ok"]])
             for column, cell in enumerate(cells):
                 table.setItem(number, column, qt.QTableWidgetItem(cell))

@@ -24,6 +24,7 @@ class ScanPanel(RunPanel):
     def setup(self) -> None:
         """Connects the widgets."""
         super().setup()
+        self.ready = False  # until a CT was looked for
         self.ui.paintButton.connect("clicked(bool)", self.onPaint)
         self.ui.placeButton.connect("clicked(bool)", self.onPlace)
         for selector, names in ((self.ui.segmentSelector, MASK), (self.ui.organSelector, ORGAN)):
@@ -48,7 +49,10 @@ class ScanPanel(RunPanel):
     def setParameterNode(self, parameters: Any) -> None:
         """Binds the widgets to a parameter node, or to none; chooses a CT where the scene has one."""
         super().setParameterNode(parameters)
-        self.chooseCt()
+        if self.ready:
+            self.chooseCt()
+        else:
+            self._choose.start()  # a large scan takes a moment, and the panels have taken one to be built
 
     def refresh(self) -> None:
         """Shows the parameters; looks at the CT and the mask anew where they are others."""
@@ -94,6 +98,7 @@ class ScanPanel(RunPanel):
 
     def chooseCt(self) -> None:
         """Chooses a CT where none is chosen: the first in the scene that is one."""
+        self.ready = True
         if self.parameters and self.parameters.ct is None:
             known = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if _isOffered(node)]
             cts = [node for node in known if not self.logic.whatIsWrongWithCt(node)]
