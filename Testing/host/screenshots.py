@@ -56,7 +56,7 @@ def draw(folder: Path, ct_path: str = "", site: tuple[float, float, float] = SIT
     _generate(panels, alone, folder)
     panels["Compare"].onShow()
     views = slicer.app.layoutManager().sliceViewNames()
-    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=480)
+    pictures.picture(alone["Compare"], folder / "compare.png", views, width=420, height=420)
     panels["Compare"].onBack()
     _preview(panels["Preview"], alone["Preview"], folder)
     _batch(panels["Batch"], alone["Batch"], folder)

@@ -141,7 +141,13 @@ class Generating:
         """
         same = (node for node in self.results() if node.GetAttribute(nodes.LIVE))
         into = next((node for node in same if node.GetNodeReference(nodes.CT) is ctNode), None)
-        settings = {"device": device, "model": model, "progress": progress, "preset": "preview", "into": into}
+        settings: dict[str, Any] = {
+            "device": device,
+            "model": model,
+            "progress": progress,
+            "preset": "preview",
+            "into": into,
+        }
         for node in self.generateSeveral(ctNode, lesions, seed, **settings):
             node.SetAttribute(nodes.LIVE, "1")
             return node

@@ -11,6 +11,7 @@ from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.painting import Click, Painting
 from TextoMorphModule.Panels.panel import RunPanel, inColour, later, plainErrors
 
+FIRST_MS = 60  # after the module was opened, when the panels are on the screen
 MASK, ORGAN = ("segmentation", "segmentId"), ("organSegmentation", "organSegmentId")  # parameters of a selector
 
 
@@ -32,6 +33,7 @@ class ScanPanel(RunPanel):
             selector.connect("currentSegmentChanged(QString)", lambda name, s=selector, n=names: self.onSegment(s, n))
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self._onNodeAdded)
         self._choose = later(0, self.chooseCt)  # a volume is there before what it holds is
+        self._first = later(FIRST_MS, self.chooseCt)
         self._ct: Any = None
         self._placed: Any = None  # segmentation and segment that a lesion was placed in
         self._described: Any = None  # what the line about the mask is of
@@ -52,7 +54,7 @@ class ScanPanel(RunPanel):
         if self.ready:
             self.chooseCt()
         else:
-            self._choose.start()  # a large scan takes a moment, and the panels have taken one to be built
+            self._first.start()  # a large scan takes a moment, and so do the panels to be built and shown
 
     def refresh(self) -> None:
         """Shows the parameters; looks at the CT and the mask anew where they are others."""
@@ -92,7 +94,7 @@ class ScanPanel(RunPanel):
     def cleanup(self) -> None:
         """Called when the application closes."""
         self._looks += 1
-        for timer in (self._describe, self._choose):
+        for timer in (self._describe, self._choose, self._first):
             timer.stop()
         super().cleanup()
 
