@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation.networks import build
 from TextoMorphLib.sources import Insertion, from_settings
 from TextoMorphLib.sources.bank import Bank, write_entry
+from TextoMorphLib.sources.placement import Placement
+from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.training.checkpoint_choice import dice_ce
 from TextoMorphLib.training.loop import read_config
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared
@@ -102,6 +105,14 @@ def sources() -> None:
     for kind, settings in (("words", {"texts": ["hypoattenuating"]}), ("ellipsoids", {}), ("cells", {})):
         source = from_settings({"kind": kind, **settings}, 2.0)
         told(f"a tumour by {kind}", lambda source=source: source.insert(ct, organ, rng))  # type: ignore[misc]
+    model, scan = Synthesizer.load("starter", "cpu"), Volume.from_array(ct, np.diag([2.0, 2.0, 2.0, 1.0]))
+    mask = Placement(2.0, (20, 20)).masks(organ, rng)
+    seeds = iter(range(10**6))
+    told("a mask by Synthesizer.patch", lambda: model.patch(ct, mask, "cyst", seed=next(seeds), spacing_mm=2.0))
+    told(
+        "the same by Synthesizer.synthesize, every time at another place",
+        lambda: model.synthesize(replace(scan, slope=1 + next(seeds) * 1e-9), mask, "cyst", preset="preview"),
+    )
     with tempfile.TemporaryDirectory() as folder:
         place, label = Path(folder), organ.astype(np.uint8)
         for number in range(8):
