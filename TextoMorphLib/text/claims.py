@@ -207,11 +207,8 @@ class Claims:
         if part == "enhancement" and kinds.keys() == {"margin"} and owner.head < at:
             return term  # "enhances avidly, smooth", "no enhancement well circumscribed": the next item
         if part in ("density", "texture", "enhancement"):
-            if (
-                term is not None
-                and part != "enhancement"
-                and kinds.keys() <= {"density", "texture", "content", "degree"}
-            ):
+            look = {"density", "texture", "content", "degree", *(("margin",) if part == "texture" else ())}
+            if term is not None and part != "enhancement" and kinds.keys() <= look:
                 return term
             if part == "enhancement" and owner.head < at and word.roles.get("modifier", frozenset()) & _STRENGTHS:
                 lumps = any(self.words[i].norm in _LUMPS for i in self.qualities.get(owner.head, ()))

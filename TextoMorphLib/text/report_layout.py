@@ -38,7 +38,7 @@ _HEADING = re.compile(r"\s*(?:[-*\u2022]|\d+[.)])?\s*([A-Za-z][A-Za-z /,&-]{2,40
 _DASHED = re.compile(r"(\s*[A-Z][A-Za-z /,&]{2,40}?)\s+[-\u2013]\s*(?=[A-Z]|$)")  # "Liver - There is"
 _BARE_HEADING = re.compile(r"\s*[A-Z][A-Za-z /,&]{2,40}\s*")  # on a line of its own
 _ITEM = re.compile(
-    r"\s*(?:[-*\u2022]|\d+[.)]|(?:T|NT|TL|NTL|#)\d{1,2}[:.)]?(?! ?-?(?:weight|hyper|hypo|iso|sig))"
+    r"\s*(?:[-*\u2022]|\d+[.)]|[a-h][.)]|(?:T|NT|TL|NTL|#)\d{1,2}[:.)]?(?! ?-?(?:weight|hyper|hypo|iso|sig))"
     r"|(?:lesion|target|observation|obs|nodule|mass|cyst)\s*(?:no\.?\s*)?#?\d{1,2}\s*[:.)-])\s+",
     re.IGNORECASE,
 )
@@ -51,16 +51,16 @@ _LESIONS = re.compile(
 )
 _OF_LESION = re.compile(  # a heading within an organ's block: what is said there is of its lesions
     rf"{_LESIONS.pattern}|(?:size|densit|attenuat|enhanc|margin|border|wall|sept|calcif|necros|content|texture|contour"
-    r"|shape|location|segment|morpholog|(?:upper|lower|mid|inter)\s?-?pol|(?:left|right) (?:upper|lower|mid))",
+    r"|shape|location|segment|morpholog|(?:upper|lower|mid|inter)\s?-?pol|(?:left|right)(?: (?:upper|lower|mid)|$))",
     re.IGNORECASE,
 )
 _PAGE = re.compile(r"\s*(?:page|p\.?)\s*\d+(?:\s*(?:of|/)\s*\d+)?\s*", re.IGNORECASE)
-SIDE = re.compile(r"\b(right|left)\b", re.IGNORECASE)
 _NOT_FINDINGS = re.compile(
     r"history|indication|technique|comparison|clinical|protocol|exam|procedure|reason|contrast agent|contrast medium"
     r"|^contrast$|dose|radiation",
     re.IGNORECASE,
 )
+_INLINE = re.compile(r"(?:impression|conclusion|summary)\s*:\s*", re.IGNORECASE)
 _SUMMARY = re.compile(r"impression|conclusion|summary|opinion|assessment", re.IGNORECASE)
 _FINDINGS = re.compile(r"findings?|report|result|abdomen|ct\b", re.IGNORECASE)
 _ABBREVIATED = re.compile(r"\b(?:approx|ca|cf|e\.g|i\.e|vs|Dr|Fig|No|max|min|resp|seg|segm)\.$", re.IGNORECASE)
@@ -94,10 +94,10 @@ def located(report: str) -> Iterator[Sentence]:
         heading, item = _HEADING.match(paragraph), _ITEM.match(paragraph)
         begins = bool(item)
         if heading and (_PHASE.search(heading[1]) or _OF_LESION.match(heading[1])) and not _skips(heading[1]):
-            begins = bool(_LESIONS.match(heading[1]))
+            begins, side = bool(_LESIONS.match(heading[1])), side_in(heading[1]) or side
             paragraph = paragraph[heading.end() :]
         elif heading:
-            begins, side = False, _side(heading[1])
+            begins, side = False, side_in(heading[1])
             paragraph = paragraph[heading.end() :]
             named = _place(heading[1])
             place, denied, skipped = named, False, not named and _skips(heading[1])
@@ -111,6 +111,8 @@ def located(report: str) -> Iterator[Sentence]:
         if skipped:
             continue
         for number, text in enumerate(_sentences(paragraph)):
+            if begun := _INLINE.match(text):
+                summary, text = True, text[begun.end() :]
             named = _place(text)
             if named and named != place:
                 place, denied, side = named, False, ""
@@ -126,9 +128,9 @@ def _skips(heading: str) -> bool:
     return bool(_NOT_FINDINGS.search(heading)) and not _place(heading)
 
 
-def _side(heading: str) -> str:
-    """The side that a heading names: "Left kidney", "Kidney (R)", "RK"."""
-    found = SIDE.search(heading) or re.search(r"\(([LR])\)|\b([LR])(?=K\b|\.? kidney)", heading)
+def side_in(text: str) -> str:
+    """The side that a heading or description of a kidney names: "Left kidney", "Kidney (R)", "RK"."""
+    found = re.search(r"\b(?i:(right|left))\b|\(([LR])\)|\b([LR])(?=K\b|\.? kidney)", text)
     first = next((each for each in found.groups() if each), "") if found else ""
     return {"l": "left", "r": "right"}.get(first[:1].lower(), "")
 

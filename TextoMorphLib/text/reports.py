@@ -16,7 +16,7 @@ from typing import Any
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.quantities import quantities
-from TextoMorphLib.text.report_layout import SIDE, Sentence, located
+from TextoMorphLib.text.report_layout import Sentence, located, side_in
 from TextoMorphLib.text.understanding import MARKED, STONE, Understanding, understand
 
 _EACH = re.compile(r"(?:both|all|each)\b", re.IGNORECASE)  # says more of every lesion that was named
@@ -73,8 +73,7 @@ class ReportedLesion:
     def places(self) -> tuple[str, ...]:
         """Where in the organ it is said to be, of a kidney first on which side: "left kidney", "upper pole"."""
         places = [place for place in quantities(self.description).places if not place.endswith(" kidney")]
-        said = SIDE.search(self.description)
-        side = said[1].lower() if said else self.side
+        side = side_in(self.description) or self.side
         if self.organ != "kidney" or not side:
             return tuple(places)
         return (f"{side} kidney", *(place.removeprefix(f"{side} ") for place in places))
@@ -120,7 +119,18 @@ def extract(report: str, organ: str | None = None) -> list[ReportedLesion]:
         _add((summary if sentence.summary else findings)[sentence.organ], sentence)
         order.append(sentence.organ)
     wanted = dict.fromkeys(order)
-    return [lesion for name in wanted for lesion in (findings[name] or summary[name])]
+    return [lesion for name in wanted for lesion in _described(findings[name] or summary[name])]
+
+
+def _described(lesions: list[ReportedLesion]) -> list[ReportedLesion]:
+    """Lesions without those that a report only announces before it describes them: "There are three lesions."."""
+    told = [lesion for lesion in lesions if lesion.understanding.description or _is_somewhere(lesion)]
+    return told or lesions
+
+
+def _is_somewhere(lesion: ReportedLesion) -> bool:
+    numbers = lesion.understanding.numbers
+    return bool(numbers.sizes_mm or numbers.segments or numbers.places or numbers.hu is not None)
 
 
 def lesion_description(report: str, organ: str) -> str:
@@ -161,7 +171,7 @@ def _add(lesions: list[ReportedLesion], sentence: Sentence) -> None:
 
 def _announces(text: str) -> bool:
     """Whether a sentence only says that lesions follow: "Reference lesions:"."""
-    return text.endswith(":") and len(text.split()) <= 4
+    return (text.endswith(":") or "protocol" in text.lower()) and len(text.split()) <= 4
 
 
 def _is_new(lesions: list[ReportedLesion], text: str, sentence: Sentence) -> bool:
@@ -222,5 +232,7 @@ def _is_placed(text: str, organ: str) -> bool:
     found = understand(text, organ)
     numbers = found.numbers
     nouns = [text[start:end].lower().split()[-1] for start, end in found.lesions]
-    own = bool(numbers.segments or numbers.places) or (bool(numbers.sizes_mm) and not set(nouns) & _AREAS)
+    own = bool(numbers.segments or numbers.places or re.search(r"\b[RL]K\b", text)) or (
+        bool(numbers.sizes_mm) and not set(nouns) & _AREAS
+    )
     return bool(nouns) and own and not _WITHIN.search(text)

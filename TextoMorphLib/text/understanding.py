@@ -24,7 +24,7 @@ from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.languages import other_language
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.meanings import density_term, is_background
-from TextoMorphLib.text.negation import DENIED, OPEN, PAST, POSSIBLE, scopes
+from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
 from TextoMorphLib.text.ownership import Ownership
@@ -371,7 +371,7 @@ class _Reader:
                 self.foreign = self.foreign or owner.name
         elif DENIED in marks:
             self.denied_lesions += 1
-        elif OPEN not in marks and PAST not in marks:
+        elif not marks & {OPEN, PAST, NO_SUCH}:
             self.lesions.append((word.start, word.end))
 
 

@@ -37,6 +37,8 @@ def sights(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     at = 0
     while at < len(sentence):
         last, what = _sight(sentence, at)
+        if what == "unseen" and last + 1 < len(sentence) and sentence[last + 1].thing == "margin":
+            what = "delimited"  # "not well recognizable margins"
         words.append(_word(sentence[at : last + 1], what, terms) if what else sentence[at])
         at = last + 1
     return words
