@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +91,9 @@ def device_name(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
+@lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
-    """Of what decides a result."""
+    """Of what decides a result; asking the packages costs a tenth of a lesion, so it is done once."""
     found = {"textomorph": __version__, "python": platform.python_version()}
     for package in ("torch", "numpy", "scipy"):
         try:

@@ -59,6 +59,7 @@ class Synthesizer:
         self.schedule = Schedule(**model.config["schedule"])
         self.at_once = AT_ONCE if device.type == "cuda" else 1
         self._known: Scene | None = None
+        self._placed: torch.device | None = None
 
     @classmethod
     def load(cls, name: str = "starter", device: str = "auto") -> Synthesizer:
@@ -337,7 +338,10 @@ class Synthesizer:
         return paste_textured(volume, region, place.filled, delta, seed, covariance, texture, kept, sharp)
 
     def _move(self, device: torch.device) -> None:
-        """Brings the networks that draw to a device."""
+        """Brings the networks that draw to a device, if they are not there."""
+        if device == self._placed:
+            return
+        self._placed = device
         for network in (self.autoencoder, self.denoiser, self.model.texture):
             if network is not None:
                 network.to(device)

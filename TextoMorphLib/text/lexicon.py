@@ -245,6 +245,8 @@ _THINGS = (
     "wall", "septum", "calcification", "margin", "centre", "enhancement", "density", "texture", "scar", "nodule",
     "periphery", "interior", "stone", "lesion", "partial", "content", "size", "background",
 )  # fmt: skip
+_SLOTS = re.compile(r"\{(\w+)\}")
+_SLOT = "q"  # around a slot's name, which then is a word that no text has
 _ROLE = {"things": "thing", "modifiers": "modifier", "words": "word"}
 
 
@@ -286,16 +288,31 @@ def _choices(slot: str, organ: str | None) -> tuple[str, ...]:
 def _norms(wording: str, organ: str | None) -> Iterator[Sequence[str]]:
     """A wording's norms with every word that may stand for its slots, hyphens also as nothing."""
     wording = re.sub(r"^(an?|the) ", "", wording)
-    slots = list(dict.fromkeys(re.findall(r"\{(\w+)\}", wording)))
+    slots = list(dict.fromkeys(_SLOTS.findall(wording)))
+    articles = ("", " the ") if "the {organ}" in wording else ("",)
     for choice in product(*(_choices(slot, organ) for slot in slots)):
-        filled = wording
-        for slot, word in zip(slots, choice, strict=True):
-            filled = filled.replace(f"{{{slot}}}", word)
-        bare = [filled.replace(" the ", " ")] if "the {organ}" in wording else []
-        for form in (filled, *bare):
-            yield _norms_of(form)
-            if "-" in form:
-                yield _norms_of(form.replace("-", ""))
+        for article in articles:
+            parts = [_without(part, article) for part in (wording, *choice)]
+            yield _filled(parts, slots)
+            if any("-" in part for part in parts):
+                yield _filled([part.replace("-", "") for part in parts], slots)
+
+
+def _without(text: str, word: str) -> str:
+    return text.replace(word, " ") if word else text
+
+
+def _filled(parts: Sequence[str], slots: Sequence[str]) -> tuple[str, ...]:
+    """Norms of a wording with words in its slots; what stands around them is read once for all words."""
+    words = dict(zip(slots, parts[1:], strict=True))
+    found = [_norms_of(words[norm.strip(_SLOT)]) if norm.startswith(_SLOT) else (norm,) for norm in _around(parts[0])]
+    return tuple(norm for norms in found for norm in norms)
+
+
+@lru_cache(maxsize=20_000)
+def _around(wording: str) -> tuple[str, ...]:
+    """Norms of a wording with its slots' names."""
+    return _norms_of(_SLOTS.sub(rf"{_SLOT}\1{_SLOT}", wording))
 
 
 @lru_cache(maxsize=20_000)
