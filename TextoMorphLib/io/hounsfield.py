@@ -2,7 +2,8 @@
 
 A CT of the body has soft tissue from 0 to about 200 HU and most often fat at -100 and air or lung from -1000 to -700;
 nothing fills the gap between lung and fat or lies under air. Other scales (MR, PET, 8 bits, stored values without their
-rescale, a rescale applied twice, a factor) have their peaks elsewhere.
+rescale, a rescale applied twice, a factor) have their peaks elsewhere. Where neither pure fat nor fat with air is there
+to show it, nothing tells an offset of 50 HU from contrast, and a doubt says that the scale could not be checked.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from TextoMorphLib.errors import InputError, doubt
+from TextoMorphLib.io.fat_level import PURE_HU, pure_fat_hu
 from TextoMorphLib.io.on_disk import let_go
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ AIR_TO_FAT_HU = (850.0, 940.0)  # and from air's to fat's
 OFF_BY = (0.07, 40.0)  # a factor and an offset that scanners do not leave
 FAT_HU, GAP_HU = (-140.0, -60.0), (-350.0, -220.0)  # values are denser in the first where there is fat at all,
 FATTER = 1.4  # by so much
-LEAST_FAT, LEAST_AIR = 0.0002, 0.01  # shares that show where the scale lies
+LEAST_FAT = 0.0002  # the share that shows where the scale lies
 PEAK, HILL = 0.3, 0.08  # by how much values are common where they peak, relative to where they are commonest
 LEAST_SPREAD_HU = 22.0  # noise and tissues of the quietest crop
 DENSEST_HU = 350.0  # the median of what is denser than air, bone apart
@@ -72,7 +74,6 @@ class _Shares:
     dense: float  # the median of fat and what is denser, HU
     fat: float  # what lies where fat does,
     gap: float  # and as much would lie there if it were but partly air
-    air: float
     peaks: tuple[_Peak, ...]  # where values are commonest,
     hills: tuple[_Peak, ...]  # and where they are commoner than beside
 
@@ -100,7 +101,10 @@ def check_ct(volume: Volume, assume_hu: bool = False) -> None:
         bad = volume.data.size - np.count_nonzero(np.isfinite(volume.data))
         raise InputError(f"the scan holds {bad} NaN or infinite voxels; replace them, by -1024 outside the body")
     low, high = sorted(float(end) * volume.slope + volume.intercept for end in ends)
-    shares = _shares(volume)
+    step = max(1, round((volume.data.size / _SAMPLE) ** (1 / 3)))
+    sample = volume.hu((slice(None, None, step),) * 3)
+    known = ~_padding(sample)
+    shares = _shares(sample[known])
     if reason := _not_hu(shares, high, volume):
         told = f"values run from {low:g} to {high:g} and {reason}"
         if not assume_hu:
@@ -109,8 +113,15 @@ def check_ct(volume: Volume, assume_hu: bool = False) -> None:
                 "or add --assume-hu if you know that it is"
             )
         doubt(f"the scan is taken to be in HU as you say, though {told}")
-    elif (reason := _odd(shares)) and not assume_hu:
+    elif assume_hu:
+        return
+    elif reason := _odd(shares):
         doubt(f"the scan may not be in HU: {reason}; make sure that air is -1000 and water 0 in it")
+    elif not _shown(shares, sample, known, volume.spacing * step):
+        doubt(
+            "the HU scale could not be checked: no pure fat is in this part of the body to show it, and an offset or a "
+            "factor would not be seen; make sure that air is -1000 and water 0 in it (--assume-hu: you have)"
+        )
 
 
 def _ends(data: Array) -> tuple[Any, Any]:
@@ -127,10 +138,18 @@ def _ends(data: Array) -> tuple[Any, Any]:
     return np.min(lows), np.max(highs)
 
 
-def _shares(volume: Volume) -> _Shares:
-    step = max(1, round((volume.data.size / _SAMPLE) ** (1 / 3)))
-    every = slice(None, None, step)
-    hu = np.sort(_without_padding(volume.hu((every, every, every)).ravel()))  # what follows is quick then
+def _shown(shares: _Shares, sample: Array, known: Array, spacing: Array) -> bool:
+    """Whether what the scan holds shows that its scale is HU: air, fat and soft tissue where they are, or pure fat."""
+    at = {peak.tissue for peak in shares.peaks if peak.wide < BROAD_HU}
+    if {"air", "fat", "soft"} <= at:
+        return True
+    fat = pure_fat_hu(sample, known, spacing)
+    return fat is not None and PURE_HU[0] < fat < PURE_HU[1]
+
+
+def _shares(hu: Array) -> _Shares:
+    """Of the values that are no padding."""
+    hu = np.sort(hu)  # what follows is quick then
 
     def over(low: float) -> Array:
         return hu[np.searchsorted(hu, low, "right") :]
@@ -152,7 +171,6 @@ def _shares(volume: Volume) -> _Shares:
         dense=float(np.median(dense)) if dense.size else 0.0,
         fat=share(*FAT_HU),
         gap=share(*GAP_HU) * (FAT_HU[1] - FAT_HU[0]) / (GAP_HU[1] - GAP_HU[0]),
-        air=share(*PEAKS_HU["air"]),
         peaks=_peaks(smooth, PEAK),
         hills=_peaks(smooth, HILL),
     )
@@ -212,8 +230,6 @@ def _odd(shares: _Shares) -> str:
                 f"values are common at {min(at[one]):.0f} and {min(at[other]):.0f}, "
                 f"and {one} and {other} are no {apart:.0f} HU apart"
             )
-    if shares.fat < max(LEAST_FAT, FATTER * shares.gap) and shares.air < LEAST_AIR:
-        return "it holds hardly any fat or air that would show it"
     if shares.spread < LEAST_SPREAD_HU:
         return f"nearly all values lie within {shares.spread:.0f} of each other"
     return ""
@@ -238,13 +254,13 @@ def _other_scale(shares: _Shares) -> str:
     return found
 
 
-def _without_padding(hu: Array) -> Array:
-    """Without the values under air that are repeated: what lies outside the scanner's field, or is unknown."""
-    under = hu[hu < UNDER_AIR_HU]
-    if not under.size:
-        return hu
-    values, counts = np.unique(under, return_counts=True)
-    return hu[~np.isin(hu, values[counts > _PADDING * hu.size])]
+def _padding(hu: Array) -> Array:
+    """Where values under air are repeated: what lies outside the scanner's field, or is unknown."""
+    under = hu < UNDER_AIR_HU
+    if not under.any():
+        return under
+    values, counts = np.unique(hu[under], return_counts=True)
+    return under & np.isin(hu, values[counts > _PADDING * hu.size])
 
 
 def _not_hu(shares: _Shares, high: float, volume: Volume) -> str:

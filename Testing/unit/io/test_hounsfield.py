@@ -58,7 +58,7 @@ def organs(shape: tuple[int, int, int] = (48, 48, 20), fat: bool = True) -> np.n
     hu = np.full(shape, 60.0)
     hu[: shape[0] // 3] = 110
     if fat:
-        hu[:, :12], hu[:, :5] = -100, -1000
+        hu[:, :20], hu[:, :5] = -100, -1000
     return hu + rng.normal(0, 14, shape)
 
 
@@ -76,6 +76,12 @@ def organs(shape: tuple[int, int, int] = (48, 48, 20), fat: bool = True) -> np.n
         lambda hu: np.clip((hu + 160) / 400, 0, 1),
         lambda hu: hu + 400,
         lambda hu: hu - 400,
+        lambda hu: hu + 50,  # as contrast changes organs
+        lambda hu: hu - 50,
+        lambda hu: hu + 100,
+        lambda hu: hu - 100,
+        lambda hu: hu * 2,
+        lambda hu: hu / 2,
     ],
 )
 def test_other_scales_are_refused_or_told(change: Callable[[np.ndarray], np.ndarray], fat: bool) -> None:
@@ -100,8 +106,19 @@ def test_air_fat_and_organs_on_a_scale_of_their_own_are_refused(change: Callable
         check_ct(volume)
 
 
+@pytest.mark.parametrize("change", [lambda hu: hu + 50, lambda hu: hu - 50, lambda hu: hu * 2, lambda hu: hu / 2])
+def test_a_crop_with_fat_and_without_air_shows_its_scale(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    hu = organs(fat=False)
+    hu[:, :20] = -100 + np.random.default_rng(6).normal(0, 14, hu[:, :20].shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_ct(Volume.from_array(hu.astype(np.float32), OBLIQUE))
+    with pytest.warns(Doubt, match="HU"):
+        check_ct(Volume.from_array(change(hu).astype(np.float32), OBLIQUE))
+
+
 def test_a_crop_of_organs_without_fat_or_air_is_taken_and_told() -> None:
-    with pytest.warns(Doubt, match="hardly any fat or air"):
+    with pytest.warns(Doubt, match="could not be checked"):
         check_ct(Volume.from_array(organs(fat=False).astype(np.int16), OBLIQUE))
 
 
