@@ -20,7 +20,6 @@ from TextoMorphLib.result import plain
 from TextoMorphLib.spatial.borders import beyond_organ, trunks
 from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import parenchyma_hu
 from TextoMorphLib.text import vocabulary
 from TextoMorphLib.text.concepts import evenness, sharpness
 
@@ -122,7 +121,7 @@ class Place:
     @cached_property
     def parenchyma_hu(self) -> float:
         """HU of the healthy tissue."""
-        return parenchyma_hu(self.region.ct, self.region.depth, self.region.usable)
+        return self.region.parenchyma_hu
 
     @cached_property
     def beyond(self) -> np.ndarray:

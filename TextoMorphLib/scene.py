@@ -55,10 +55,12 @@ def look_at(
     """A scene; arguments and errors as `Synthesizer.synthesize` has them, `encode` the model's part of it."""
     with clock("regions"):
         healthy, found, warnings = prepared(ct, mask, replace, exclude, within)
+    # What was filled in has noise that was made up; under a tumour there is the scan's own.
+    tumours = exclude if not replace else mask if exclude is None else mask | exclude
     places = []
     for region in found:
         with clock("background"):
-            filled, covariance = background(region), noise_around(healthy, region, exclude)
+            filled, covariance = background(region), noise_around(ct, region, tumours)
         with clock("encode"):
             places.append(Place(healthy, region, filled, covariance, *encode(filled, region.depth), replace))
     return Scene(key, mask.copy(), healthy, places, warnings)

@@ -307,7 +307,7 @@ class Synthesizer:
 
         def look() -> Attributes:
             with clock("measure"):
-                return measure(region.ct, resampled(made, region), region.depth, region.usable, own)
+                return measure(region.ct, resampled(made, region), region.depth, region.usable, own, region.organ_hu)
 
         return Candidate(made, number, look, request.mentions)
 

@@ -202,6 +202,9 @@ def noise(
         float | None,
         typer.Option("--crop", min=30, help="Draw in crops of so many mm; the reference stays the whole scan."),
     ] = None,
+    known: Annotated[
+        bool, typer.Option("--known", help="Put noise of known strength and grain in, and hold lesions against that.")
+    ] = False,
 ) -> None:
     """Hold the noise in homogeneous lesions against that of the nearest homogeneous tissue.
 
@@ -214,7 +217,7 @@ def noise(
     known = read_cases(cases)
     synthesizer = Synthesizer.load(model, device)
     with common.progress("measuring noise") as on_trial:
-        found = benchmark.run(synthesizer, known, sites, size, on_trial, crop)
+        found = benchmark.run(synthesizer, known, sites, size, on_trial, crop, known)
     typer.echo(outputs.to_json(found))
 
 

@@ -2,7 +2,9 @@
 
 The reference is looked for in another way than the synthesis does (squares whose quarters are alike), nearest first.
 Lesion and reference are then measured by the same rule, and both have standard errors: they are samples. A correlation
-of 0.15 is never known to 10% of itself from one lesion, so lesions of one scan are compared as a group, too.
+of 0.15 is never known to 10% of itself from one lesion, so lesions of one scan are compared as a group, too. And the
+reference is an estimate: where its own halves are farther apart than what is allowed, it is said to be indeterminate.
+With known noise (`known_noise`) the reference is the truth.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from scipy import ndimage
 
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.evaluation.known_noise import planted
 from TextoMorphLib.evaluation.twins import largest
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
-from TextoMorphLib.spatial.geometry import grow, shifted, tight_box
+from TextoMorphLib.spatial.geometry import Box, grow, shifted, tight_box
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 from TextoMorphLib.synthesis import Synthesizer
 
@@ -33,6 +36,7 @@ SOFT_HU = (0.0, 230.0)
 WANTED = 4000  # the nearest voxels
 TREND_MM = 8.0  # what varies slower is anatomy
 BORDER_MM = 2.5  # what is so near a lesion's border is not looked at
+KEPT_VOXELS, MOST_SAME = 5, 0.3  # where so many of so wide a neighbourhood are the scan's own, nothing was drawn
 LEAST_VOXELS, LEAST_TISSUE = 150, 1000  # of a lesion, and of its reference: about five squares, no less tell the noise
 NEAR_ENOUGH = 0.1
 CERTAIN = 1.96  # standard errors
@@ -59,6 +63,7 @@ def run(
     size_mm: float,
     on_trial: Callable[[int, int], object],
     crop_mm: float | None = None,
+    known: bool = False,
 ) -> dict[str, Any]:
     """Draws homogeneous lesions in each case and holds their noise against the nearest homogeneous tissue's.
 
@@ -69,12 +74,14 @@ def run(
         size_mm: Their diameter.
         on_trial: Called with (cases done, cases in all).
         crop_mm: Lesions are drawn in a crop with such sides around them, and held against the whole scan's tissue.
+        known: Noise of known properties is put into the scans, and lesions are held against that.
 
     Returns:
         `trials`: what was measured of each; `within`: in what share of them the SD is within 10% of the tissue's and
-        the correlations within 0.1; `not_beyond`: in what share all are within 10% of the tissue's value as far as
-        can be told (95%); `scans`: means over each scan's places, and how far they are apart; `no_tissue`: how many
-        could not be measured; `refused`: why others were not drawn.
+        the correlations within 0.1; `determinable`: in what share of them halves of the reference agree so well, and
+        `within_determinable`: the share of those; `not_beyond`: in what share all are within 10% of the tissue's value
+        as far as can be told (95%); `scans`: means over each scan's places, and how far they are apart; `no_tissue`:
+        how many could not be measured; `refused`: why others were not drawn.
     """
     trials: list[dict[str, Any]] = []
     no_tissue, refused = 0, list[str]()
@@ -82,8 +89,10 @@ def run(
         ct = Volume.read(case.ct)
         for number, (mask, tumours) in enumerate(_masks(case, ct, sites, size_mm)):
             try:
-                made = _drawn(model, ct, mask, tumours, case.organ, crop_mm, SEEDS * (sites * done + number))
-                found = compare(ct, made, mask, tumours)
+                first = SEEDS * (sites * done + number)
+                scan, truth = _with_known_noise(ct, mask, first) if known else (ct, None)
+                made = _drawn(model, scan, mask, tumours, case.organ, crop_mm, first)
+                found = compare(scan, made, mask, tumours, truth)
             except InputError as error:
                 refused.append(f"{case.id}: {error}")
                 continue
@@ -92,15 +101,34 @@ def run(
                 row = {"case": case.id, "scan": str(case.ct), "organ": case.organ, "replaced": tumours is not None}
                 trials.append({**row, **found, **_apart(found)})
         on_trial(done, len(cases))
-    within, not_beyond = ({name: _share(trials, part, name) for name in NAMES} for part in ("ok", "not_beyond"))
+    parts = {"within": "ok", "determinable": "determinable", "within_determinable": "ok", "not_beyond": "not_beyond"}
+    shares = {}
+    for part, key in parts.items():
+        rows = {name: [row for row in trials if _counts(row, name, part)] for name in NAMES}
+        shares[part] = {name: _share(rows[name], key, name) for name in NAMES}
     return {
         "trials": trials,
-        "within": within,
-        "not_beyond": not_beyond,
+        **shares,
         "scans": _by_scan(trials),
         "no_tissue": no_tissue,
         "refused": refused,
     }
+
+
+def _counts(row: dict[str, Any], name: str, part: str) -> bool:
+    return part != "within_determinable" or bool(row["determinable"][name])
+
+
+def _with_known_noise(ct: Volume, mask: np.ndarray, seed: int) -> tuple[Volume, Grain]:
+    """The scan with known noise around a mask, and that noise as it is measured."""
+    found = planted(ct, _around(ct, mask), seed)
+    return found.volume, grain(found.noise, np.ones(found.noise.shape, bool), ct.spacing)
+
+
+def _around(ct: Volume, mask: np.ndarray) -> Box:
+    reach = np.full(3, AROUND_MM)
+    reach[int(np.argmax(ct.spacing))] = SLICES_MM
+    return grow(tight_box(mask), np.ceil(reach / ct.spacing), ct.shape)
 
 
 def _drawn(
@@ -179,18 +207,25 @@ def _apart(found: dict[str, dict[str, float]]) -> dict[str, Any]:
     """The SD's ratio and the correlations' differences, which are near enough, and which surely are not."""
     lesion, tissue, errors = found["lesion"], found["tissue"], found["errors"]
     apart, ok, not_beyond = dict[str, float](), dict[str, bool | None](), dict[str, bool | None]()
+    determinable = {}
     for name in NAMES:
         difference = lesion[name] - tissue[name]
         apart[name] = difference / tissue[name] if name == "sd" else difference
         known = bool(np.isfinite(difference))
         ok[name] = abs(apart[name]) <= NEAR_ENOUGH if known else None
+        scatter = found["scatter"][name] / (tissue[name] if name == "sd" else 1)
+        determinable[name] = bool(scatter <= NEAR_ENOUGH) if known else None
         allowed = NEAR_ENOUGH * abs(tissue[name]) + CERTAIN * errors[name]
         not_beyond[name] = abs(difference) <= allowed if known else None
-    return {"apart": apart, "ok": ok, "not_beyond": not_beyond}
+    return {"apart": apart, "ok": ok, "determinable": determinable, "not_beyond": not_beyond}
 
 
 def compare(
-    before: Volume, after: Sequence[Volume], mask: np.ndarray, tumours: np.ndarray | None = None
+    before: Volume,
+    after: Sequence[Volume],
+    mask: np.ndarray,
+    tumours: np.ndarray | None = None,
+    truth: Grain | None = None,
 ) -> dict[str, dict[str, float]]:
     """The noise in homogeneous lesions beside that of the nearest homogeneous tissue.
 
@@ -199,28 +234,39 @@ def compare(
         after: The scan with it, by several seeds.
         mask: Boolean, of the scans' shape: where the lesions are.
         tumours: Likewise, what else is no reference; None for nothing.
+        truth: The scan's noise, where it is known: no tissue is looked for then.
 
     Returns:
-        `lesion` (means over the seeds) and `tissue`, each as `Grain`, and the standard `errors` of their differences;
-        empty where the lesion is too small to be measured, or there is no homogeneous tissue.
+        `lesion` (means over the seeds) and `tissue`, each as `Grain`, the standard `errors` of their differences, and
+        the `scatter` of the reference: how far halves of it are apart; empty where the lesion is too small to be
+        measured, or there is no homogeneous tissue.
     """
-    reach = np.full(3, AROUND_MM)
-    reach[int(np.argmax(before.spacing))] = SLICES_MM
-    box = grow(tight_box(mask), np.ceil(reach / before.spacing), before.shape)
+    box = _around(before, mask)
     own, spacing = mask[box], before.spacing
     deep = ndimage.distance_transform_edt(np.pad(own, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > BORDER_MM
     hu = before.hu(box)
-    tissue = even(hu, own if tumours is None else own | tumours[box], spacing)
-    if np.count_nonzero(deep) < LEAST_VOXELS or np.count_nonzero(tissue) < LEAST_TISSUE:
+    deep &= ~_kept(hu, [each.hu(box) for each in after])
+    tissue = even(hu, own if tumours is None else own | tumours[box], spacing) if truth is None else deep
+    if np.count_nonzero(deep) < LEAST_VOXELS or (truth is None and np.count_nonzero(tissue) < LEAST_TISSUE):
         return {}
     lesions = [asdict(grain(each.hu(box), deep, spacing)) for each in after]
     of_lesions = [np.square(list(errors(each.hu(box), deep, spacing).values())) for each in after]
-    squares = np.mean(of_lesions, axis=0) / len(after) + np.square(list(errors(hu, tissue, spacing).values()))
+    squares = np.mean(of_lesions, axis=0) / len(after)
+    if truth is None:
+        squares = squares + np.square(list(errors(hu, tissue, spacing).values()))
     return {
         "lesion": {name: float(np.mean([each[name] for each in lesions])) for name in NAMES},
-        "tissue": asdict(grain(hu, tissue, spacing)),
+        "tissue": asdict(truth or grain(hu, tissue, spacing)),
+        "scatter": dict.fromkeys(NAMES, 0.0) if truth else scatter(hu, tissue, spacing),
         "errors": dict(zip(NAMES, np.sqrt(squares).tolist(), strict=True)),
     }
+
+
+def _kept(before: np.ndarray, after: Sequence[np.ndarray]) -> np.ndarray:
+    """Where nothing was drawn: large vessels, fat, bone and dense contrast under a mask stay as they are."""
+    same = np.logical_and.reduce([each == before for each in after]).astype(np.float32)
+    kept = ndimage.uniform_filter(same, KEPT_VOXELS) > MOST_SAME
+    return np.asarray(ndimage.binary_dilation(kept, iterations=KEPT_VOXELS // 2))
 
 
 def even(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
@@ -258,6 +304,23 @@ def grain(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> Grain:
 
 def errors(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
     """The standard errors of `grain`, as a bootstrap over blocks of the size of a square has them."""
+    sums = _by_block(ct, where, spacing)
+    count = sums.shape[1]
+    picks = np.random.default_rng(0).integers(0, count, (RESAMPLED, count))
+    return dict(zip(NAMES, np.nanstd(_numbers(sums[:, picks].sum(axis=2)), axis=1).tolist(), strict=True))
+
+
+def scatter(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
+    """How far `grain` is apart between two halves of a tissue: the median over ways to halve its blocks."""
+    sums = _by_block(ct, where, spacing)
+    first = np.random.default_rng(0).random((RESAMPLED, sums.shape[1])).argsort(axis=1) % 2 == 0
+    one, other = (_numbers(sums @ half.T) for half in (first, ~first))
+    apart = np.nan_to_num(np.abs(one - other), nan=np.inf)
+    return dict(zip(NAMES, np.median(apart, axis=1).tolist(), strict=True))
+
+
+def _by_block(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Sums of `_products` over blocks of the size of a square, [8, blocks]."""
     size = np.maximum(np.rint(TILE_MM / spacing), 1).astype(int)
     size[int(np.argmax(spacing))] = 1  # slices have little to do with each other
     blocks = np.ravel_multi_index(
@@ -266,9 +329,7 @@ def errors(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> dict[str, 
     )
     _, number = np.unique(blocks[where], return_inverse=True)
     count = int(number.max()) + 1
-    sums = np.stack([np.bincount(number, values[where], count) for values in _products(ct, where, spacing)])
-    picks = np.random.default_rng(0).integers(0, count, (RESAMPLED, count))
-    return dict(zip(NAMES, np.nanstd(_numbers(sums[:, picks].sum(axis=2)), axis=1).tolist(), strict=True))
+    return np.stack([np.bincount(number, values[where], count) for values in _products(ct, where, spacing)])
 
 
 def _products(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:

@@ -95,6 +95,7 @@ def measure(
     depth: np.ndarray,
     usable: np.ndarray | None = None,
     kept: np.ndarray | None = None,
+    organ_hu: float | None = None,
 ) -> Attributes:
     """Measures one lesion.
 
@@ -104,12 +105,13 @@ def measure(
         depth: Signed distance to the mask's border in mm, positive inside.
         usable: Boolean, of the same shape: where the scan before may be healthy; None for everywhere.
         kept: What in the mask stayed the scan's own (its shares, 0 to 1), and is not looked at.
+        organ_hu: HU of the healthy tissue where the organ's mask tells it; None where it is told from the scan.
     """
     whole_mask = depth > 0
     drawn = np.ones_like(whole_mask) if kept is None else kept < MOST_KEPT
     inside = _or_all(whole_mask & drawn, whole_mask)
     deepest = float(depth.max())
-    parenchyma = parenchyma_hu(healthy, depth, usable)
+    parenchyma = parenchyma_hu(healthy, depth, usable) if organ_hu is None else organ_hu
     tissue = _parenchyma(healthy, depth, parenchyma, usable)
 
     calcium, gas = _calcium_and_gas(synthetic, inside)

@@ -10,7 +10,6 @@ from TextoMorphLib.simulation.lesion_parameters import sample_lesion
 from TextoMorphLib.simulation.renderer import render
 from TextoMorphLib.spatial.compositing import background, no_darker_than_fluid, noise_around, paste
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import parenchyma_hu
 from TextoMorphLib.text import understanding, vocabulary
 
 
@@ -28,7 +27,7 @@ def rendered(
         exclude: Boolean, of the scan's shape: what is no healthy tissue.
     """
     description = vocabulary.describe(understanding.find(text, organ))
-    level = parenchyma_hu(region.ct, region.depth, region.usable)
+    level = region.parenchyma_hu
     diameter = float(np.cbrt(6 / np.pi * int(np.count_nonzero(region.depth > 0))))
     delta = render(
         region.depth,

@@ -111,7 +111,8 @@ class Baseline:
                 if wanted.progress is not None and wanted.progress(number, len(found)) is False:
                     raise Cancelled("cancelled")
                 volume = self._put(volume, region, text, wanted, wanted.seed + number * LESION_SEEDS)
-                lesions.append(measure(region.ct, resampled(volume, region), region.depth, region.usable))
+                now = resampled(volume, region)
+                lesions.append(measure(region.ct, now, region.depth, region.usable, organ_hu=region.organ_hu))
         report = report_of(text, mentions, wanted.organ, wanted.seed, lesions)
         report |= {
             "steps": 0,

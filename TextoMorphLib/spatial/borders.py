@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from TextoMorphLib.spatial.geometry import tight_box
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
+from TextoMorphLib.spatial.tissue import smoothed
 
 SMOOTHING_MM = 1.0
 FAT_HU = -100.0
@@ -35,7 +35,7 @@ def beyond_organ(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
     apart = (smooth < SURELY_FAT_HU) | (smooth > BONE_HU)
     if not (apart & (region.depth > -beyond_mm)).any():
         return np.zeros(region.ct.shape, np.float32)
-    half_way = (min(parenchyma_hu(region.ct, region.depth, region.usable), 150.0) + FAT_HU) / 2
+    half_way = (min(region.parenchyma_hu, 150.0) + FAT_HU) / 2
     share = np.where(smooth > BONE_HU, 1, np.clip(0.5 + (half_way - smooth) / EDGE_HU, 0, 1))
     return _where_large(share, apart, region, beyond_mm, CLEFT_MM)
 
@@ -46,7 +46,7 @@ def trunks(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
     Not for kidneys, whose cortex is brighter than their medulla.
     """
     smooth = smoothed(region.ct, SMOOTHING_MM, None)
-    bright = smooth > parenchyma_hu(region.ct, region.depth, region.usable) + TRUNK_ABOVE_HU
+    bright = smooth > region.parenchyma_hu + TRUNK_ABOVE_HU
     if not (bright & (region.depth > -beyond_mm)).any():
         return np.zeros(region.ct.shape, np.float32)
     return _where_large(np.ones_like(smooth), bright, region, beyond_mm, VESSEL_MM)

@@ -13,7 +13,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.geometry import distances, grow, placed, resample, shifted, tight_box
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, UNKNOWN_HU, lifted, neighbourhood, parenchyma_hu, smoothed
+from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, UNKNOWN_HU, lifted, neighbourhood, smoothed
 
 FEATHER_MM = 0.5  # either side of the mask's border, over which the filled-in parenchyma gives way to the scan
 FILL_SIGMA_MM = 5.0
@@ -47,7 +47,7 @@ def background(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
     Returns:
         HU, float32, of the region's shape; equal to `region.ct` from 0.5 mm outside that.
     """
-    parenchyma = parenchyma_hu(region.ct, region.depth, region.usable)
+    parenchyma = region.parenchyma_hu
     smooth = smoothed(region.ct, 1.5, region.usable)
     # Every second voxel is enough for a field this smooth.
     coarse = (slice(None, None, 2),) * 3
@@ -99,7 +99,7 @@ def vessels(region: Region, background: np.ndarray) -> np.ndarray:
         Each voxel's share of vessel, 0 to 1, float32; 0 outside the mask.
     """
     smooth = ndimage.gaussian_filter(region.ct, VESSEL_SIGMA_MM)
-    parenchyma = parenchyma_hu(region.ct, region.depth, region.usable)
+    parenchyma = region.parenchyma_hu
     spread = _spread(smooth, region.depth, parenchyma, region.usable)
     inside = (region.depth > 0) & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
     share = smoothstep(2 * np.abs(smooth - background) / spread - 1) * inside

@@ -21,6 +21,7 @@ from TextoMorphLib.spatial.tissue import UNKNOWN_HU, two_tissues, unlike_around
 
 BORDER_MM = 1.5  # inside a mask, over which what lies beside it gives way to parenchyma
 BESIDE_MM = 1.5  # sigma of the mean of what lies beside
+THICK = 2.0  # slices are thick from so many times the smallest step on
 LEAST_BESIDE = 0.01  # where less than this is known nearby there is parenchyma
 SPILL_MM = 2.0  # how far a tumour is seen beyond its mask: it blurs, and masks are drawn tight
 
@@ -66,11 +67,17 @@ def _beside(outside: np.ndarray) -> np.ndarray:
 
 
 def _tissue_beside(ct: np.ndarray, filled: np.ndarray, outside: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """The mean of what lies nearest beyond a tumour's spill, HU: parenchyma there would be a line around its twin."""
+    """The mean of what lies nearest beyond a tumour's spill, HU: parenchyma there would be a line around its twin.
+
+    What is brighter does not go on: a vessel that passes near, of this slice or the next, would be a bright edge. Nor
+    does what lies in other slices where these are thick.
+    """
     known = (outside > SPILL_MM) & (ct > UNKNOWN_HU)
-    weight = ndimage.gaussian_filter(known.astype(np.float32), BESIDE_MM / spacing)
-    total = ndimage.gaussian_filter(np.where(known, ct, np.float32(0)), BESIDE_MM / spacing)
-    return np.where(weight > LEAST_BESIDE, total / np.maximum(weight, LEAST_BESIDE), filled)
+    sigma = np.where(spacing > THICK * spacing.min(), 0, BESIDE_MM / spacing)
+    weight = ndimage.gaussian_filter(known.astype(np.float32), sigma)
+    total = ndimage.gaussian_filter(np.where(known, ct, np.float32(0)), sigma)
+    beside = np.where(weight > LEAST_BESIDE, total / np.maximum(weight, LEAST_BESIDE), filled)
+    return np.minimum(beside, filled)
 
 
 def ambiguous(found: Sequence[Region], within: np.ndarray | None) -> list[str]:

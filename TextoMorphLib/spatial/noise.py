@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from TextoMorphLib.spatial.even_tissue import across, even, robust_sd
+from TextoMorphLib.spatial.even_tissue import ENOUGH_VOXELS, across, even, robust_sd
 from TextoMorphLib.spatial.geometry import tight_box
 
 FAR_MM = 50.0  # how far around the mask even tissue is looked for in the same slices,
@@ -32,7 +32,8 @@ def autocovariance(
         ct: HU on a part of the scan's own grid that reaches `reach_mm` around the mask, where the scan does.
         mask: Boolean, of the same shape, not empty: where noise is wanted.
         spacing: Voxel size in mm.
-        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
+        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere. Where that has hardly
+            any even tissue, as in a small crop that a tumour fills, all of the scan is looked at.
 
     Returns:
         HU^2 at short lags, float32, odd sides, lag zero (the variance) in the middle. White noise of a robust
@@ -40,6 +41,10 @@ def autocovariance(
     """
     tissue, residual = even(ct, mask, spacing, usable)
     count = np.count_nonzero(tissue)
+    if usable is not None and count < ENOUGH_VOXELS:  # noise is the scan's, in a tumour, too: quiet parts of it tell
+        more, of_more = even(ct, mask, spacing)
+        if np.count_nonzero(more) > count:
+            tissue, residual, count = more, of_more, np.count_nonzero(more)
     if count < LEAST_VOXELS:
         axis = int(np.argmax(ct.shape))
         return np.full((1, 1, 1), robust_sd(np.diff(ct, axis=axis)) ** 2 / 2, np.float32)

@@ -7,7 +7,8 @@ with here and in `composite.paste`, which goes the other way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -15,7 +16,7 @@ from scipy import ndimage
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, grow, placed, resample, shifted, signed_depth, tight_box
-from TextoMorphLib.spatial.tissue import UNKNOWN_HU
+from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu
 
 REACH_MM = 4.0  # nothing farther outside the mask than this may change
 JOIN_MM = 10.0  # components nearer than this are one lesion to the model
@@ -23,6 +24,7 @@ JOIN_GRID_MM = 2.0  # how coarsely that is decided
 FINE_MM = 0.8  # grids finer than this are low-pass filtered before they are sampled at 1 mm
 LEAST_SIDE_MM = 48.0  # the models have learned from nothing smaller
 LEAST_DEPTH_MM = 0.5  # however small a lesion, it is this deep somewhere
+ORGAN_FROM_MM, ORGAN_MM = 3.0, 60.0  # how far around lesions, which blur, their organ is looked at
 UNUSABLE = 0.01  # how much of a voxel may come from what is no healthy tissue
 
 
@@ -37,6 +39,7 @@ class Region:
         box: The part of the scan's own grid that may change: the mask and 4 mm around it.
         mask: The lesion on `box`, bool.
         usable: Where `ct` may be taken for healthy tissue, bool; None for everywhere.
+        organ_hu: HU of the organ's healthy tissue where its mask is known; None where it is to be told from `ct`.
     """
 
     ct: np.ndarray
@@ -45,6 +48,12 @@ class Region:
     box: Box
     mask: np.ndarray
     usable: np.ndarray | None = None
+    organ_hu: float | None = None
+
+    @cached_property
+    def parenchyma_hu(self) -> float:
+        """HU of the healthy tissue that the lesion replaces."""
+        return parenchyma_hu(self.ct, self.depth, self.usable) if self.organ_hu is None else self.organ_hu
 
 
 def regions(
@@ -71,9 +80,12 @@ def regions(
         One region a lesion, in the order in which the scan's grid meets them; none for an empty mask.
     """
     found = lesions(mask, volume.spacing)
-    if within is not None:
-        exclude = ~(within | mask) if exclude is None else exclude | ~(within | mask)
-    return [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
+    if within is None:
+        return [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
+    lesioned = mask if exclude is None else mask | exclude
+    exclude = ~(within | mask) if exclude is None else exclude | ~(within | mask)
+    cut = [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
+    return [replace(region, organ_hu=_organ_hu(volume, within, lesioned, region.box)) for region in cut]
 
 
 def resampled(volume: Volume, region: Region) -> np.ndarray:
@@ -115,6 +127,15 @@ def lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.nda
             for a, b, c in zip(whole, fine, tight, strict=True)
         )
         yield (i, j, k), lesion[tight]
+
+
+def _organ_hu(volume: Volume, within: np.ndarray, lesioned: np.ndarray, box: Box) -> float | None:
+    """HU of the healthy organ around a lesion, away from what lesions blur with it."""
+    around = grow(box, np.ceil(ORGAN_MM / volume.spacing), volume.shape)
+    width = 2 * np.rint(ORGAN_FROM_MM / volume.spacing).astype(int) + 1
+    hu = volume.hu(around)
+    organ = within[around] & ~ndimage.maximum_filter(lesioned[around], width) & (hu > UNKNOWN_HU)
+    return organ_hu(hu, organ, volume.spacing)
 
 
 def _region(

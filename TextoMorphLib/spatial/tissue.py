@@ -20,6 +20,7 @@ LEAST_APART_HU, LEAST_INSIDE_HU = 20.0, -10.0
 MOST_ALIKE, MOST_INSIDE = 0.4, 0.1  # and so little of each lies on the other side
 AS_COMMON, VALLEY = 0.45, 0.9  # the second of two tissues, relative to the first; and what lies between, to that
 BLURRED_MM = 2.0  # outside a mask, over which a tumour is blurred with what is around it
+LEAST_ORGAN_MM3 = 500.0  # of an organ, to know its level
 LEAST_VOXELS = 200  # and where there are fewer usable voxels than this, wherever there are any
 SMOOTHING_MM = 1.5
 SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
@@ -60,7 +61,8 @@ def smoothed(ct: np.ndarray, sigma: float, usable: np.ndarray | None) -> np.ndar
 def parenchyma_hu(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> float:
     """HU of the healthy parenchyma that a lesion replaces: the commonest soft tissue in the mask and 6 mm around it.
 
-    A median would be drawn towards the fat that lies around a small organ and blurs with it.
+    A median would be drawn towards the fat that lies around a small organ and blurs with it. Where the organ's mask is
+    known, `organ_hu` says it.
 
     Args:
         ct: Scan, HU, on a 1 mm grid.
@@ -78,6 +80,24 @@ def parenchyma_hu(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None =
     weights = np.where(depth[tissue] > 0, INSIDE_COUNTS, 1.0)
     commonest = _commonest(values, weights)
     return float(np.median(ct[tissue][np.abs(values - commonest) < 2.5 * SPREAD_HU]))
+
+
+def organ_hu(ct: np.ndarray, organ: np.ndarray, spacing: np.ndarray) -> float | None:
+    """HU of an organ's healthy tissue: the median of its soft tissue. A pancreas mixed with fat has nothing common.
+
+    Args:
+        ct: Scan, HU.
+        organ: Boolean, of the same shape: the organ without its lesions.
+        spacing: Voxel size in mm.
+
+    Returns:
+        HU; None where too little of the organ is soft tissue.
+    """
+    sigma = np.where(spacing > 2 * spacing.min(), 0, SMOOTHING_MM / spacing)  # thick slices are not mixed
+    weight = ndimage.gaussian_filter(organ.astype(np.float32), sigma)
+    smooth = ndimage.gaussian_filter(np.where(organ, ct, np.float32(0)), sigma) / np.maximum(weight, 1e-3)
+    own = ct[organ & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])]
+    return float(np.median(own)) if own.size * np.prod(spacing) >= LEAST_ORGAN_MM3 else None
 
 
 def two_tissues(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> tuple[float, float] | None:

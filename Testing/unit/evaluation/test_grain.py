@@ -1,0 +1,62 @@
+"""The noise of lesions against a reference: what is told of both, and what of a reference is not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from TextoMorphLib.evaluation import grain
+from TextoMorphLib.evaluation.known_noise import LEAST_SD_HU, planted
+from TextoMorphLib.io.volume import Volume
+
+MM = np.array([0.8, 0.8, 3.0])
+SHAPE = (120, 120, 16)
+
+
+def organ() -> tuple[Volume, np.ndarray]:
+    """An organ of 80 HU with steps to its neighbours and a noise of its own, and a ball in it."""
+    at = (np.indices(SHAPE) - np.reshape(SHAPE, (3, 1, 1, 1)) / 2) * MM[:, None, None, None]
+    hu = np.where(np.hypot(at[0], at[1]) < 40, 80.0, -100.0) + np.random.default_rng(0).normal(0, 12, SHAPE)
+    return Volume.from_array(np.rint(hu).astype(np.int16), np.diag([*MM, 1])), np.linalg.norm(at, axis=0) < 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_known_noise_is_told_as_it_is(seed: int) -> None:
+    ct, mask = organ()
+    found = planted(ct, (slice(0, SHAPE[0]), slice(0, SHAPE[1]), slice(0, SHAPE[2])), seed)
+    truth = grain.grain(found.noise, np.ones(SHAPE, bool), MM)
+    assert truth.sd > 0.9 * LEAST_SD_HU
+    drawn = replace(found.volume, data=found.volume.data + 1)
+    same = grain.compare(found.volume, [drawn], mask, None, truth)
+    assert same["lesion"]["sd"] == pytest.approx(truth.sd, rel=0.12)
+    for name in ("along_i", "along_j", "along_k"):
+        assert same["lesion"][name] == pytest.approx(same["tissue"][name], abs=0.1)
+    by_tissue = grain.compare(found.volume, [drawn], mask)
+    assert by_tissue["tissue"]["sd"] == pytest.approx(truth.sd, rel=0.08)
+    assert max(by_tissue["scatter"].values()) < 0.1 * max(truth.sd, 1)
+
+
+def test_another_noise_in_the_lesion_is_seen() -> None:
+    ct, mask = organ()
+    found = planted(ct, (slice(0, SHAPE[0]), slice(0, SHAPE[1]), slice(0, SHAPE[2])), 0)
+    hu = found.volume.hu()
+    hu[mask] = 80 + np.random.default_rng(1).normal(0, 1.3 * found.noise.std(), np.count_nonzero(mask))
+    row = grain.compare(found.volume, [replace(found.volume, data=hu)], mask)
+    told = grain._apart(row)
+    assert not told["ok"]["sd"]
+    assert not told["ok"]["along_i"]
+    assert not told["not_beyond"]["sd"]
+    assert told["determinable"]["sd"]
+
+
+def test_a_reference_of_two_noises_is_indeterminate() -> None:
+    ct, _ = organ()
+    hu = ct.hu()
+    hu[:60] += np.random.default_rng(2).normal(0, 30, hu[:60].shape)
+    where = np.zeros(SHAPE, bool)
+    where[40:80, 40:80, 7] = True
+    halves = grain.scatter(hu, where, MM)
+    assert halves["sd"] > 0.1 * grain.grain(hu, where, MM).sd
+    assert grain.scatter(ct.hu(), where, MM)["sd"] < halves["sd"]
