@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from TextoMorphLib.spatial.even_tissue import ENOUGH_VOXELS, across, even, robust_sd
+from TextoMorphLib.spatial.even_tissue import ENOUGH_VOXELS, LOUDER, across, even, robust_sd
 from TextoMorphLib.spatial.geometry import tight_box
 
 FAR_MM = 50.0  # how far around the mask even tissue is looked for in the same slices,
@@ -40,11 +40,12 @@ def autocovariance(
         strength where there is hardly any tissue at all; zero for a scan without noise.
     """
     tissue, residual = even(ct, mask, spacing, usable)
-    count = np.count_nonzero(tissue)
-    if usable is not None and count < ENOUGH_VOXELS:  # noise is the scan's, in a tumour, too: quiet parts of it tell
+    if usable is not None:  # noise is the scan's, in a tumour, too: where little is even around it, quiet parts of it tell
         more, of_more = even(ct, mask, spacing)
-        if np.count_nonzero(more) > count:
-            tissue, residual, count = more, of_more, np.count_nonzero(more)
+        few = np.count_nonzero(tissue) < min(ENOUGH_VOXELS, np.count_nonzero(more))
+        if more.any() and (few or LOUDER * robust_sd(of_more[more]) < robust_sd(residual[tissue])):
+            tissue, residual = more, of_more
+    count = np.count_nonzero(tissue)
     if count < LEAST_VOXELS:
         axis = int(np.argmax(ct.shape))
         return np.full((1, 1, 1), robust_sd(np.diff(ct, axis=axis)) ** 2 / 2, np.float32)

@@ -127,3 +127,15 @@ def test_what_is_louder_or_quieter_than_noise_is_no_reference(case: str) -> None
     drawn = noise.sample_noise(noise.autocovariance(scan.astype(np.float32), mask, spacing, ~mask), shape, seed=0)
     assert drawn.std() == pytest.approx(14, rel=0.15)
     np.testing.assert_allclose(neighbours(drawn), neighbours(streaky(shape, 14, 2)), atol=0.1)
+
+
+def test_a_crop_that_a_tumour_fills_has_the_noise_under_the_tumour() -> None:
+    """Around the tumour there are but strands of tissue and fat, a few mm thick."""
+    anatomy = np.full(SHAPE, 90, np.float32)
+    anatomy[(np.add.outer(np.arange(72), np.arange(72)) // 4 % 2 == 0)] = -100
+    mask = ball(20)
+    anatomy[mask] = 60
+    scan = ndimage.gaussian_filter(anatomy, 0.6 / SPACING) + ct_noise(15, seed=1)
+    box = (slice(8, 64), slice(8, 64), slice(10, 20))
+    drawn = noise.sample_noise(noise.autocovariance(scan[box], mask[box], SPACING, ~mask[box]), SHAPE, seed=0)
+    assert drawn.std() == pytest.approx(15, rel=0.12)
