@@ -113,7 +113,6 @@ def measure(
     deepest = float(depth.max())
     parenchyma = parenchyma_hu(healthy, depth, usable) if organ_hu is None else organ_hu
     tissue = _parenchyma(healthy, depth, parenchyma, usable)
-
     calcium, gas = _calcium_and_gas(synthetic, inside)
     soft = _away(calcium | gas, inside)
     whole = inside & soft
@@ -121,8 +120,7 @@ def measure(
 
     # Inside, what was there before has gone (vessels, fat), but for what reaches into the mask's first millimetre.
     seam = min(SEAM_MM, 0.5 * deepest)
-    before = np.float32(parenchyma) + np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
-    change = synthetic - before
+    change = synthetic - parenchyma - np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
     seen = soft & drawn if usable is None else soft & drawn & (usable | whole_mask)
     edge = seen & (tissue | (depth > seam))
     margin, rim = _border(change, depth, edge, deepest)

@@ -17,7 +17,7 @@ from TextoMorphLib.measurement.attributes import CALCIUM_HU, Attributes, measure
 from TextoMorphLib.measurement.edge import border_width, walled_share
 from TextoMorphLib.spatial.geometry import resample
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, parenchyma_hu
+from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, organ_hu, parenchyma_hu
 
 BORDERS_MM = (0.0, -0.7, 0.7)  # how far out or in the lesion's border may have been drawn
 SMALL_MM = 8.0  # the voxels of smaller lesions are mixed with their surroundings: too small to say what they hold
@@ -88,14 +88,14 @@ class Evidence:
         ct, depth = region.ct, region.depth
         usable = depth <= 0 if region.usable is None else region.usable & (depth <= 0)
         notes: list[str] = []
-        tissue = _tissue(ct, depth, usable)
+        tissue, level = _tissue(ct, depth, usable), None
         if healthy is not None:
             organ = usable & (_on(region, scan, healthy) > 0.9) & (depth < -1.5)
             if np.count_nonzero(organ) >= TISSUE_MM3:
-                tissue, usable = organ, organ
+                tissue, usable, level = organ, organ, organ_hu(ct, organ, np.ones(3))
             else:
                 notes.append("too little of the organ is near; compared with the commonest soft tissue around instead")
-        level = parenchyma_hu(ct, depth, usable)
+        level = parenchyma_hu(ct, depth, usable) if level is None else level
         smooth = ndimage.gaussian_filter(ct, 1.5)[tissue]
         samples = max(smooth.size / PATCH_MM3, 1)
         doubt = float(np.hypot(TISSUE_DOUBT_HU, smooth.std() / samples**0.5)) if smooth.size else float("inf")

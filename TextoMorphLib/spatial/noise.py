@@ -40,7 +40,7 @@ def autocovariance(
         strength where there is hardly any tissue at all; zero for a scan without noise.
     """
     tissue, residual = even(ct, mask, spacing, usable)
-    if usable is not None:  # noise is the scan's, in a tumour, too: where little is even around it, quiet parts of it tell
+    if usable is not None:  # noise is the scan's: where little is even around a tumour, its own quiet parts tell it
         more, of_more = even(ct, mask, spacing)
         few = np.count_nonzero(tissue) < min(ENOUGH_VOXELS, np.count_nonzero(more))
         if more.any() and (few or LOUDER * robust_sd(of_more[more]) < robust_sd(residual[tissue])):
