@@ -214,10 +214,10 @@ def noise(
     from TextoMorphLib.evaluation import grain as benchmark
     from TextoMorphLib.synthesis import Synthesizer
 
-    known = read_cases(cases)
+    given = read_cases(cases)
     synthesizer = Synthesizer.load(model, device)
     with common.progress("measuring noise") as on_trial:
-        found = benchmark.run(synthesizer, known, sites, size, on_trial, crop, known)
+        found = benchmark.run(synthesizer, given, sites, size, on_trial, crop, known)
     typer.echo(outputs.to_json(found))
 
 

@@ -42,7 +42,7 @@ def autocovariance(
     tissue, residual = even(ct, mask, spacing, usable)
     if usable is not None:  # noise is the scan's: where little is even around a tumour, its own quiet parts tell it
         more, of_more = even(ct, mask, spacing)
-        few = np.count_nonzero(tissue) < min(ENOUGH_VOXELS, np.count_nonzero(more))
+        few = int(tissue.sum()) < min(ENOUGH_VOXELS, int(more.sum()))
         if more.any() and (few or LOUDER * robust_sd(of_more[more]) < robust_sd(residual[tissue])):
             tissue, residual = more, of_more
     count = np.count_nonzero(tissue)
