@@ -161,6 +161,9 @@ DESCRIBED = (
     "well-defined, hypoattenuating",
     "ill-defined, hypoattenuating",
     "calcification",
+    "fat-containing",
+    "gas bubbles",
+    "fluid level",
 )
 
 

@@ -26,7 +26,10 @@ from TextoMorphLib.text.vocabulary import Term, terms
 
 SAY = 0.7  # how sure a term must be to be said
 FAR_MM = 16.0  # around a lesion, where healthy tissue is looked for
-NEVER = (("density", "arterial"), ("content", "haemorrhagic"))  # needs phases, or cannot be told
+PARTS = ("fat", "gas", "layering")  # of what rules draw: what no streak of noise or gradient looks like
+NOUNS = ("calcif", "level")  # what terms that a lesion is "with" have in their names
+# Needs phases, cannot be told from clots, or from bubbles.
+NEVER = (("density", "arterial"), ("content", "haemorrhagic"), ("gas", "level"))
 # What lies between the ranges of a degree's densities parts them.
 DEGREES = {"hypo": ("hypo mild", "hypo plain", "hypo marked"), "hyper": ("hyper mild", "hyper plain", "hyper marked")}
 
@@ -152,7 +155,7 @@ def _terms(evidence: Evidence, organ: str) -> tuple[list[Said], dict[str, str]]:
     """The surest term of each kind if it is sure enough, and why nothing is said of the other kinds."""
     said: dict[str, Said] = {}
     unsaid: dict[str, str] = {}
-    for kind in LEARNED:
+    for kind in (*LEARNED, *PARTS):
         if kind in QUALIFIES and QUALIFIES[kind] not in said:
             continue
         found = _degree(evidence, said, organ) if kind == "degree" else _surest(kind, evidence, said, organ)
@@ -222,7 +225,7 @@ def phrase(said: Iterable[Said], diameters_mm: Sequence[float] = ()) -> str:
         name = each.term
         if kind == "density" and "degree" in by_kind:
             name = f"{by_kind['degree'].term} {name}"
-        (nouns if "calcif" in name else front).append(name)
+        (nouns if any(noun in name for noun in NOUNS) else front).append(name)
     last = f" {front.pop()}" if front else ""
     text = ", ".join(front) + ("," if front else "") + last + " lesion"
     text += f" with {' and '.join(nouns)}" if nouns else ""

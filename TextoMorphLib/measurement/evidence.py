@@ -15,6 +15,7 @@ from scipy.special import ndtr
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import CALCIUM_HU, Attributes, measure
 from TextoMorphLib.measurement.edge import border_width, walled_share
+from TextoMorphLib.measurement.parts import FAT_HU, GAS_HU
 from TextoMorphLib.spatial.geometry import resample
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, organ_hu, parenchyma_hu
@@ -38,6 +39,7 @@ FLUID_TEXTURE_HU = 12.0  # a simple fluid varies less
 # Septa divide fluid: where a lesion's mean is over this, what looks like sheets is streaks of noise, or vessels. The
 # height from which they are septa is the vocabulary's.
 SEPTATED_MEAN_HU, SEPTA_HU = 50.0, 10.0
+FLUID_HU = 25.0  # fluid above sediment is no brighter
 SEPTA_DOUBT, SEPTA_NOISE = 4.0, 0.25  # HU, and share of the noise, that sheets of nothing but noise may reach
 NEVER_NEGATIVE = ("texture_hu", "margin_mm", "wall_mm", "bright_fraction", "calcium_mm")
 WALLED = 0.6  # share of a border that makes a wall
@@ -60,6 +62,8 @@ class Evidence:
         core_hu: Level of the lesion's centre.
         walled_share: Share of the border under which it is brighter than on both sides.
         calcium_goes_on: Whether most of what is bright enough for calcium goes on outside the lesion.
+        fat_goes_on: Likewise, of what is dark enough for fat,
+        gas_goes_on: and for gas.
         notes: What is doubtful about all of it.
     """
 
@@ -74,6 +78,8 @@ class Evidence:
     core_hu: float
     walled_share: float
     calcium_goes_on: bool
+    fat_goes_on: bool
+    gas_goes_on: bool
     notes: tuple[str, ...]
 
     @classmethod
@@ -117,7 +123,9 @@ class Evidence:
             margin_doubt_mm=float(np.hypot(border_width(ct, depth, usable, level, variants[0].contrast_hu)[1], 0.3)),
             core_hu=float(np.median(ct[depth > 0.65 * deepest])),
             walled_share=walled_share(ct, depth),
-            calcium_goes_on=_goes_on(ct, depth),
+            calcium_goes_on=_goes_on(ndimage.gaussian_filter(ct, 0.5) > CALCIUM_HU, depth),
+            fat_goes_on=_goes_on(ndimage.gaussian_filter(ct, 1.0) < FAT_HU[1], depth),
+            gas_goes_on=_goes_on(ndimage.gaussian_filter(ct, 0.6) < GAS_HU, depth),
             notes=tuple(notes),
         )
 
@@ -167,6 +175,8 @@ DOUBTS: dict[str, Callable[[Evidence], float]] = {
     "septa_hu": lambda evidence: float(np.hypot(SEPTA_DOUBT, SEPTA_NOISE * evidence.lesion.noise_inside_hu)),
     "core_hu": lambda evidence: 2.5 * _level_doubt(evidence),
     "bright_fraction": lambda evidence: 0.0005,
+    "fat_fraction": lambda evidence: 0.02,
+    "gas_fraction": lambda evidence: 0.002,
     "calcium_mm": lambda evidence: 0.5,
 }
 
@@ -177,7 +187,7 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
     small = lesion.diameter_mm < SMALL_MM
     if kind == "density" and evidence.tissue_mm3 < TISSUE_MM3:
         reason = "there is too little healthy tissue around to compare with"
-    elif kind in ("content", "texture", "wall", "septa") and small:
+    elif kind in ("content", "texture", "wall", "septa", "fat", "layering") and small:
         reason = f"too small ({lesion.diameter_mm:.0f} mm) to say what it holds"
     elif kind == "texture" and evidence.interior_mm3 < LEAST_GRAINS * GRAIN_MM3:
         reason = "too small to judge texture"
@@ -205,6 +215,10 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
         reason = "no layer under its border is brighter than on both sides"
     elif kind == "calcification" and evidence.calcium_goes_on:
         reason = "what is bright enough goes on outside: a vessel, bone or a stent"
+    elif kind in ("fat", "gas") and (evidence.fat_goes_on if kind == "fat" else evidence.gas_goes_on):
+        reason = f"what is dark enough for {kind} goes on outside"
+    elif kind == "layering" and not (_holds_fluid(evidence) and lesion.fluid_hu <= FLUID_HU):
+        reason = "it holds no fluid in which something could sink"
     return reason
 
 
@@ -237,13 +251,12 @@ def _on(region: Region, scan: Volume, mask: np.ndarray) -> np.ndarray:
     return resample(mask.astype(np.float32), np.linalg.inv(scan.affine) @ region.affine, region.ct.shape)
 
 
-def _goes_on(ct: np.ndarray, depth: np.ndarray) -> bool:
-    """Whether most voxels as bright as calcium hang together with such voxels outside the lesion."""
-    bright = ndimage.gaussian_filter(ct, 0.5) > CALCIUM_HU
-    grains, count = ndimage.label(bright & (depth > -3))
+def _goes_on(marked: np.ndarray, depth: np.ndarray) -> bool:
+    """Whether most marked voxels of a lesion hang together with such voxels outside it."""
+    pieces, count = ndimage.label(marked & (depth > -3))
     if not count:
         return False
-    inside, outside = bright & (depth > 0), bright & (depth <= -0.5)
-    going_on = np.unique(grains[outside])
-    joined = np.count_nonzero(np.isin(grains[inside], going_on[going_on > 0]))
+    inside, outside = marked & (depth > 0), marked & (depth <= -0.5)
+    going_on = np.unique(pieces[outside])
+    joined = np.count_nonzero(np.isin(pieces[inside], going_on[going_on > 0]))
     return bool(joined > 0.5 * max(int(np.count_nonzero(inside)), 1))

@@ -149,6 +149,35 @@ def test_septa_are_said_of_what_holds_fluid() -> None:
     assert "no fluid" in solid.unsaid["septa"]
 
 
+def _holding(hu: float, inside: float, where: str) -> Words:
+    """A lesion with something else in it: a ball, the same on its border and beyond, or its lower half."""
+    volume, mask = _scene(hu, radius=14.0)
+    x, y, z = np.indices(mask.shape) - (SIDE - 1) / 2
+    part = {
+        "ball": np.linalg.norm([x, y, z], axis=0) < 6,
+        "border": np.linalg.norm([x, y, z - 14], axis=0) < 9,
+        "behind": mask & (y < -2),
+    }[where]
+    data = volume.data + (inside - hu) * ndimage.gaussian_filter(part.astype(float), 0.6)
+    return _said(Volume.from_array(data.astype(np.float32), volume.affine), mask)
+
+
+def test_fat_gas_and_levels_are_said_where_they_are() -> None:
+    assert _holding(40, -90, "ball").description["fat"] == "present"
+    assert "fat-containing" in _holding(40, -90, "ball").text
+    outside = _holding(40, -90, "border")  # fat beside the organ, into which the contour reaches
+    assert "fat" not in outside.description
+    assert "goes on outside" in outside.unsaid["fat"]
+    gas = _holding(20, -600, "ball").description
+    assert gas["gas"] == "bubbles"
+    assert "fat" not in gas  # what is blurred between gas and fluid is none
+    level = _holding(8, 60, "behind")
+    assert level.description["layering"] == "layered"
+    assert "lesion with fluid level" in level.text
+    assert "layering" not in _holding(70, 110, "behind").description  # a brighter half of a solid lesion
+    assert not {"fat", "gas", "layering"} & _words(hu=10).description.keys()
+
+
 def test_every_attribute_that_a_term_measures_has_a_doubt() -> None:
     lesion = _evidence()
     for term in vocabulary.terms():
