@@ -10,6 +10,7 @@ from TextoMorphLib.text.understanding import Understanding
 BY_RULE = "not understood"
 BY_TOKENS = "not understood; the model is shown the word, and what it makes of it is not measured"
 NOT_LEARNED = "the model has not learned it"
+AROUND = "speaks of the organ around the lesion, which stays as it is"
 
 
 def told(
@@ -48,6 +49,8 @@ def without_effect(
         tokens: Whether the model is shown the words themselves, too.
     """
     found = [{"words": meant.words(heard), "why": heard.why} for heard in meant.heard]
+    around = [mention for mention in meant.mentions if mention.term.about == "background" and not mention.negated]
+    found += [{"words": meant.words(mention), "why": AROUND} for mention in around]
     missing = set(unlearned)
     for mention in () if not missing else meant.mentions:
         if missing & set(mention.term.kinds.items()) and not mention.negated:

@@ -124,6 +124,20 @@ def test_words_without_effect_are_told_with_the_reason(
         assert "hypoattenuating" not in told
 
 
+@pytest.mark.parametrize(
+    "text", ["hypoattenuating mass, dilated pancreatic duct", "hypodense mass, main pancreatic duct dilated to 8 mm"]
+)
+def test_what_is_said_of_the_organ_has_no_effect_and_that_is_told(
+    tiny_bundle: Path, place: tuple[Volume, np.ndarray], text: str
+) -> None:
+    model = Synthesizer.load(str(tiny_bundle), "cpu")
+    report = model.synthesize(*place, text, organ="pancreas", steps=1).report
+    (told,) = report["without_effect"]
+    assert "duct" in told["words"]
+    assert "stays as it is" in told["why"]
+    assert report["understood"]["density"] == {"hypo": 1.0}
+
+
 def test_what_a_config_says_and_nobody_knows_is_refused(tiny_bundle: Path, tmp_path: Path) -> None:
     for name in ("noise", "unsaid", "conditioning"):
         folder = tmp_path / name
