@@ -59,9 +59,7 @@ def evaluate(
     chosen = scores.to_score(listed, [predictions, *filter(None, [compare])], fold)
     if left := sum(fold is None or case.fold == fold for case in listed) - len(chosen):
         common.warn(f"{left} cases are left out: nothing says where their tumours are")
-    for group in grouped:
-        if all(getattr(case, group) in (None, "") for case in chosen):
-            common.warn(f"--by {group} has no groups: no case says its {group}")
+    _warn_of_groups(chosen, grouped)
     meaning = parse_values(values) or None
     with common.progress("evaluating") as step:
         found = list(scores.score(chosen, predictions, tolerance, meaning, step))
@@ -76,6 +74,13 @@ def evaluate(
             others = list(scores.score(chosen, compare, tolerance, meaning, step))
         made["comparison"] = _compared(found, others, compare, borders, false_alarms)
     _write(made, output, published)
+
+
+def _warn_of_groups(cases: list[Any], groups: list[str]) -> None:
+    """Says which groups are asked for and named by no case."""
+    for group in groups:
+        if all(getattr(case, group) in (None, "") for case in cases):
+            common.warn(f"--by {group} has no groups: no case says its {group}")
 
 
 def _compared(
