@@ -74,4 +74,4 @@ def test_a_run_that_was_stopped_goes_on(listed: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(wordings, "wordings_of", counted)
     assert main(arguments) == 0
     assert asked == ["septated cyst"], "the others were done"
-    assert len(read_cases(out)[0].texts) == 3
+    assert len(read_cases(out)[0].texts) == 4, "its own two and two more"
