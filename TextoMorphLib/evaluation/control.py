@@ -163,7 +163,6 @@ DESCRIBED = (
     "calcification",
     "fat-containing",
     "gas bubbles",
-    "fluid level",
 )
 
 

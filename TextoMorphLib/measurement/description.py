@@ -26,8 +26,7 @@ from TextoMorphLib.text.vocabulary import Term, terms
 
 SAY = 0.7  # how sure a term must be to be said
 FAR_MM = 16.0  # around a lesion, where healthy tissue is looked for
-PARTS = ("fat", "gas", "layering")  # of what rules draw: what no streak of noise or gradient looks like
-NOUNS = ("calcif", "level")  # what terms that a lesion is "with" have in their names
+PARTS = ("fat", "gas")  # of what rules draw: what no streak of noise, gradient or contour too wide looks like
 # Needs phases, cannot be told from clots, or from bubbles.
 NEVER = (("density", "arterial"), ("content", "haemorrhagic"), ("gas", "level"))
 # What lies between the ranges of a degree's densities parts them.
@@ -225,7 +224,7 @@ def phrase(said: Iterable[Said], diameters_mm: Sequence[float] = ()) -> str:
         name = each.term
         if kind == "density" and "degree" in by_kind:
             name = f"{by_kind['degree'].term} {name}"
-        (nouns if any(noun in name for noun in NOUNS) else front).append(name)
+        (nouns if "calcif" in name else front).append(name)
     last = f" {front.pop()}" if front else ""
     text = ", ".join(front) + ("," if front else "") + last + " lesion"
     text += f" with {' and '.join(nouns)}" if nouns else ""

@@ -39,7 +39,6 @@ FLUID_TEXTURE_HU = 12.0  # a simple fluid varies less
 # Septa divide fluid: where a lesion's mean is over this, what looks like sheets is streaks of noise, or vessels. The
 # height from which they are septa is the vocabulary's.
 SEPTATED_MEAN_HU, SEPTA_HU = 50.0, 10.0
-FLUID_HU = 25.0  # fluid above sediment is no brighter
 SEPTA_DOUBT, SEPTA_NOISE = 4.0, 0.25  # HU, and share of the noise, that sheets of nothing but noise may reach
 NEVER_NEGATIVE = ("texture_hu", "margin_mm", "wall_mm", "bright_fraction", "calcium_mm")
 WALLED = 0.6  # share of a border that makes a wall
@@ -187,7 +186,7 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
     small = lesion.diameter_mm < SMALL_MM
     if kind == "density" and evidence.tissue_mm3 < TISSUE_MM3:
         reason = "there is too little healthy tissue around to compare with"
-    elif kind in ("content", "texture", "wall", "septa", "fat", "layering") and small:
+    elif kind in ("content", "texture", "wall", "septa", "fat") and small:
         reason = f"too small ({lesion.diameter_mm:.0f} mm) to say what it holds"
     elif kind == "texture" and evidence.interior_mm3 < LEAST_GRAINS * GRAIN_MM3:
         reason = "too small to judge texture"
@@ -217,8 +216,6 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
         reason = "what is bright enough goes on outside: a vessel, bone or a stent"
     elif kind in ("fat", "gas") and (evidence.fat_goes_on if kind == "fat" else evidence.gas_goes_on):
         reason = f"what is dark enough for {kind} goes on outside"
-    elif kind == "layering" and not (_holds_fluid(evidence) and lesion.fluid_hu <= FLUID_HU):
-        reason = "it holds no fluid in which something could sink"
     return reason
 
 

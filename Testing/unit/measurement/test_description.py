@@ -162,7 +162,7 @@ def _holding(hu: float, inside: float, where: str) -> Words:
     return _said(Volume.from_array(data.astype(np.float32), volume.affine), mask)
 
 
-def test_fat_gas_and_levels_are_said_where_they_are() -> None:
+def test_fat_and_gas_are_said_where_they_are() -> None:
     assert _holding(40, -90, "ball").description["fat"] == "present"
     assert "fat-containing" in _holding(40, -90, "ball").text
     outside = _holding(40, -90, "border")  # fat beside the organ, into which the contour reaches
@@ -171,11 +171,8 @@ def test_fat_gas_and_levels_are_said_where_they_are() -> None:
     gas = _holding(20, -600, "ball").description
     assert gas["gas"] == "bubbles"
     assert "fat" not in gas  # what is blurred between gas and fluid is none
-    level = _holding(8, 60, "behind")
-    assert level.description["layering"] == "layered"
-    assert "lesion with fluid level" in level.text
-    assert "layering" not in _holding(70, 110, "behind").description  # a brighter half of a solid lesion
-    assert not {"fat", "gas", "layering"} & _words(hu=10).description.keys()
+    assert "layering" not in _holding(8, 60, "behind").description  # it may be tissue behind, under a wide contour
+    assert not {"fat", "gas"} & _words(hu=10).description.keys()
 
 
 def test_every_attribute_that_a_term_measures_has_a_doubt() -> None:
