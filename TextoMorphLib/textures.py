@@ -85,9 +85,9 @@ def made(
     calm = _calm_hu(said)
     spread = float(np.hypot(coarse, calm)) if calm else _spread(place, config, contrast, mean, coarse, said, seed)
     order = [*axes, place.axis]
-    reshaped = (float(config["liveliness"]), float(config.get("coarse", 1.0)), float(config.get("between", 0.0)))
-    told = (contrast, mean, spread, seed + TEXTURE_SEEDS, int(config["steps"]))
-    field = drawn(network, place, *told, device, *reshaped)
+    field = drawn(
+        network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, int(config["steps"]), device, config["liveliness"]
+    )
     field = field.transpose(np.argsort(order))
     plain = all(_share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said)
     whole = plain and not ruled

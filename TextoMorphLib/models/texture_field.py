@@ -31,7 +31,6 @@ from TextoMorphLib.spatial.slices import depth_in_plane, low_pass, noise_and_gra
 AROUND_MM = 16.0  # of the scan that is looked at
 THIN_MM, USUAL_MM = 1.9, 2.5  # slices closer than the first are joined to about the second: the training's distance
 CORE_MM = 1.5  # a field's mean and spread are those deeper than this
-COARSE_MM = 5.0  # sigma of the Gaussian whose part of a field is coarse
 DETAIL_MM, PATCH_MM = 2.4, 3.0  # what is finer than the first is detail; it is stronger in patches of the second
 DIVIDES = 4  # sides of what the network sees
 
@@ -128,8 +127,6 @@ def drawn(
     steps: int,
     device: torch.device,
     liveliness: float = 0.0,
-    coarse: float = 1.0,
-    between: float = 0.0,
 ) -> np.ndarray:
     """A texture.
 
@@ -143,8 +140,6 @@ def drawn(
         steps: Of the flow.
         device: Where the network is.
         liveliness: Of the detail, as `enlivened` takes it.
-        coarse: Strength of the coarse part, and
-        between: share of each neighbouring slice, as `connected` takes them.
 
     Returns:
         [h, w, slices] of the region's box, axes as the site's (slices last), of mean 0 and spread 1 in the lesion.
@@ -175,7 +170,6 @@ def drawn(
 
     made = flow(velocity, white * inside, steps)[0].clamp(-CLIPPED, CLIPPED).cpu().numpy()
     made = enlivened(made, field, liveliness, seed)
-    made = connected(made, field, coarse, between, float(place.spacing[2]))
     core = depth > CORE_MM if np.count_nonzero(depth > CORE_MM) >= DIVIDES**2 else field
     made = (made - made[core].mean()) / max(float(made[core].std()), 1e-3)
     return _on_scan(np.where(field, made, 0).transpose(1, 2, 0), place, matrix, offset)
@@ -199,30 +193,6 @@ def enlivened(made: np.ndarray, field: np.ndarray, liveliness: float, seed: int)
     share = ndimage.gaussian_filter(field.astype(np.float32), sigma)
     coarse = ndimage.gaussian_filter(made * field, sigma) / np.maximum(share, 1e-3)  # what lies outside is not of it
     return np.asarray((coarse + strength * (made - coarse)) * field, np.float32)
-
-
-def connected(made: np.ndarray, field: np.ndarray, coarse: float, between: float, slice_mm: float) -> np.ndarray:
-    """A field whose slices are more alike and whose coarse part is stronger, as in real tumours.
-
-    Bright parts hang together there; a flow of few steps, learned in windows of five slices, scatters them.
-
-    Args:
-        made: [slices, h, w] at `PIXEL_MM`.
-        field: Boolean, of the same shape: where it is one.
-        coarse: What the part that a Gaussian of `COARSE_MM` leaves is multiplied by; 1 leaves it.
-        between: Share that each of the two neighbouring slices has in one; 0 for none.
-        slice_mm: Distance of slices.
-    """
-    if between:
-        kernel = np.array([between, 1 - 2 * between, between])
-        share = ndimage.convolve1d(field.astype(np.float32), kernel, axis=0, mode="constant")
-        made = ndimage.convolve1d(made * field, kernel, axis=0, mode="constant") / np.maximum(share, 1e-3)
-    if coarse != 1:
-        sigma = (COARSE_MM / slice_mm, COARSE_MM / PIXEL_MM, COARSE_MM / PIXEL_MM)
-        share = ndimage.gaussian_filter(field.astype(np.float32), sigma)
-        low = ndimage.gaussian_filter(made * field, sigma) / np.maximum(share, 1e-3)
-        made = made + (coarse - 1) * low
-    return np.asarray(made * field, np.float32)
 
 
 def _grid(place: Site) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:

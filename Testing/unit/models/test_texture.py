@@ -8,7 +8,7 @@ import torch
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
-from TextoMorphLib.models.texture_field import connected, drawn, features, site, spread_hu
+from TextoMorphLib.models.texture_field import drawn, features, site, spread_hu
 from TextoMorphLib.spatial.region import regions
 
 
@@ -26,28 +26,6 @@ def test_slices_see_their_neighbours() -> None:
     assert below == [0.0, 0.0, 1.0]
     assert above == [1.0, 2.0, 0.0]
     assert own == [0.0, 1.0, 2.0]
-
-
-def test_a_connected_field_goes_on_between_slices_and_in_them() -> None:
-    rng = np.random.default_rng(0)
-    field = np.zeros((8, 40, 40), bool)
-    field[1:7, 4:36, 4:36] = True
-    white = np.where(field, rng.standard_normal(field.shape), 0).astype(np.float32)
-    np.testing.assert_array_equal(connected(white, field, 1.0, 0.0, 2.5), white)
-
-    def alike(made: np.ndarray, axis: int, by: int) -> float:
-        inner = made[2:6, 6:34, 6:34]
-        near, far = inner.take(range(inner.shape[axis] - by), axis), inner.take(range(by, inner.shape[axis]), axis)
-        return float(np.corrcoef(near.ravel(), far.ravel())[0, 1])
-
-    between = connected(white, field, 1.0, 0.15, 2.5)
-    assert alike(between, 0, 1) > alike(white, 0, 1) + 0.2
-    assert abs(alike(between, 1, 4)) < 0.1  # in the plane it stays as it was
-    coarse = connected(white, field, 30.0, 0.0, 2.5)
-    assert alike(coarse, 1, 4) > 0.2
-    assert alike(coarse, 0, 1) > 0.2
-    for made in (between, coarse):
-        assert not made[~field].any()
 
 
 @pytest.fixture(scope="module")
