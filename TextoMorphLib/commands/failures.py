@@ -45,7 +45,8 @@ def find(
     """List missed lesions, false alarms and the worst outlines, with place, size, words and a picture of each.
 
     Lesions match by the rules of `evaluate`. Beside the list lies a page (.html) to look through it and strike out
-    what should not be learned from. Started again after a stop, it goes on where it was.
+    what should not be learned from. Started again after a stop, it goes on where it was. A case that cannot be looked
+    at is named; the others still are, and the status is 2 at the end.
 
     With --chat a vision-language model is asked, too: it gets each picture without words and the vocabulary, and what
     it says is held against what was measured. The measured words stay what look-alikes are made of.
@@ -61,14 +62,20 @@ def find(
     outputs.check_file(output, [cases], overwrite=True)
     endpoint = common.chat(chat, model, consent, price)
     chosen = scores.to_score(read_cases(cases), [predictions], fold)
+    left_out: list[str] = []
     with common.progress("looking for failures") as step:
-        found = look(chosen, predictions, output, worst, parse_values(values) or None, step)
+        found = look(chosen, predictions, output, worst, parse_values(values) or None, step, left_out.append)
+    for told in left_out:
+        common.warn(f"{told}; it is left out")
     if endpoint is not None and found:
         found = _told(found, endpoint, output, or_rules)
     outputs.write_bytes(output.with_suffix(".html"), page(found, output.parent).encode())
     counts = {kind: sum(failure.kind == kind for failure in found) for kind in ("miss", "false alarm", "worst")}
     typer.echo(f"{counts['miss']} missed, {counts['false alarm']} false alarms, {counts['worst']} outlined worst")
-    typer.echo(f"wrote {output}; look through {output.with_suffix('.html')}, then: textomorph failures target {output}")
+    then = f"; look through {output.with_suffix('.html')}, then: textomorph failures target {output}" if found else ""
+    typer.echo(f"wrote {output}{then}")
+    if left_out:
+        raise typer.Exit(2)
 
 
 def _told(found: list[Failure], endpoint: Chat, output: Path, or_rules: bool) -> list[Failure]:

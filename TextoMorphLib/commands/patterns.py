@@ -39,7 +39,8 @@ def patterns(
     """Compare sets of lesions by their radiomics: how varied each is, and how near to real ones.
 
     Writes patterns.md (Table 3 beside the paper's figures, with the definitions), patterns.json, features.csv and
-    map.png. Started again after a stop, it goes on where it was.
+    map.png. Started again after a stop, it goes on where it was. A scan that cannot be measured is named; the others
+    still are, and the status is 2 at the end.
     """
     from TextoMorphLib.evaluation import lesion_sets, patterns_report
     from TextoMorphLib.evaluation import patterns as analysis
@@ -55,8 +56,13 @@ def patterns(
         raise InputError(f"{output} is no folder; choose another name")
     every = [scan for scans in sets for scan in scans]
     settings = lesion_sets.Settings(preset, bin_width)
+    left_out: list[str] = []
     with common.progress("measuring lesions") as step:
-        rows = lesion_sets.table(every, settings, output / FEATURES, workers, step)
+        rows = lesion_sets.table(every, settings, output / FEATURES, workers, step, left_out.append)
+    for told in left_out:
+        common.warn(f"{told}; it is left out")
+    if lacking := [name for name in names if not any(row.set == name for row in rows)]:
+        raise InputError(f"set {lacking[0]} has no lesion that could be measured")
     found = analysis.analyse(rows, names[0], seed)
     text = patterns_report.table(found, names[0])
     outputs.write_bytes(output / "features.csv", lesion_sets.as_csv(rows))
@@ -64,6 +70,8 @@ def patterns(
     outputs.write_bytes(output / "patterns.json", outputs.to_json({"reference": names[0], "organs": found}).encode())
     outputs.write_bytes(output / "patterns.md", text.encode())
     typer.echo(text)
+    if left_out:
+        raise typer.Exit(2)
 
 
 def _set(given: str, organ: str | None, values: tuple[int, ...]) -> list[Scan]:

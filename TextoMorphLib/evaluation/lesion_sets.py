@@ -163,6 +163,7 @@ def table(
     folder: Path,
     workers: int = 1,
     progress: Callable[[int, int], Any] | None = None,
+    failed: Callable[[str], Any] | None = None,
 ) -> list[Row]:
     """The features of all lesions; what was measured before is read from `folder` again.
 
@@ -172,21 +173,45 @@ def table(
         folder: Keeps a file a scan; made if it is not there.
         workers: Processes that share the work.
         progress: Called with (scans done, scans in all); may return False to stop, which loses nothing.
+        failed: Called with what is wrong with a scan, which is then left out; without it, that is an error.
 
     Raises:
-        InputError: A scan cannot be measured; the others are kept.
+        InputError: A scan cannot be measured; those before it are kept.
         Cancelled: `progress` returned False.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {scan: folder / f"{_key(scan, settings)}.json" for scan in every}
+    kept: dict[Scan, Path] = {}
+    for scan in every:
+        try:
+            kept[scan] = folder / f"{_key(scan, settings)}.json"
+        except InputError as error:
+            _leave_out(scan, error, failed)
     todo = [scan for scan, path in kept.items() if not path.is_file()]
-    done = len(every) - len(todo)
-    for scan, rows in zip(todo, in_order(measure, todo, partial(given, settings), workers), strict=True):
-        outputs.write_bytes(kept[scan], outputs.to_json({"lesions": [asdict(row) for row in rows]}).encode())
+    done = len(kept) - len(todo)
+    for scan, found in zip(todo, in_order(_tried, todo, partial(given, settings), workers), strict=True):
+        if isinstance(found, InputError):
+            _leave_out(scan, found, failed)
+            del kept[scan]
+        else:
+            outputs.write_bytes(kept[scan], outputs.to_json({"lesions": [asdict(row) for row in found]}).encode())
         done += 1
         if progress is not None and progress(done, len(every)) is False:
             raise Cancelled("cancelled")
-    return [row for scan in every for row in _kept(kept[scan])]
+    return [row for path in kept.values() for row in _kept(path)]
+
+
+def _leave_out(scan: Scan, error: InputError, failed: Callable[[str], Any] | None) -> None:
+    told = f"set {scan.set}, {scan.ct.name}: {error}"
+    if failed is None:
+        raise InputError(told) from error
+    failed(told)
+
+
+def _tried(settings: Settings, scan: Scan) -> list[Row] | InputError:
+    try:
+        return measure(settings, scan)
+    except InputError as error:
+        return error
 
 
 def _kept(path: Path) -> list[Row]:

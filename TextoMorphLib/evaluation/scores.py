@@ -36,7 +36,7 @@ class CaseScore:
         healthy: Whether the reference has no tumour.
         called: Whether any tumour is predicted.
         dsc: Of all tumour voxels.
-        nsd: Of all tumour voxels' surfaces.
+        nsd: Of all tumour voxels' surfaces; not a number where it is left out.
         lesions: Number, class, diameter_mm, voxels, small, found, found_iou, iou, and the class predicted for it (None
             where it is missed).
         components: Number, class, diameter_mm, voxels, false, overlap in voxels, and the numbers of the lesions that it
@@ -126,7 +126,7 @@ def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = 
 def score(
     cases: Sequence[Case],
     folder: Path,
-    tolerance_mm: float = TOLERANCE_MM,
+    tolerance_mm: float | None = TOLERANCE_MM,
     values: Mapping[str, tuple[int, ...]] | None = None,
     progress: Callable[[int, int], Any] | None = None,
 ) -> Iterator[CaseScore]:
@@ -135,7 +135,7 @@ def score(
     Args:
         cases: As `to_score` returns them.
         folder: Holds `ID.nii.gz` for each, and `ID_probability.nii.gz` where there is to be a FROC curve.
-        tolerance_mm: Of the NSD.
+        tolerance_mm: Of the NSD; None leaves it out, which takes most of the time.
         values: What the numbers of the predictions mean; else what `ID.json` says, or the case's own values.
         progress: Called with (cases done, cases in all); may return False to cancel.
 
@@ -191,7 +191,7 @@ def _score(
     case: Case,
     folder: Path,
     classes: tuple[str, ...],
-    tolerance_mm: float,
+    tolerance_mm: float | None,
     values: Mapping[str, tuple[int, ...]] | None,
     usual: Mapping[str, tuple[int, ...]],
 ) -> CaseScore:
@@ -202,7 +202,7 @@ def _score(
         healthy=not reference.any(),
         called=bool(predicted.any()),
         dsc=dice(reference > 0, predicted > 0),
-        nsd=surface_dice(reference > 0, predicted > 0, ct.spacing, tolerance_mm),
+        nsd=_nsd(reference > 0, predicted > 0, ct, tolerance_mm),
         lesions=_lesions(found, classes),
         components=[
             {
@@ -253,13 +253,17 @@ def _lesions(found: Matching, classes: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _by_class(
-    reference: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], ct: Volume, tolerance_mm: float
+    reference: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], ct: Volume, tolerance_mm: float | None
 ) -> dict[str, dict[str, float]]:
     scores = {}
     for value, name in enumerate(classes, start=1):
         one, other = reference == value, predicted == value
-        scores[name] = {"dsc": dice(one, other), "nsd": surface_dice(one, other, ct.spacing, tolerance_mm)}
+        scores[name] = {"dsc": dice(one, other), "nsd": _nsd(one, other, ct, tolerance_mm)}
     return scores
+
+
+def _nsd(reference: np.ndarray, predicted: np.ndarray, ct: Volume, tolerance_mm: float | None) -> float:
+    return np.nan if tolerance_mm is None else surface_dice(reference, predicted, ct.spacing, tolerance_mm)
 
 
 def _froc(case: Case, folder: Path, reference: np.ndarray, ct: Volume) -> list[dict[str, Any]]:

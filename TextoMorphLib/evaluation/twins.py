@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from TextoMorphLib.cases import Case
+from TextoMorphLib.cases import Case, write_cases
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.observer_features import Features, measured
 from TextoMorphLib.io import outputs
@@ -25,6 +25,7 @@ from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.organs import ORGANS
 
 TWINS, PAIRS = "twins", "pairs"
+LISTED = "twins.jsonl"  # the twins as cases, for `patterns`
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def pairs(
     Args:
         cases: Real tumours.
         settings: How twins are made.
-        folder: Keeps twins (images) and pairs (their features).
+        folder: Keeps twins (images, listed in twins.jsonl) and pairs (their features).
         workers: Processes that share the work, each with its own model.
         progress: Called with (cases done, cases in all); may return False to stop, which loses nothing.
 
@@ -156,8 +157,14 @@ def pairs(
         done += 1
         if progress is not None and progress(done, len(jobs)) is False:
             raise Cancelled("cancelled")
-    found = (_known(folder, case, {**key, "seed": seed}) for case, _, seed, _, _ in jobs)
-    return [Pair(**each["pair"]) for each in found if each and each["pair"]]
+    found = [(case, _known(folder, case, {**key, "seed": seed})) for case, _, seed, _, _ in jobs]
+    made = [(case, Pair(**each["pair"])) for case, each in found if each and each["pair"]]
+    write_cases((_listed(case, pair, folder) for case, pair in made), folder / LISTED)
+    return [pair for _, pair in made]
+
+
+def _listed(case: Case, pair: Pair, folder: Path) -> Case:
+    return replace(case, ct=folder / TWINS / f"{case.id}.nii.gz", texts=(pair.text,))
 
 
 _Job = tuple[Case, Settings, int, Path, dict[str, Any]]

@@ -65,6 +65,11 @@ class Experiment:
         return self.folder / "development"
 
     @property
+    def cache(self) -> Path:
+        """The folder of cases on the patches' grid, which every bank and training needs."""
+        return self.folder / "cache"
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """Of the trainings of each arm."""
         return tuple(self.settings["seeds"])
@@ -131,7 +136,7 @@ def make_banks(experiment: Experiment, say: Say) -> None:
         folder = experiment.bank(arm)
         size = int(experiment.settings["bank"]["size"])
         settings = {**experiment.settings, "source": experiment.settings["arms"][arm]}
-        train_segmentation.make_bank(settings, experiment.healthy, folder, size)
+        train_segmentation.make_bank(settings, experiment.healthy, folder, size, cache=experiment.cache)
         say(f"bank of {arm}: {size} patches")
 
 
@@ -149,11 +154,11 @@ def _train(
     settings = {
         **{name: table for name, table in experiment.settings.items() if name not in OWN},
         "name": f"{arm}-{seed}",
-        "source": {"kind": "bank", "folder": str(bank)},
+        "source": {"kind": "bank", "folder": str(bank), "size": int(experiment.settings["bank"]["size"])},
         "training": {**experiment.settings["training"], "seed": seed},
         **changed,
     }
-    train_segmentation.main(settings, cases, experiment.run(arm, seed), resume=True)
+    train_segmentation.main(settings, cases, experiment.run(arm, seed), resume=True, cache=experiment.cache)
 
 
 def develop(experiment: Experiment, say: Say) -> None:
@@ -161,7 +166,9 @@ def develop(experiment: Experiment, say: Say) -> None:
     how, folder = experiment.settings["targeting"], experiment.development
     settings = {**experiment.settings, "source": experiment.settings["arms"][how["lesions"]]}
     bank, count = folder / "bank", int(how["patches"])
-    train_segmentation.make_bank(settings, experiment.healthy, bank, count, seed=int(how["seed"]))
+    train_segmentation.make_bank(
+        settings, experiment.healthy, bank, count, seed=int(how["seed"]), cache=experiment.cache
+    )
     affine = np.diag([*[float(experiment.settings["patches"]["spacing_mm"])] * 3, 1.0])
     organ, cases = read_cases(experiment.healthy)[0].organ, []
     for number in range(count):
@@ -195,7 +202,8 @@ def train_targeted(experiment: Experiment, say: Say) -> None:
     write_cases((case for path in lists if path.is_file() for case in read_cases(path)), cases)
     mix = dict(experiment.settings["mix"])
     share, whole = float(how["share"]), float(mix["synthetic"])
-    mix = {**mix, "real": share * whole, "synthetic": (1 - share) * whole}
+    # Look-alikes come with labels: they are drawn as real tumours are, beside these if there are any.
+    mix = {**mix, "real": float(mix.get("real", 0)) + share * whole, "synthetic": (1 - share) * whole}
     for seed in experiment.seeds:
         _train(experiment, TARGETED, experiment.bank(str(how["of"])), seed, cases, {"mix": mix})
         say(f"trained {TARGETED}, seed {seed}")

@@ -1,14 +1,17 @@
-"""What the arms of the downstream experiment find: at equal false alarms, by size, seed by seed, and pair by pair."""
+"""What the arms of the downstream experiment find: at equal false alarms, by size, seed by seed, and pair by pair.
+
+Of lesions alone: surfaces (NSD) would take most of the time and answer no question of the experiment.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from TextoMorphLib.cases import read_cases
+from TextoMorphLib.cases import Case, read_cases
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.evaluation import scores, summary, tables
+from TextoMorphLib.evaluation import intervals, scores, summary, tables
 from TextoMorphLib.experiments.downstream import TARGETED, THRESHOLD, Experiment
 
 SIZES_MM = (10.0, 20.0)
@@ -28,14 +31,14 @@ def report(experiment: Experiment) -> dict[str, Any]:
     ]
     if of not in arms:
         raise InputError(f"{experiment.folder} holds no predictions of {of} yet; run the steps before this one")
-    found = {arm: list(scores.score(cases, experiment.predictions(arm))) for arm in arms}
+    found = {arm: _scores(experiment, arm, None, cases) for arm in arms}
     made: dict[str, Any] = {"steps": experiment.settings["training"]["steps"], "arms": {}, "against": of, "pairs": {}}
     made["bank"] = experiment.settings["bank"]["size"]
     for arm, own in found.items():
         made["arms"][arm] = {
             "at_false_alarms": summary.at_false_alarms(own, allowed, SIZES_MM),
             "froc": summary.froc(own),
-            "half": summary.summary(own, SIZES_MM),
+            "dsc_at_half": intervals.mean([score.dsc for score in own], [score.patient for score in own]),
             "seeds": {str(seed): _seed(experiment, arm, seed, cases, allowed) for seed in _seeds(experiment, arm)},
         }
         if arm != of:
@@ -52,8 +55,12 @@ def _seeds(experiment: Experiment, arm: str) -> tuple[int, ...]:
     return () if arm == THRESHOLD else experiment.seeds
 
 
-def _seed(experiment: Experiment, arm: str, seed: int, cases: Any, allowed: float) -> dict[str, Any]:
-    own = list(scores.score(cases, experiment.predictions(arm, seed)))
+def _scores(experiment: Experiment, arm: str, seed: int | None, cases: Sequence[Case]) -> list[scores.CaseScore]:
+    return list(scores.score(cases, experiment.predictions(arm, seed), tolerance_mm=None))
+
+
+def _seed(experiment: Experiment, arm: str, seed: int, cases: Sequence[Case], allowed: float) -> dict[str, Any]:
+    own = _scores(experiment, arm, seed, cases)
     return summary.at_false_alarms(own, allowed, SIZES_MM)
 
 
@@ -61,6 +68,7 @@ def table(made: Mapping[str, Any]) -> str:
     """The report as Markdown."""
     named = [(arm, each["at_false_alarms"]) for arm, each in made["arms"].items()]
     parts = [f"{made['steps']} steps a training, {made['bank']} patches a bank.", tables.equal_alarms(named)]
+    parts.append(_froc(made))
     seeds = [
         f"- {arm}: "
         + ", ".join(
@@ -73,6 +81,15 @@ def table(made: Mapping[str, Any]) -> str:
     for arm, mcnemar in made["pairs"].items():
         parts.append(f"## {made['against']} (here) against {arm} (there)\n\n" + tables.paired(mcnemar))
     return "\n\n".join(parts) + "\n"
+
+
+def _froc(made: Mapping[str, Any]) -> str:
+    """Sensitivity by false alarms, each arm at the best of its thresholds."""
+    every = {arm: each["froc"]["sensitivity_at"] for arm, each in made["arms"].items()}
+    names = list(next(iter(every.values())))
+    lines = [f"| FROC, any overlap | {' | '.join(f'<= {name}' for name in names)} |", "|---" * (1 + len(names)) + "|"]
+    lines += [f"| {arm} | {' | '.join(f'{at[name]:.0%}' for name in names)} |" for arm, at in every.items()]
+    return "\n".join(lines)
 
 
 def picture(made: Mapping[str, Any]) -> bytes:

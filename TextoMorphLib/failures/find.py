@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases import Case, tumour_classes
-from TextoMorphLib.errors import Cancelled
+from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import Matching, match
 from TextoMorphLib.evaluation.scores import prediction_of, read_both, usual_values
 from TextoMorphLib.failures.page import picture
@@ -42,6 +43,7 @@ def find(
     worst: float = 0.1,
     values: Mapping[str, tuple[int, ...]] | None = None,
     progress: Callable[[int, int], Any] | None = None,
+    failed: Callable[[str], Any] | None = None,
 ) -> list[Failure]:
     """Finds, describes and draws the failures.
 
@@ -54,17 +56,21 @@ def find(
         worst: Share of the lesions that were found, those with the lowest Dice, that count as failures, too.
         values: What the predictions' numbers mean, if not what the cases' do.
         progress: Called with (cases done, cases in all), twice over the cases; may return False to stop.
+        failed: Called with what is wrong with a case, which is then left out; without it, that is an error.
 
     Raises:
-        InputError: A file cannot be read or written.
+        InputError: A file cannot be read or written, or no case is left.
         Cancelled: `progress` returned False.
     """
     classes, usual = tumour_classes(cases), usual_values(cases)
     seen: dict[str, list[_Found]] = {}
     for number, case in enumerate(cases):
         _tell(progress, number, 2 * len(cases))
-        ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
-        seen[case.id] = _of_case(match(reference > 0, predicted > 0, ct.spacing))
+        with _one_case(case, failed):
+            ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
+            seen[case.id] = _of_case(match(reference > 0, predicted > 0, ct.spacing))
+    if not seen:
+        raise InputError("no case could be looked at")
     dices = sorted(
         each.dice for found in seen.values() for each in found if each.kind == WORST and each.dice is not None
     )
@@ -74,8 +80,9 @@ def find(
     failures: list[Failure] = []
     for number, case in enumerate(cases, start=len(cases)):
         _tell(progress, number, 2 * len(cases))
-        kept = [each for each in seen[case.id] if each.kind != WORST or (each.dice or 0) <= limit]
-        failures += _looked_at(case, kept, predictions, classes, values, usual, files)
+        kept = [each for each in seen.get(case.id, ()) if each.kind != WORST or (each.dice or 0) <= limit]
+        with _one_case(case, failed):
+            failures += _looked_at(case, kept, predictions, classes, values, usual, files)
     write_failures(failures, output)
     return failures
 
@@ -83,6 +90,18 @@ def find(
 def _tell(progress: Callable[[int, int], Any] | None, done: int, of: int) -> None:
     if progress is not None and progress(done, of) is False:
         raise Cancelled("cancelled")
+
+
+@contextlib.contextmanager
+def _one_case(case: Case, failed: Callable[[str], Any] | None) -> Iterator[None]:
+    """What is wrong with a case concerns it alone, where somebody is told of it."""
+    try:
+        yield
+    except InputError as error:
+        told = f"case {case.id}: {error}"
+        if failed is None:
+            raise InputError(told) from error
+        failed(told)
 
 
 def _of_case(found: Matching) -> list[_Found]:
@@ -124,8 +143,8 @@ def _looked_at(
     ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
     matching = match(reference > 0, predicted > 0, ct.spacing)
     failures = []
-    for name, each in zip(names, found, strict=True):
-        failure = _described(case, name, each, ct, matching, files)
+    for name, each, before in zip(names, found, known, strict=True):
+        failure = before or _described(case, name, each, ct, matching, files)
         kept = {"files": stamps, "failure": failure.line(files)}
         outputs.write_bytes(files / f"{name}.json", json.dumps(kept, ensure_ascii=False).encode())
         failures.append(failure)

@@ -130,7 +130,8 @@ def describe(
 
 def _words(volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, healthy: np.ndarray | None) -> Words:
     scan, whole, no_tissue, tissue = _continued(volume, mask, excluded, healthy)
-    (region,) = regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue)[:1]
+    # Of a lesion in the scan's corner, mirrored parts may lie apart from the rest.
+    region = max(regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue), key=lambda each: each.mask.sum())
     evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue)
     millilitres = np.count_nonzero(mask) * float(np.prod(volume.spacing)) / 1000
     diameter = float(np.cbrt(6000 / np.pi * millilitres))

@@ -18,11 +18,13 @@ from TextoMorphLib.measurement.edge import border_width, walled_share
 from TextoMorphLib.measurement.parts import FAT_HU, GAS_HU
 from TextoMorphLib.spatial.geometry import resample
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, organ_hu, parenchyma_hu
+from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, lean, organ_hu, parenchyma_hu
 
 BORDERS_MM = (0.0, -0.7, 0.7)  # how far out or in the lesion's border may have been drawn
 SMALL_MM = 8.0  # the voxels of smaller lesions are mixed with their surroundings: too small to say what they hold
 TISSUE_MM3 = 250  # of healthy tissue, below which there is nothing to compare with
+MIXED_LEVEL_HU = 15.0  # how far an organ's median may be from its own tissue's level
+ORGAN_EDGE_MM = 2.0  # what is nearer to the organ's border, or the lesion's, is blurred with what lies there
 PATCH_MM3 = 250.0  # healthy tissue this large is one sample of it
 TISSUE_DOUBT_HU = 3.0
 CONTENT_DOUBT_HU = 6.0  # solid and fluid are a guess from one scan
@@ -97,9 +99,9 @@ class Evidence:
         if healthy is not None:
             organ = usable & (_on(region, scan, healthy) > 0.9) & (depth < -1.5)
             if np.count_nonzero(organ) >= TISSUE_MM3:
-                tissue, usable, level = organ, organ, organ_hu(ct, organ, np.ones(3))
-            else:
-                notes.append("too little of the organ is near; compared with the commonest soft tissue around instead")
+                usable, level = organ, organ_hu(ct, organ, np.ones(3))
+            tissue, note = _own_tissue(ct, depth, organ, level)
+            notes += [note] if note else []
         level = parenchyma_hu(ct, depth, usable) if level is None else level
         smooth = ndimage.gaussian_filter(ct, 1.5)[tissue]
         samples = max(smooth.size / PATCH_MM3, 1)
@@ -190,7 +192,7 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
         reason = f"too small ({lesion.diameter_mm:.0f} mm) to say what it holds"
     elif kind == "texture" and evidence.interior_mm3 < LEAST_GRAINS * GRAIN_MM3:
         reason = "too small to judge texture"
-    elif kind == "margin" and np.isnan(lesion.margin_mm):
+    elif kind == "margin" and (np.isnan(lesion.margin_mm) or evidence.tissue_mm3 < TISSUE_MM3):
         reason = "it differs too little from healthy tissue, or too little of that is around it, to judge its border"
     elif kind == "margin" and value == "ill" and evidence.slice_mm > 4:
         reason = "the slices are too thick to call a border blurred"
@@ -241,6 +243,17 @@ def _tissue(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray) -> np.ndarray
     if not soft.any():
         return soft
     return np.asarray(soft & (np.abs(smooth - parenchyma_hu(ct, depth, usable)) < 25))
+
+
+def _own_tissue(ct: np.ndarray, depth: np.ndarray, organ: np.ndarray, level: float | None) -> tuple[np.ndarray, str]:
+    """Where an organ near a lesion shows its own tissue, and what is doubtful about it."""
+    deep = organ & (ndimage.distance_transform_edt(np.pad(organ, 1, mode="edge"))[1:-1, 1:-1, 1:-1] > ORGAN_EDGE_MM)
+    own = lean(ct, deep)
+    if np.count_nonzero(deep) < TISSUE_MM3:
+        return own, "too little of the organ is near to compare with"
+    if np.count_nonzero(own) < TISSUE_MM3 or (level and abs(parenchyma_hu(ct, depth, own) - level) > MIXED_LEVEL_HU):
+        return own & False, "the organ near is mixed with fat: nothing to compare with"
+    return own, ""
 
 
 def _on(region: Region, scan: Volume, mask: np.ndarray) -> np.ndarray:

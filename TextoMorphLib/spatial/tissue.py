@@ -23,6 +23,10 @@ BLURRED_MM = 2.0  # outside a mask, over which a tumour is blurred with what is 
 LEAST_ORGAN_MM3 = 500.0  # of an organ, to know its level
 LEAST_VOXELS = 200  # and where there are fewer usable voxels than this, wherever there are any
 SMOOTHING_MM = 1.5
+# What is so much darker than the brightest fifth of an organ is fat, a duct or a cyst, or blurred with one: so far.
+MIXED_HU, MIXED_MM = 45.0, 2.0
+BRIGHTEST = 80  # percentile
+MOST_SPREAD_HU = 20.0  # in which half of it lies, smoothed, if it is of one kind
 SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
 INSIDE_COUNTS = 3.0  # how much more what lies in the mask counts than what lies around it
 
@@ -98,6 +102,27 @@ def organ_hu(ct: np.ndarray, organ: np.ndarray, spacing: np.ndarray) -> float | 
     smooth = ndimage.gaussian_filter(np.where(organ, ct, np.float32(0)), sigma) / np.maximum(weight, 1e-3)
     own = ct[organ & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])]
     return float(np.median(own)) if own.size * np.prod(spacing) >= LEAST_ORGAN_MM3 else None
+
+
+def lean(ct: np.ndarray, organ: np.ndarray) -> np.ndarray:
+    """Where an organ is its own tissue, neither fat between its lobules nor blurred with that.
+
+    Args:
+        ct: Scan, HU, on a 1 mm grid.
+        organ: Boolean, of the same shape: its healthy part.
+
+    Returns:
+        Boolean, of the same shape; nowhere if what is left is no tissue of one kind.
+    """
+    if not organ.any():
+        return organ
+    smooth = smoothed(ct, 1.0, organ)
+    dark = organ & (smooth < np.percentile(smooth[organ], BRIGHTEST) - MIXED_HU)
+    own = organ & (ndimage.distance_transform_edt(~dark) > MIXED_MM) if dark.any() else organ
+    if own.any():
+        low, high = np.percentile(smoothed(ct, SMOOTHING_MM, organ)[own], (25, 75))
+        own = own & (high - low <= MOST_SPREAD_HU)
+    return np.asarray(own)
 
 
 def two_tissues(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> tuple[float, float] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from killing import killed_after
 from TextoMorphLib.cli import main
 from TextoMorphLib.evaluation import lesion_sets, patterns
 from TextoMorphLib.evaluation.lesion_sets import Row
@@ -107,6 +109,34 @@ def test_command_measures_compares_and_goes_on_where_it_stopped(
     Volume.from_array(changed.data + 5, changed.affine).write(made / "case0_ct.nii.gz")
     assert main(arguments) == 0
     assert len(done) == 11  # only what has changed
+
+
+def test_killed_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, out = _folder(tmp_path / "real", 6, 10.0), tmp_path / "out"
+    arguments = ["patterns", str(real), "--output", str(out), "--label", "2"]
+    assert killed_after(4, "TextoMorphLib.evaluation.lesion_sets.measure", arguments) == -signal.SIGKILL
+    assert len(list((out / "measured").glob("*.json"))) == 4
+    monkeypatch.setattr(patterns, "LEAST_LESIONS", 5)
+    measure, done = lesion_sets.measure, []
+    monkeypatch.setattr(
+        lesion_sets, "measure", lambda settings, scan: done.append(scan.ct.name) or measure(settings, scan)
+    )
+    assert main(arguments) == 0
+    assert len(done) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_scan_that_fails_stops_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(patterns, "LEAST_LESIONS", 5)
+    real = _folder(tmp_path / "real", 6, 10.0)
+    (real / "case1_ct.nii.gz").write_bytes(b"no image")
+    arguments = ["patterns", str(real), "--output", str(tmp_path / "out"), "--label", "2", "--workers", str(workers)]
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("warning: set real, case1_ct.nii.gz: ")
+    assert (tmp_path / "out/features.csv").read_text().count("\n") == 6
 
 
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,10 @@ def test_twins_replace_the_tumour_and_are_made_once(
         assert not np.array_equal(twin.data[mask], scan.data[mask])
         assert np.array_equal(twin.data <= -1200, scan.data <= -1200)
 
+    listed = read_cases(tmp_path / "out" / "twins.jsonl")
+    assert [case.texts for case in listed] == [(pair.text,) for pair in found]
+    assert all(case.targets(Volume.read(case.ct)).max() == 2 for case in listed)
+
     made: list[str] = []
     inner = twins.pair
     monkeypatch.setattr(twins, "pair", lambda case, *rest: made.append(case.id) or inner(case, *rest))

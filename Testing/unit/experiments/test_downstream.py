@@ -14,6 +14,8 @@ from TextoMorphLib.cli import main
 from TextoMorphLib.experiments.downstream import darkness
 from TextoMorphLib.failures import read_failures
 from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.paths import resources
+from TextoMorphLib.training.loop import read_config
 
 SHAPE = (64, 60, 36)
 AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
@@ -128,10 +130,49 @@ def test_the_whole_loop(data: Path) -> None:
     assert set(made["arms"]) == {"round", "grown", "threshold", "targeted"}
     assert set(made["pairs"]) == {"grown", "threshold", "targeted"}
     assert made["arms"]["threshold"]["at_false_alarms"]["lesions"]["all"]["found_iou"] == 2
+    assert "| FROC, any overlap | <= 0.125 |" in (data / "out/downstream.md").read_text()
     assert (data / "out/downstream.png").read_bytes().startswith(b"\x89PNG")
     evaluation = ["evaluate", str(data / "test.jsonl"), "--predictions", str(data / "out/predictions/targeted")]
     evaluation += ["--compare", str(data / "out/predictions/round"), "--false-alarms", "4"]
     assert main([*evaluation, "--output", str(data / "evaluation")]) == 0
+
+
+SMALLER = """
+base = "{base}"
+seeds = [1]
+bank = {{ size = 2 }}
+patches = {{ patch = [16, 16, 16], spacing_mm = 3.0, count = 2 }}
+network = {{ channels = [4, 8], strides = [2], num_res_units = 1 }}
+training = {{ steps = 2, warmup = 1, workers = 0 }}
+targeting = {{ patches = 2 }}
+"""
+
+
+@pytest.mark.slow
+def test_the_papers_ablations_run_for_two_steps_each(data: Path) -> None:
+    shipped = resources() / "Training/ablations.toml"
+    arms = list(read_config(shipped)["arms"])
+    config = SMALLER.format(base=shipped)
+    for arm in arms:
+        config += f'[arms.{arm}]\nmodel = "starter"\npreset = "preview"\ndevice = "cpu"\ndiameters_mm = [12.0, 20.0]\n'
+    (data / "tiny.toml").write_text(config)
+    with (data / "healthy.jsonl").open("a") as train:  # real tumours are trained on, too
+        train.write((data / "test.jsonl").read_text())
+    for step in ("banks", "train", "develop"):
+        assert _step(data, step) == 0
+    place = data / "out/development"
+    cases, failures = str(place / "cases.jsonl"), str(place / "failures.jsonl")
+    assert main(["failures", "find", cases, "--predictions", str(place / "predictions"), "--output", failures]) == 0
+    arguments = ["failures", "target", failures, "--healthy", str(data / "healthy.jsonl"), "--cases", cases]
+    assert main([*arguments, "--count", "2", "--output", str(place / "targets")]) == 0
+    assert main(["batch", str(place / "targets/jobs.jsonl")]) == 0
+    for step in ("targeted", "segment", "report"):
+        assert _step(data, step) == 0
+    made = json.loads((data / "out/downstream.json").read_text())
+    assert made["steps"] == 2
+    assert set(made["arms"]) == {*arms, "threshold", "targeted"}
+    card = (data / "out/runs/targeted-1/whole/model/MODEL_CARD.md").read_text()
+    assert "real 0.75, synthetic 0.25" in card  # half of the synthetic ones are look-alikes, beside the real ones
 
 
 def test_what_cannot_be_run_is_one_line(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

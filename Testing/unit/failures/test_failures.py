@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import failing_cases
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from failing_cases import AFFINE, MISSED, SHAPE, SPACING, scan_of
 
+from killing import killed_after
 from TextoMorphLib.batches.job_lines import parse
 from TextoMorphLib.cases import read_cases
 from TextoMorphLib.cli import main
@@ -118,6 +120,51 @@ def test_shape_and_size_of_a_look_alike_are_the_failures(data: Path) -> None:
         assert diameter == pytest.approx(miss.diameter_mm, rel=0.12)
         extents = sorted(np.ptp(np.argwhere(mask), axis=0) * SPACING)
         assert extents[-1] / extents[0] > 1.2  # still longer than wide
+
+
+def test_killed_it_goes_on_where_it_was(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / "out").mkdir()
+    arguments = ["failures", "find", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
+    arguments += ["--output", str(data / "out/failures.jsonl")]
+    assert killed_after(1, "TextoMorphLib.failures.find.describe", arguments) == -signal.SIGKILL
+    assert not (data / "out/failures.jsonl").exists()
+    described = []
+    inner = find.describe
+    monkeypatch.setattr(find, "describe", lambda *given, **more: described.append(1) or inner(*given, **more))
+    assert len(_find(data)) == 3
+    assert len(described) == 2  # not what was described before the kill
+
+
+@pytest.mark.parametrize("spoil", ["grid", "bytes", "scan"])
+def test_one_case_that_fails_stops_no_other(data: Path, capsys: pytest.CaptureFixture[str], spoil: str) -> None:
+    if spoil == "grid":
+        Volume.from_array(np.zeros((20, 20, 20), np.uint8), AFFINE).write(data / "predictions/b.nii.gz")
+    else:
+        (data / ("b.nii.gz" if spoil == "scan" else "predictions/b.nii.gz")).write_bytes(b"no image")
+    arguments = ["failures", "find", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
+    assert main([*arguments, "--output", str(data / "failures.jsonl")]) == 2
+    out, err = capsys.readouterr()
+    (line,) = err.strip().splitlines()
+    assert line.startswith("warning: case b: ")
+    assert [failure.kind for failure in read_failures(data / "failures.jsonl")] == ["miss", "worst"]
+    assert "1 missed, 0 false alarms, 1 outlined worst" in out
+
+
+def test_nothing_to_find_and_nothing_found(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["failures", "find", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
+    output = data / "failures.jsonl"
+    for name in "ab":  # all missed
+        Volume.from_array(np.zeros(SHAPE, np.uint8), AFFINE).write(data / f"predictions/{name}.nii.gz")
+    assert main([*arguments, "--output", str(output)]) == 0
+    assert [failure.kind for failure in read_failures(output)] == ["miss", "miss"]
+    for name in "ab":  # all right
+        (data / f"predictions/{name}.nii.gz").write_bytes((data / f"{name}_label.nii.gz").read_bytes())
+    capsys.readouterr()
+    assert main([*arguments, "--output", str(output), "--worst", "0", "--values", "organ=1,tumour=2"]) == 0
+    assert "0 missed, 0 false alarms, 0 outlined worst" in capsys.readouterr().out
+    target = ["failures", "target", str(output), "--healthy", str(data / "healthy.jsonl"), "--count", "2"]
+    assert main([*target, "--output", str(data / "t")]) == 2
+    assert "holds no failure" in capsys.readouterr().err
 
 
 def test_bad_input_is_one_line(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,41 @@ def test_nothing_is_said_where_nothing_can_be_known() -> None:
     assert "healthy tissue" in unknown.unsaid["density"]
 
 
+def test_fat_between_lobules_is_no_tissue_to_compare_with() -> None:
+    volume, mask = _scene(100, radius=9.0)
+    grain = np.random.default_rng(1).standard_normal(mask.shape)
+    away = ndimage.distance_transform_edt(~mask) > 1
+    organ = ~mask
+    organ[:6], organ[-5:] = False, False
+
+    def said(share: float, coarse_mm: float) -> Words:
+        """With that share of the organ being fat."""
+        lobules = ndimage.gaussian_filter(grain, coarse_mm)
+        fat = away & (lobules < np.quantile(lobules, share))
+        hu = np.where(ndimage.gaussian_filter(fat.astype(float), 0.8) > 0.5, -90, volume.data)
+        return describe(Volume.from_array(hu, volume.affine), mask, "pancreas", healthy=organ)[0]
+
+    some = said(0.2, 2.0)
+    assert some.description["density"] == "iso"  # 100 HU in an organ of 100 HU
+    assert abs(some.attributes.contrast_hu) < 8
+    much = said(0.6, 1.0)
+    assert "density" not in much.description
+    assert "margin" not in much.description
+    assert "mixed with fat" in " ".join(much.notes)
+
+
+def test_a_lesion_in_the_scans_corner_is_measured_itself() -> None:
+    volume, mask = _scene(45, radius=18.0)
+    first = int(np.flatnonzero(mask.any((1, 2)))[0])
+    corner = (slice(first, None), slice(first, None), slice(None))  # cut on two sides, the corner itself outside it
+    cut = volume.affine.copy()
+    cut[:2, 3] = first
+    found = _said(Volume.from_array(volume.data[corner], cut), mask[corner])
+    assert found.attributes.mean_hu == pytest.approx(45, abs=3)
+    assert found.description["density"] == "hypo"
+    assert found.attributes.diameter_mm == pytest.approx(36, abs=2)
+
+
 def test_homogeneous_is_what_looks_even() -> None:
     assert _words(hu=45).description["texture"] == "homogeneous"
     for scene in ({"noise": 60.0}, {"core": 25.0}, {"texture": 12.0}):  # noise hides it; a darker centre; patches
