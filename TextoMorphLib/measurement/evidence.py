@@ -22,7 +22,7 @@ from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, lean, organ_hu, parench
 
 BORDERS_MM = (0.0, -0.7, 0.7)  # how far out or in the lesion's border may have been drawn
 SMALL_MM = 8.0  # the voxels of smaller lesions are mixed with their surroundings: too small to say what they hold
-TISSUE_MM3 = 250  # of healthy tissue, below which there is nothing to compare with
+TISSUE_MM3 = 120  # of healthy tissue, below which there is nothing to compare with
 MIXED_LEVEL_HU = 15.0  # how far an organ's median may be from its own tissue's level
 ORGAN_EDGE_MM = 2.0  # what is nearer to the organ's border, or the lesion's, is blurred with what lies there
 PATCH_MM3 = 250.0  # healthy tissue this large is one sample of it
@@ -210,6 +210,8 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
         living = evidence.core_hu - lesion.core_hu
         if not NECROSIS_HU[0] <= evidence.core_hu <= NECROSIS_HU[1] or living < evidence.core_hu + LEAST_LIVING_HU:
             reason = "its centre is not as dark as necrosis"
+    elif kind == "content" and value in ("solid", "necrotic") and _divided(evidence):
+        reason = "septa divide it"
     elif (kind, value) == ("content", "solid") and described.get("density") == "hypo" and lesion.mean_hu < 40:
         reason = "between fluid and solid tissue"
     elif kind == "wall" and evidence.walled_share < WALLED:
