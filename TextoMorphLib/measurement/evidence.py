@@ -253,8 +253,9 @@ def _own_tissue(ct: np.ndarray, depth: np.ndarray, organ: np.ndarray, level: flo
     own = lean(ct, deep)
     if np.count_nonzero(deep) < TISSUE_MM3:
         return own, "too little of the organ is near to compare with"
-    if np.count_nonzero(own) < TISSUE_MM3 or (level and abs(parenchyma_hu(ct, depth, own) - level) > MIXED_LEVEL_HU):
-        return own & False, "the organ near is mixed with fat: nothing to compare with"
+    agrees = own.any() and (level is None or abs(parenchyma_hu(ct, depth, own) - level) <= MIXED_LEVEL_HU)
+    if np.count_nonzero(own) < TISSUE_MM3 or not agrees:
+        return np.zeros_like(own), "the organ near is mixed with fat: nothing to compare with"
     return own, ""
 
 
