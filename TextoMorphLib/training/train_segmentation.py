@@ -165,7 +165,7 @@ def _train(
     torch.manual_seed(loop.seed)
     network = segmenter.from_config(told)
     if not torch.cuda.is_available():  # on a processor, gradients of 3D convolutions take a third of the time so
-        network = network.to(memory_format=torch.channels_last_3d)
+        network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # its stubs lack it
     _check_network(network, how)
     whole = resolved(settings, classes, kept) if "source" in settings else settings
     plain = _plain_source(whole, how)
