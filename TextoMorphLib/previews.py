@@ -142,7 +142,6 @@ def preview(
     box = tight_box(mask)
     inside = mask[box]
     done = 0
-    notes: dict[str, list[str]] = {}  # and the texts that they are of
 
     def make(text: str) -> tuple[np.ndarray, Any]:
         nonlocal done
@@ -154,17 +153,23 @@ def preview(
         done += 1
         return made.volume.hu(box)[inside], made
 
-    rows = []
+    rows, notes = [], []
     for text in texts:
         whole, made = make(text)
-        for note in made.report["notes"]:
-            notes.setdefault(note, []).append(text)
+        notes += [(note, text) for note in made.report["notes"]]
         flat = view.cut(made.volume, "axial")
         found = _WORD.finditer(text) if words else ()
         influences = [_influence(match.group(), whole - make(without(text, match))[0]) for match in found]
         rows.append(Preview(text, flat, made.lesions, tuple(influences)))
-    told = (note if len(of) == len(texts) else f"{'; '.join(of)}: {note}" for note, of in notes.items())
-    return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, tuple(told))
+    return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, _told(notes, len(texts)))
+
+
+def _told(notes: Sequence[tuple[str, str]], texts: int) -> tuple[str, ...]:
+    """Each note once, behind the texts that it is of, where it is not of all of them."""
+    of: dict[str, list[str]] = {}
+    for note, text in notes:
+        of.setdefault(note, []).append(text)
+    return tuple(note if len(its) == texts else f"{'; '.join(its)}: {note}" for note, its in of.items())
 
 
 def _influence(word: str, difference: np.ndarray) -> Word:

@@ -155,7 +155,8 @@ def prepare(
             for number, each in enumerate(told)
         ]
     if not found:
-        raise InputError(f"none of the {len(jobs)} cases holds a lesion that can be learnt from: {notes[0]}")
+        why = next(note for note in notes if note.endswith("left out"))  # doubts of a scan stand before it
+        raise InputError(f"none of the {len(jobs)} cases holds a lesion that can be learnt from: {why}")
     return found, notes
 
 
