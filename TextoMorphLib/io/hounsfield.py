@@ -78,7 +78,7 @@ class _Shares:
     hills: tuple[_Peak, ...]  # and where they are commoner than beside
 
 
-def check_ct(volume: Volume, assume_hu: bool = False) -> None:
+def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
     """Make sure that a volume is a CT in HU.
 
     Where it cannot be told from the values (a crop without fat and air) a `Doubt` says so.
@@ -86,6 +86,7 @@ def check_ct(volume: Volume, assume_hu: bool = False) -> None:
     Args:
         volume: The scan.
         assume_hu: Take the values for HU, whatever they look like; what would be refused is told as a doubt.
+            None where the user has no such choice: nothing then speaks of it.
 
     Raises:
         InputError: A single slice, NaN or infinite voxels, spacing outside 0.1 to 20 mm, or values that
@@ -109,8 +110,8 @@ def check_ct(volume: Volume, assume_hu: bool = False) -> None:
         told = f"values run from {low:g} to {high:g} and {reason}"
         if not assume_hu:
             raise InputError(
-                f"the scan is not in HU: {told}; give a CT in Hounsfield units (air -1000, water 0), "
-                "or add --assume-hu if you know that it is"
+                f"the scan is not in HU: {told}; give a CT in Hounsfield units (air -1000, water 0)"
+                + ("" if assume_hu is None else ", or add --assume-hu if you know that it is")
             )
         doubt(f"the scan is taken to be in HU as you say, though {told}")
     elif assume_hu:
@@ -120,7 +121,8 @@ def check_ct(volume: Volume, assume_hu: bool = False) -> None:
     elif not _shown(shares, sample, known, volume.spacing * step):
         doubt(
             "the HU scale could not be checked: no pure fat is in this part of the body to show it, and an offset or a "
-            "factor would not be seen; make sure that air is -1000 and water 0 in it (--assume-hu: you have)"
+            "factor would not be seen; make sure that air is -1000 and water 0 in it"
+            + ("" if assume_hu is None else " (--assume-hu: you have)")
         )
 
 

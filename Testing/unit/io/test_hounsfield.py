@@ -92,7 +92,7 @@ def test_other_scales_are_refused_or_told(change: Callable[[np.ndarray], np.ndar
             check_ct(volume)
         except InputError:
             with pytest.raises(InputError, match="--assume-hu"):
-                check_ct(volume)
+                check_ct(volume, assume_hu=False)
             check_ct(volume, assume_hu=True)
     assert told
     assert issubclass(told[0].category, Doubt)
@@ -103,6 +103,8 @@ def test_air_fat_and_organs_on_a_scale_of_their_own_are_refused(change: Callable
     check_ct(Volume.from_array(organs().astype(np.float32), OBLIQUE))
     volume = Volume.from_array(change(organs()).astype(np.float32), OBLIQUE)
     with pytest.raises(InputError, match=r"not in HU.*--assume-hu"):
+        check_ct(volume, assume_hu=False)
+    with pytest.raises(InputError, match=r"not in HU.*water 0\)$"):  # no option is named where there is none
         check_ct(volume)
 
 
