@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -221,6 +222,7 @@ class _Run:
         self, model: nn.Module, losses: LossFunction, config: LoopConfig, path: Path, hidden: Sequence[nn.Parameter]
     ) -> None:
         cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        AcceleratorState._reset_state()  # the precision of a training before, in the same process, is not this one's
         self.accelerator = Accelerator(cpu=cpu, mixed_precision=_precision(config))
         self.losses, self.config, self.path, self.step, self.part = losses, config, path, 0, 0
         if config.accumulate < 1:
