@@ -248,7 +248,7 @@ class Claims:
 
     def _partial(self, owner: Owner, term: Term | None) -> Term | None:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
-        if term is not None and is_solid(term):
+        if term is not None and is_solid(term) and not self._is_all(owner):
             return None  # "the solid part"
         if term is None or not self.owners.is_part(owner.head):
             return term
@@ -257,6 +257,11 @@ class Claims:
             if term.kinds.keys() & {"calcification", "septa", "content", "fat", "gas"} and not is_solid(term)
             else None
         )
+
+    def _is_all(self, owner: Owner) -> bool:
+        """Whether a sentence names an area and nothing beside it: "with a solid component"."""
+        other = any(each.thing and at != owner.head for at, each in enumerate(self.words))
+        return not other and not any(each.term and not is_solid(each.term) for each in self.words)
 
     def _margin(self, word: Word) -> Term | None:
         for quality, name in (("ill", "ill-defined"), ("invisible", "ill-defined"), ("well", "well-defined")):
