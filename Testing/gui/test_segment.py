@@ -57,6 +57,7 @@ def test_a_tumour_is_found_listed_gone_to_and_taken_as_the_mask(
     assert (wanted.organSegmentation, wanted.organSegmentId) == liver
     unfold(ui.moreCollapsibleButton)
     ui.overlapSpinBox.value = 0.25
+    ui.leastSpinBox.value = 10.0  # of a phantom's vessels the model takes a few of 6 to 9 mm for tumours
     mainpath.click(ui.runButton)
     run = segment._process
     assert ui.runButton.text == "Cancel"
@@ -130,7 +131,7 @@ def test_segmenting_is_cancelled_and_leaves_nothing(
 def test_the_model_says_what_it_is_for(host: Any, segment: Any) -> None:
     ui = segment.ui
     assert "Of the liver: tumour." in ui.modelLabel.text
-    assert "finds few small lesions" in ui.modelLabel.text
+    assert "never seen a real tumour" in ui.modelLabel.text
     mainpath.click(ui.cardButton)
     assert "No real tumour" in ui.cardTextEdit.toPlainText()
     segment.parameters.organ = "kidney"

@@ -16,7 +16,8 @@ from PySide6 import QtWidgets
 import small_trainings
 from host import mainpath
 
-CONFIG = small_trainings.texts(steps=400)
+STEPS = 1200  # so many that it still runs when its first ones have been seen
+CONFIG = small_trainings.texts(steps=STEPS)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
     assert "Resume goes on" in ui.statusLabel.text
     assert (output / "checkpoint.pt").exists()
     stopped_at = run.step
-    assert stopped_at < 400
+    assert stopped_at < STEPS
 
     assert ui.runButton.text == "Resume"
     mainpath.click(ui.runButton)
@@ -90,15 +91,15 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
         == f"Trained: {output / 'attribute_classifier.safetensors'}; name it in the settings of what builds on it."
     )
     steps = [step for step, _ in again.values["loss"]]
-    assert steps == list(range(20, 401, 20))
+    assert steps == list(range(20, STEPS + 1, 20))
     table = slicer.mrmlScene.GetNodeByID(chart.GetNthPlotSeriesNode(0).GetTableNodeID())
-    wait_until(lambda: slicer.util.arrayFromTableColumn(table, "step")[-1] == 400)
+    wait_until(lambda: slicer.util.arrayFromTableColumn(table, "step")[-1] == STEPS)
     assert chart.GetNthPlotSeriesNode(1).GetYColumnName() == "smoothed"
 
     unfold(ui.logCollapsibleButton)
     mainpath.click(ui.copyLogButton)
     copied = QtWidgets.QApplication.clipboard().text()
-    assert '"step": 400' in copied
+    assert f'"step": {STEPS}' in copied
     assert "attribute_classifier.safetensors" in copied
     assert "--resume" in (output / "training.log").read_text(encoding="utf-8")
     assert host.messages == []
