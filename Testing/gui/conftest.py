@@ -96,6 +96,6 @@ def press(panels: Any) -> Callable[..., None]:
     def keys(*names: str) -> None:
         for name in names:
             QtTest.QTest.keyClick(QtWidgets.QApplication.focusWidget() or window, getattr(Qt.Key, f"Key_{name}"))
-            QtWidgets.QApplication.processEvents()
+            QtTest.QTest.qWait(10)  # no reader is quicker: an answer takes hundredths of a second at the least
 
     return keys
