@@ -16,7 +16,7 @@ from PySide6 import QtWidgets
 import small_trainings
 from host import mainpath
 
-STEPS = 1200  # so many that it still runs when its first ones have been seen
+STEPS = 400
 CONFIG = small_trainings.texts(steps=STEPS)
 
 

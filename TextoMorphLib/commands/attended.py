@@ -41,6 +41,7 @@ def attended() -> Iterator[None]:
         parent = psutil.Process(int(told))
     except psutil.NoSuchProcess:
         raise KeyboardInterrupt from None
+    _can_be_asked()
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(parent, done), daemon=True)
     watch.start()
@@ -51,6 +52,16 @@ def attended() -> Iterator[None]:
         _attended = False
         done.set()
         watch.join()
+
+
+def _can_be_asked() -> None:
+    """Takes SIGINT, by which the parent asks it to end, also where it was inherited as ignored.
+
+    A shell's background jobs ignore it, and so do a Slicer that is started as one and all that this Slicer starts.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _watch(parent: Any, done: threading.Event) -> None:

@@ -27,6 +27,13 @@ print(child.pid, flush=True)
 for line in child.stdout:
     print(line, end="", flush=True)
 """
+# Becomes the Python that the arguments ask for, with SIGINT ignored.
+IN_BACKGROUND = """
+import os, signal, sys
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
 @pytest.mark.slow
@@ -50,6 +57,24 @@ def test_a_training_whose_program_is_killed_writes_its_checkpoint_and_ends(tmp_p
         time.sleep(0.1)
     assert (output / "checkpoint.pt").exists()
     program.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="background jobs of a shell")
+def test_a_training_of_a_program_in_the_background_can_be_asked_to_end(tmp_path: Path) -> None:
+    config, output = tmp_path / "texts.toml", tmp_path / "run"
+    config.write_text(small_trainings.texts(steps=1_000_000))
+    command = [sys.executable, "-m", "TextoMorphLib", "train", "texts", str(config), "--output", str(output)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TEXTOMORPH_PARENT": str(os.getpid())}
+    training = subprocess.Popen(
+        [sys.executable, "-c", IN_BACKGROUND, *command[1:]], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert training.stdout
+    assert json.loads(training.stdout.readline())["step"] == 20
+    training.send_signal(signal.SIGINT)
+    training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert (output / "checkpoint.pt").exists()
 
 
 def test_a_command_whose_program_is_gone_does_nothing(tmp_path: Path) -> None:
