@@ -252,11 +252,8 @@ class Claims:
             return None  # "the solid part"
         if term is None or not self.owners.is_part(owner.head):
             return term
-        return (
-            term
-            if term.kinds.keys() & {"calcification", "septa", "content", "fat", "gas"} and not is_solid(term)
-            else None
-        )
+        there = term.kinds.keys() & {"calcification", "septa", "content", "fat", "gas"}
+        return term if there and not is_solid(term) else None
 
     def _is_all(self, owner: Owner) -> bool:
         """Whether a sentence names an area and nothing beside it: "with a solid component"."""
