@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 class InputError(ValueError):
     """Bad input; the message is one line that says what is wrong and what to do."""
+
+
+class SeveralLabelsError(InputError):
+    """A mask holds several labels, and none is chosen.
+
+    Attributes:
+        held: What it holds, in words,
+        choose: and how one is chosen.
+    """
+
+    def __init__(self, held: str, choose: str) -> None:
+        super().__init__(f"{held}; {choose}")
+        self.held, self.choose = held, choose
 
 
 class Cancelled(Exception):  # noqa: N818 - nothing went wrong
@@ -40,3 +53,23 @@ def doubts_told() -> Iterator[list[str]]:
             found += [str(each.message) for each in told if issubclass(each.category, Doubt)]
     for each in told:
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+@contextmanager
+def one_of_many(name: str, failed: Callable[[str], object] | None) -> Iterator[None]:
+    """What is wrong with one of many in the block concerns it alone, where somebody is told of it.
+
+    Args:
+        name: Which one it is, in words.
+        failed: Called with what is wrong with it, which is then left out; without it, that is an error.
+
+    Raises:
+        InputError: That, with its name.
+    """
+    try:
+        yield
+    except InputError as error:
+        told = f"{name}: {error}"
+        if failed is None:
+            raise InputError(told) from error
+        failed(told)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.commands import common
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, SeveralLabelsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,8 +214,8 @@ def _organ(
     chosen = int(label) if label and label.isdigit() else label
     try:
         return read_mask(organ_mask, volume, resample, chosen)
-    except InputError as error:
-        raise InputError(str(error).replace("the lesion's with --label", "the organ's with --organ-label")) from error
+    except SeveralLabelsError as several:
+        raise InputError(f"{several.held}; choose the organ's with --organ-label NUMBER or NAME") from several
 
 
 def _show(lesions: list[dict[str, Any]]) -> None:

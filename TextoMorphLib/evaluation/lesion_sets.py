@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled, InputError, one_of_many
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.jobs import JOBS
@@ -41,6 +41,11 @@ class Scan:
     ct: Path
     mask: Path
     values: tuple[int, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """Which one it is, in words."""
+        return f"set {self.set}, {self.ct.name}"
 
 
 @dataclass(frozen=True)
@@ -182,29 +187,21 @@ def table(
     folder.mkdir(parents=True, exist_ok=True)
     kept: dict[Scan, Path] = {}
     for scan in every:
-        try:
+        with one_of_many(scan.said, failed):
             kept[scan] = folder / f"{_key(scan, settings)}.json"
-        except InputError as error:
-            _leave_out(scan, error, failed)
     todo = [scan for scan, path in kept.items() if not path.is_file()]
     done = len(kept) - len(todo)
     for scan, found in zip(todo, in_order(_tried, todo, partial(given, settings), workers), strict=True):
         if isinstance(found, InputError):
-            _leave_out(scan, found, failed)
             del kept[scan]
+            with one_of_many(scan.said, failed):
+                raise found
         else:
             outputs.write_bytes(kept[scan], outputs.to_json({"lesions": [asdict(row) for row in found]}).encode())
         done += 1
         if progress is not None and progress(done, len(every)) is False:
             raise Cancelled("cancelled")
     return [row for path in kept.values() for row in _kept(path)]
-
-
-def _leave_out(scan: Scan, error: InputError, failed: Callable[[str], Any] | None) -> None:
-    told = f"set {scan.set}, {scan.ct.name}: {error}"
-    if failed is None:
-        raise InputError(told) from error
-    failed(told)
 
 
 def _tried(settings: Settings, scan: Scan) -> list[Row] | InputError:

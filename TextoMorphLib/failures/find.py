@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases import Case, tumour_classes
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled, InputError, one_of_many
 from TextoMorphLib.evaluation.lesions import Matching, match
 from TextoMorphLib.evaluation.scores import prediction_of, read_both, usual_values
 from TextoMorphLib.failures.page import picture
@@ -66,7 +65,7 @@ def find(
     seen: dict[str, list[_Found]] = {}
     for number, case in enumerate(cases):
         _tell(progress, number, 2 * len(cases))
-        with _one_case(case, failed):
+        with one_of_many(f"case {case.id}", failed):
             ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
             seen[case.id] = _of_case(match(reference > 0, predicted > 0, ct.spacing))
     if not seen:
@@ -81,7 +80,7 @@ def find(
     for number, case in enumerate(cases, start=len(cases)):
         _tell(progress, number, 2 * len(cases))
         kept = [each for each in seen.get(case.id, ()) if each.kind != WORST or (each.dice or 0) <= limit]
-        with _one_case(case, failed):
+        with one_of_many(f"case {case.id}", failed):
             failures += _looked_at(case, kept, predictions, classes, values, usual, files)
     write_failures(failures, output)
     return failures
@@ -90,18 +89,6 @@ def find(
 def _tell(progress: Callable[[int, int], Any] | None, done: int, of: int) -> None:
     if progress is not None and progress(done, of) is False:
         raise Cancelled("cancelled")
-
-
-@contextlib.contextmanager
-def _one_case(case: Case, failed: Callable[[str], Any] | None) -> Iterator[None]:
-    """What is wrong with a case concerns it alone, where somebody is told of it."""
-    try:
-        yield
-    except InputError as error:
-        told = f"case {case.id}: {error}"
-        if failed is None:
-            raise InputError(told) from error
-        failed(told)
 
 
 def _of_case(found: Matching) -> list[_Found]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from TextoMorphLib.errors import Doubt, InputError, doubt
+from TextoMorphLib.errors import Doubt, InputError, SeveralLabelsError, doubt
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -49,6 +49,8 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
             warnings.simplefilter("always", Doubt)
             found = dcmread(file, force=True)
             return _segment(found, label) if found.SOPClassUID == _SEGMENTATION else _filled(found, ct, label)
+    except SeveralLabelsError as several:
+        raise SeveralLabelsError(f"cannot read {path}: {several.held}", several.choose) from several
     except InputError as error:
         raise InputError(f"cannot read {path}: {error}") from error
     except Exception as error:  # pydicom raises whatever a damaged file makes it stumble over
@@ -93,9 +95,8 @@ def _one_of(names: dict[int, str], label: int | str | None, what: str) -> int:
     listed = ", ".join(f"{number} ({name})" for number, name in names.items())
     if label is None:
         if len(names) != 1:
-            raise InputError(
-                f"it holds {len(names)} {what}: {listed or 'none'}; choose one with --label NUMBER or NAME"
-            )
+            held = f"it holds {len(names)} {what}: {listed or 'none'}"
+            raise SeveralLabelsError(held, "choose one with --label NUMBER or NAME")
         return next(iter(names))
     number = chosen_number(label, names)
     if number not in names:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from TextoMorphLib.errors import InputError, doubt
+from TextoMorphLib.errors import InputError, SeveralLabelsError, doubt
 from TextoMorphLib.io import dicom_masks
 from TextoMorphLib.io.names import check_path
 from TextoMorphLib.io.volume import Array, Volume
@@ -152,7 +152,7 @@ def _chosen(path: Path, volume: Volume, label: Label) -> Array:
     names = _segment_names(volume)
     if label is None:
         if len(labels) > 1:
-            raise InputError(_several(path, labels, names))
+            raise _several(path, labels, names)
         return np.rint(values) != 0
     number = dicom_masks.chosen_number(label, names)
     if number not in labels:
@@ -173,17 +173,15 @@ def _thresholded(path: Path, values: Array, label: Label) -> Array:
     return values >= 0.5
 
 
-def _several(path: Path, labels: list[int], names: dict[int, str]) -> str:
+def _several(path: Path, labels: list[int], names: dict[int, str]) -> InputError:
     if len(labels) > _MOST_LABELS or (len(labels) > _LISTED and labels[0] < 0):
-        return (
+        return InputError(
             f"the mask {path} holds {len(labels)} values from {labels[0]} to {labels[-1]}, as an image does; "
             "give a mask that is 1 in the lesion"
         )
     grey = " (grey levels of a probability map? cut them at half of their range first)" if len(labels) > 20 else ""
-    return (
-        f"the mask {path} holds {len(labels)} labels: {_listed(labels, names)}{grey}; "
-        "choose the lesion's with --label N"
-    )
+    held = f"the mask {path} holds {len(labels)} labels: {_listed(labels, names)}{grey}"
+    return SeveralLabelsError(held, "choose the lesion's with --label N")
 
 
 def _listed(labels: list[int], names: dict[int, str]) -> str:

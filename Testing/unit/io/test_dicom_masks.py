@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from TextoMorphLib.errors import Doubt, InputError
+from TextoMorphLib.errors import Doubt, InputError, SeveralLabelsError
 from TextoMorphLib.io import dicom_export
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
@@ -79,8 +79,10 @@ def test_our_own_segmentation_is_a_mask(tmp_path: Path, ct: Volume) -> None:
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
 def test_a_segment_is_chosen_by_number_or_name(tmp_path: Path, ct: Volume, kind: str) -> None:
     path = two_segments(tmp_path / "ct", kind)
-    with pytest.raises(InputError, match=r"2 segments: 1 \(Tumour\), 2 \(Cyst\); choose one with --label"):
+    message = r"2 segments: 1 \(Tumour\), 2 \(Cyst\); choose one with --label"
+    with pytest.raises(SeveralLabelsError, match=message) as several:
         read_mask(path, ct)
+    assert str(several.value) == f"{several.value.held}; {several.value.choose}"  # for options of another name
     for label, expected in ((2, CYST), ("1", TUMOUR), ("cyst", CYST)):
         np.testing.assert_array_equal(read_mask(path, ct, label=label), expected)
     with pytest.raises(InputError, match=r"no one segment Vein; it has 1 \(Tumour\)"):
