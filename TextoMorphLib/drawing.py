@@ -37,6 +37,9 @@ class Wanted:
     noise: Tensor
 
 
+Drawn = tuple[Wanted, np.ndarray]  # and what came of it, HU
+
+
 @torch.inference_mode()
 def drawn(
     model: Bundle,
@@ -90,6 +93,29 @@ def drawn(
             decoded = torch.cat([each.place.decoded for each in wanted])
             change = thrift.decode(model.autoencoder, filled + lesions).float() - decoded
     return list(change[:, 0].cpu().numpy())
+
+
+def drawn_together(
+    model: Bundle,
+    thrift: Thrift,
+    schedule: Schedule,
+    wanted: Sequence[Wanted],
+    most: int,
+    on_step: Callable[[int], None],
+    clock: Clock,
+) -> dict[int, Drawn]:
+    """Lesions by their numbers in `wanted`: those of one shape together, `most` at once; for the rest as `drawn`."""
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for number, each in enumerate(wanted):
+        by_size.setdefault(each.place.filled.shape, []).append(number)
+    found: dict[int, Drawn] = {}
+    for alike in by_size.values():
+        for start in range(0, len(alike), most):
+            numbers = alike[start : start + most]
+            part = [wanted[number] for number in numbers]
+            made = drawn(model, thrift, schedule, part, on_step, clock)
+            found |= zip(numbers, zip(part, made, strict=True), strict=True)
+    return found
 
 
 def textured(request: Request, region: Region) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from TextoMorphLib import candidates, phase, textures
 from TextoMorphLib.candidates import Candidate, Place, Request
-from TextoMorphLib.drawing import Wanted, drawn, textured
+from TextoMorphLib.drawing import Drawn, Wanted, drawn, drawn_together, textured
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.finishing import finished, outlined
 from TextoMorphLib.io.volume import Volume
@@ -261,20 +261,13 @@ class Synthesizer:
 
     def _ahead(
         self, places: list[Place], requests: list[Request], seed: int, on_step: Any, clock: Clock
-    ) -> dict[int, np.ndarray]:
-        """The first candidates of lesions whose regions are of one size, drawn together, by the lesions' numbers."""
+    ) -> dict[int, Drawn]:
+        """The first candidates of lesions, drawn together where that is quicker, by the lesions' numbers."""
         if self.at_once == 1 or self.thrift.parts:
             return {}
-        by_size: dict[tuple[int, ...], list[int]] = {}
-        for number, place in enumerate(places):
-            by_size.setdefault(place.filled.shape, []).append(number)
-        found: dict[int, np.ndarray] = {}
-        for alike in by_size.values():
-            for start in range(0, len(alike), self.at_once):
-                part = alike[start : start + self.at_once]
-                wanted = [self._wanted(places[n], requests[n], seed + n * LESION_SEEDS) for n in part]
-                found |= zip(part, drawn(self.model, self.thrift, self.schedule, wanted, on_step, clock), strict=True)
-        return found
+        several = enumerate(zip(places, requests, strict=True))
+        wanted = [self._wanted(place, request, seed + number * LESION_SEEDS) for number, (place, request) in several]
+        return drawn_together(self.model, self.thrift, self.schedule, wanted, self.at_once, on_step, clock)
 
     def _wanted(self, place: Place, request: Request, seed: int) -> Wanted:
         """A lesion to draw, of a seed."""
@@ -290,17 +283,19 @@ class Synthesizer:
         number: int,
         on_step: Any,
         clock: Clock,
-        ahead: np.ndarray | None,
+        ahead: Drawn | None,
     ) -> Candidate:
         """One lesion, put into the scan and measured there; `ahead` is what was drawn of it before."""
         own_seed = seed + (number - 1) * CANDIDATE_SEEDS
-        wanted = self._wanted(place, request, own_seed)
         if ahead is None:
-            (ahead,) = drawn(self.model, self.thrift, self.schedule, [wanted], on_step, clock)
+            wanted = self._wanted(place, request, own_seed)
+            (delta,) = drawn(self.model, self.thrift, self.schedule, [wanted], on_step, clock)
+        else:
+            wanted, delta = ahead
         region, place, noise = place.region, wanted.place, wanted.noise
         with clock("composite"):
             stands_out = bool(self.model.config.get("structures"))
-            delta = finished(ahead, place, region.depth, noise, request, stands_out)
+            delta = finished(delta, place, region.depth, noise, request, stands_out)
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
             made = self._pasted(volume, place, delta, request, kept, own_seed)
