@@ -225,8 +225,6 @@ class _Run:
         AcceleratorState._reset_state()  # the precision of a training before, in the same process, is not this one's
         self.accelerator = Accelerator(cpu=cpu, mixed_precision=_precision(config))
         self.losses, self.config, self.path, self.step, self.part = losses, config, path, 0, 0
-        if config.accumulate < 1:
-            raise InputError(f"accumulate is {config.accumulate}; use 1 or more batches a step")
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         self.model, self.average = model, average.to(self.accelerator.device)
         optimisers = _optimisers(model, hidden, config)

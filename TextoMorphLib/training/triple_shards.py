@@ -155,8 +155,7 @@ def prepare(
             for number, each in enumerate(told)
         ]
     if not found:
-        why = next(note for note in notes if note.endswith("left out"))  # doubts of a scan stand before it
-        raise InputError(f"none of the {len(jobs)} cases holds a lesion that can be learnt from: {why}")
+        raise InputError(f"none of the {len(jobs)} cases holds a lesion that can be learnt from: {notes[0]}")
     return found, notes
 
 
@@ -170,7 +169,7 @@ def _make(autoencoder: Autoencoder, job: _Job) -> None:
     texts = triple_texts.given_texts(case, [lesion.components for lesion in scan.lesions], sizes_mm, job.texts)
     tensors: dict[str, Tensor] = {}
     lesions: list[dict[str, Any]] = []
-    notes = [f"case {case.id}: {each}" for each in doubts]
+    notes = []
     for lesion, (own, source) in zip(scan.lesions, texts, strict=True):
         of = f"case {case.id}, lesion of {lesion.diameter_mm:.0f} mm"
         if lesion.diameter_mm < triples.LEAST_MM:
@@ -198,6 +197,7 @@ def _make(autoencoder: Autoencoder, job: _Job) -> None:
                 "left_hu": round(float(np.std(views[0].left[inside])), 1),
             }
         )
+    notes += [f"case {case.id}: {each}" for each in doubts]  # last: why a lesion is left out comes first
     with replacing(job.path) as (partial,):
         told = {"lesions": json.dumps(lesions), "notes": json.dumps(notes)}
         save_file(tensors, partial, told)
