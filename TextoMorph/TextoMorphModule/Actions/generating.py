@@ -97,20 +97,17 @@ class Generating:
         return results
 
     def live(
-        self,
-        ctNode: Any,
-        segmentationNode: Any,
-        segmentId: str,
-        text: str,
-        organ: str = "liver",
-        seed: int = 0,
-        device: str = "auto",
-        model: str = "starter",
-        progress: Progress | None = None,
+        self, ctNode: Any, segmentationNode: Any, segmentId: str, text: str, organ: str = "liver", **settings: Any
     ) -> Any:
         """A tumour at preview quality, in one volume that each call fills anew: words morph it while one watches.
 
-        Args and errors are those of `generate`.
+        Args:
+            ctNode: As `generate`,
+            segmentationNode: and so here,
+            segmentId: here,
+            text: here,
+            organ: and here.
+            settings: As `liveSeveral` takes them: seed, device, model, progress.
 
         Returns:
             The volume; None after a cancel, which leaves the volume as it was.
@@ -120,7 +117,7 @@ class Generating:
             >>> node is logic.live(ctNode, segmentation, segmentId, "hyperattenuating")
             True
         """
-        return self.liveSeveral(ctNode, [(segmentationNode, segmentId, text, organ)], seed, device, model, progress)
+        return self.liveSeveral(ctNode, [(segmentationNode, segmentId, text, organ)], **settings)
 
     def liveSeveral(
         self,
