@@ -211,14 +211,18 @@ class Generating:
             raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
         ct, lesions = checkedLesions(ctNode, asked, request, self._unlessStopped(progress))
         doubts = self.ctDoubts(ctNode)  # type: ignore[attr-defined]
-        keptMask = None
+        keptMask, steps = None, 1
         for number in range(variants):
 
             def onStep(done: int, total: int, before: int = number) -> bool:
+                nonlocal steps
+                steps = total
                 return progress is None or progress(before * total + done, variants * total)
 
             each = {**request, "seed": request["seed"] + number}
             image, report = self._inBackground(partial(self._make, ct, lesions, each, model, device), onStep)
+            if not self._unlessStopped(onStep)(steps, steps):  # during its last step: what came too late is not shown
+                return
             report["warnings"] = list(dict.fromkeys([*doubts, *report["warnings"]]))
             if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                 results.clear()
