@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
 
 WINDOW_HU = (40.0, 400.0)  # level and width: the abdomen's usual window
+LINE_IN = 0.17  # the height of a line of a caption
 LEAST_DIFFERENCE_HU = 20.0  # the colours never stretch to less, or noise would look like a lesion
 
 Plane = Literal["sagittal", "coronal", "axial"]
@@ -144,19 +145,23 @@ def text_grid(
     cells = [("healthy, with the mask", healthy), *variants]
     rows = -(-len(cells) // columns)
     columns = min(columns, len(cells))
-    height = 2.9 * rows + 0.3
+    titles = [
+        "\n".join(part for line in caption.splitlines() for part in textwrap.wrap(line, 34)) for caption, _ in cells
+    ]
+    lines = max(3, *(title.count("\n") + 1 for title in titles))  # a row must not run into the one above it
+    each = 2.4 + LINE_IN * lines
+    height = each * rows + 0.3
     level, width = view.window
     note = f"level {level:g} HU, width {width:g} HU; {note}"
     figure = new_figure(2.7 * columns, height, "", note)
-    edges = {"left": 0.02, "right": 0.98, "top": 1 - 0.75 / height, "bottom": 0.3 / height}
-    spaces = {"hspace": 0.25, "wspace": 0.06}
+    edges = {"left": 0.02, "right": 0.98, "top": 1 - (LINE_IN * lines + 0.25) / height, "bottom": 0.3 / height}
+    spaces = {"hspace": LINE_IN * lines / 2.2, "wspace": 0.06}
     grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={**edges, **spaces})
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, (caption, flat) in zip(grid.flat, cells, strict=False):
+    for axes, title, (_caption, flat) in zip(grid.flat, titles, cells, strict=False):
         view.draw(axes, flat, "axial")
-        wrapped = "\n".join(part for line in caption.splitlines() for part in textwrap.wrap(line, 34))
-        axes.set_title(wrapped, fontsize=8, parse_math=False)
+        axes.set_title(title, fontsize=8, parse_math=False)
     view.outline(grid.flat[0], "axial")
     return as_png(figure, note)
 

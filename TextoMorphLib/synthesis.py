@@ -34,7 +34,7 @@ from TextoMorphLib.spatial.compositing import paste
 from TextoMorphLib.spatial.region import resampled
 from TextoMorphLib.spatial.texturing import paste_textured
 from TextoMorphLib.text import effects, encoders
-from TextoMorphLib.text.concepts import as_drawn
+from TextoMorphLib.text.concepts import ATTRIBUTES, as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
 
 Mask = np.ndarray | None
@@ -189,7 +189,8 @@ class Synthesizer:
     ) -> Request:
         """What is asked of every lesion; what is None is the preset's."""
         after = self.model.config.get("drawn_after", [])
-        ruled = {kind: {value: 1.0} for kind, value in meant.description.items() if kind in after}
+        drawn = as_drawn(meant.description).items()
+        ruled = {kind: {value: 1.0} for kind, value in drawn if kind in after and value != ATTRIBUTES[kind].default}
         return Request(
             said,
             {**self.classifier.understood(said[0]), **ruled},

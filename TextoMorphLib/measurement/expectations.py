@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from TextoMorphLib.text.vocabulary import Check, Mention
+from TextoMorphLib.text.concepts import as_drawn
+from TextoMorphLib.text.vocabulary import Check, Mention, describe, terms
 
 Row = dict[str, Any]
 # Where a text asks for one of these, a cyst's mean is not its fluid's.
@@ -30,6 +31,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
     """
     mentions = list(mentions)
     beside_fluid = any(not each.negated and each.term.kinds.keys() & BESIDE_FLUID for each in mentions)
+    dense = as_drawn(describe(mentions)).get("fluid") == "dense"
     rows: list[Row] = []
     degree = ""
     for mention in mentions:
@@ -40,7 +42,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
         asked = denial * mention.negated + degree + mention.term.name
         degree = ""
         if all(row["asked"] != asked for row in rows):
-            rows += _rows(asked, mention, attributes, beside_fluid)
+            rows += _rows(asked, mention, attributes, beside_fluid, dense)
     return rows
 
 
@@ -67,13 +69,16 @@ def beside(row: Row) -> float:
     return float(max(low - value, value - high))
 
 
-def _rows(asked: str, mention: Mention, attributes: Mapping[str, float], beside_fluid: bool) -> list[Row]:
+def _rows(asked: str, mention: Mention, attributes: Mapping[str, float], beside_fluid: bool, dense: bool) -> list[Row]:
+    """What a mention asked, checked; of dense fluid all that is said of a cyst's density and content is one thing."""
     if mention.term.about == "background":
         return [_unmeasured(asked, "speaks of the background")]
-    if not mention.term.measured:
-        return [_unmeasured(asked, "has no measure of its own")]
     checks: Iterable[Check] = mention.term.measured
-    if beside_fluid and mention.term.kinds.get("content") == "cystic":
+    if dense and not mention.negated and mention.term.kinds.keys() & {"density", "content"}:
+        checks = next(term.measured for term in terms() if term.kinds.get("fluid") == "dense")
+    if not checks:
+        return [_unmeasured(asked, "has no measure of its own")]
+    if not dense and beside_fluid and mention.term.kinds.get("content") == "cystic":
         checks = [Check("fluid_hu", each.low, each.high) if each.attribute == "mean_hu" else each for each in checks]
     return [_checked(asked, mention.negated, check, attributes) for check in checks]
 

@@ -1,4 +1,4 @@
-"""Drawn after decoding, by rule: fat, gas, levels, nodules, scars, rings and locules, where a text asks for them.
+"""Drawn by rule after decoding, where a text asks for it: dense fluid, fat, gas, levels, nodules, scars, rings, locules.
 
 The networks have not learned these words. What is drawn lies where `word_shapes` puts it by the seed's own fields, on
 the lesion that the denoiser has drawn, before there is any noise; `contours` does the same for the outline.
@@ -19,6 +19,7 @@ from TextoMorphLib.spatial.geometry import tight_box
 
 FAT_HU, FAT_VARIES = -88.0, 9.0
 GAS_HU = -820.0
+DENSE_HU, DENSE_ABOVE, MOST_DENSE_HU = 66.0, 20.0, 88.0  # fluid with blood or protein; above an organ without contrast
 FLUID_HU, SEDIMENT_HU = 14.0, (38.0, 62.0)  # of a fluid; of its sediment: above the fluid, and at least
 NODULE_HU = (62.0, 1.0, 6.0)  # above the fluid at least; of the organ's HU; how much it varies
 GLOBULE_HU, GLOBULE_ABOVE_BODY = 75.0, 90.0  # above the organ, and above the body at least
@@ -68,8 +69,8 @@ class _Scene:
         self.filled, self.depth, self.fields, self.said = filled, depth, fields, said
         self.hu = filled + delta
         self.deepest = float(depth.max())
-        walled = said.get("wall", {}).get("walled", 0.0) >= SURE
-        self.wall_mm = thickness_mm(said, self.deepest) if walled else min(0.8, 0.2 * self.deepest)
+        self.walled = said.get("wall", {}).get("walled", 0.0) >= SURE
+        self.wall_mm = thickness_mm(said, self.deepest) if self.walled else min(0.8, 0.2 * self.deepest)
         self.room = sigmoid((depth - self.wall_mm) / (word_shapes.EDGE_MM / 2))
         inner = depth > min(self.wall_mm + 1.0, 0.6 * self.deepest)
         self.body = float(np.quantile(self.hu[inner], 0.4))
@@ -83,6 +84,14 @@ class _Scene:
 
 
 Drawing = tuple[np.ndarray, np.ndarray | float]
+
+
+def _dense(scene: _Scene) -> Drawing:
+    """A cyst with all that is in it, so much brighter; to be told from an organ that is about as bright itself."""
+    seen = scene.organ + DENSE_ABOVE
+    rise = (seen if DENSE_HU < seen <= MOST_DENSE_HU else DENSE_HU) - scene.body
+    within = scene.room if scene.walled else sigmoid(scene.depth / (word_shapes.EDGE_MM / 2))
+    return within, scene.hu + max(rise, 0.0)
 
 
 def _fat(scene: _Scene) -> Drawing:
@@ -135,6 +144,7 @@ def _locules(kind: str, scene: _Scene) -> Drawing:
 
 # Kinds and values in the order in which they are drawn: what is last lies on top.
 _DRAW = {
+    "fluid": {"dense": _dense},
     "locules": {
         "multilocular": lambda scene: _locules("multilocular", scene),
         "microcystic": lambda scene: _locules("microcystic", scene),

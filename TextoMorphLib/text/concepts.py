@@ -31,6 +31,7 @@ class Attribute:
         learned: Whether networks learn it; if not, the library draws it by rule on what a model has drawn.
         implies: What each value is drawn with where nothing is said of that,
         replaces: and whatever is said of it.
+        together: What means each value where it is said together: a cyst that is called dense is one of dense fluid.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Attribute:
     learned: bool = True
     implies: Mapping[str, Description] = field(default_factory=dict)
     replaces: Mapping[str, Description] = field(default_factory=dict)
+    together: Mapping[str, Description] = field(default_factory=dict)
 
     @property
     def default(self) -> str:
@@ -77,6 +79,7 @@ def _attribute(name: str, entry: Mapping[str, Any]) -> Attribute:
         learned=entry.get("drawn") != "after",
         implies=entry.get("implies", {}),
         replaces=entry.get("replaces", {}),
+        together=entry.get("together", {}),
     )
 
 
@@ -108,7 +111,11 @@ def sharpness(said: Mapping[str, Mapping[str, float]]) -> float:
 def as_drawn(description: Description) -> Description:
     """What a model is told of a description: a fluid level is drawn in a fluid, whether or not the text says so."""
     told = dict(description)
-    known = {kind: value for kind, value in description.items() if kind in ATTRIBUTES}  # a user's term may set others
+    for kind, attribute in ATTRIBUTES.items():
+        for value, parts in attribute.together.items():
+            if parts.items() <= description.items():
+                told.setdefault(kind, value)
+    known = {kind: value for kind, value in told.items() if kind in ATTRIBUTES}  # a user's term may set others
     for kind, value in known.items():
         for other, implied in ATTRIBUTES[kind].implies.get(value, {}).items():
             told.setdefault(other, implied)

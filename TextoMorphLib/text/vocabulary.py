@@ -26,6 +26,7 @@ INVADES = ("invading the surroundings", "exophytic")  # of what lies beside the 
 
 NON_ENHANCING = "non-enhancing"
 _PARTLY_SOLID = ("necrotic", "haemorrhagic")
+_AT_ONCE = [{"cystic", "haemorrhagic"}, *({"solid", other} for other in _PARTLY_SOLID)]  # contents of one lesion
 
 
 @dataclass(frozen=True)
@@ -167,10 +168,11 @@ def describe(mentions: Iterable[Mention]) -> Description:
 
     A later mention wins. A denied value gives way to its opposite or its kind's default, unless another value
     of that kind was asked for before ("hyperattenuating, not hypoattenuating"). Solid tissue is part of necrotic and
-    bleeding lesions, and contradicts neither.
+    bleeding lesions, and contradicts neither; a cyst with blood in it is one of dense fluid.
     """
     mentions = list(mentions)
     description: Description = {}
+    contents = {mention.term.kinds.get("content") for mention in mentions if not mention.negated}
     for mention in mentions:
         sets = mention.term.kinds
         if mention.term.weak or (sets.get("content") == "solid" and description.get("content") in _PARTLY_SOLID):
@@ -180,6 +182,8 @@ def describe(mentions: Iterable[Mention]) -> Description:
             description.update(sets)
         elif before in ({}, sets):  # "a wall, but no thick wall" leaves the wall
             description.update({k: ATTRIBUTES[k].denied_value(v) for k, v in sets.items() if k in ATTRIBUTES})
+    if contents - {None} == {"cystic", "haemorrhagic"}:
+        description |= {"content": "cystic", "fluid": "dense"}
     for mention in mentions:
         if mention.term.weak and not mention.negated:
             if mention.term.name == NON_ENHANCING and description.get("content") == "cystic":
@@ -219,6 +223,7 @@ def _clash(a: Mention, b: Mention) -> bool:
     first, second = a.term.claims, b.term.claims
     shared = first.keys() & second.keys()
     if a.negated == b.negated:
-        return not a.negated and any(first[kind] != second[kind] for kind in shared)
+        differ = [{first[kind], second[kind]} for kind in shared if first[kind] != second[kind]]
+        return not a.negated and any(pair not in _AT_ONCE for pair in differ)
     denied, asserted = (first, second) if a.negated else (second, first)
     return bool(shared) and denied.items() <= asserted.items()  # a wall that is not thick is no contradiction

@@ -39,6 +39,12 @@ def test_a_text_is_held_against_what_was_measured(text: str, expected: list[str]
     assert lines(compare(find(text), MEASURED)) == expected
 
 
+@pytest.mark.parametrize("text", ["hyperdense cyst", "haemorrhagic cyst", "a cyst complicated by haemorrhage"])
+def test_a_dense_cyst_is_held_against_the_hu_of_its_fluid_whatever_is_around_it(text: str) -> None:
+    assert all(row["ok"] for row in compare(find(text), {**MEASURED, "fluid_hu": 64.0}))
+    assert not any(row["ok"] for row in compare(find(text), {**MEASURED, "fluid_hu": 12.0}))
+
+
 def test_what_could_not_be_measured_is_neither_right_nor_wrong() -> None:
     (row,) = compare(find("well-defined"), {**MEASURED, "margin_mm": math.nan})
     assert row == {

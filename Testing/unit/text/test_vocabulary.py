@@ -107,6 +107,8 @@ def test_negation_reaches_as_far_as_a_reader_would_take_it(text: str, expected: 
         ("punctate calcifications", {"calcification": "present", "calcium_grain": "punctate"}),
         ("divided by thin walls", {"septa": "septated"}),
         ("cirrhosis", {}),
+        ("haemorrhagic cyst", {"content": "cystic", "fluid": "dense"}),
+        ("solid and cystic mass with haemorrhage", {"content": "haemorrhagic"}),
     ],
 )
 def test_mentions_become_a_description_in_which_the_later_word_counts(text: str, expected: dict[str, str]) -> None:
@@ -131,6 +133,10 @@ def test_an_unknown_organ_is_refused() -> None:
         ("calcified. No calcifications.", [("calcification", "calcification")]),
         ("hyperdense, not hypodense; cyst, simple cyst; no wall", []),
         ("walled, thick-walled", []),
+        (
+            "a haemorrhagic cyst; a solid, partly necrotic mass",
+            [("haemorrhagic", "necrotic"), ("cystic", "solid"), ("cystic", "necrotic")],
+        ),
         ("walled, but no thick wall", []),
         ("thick-walled, no wall", [("thick-walled", "walled")]),
         ("thick-walled, thin-walled", [("thick-walled", "thin-walled")]),
