@@ -1,4 +1,4 @@
-"""Drawn by rule after decoding, where a text asks for it: dense fluid, fat, gas, levels, nodules, scars, rings, locules.
+"""Drawn by rule after decoding, if a text asks for it: dense fluid, fat, gas, levels, nodules, scars, rings, locules.
 
 The networks have not learned these words. What is drawn lies where `word_shapes` puts it by the seed's own fields, on
 the lesion that the denoiser has drawn, before there is any noise; `contours` does the same for the outline.
