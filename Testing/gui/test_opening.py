@@ -15,7 +15,7 @@ from host.scripted import WidgetParent
 def test_the_panels_open_bit_by_bit(host: Any, ct: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is seen first is there when the module has opened; the rest, and the words, come in parts or in a thread."""
     from TextoMorphLib.text import understanding
-    from TextoMorphModule.Actions import describing
+    from TextoMorphModule.Actions import background
 
     threads, real = [], understanding.understand
 
@@ -24,7 +24,7 @@ def test_the_panels_open_bit_by_bit(host: Any, ct: Any, monkeypatch: pytest.Monk
         return real(text, organ)
 
     monkeypatch.setattr(understanding, "understand", understand)
-    describing._prepared.clear()
+    background._prepared.clear()
     parent: Any = WidgetParent("TextoMorph")
     slicer.modules.textomorph._representation = parent
     parent.reload()

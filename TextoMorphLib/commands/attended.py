@@ -30,13 +30,13 @@ def is_attended() -> bool:
 @contextmanager
 def attended() -> Iterator[None]:
     """While a command runs: ends it when the process that `PARENT` names has ended."""
-    import psutil
-
     global _attended
     told = os.environ.pop(PARENT, "")  # processes that this one starts are ended by it
     if not told.isdigit():
         yield
         return
+    import psutil
+
     try:
         parent = psutil.Process(int(told))
     except psutil.NoSuchProcess:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from scipy import ndimage, spatial
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
@@ -145,7 +145,9 @@ def locules(fields: Fields, depth: np.ndarray, kind: str) -> tuple[np.ndarray, n
     where = tuple(np.clip(np.rint(nodes[:, axis]), 0, depth.shape[axis] - 1).astype(int) for axis in range(3))
     shift = np.stack([fields[name][where] for name in ("calcium", "patches", "grain")], -1)
     nodes += spacing * np.clip(0.26 * shift, -0.45, 0.45)
-    near, which = spatial.cKDTree(nodes).query(at, k=2)
+    from scipy.spatial import cKDTree  # which few words need
+
+    near, which = cKDTree(nodes).query(at, k=2)
     walls, own = np.zeros_like(depth), np.zeros_like(depth)
     walls[depth > -EDGE_MM] = sigmoid((thick / 2 - (near[:, 1] - near[:, 0]) / 2) / (0.4 * EDGE_MM))
     own[depth > -EDGE_MM] = fields["fine"][where][which[:, 0]]

@@ -16,6 +16,7 @@ SOURCES = {
     "cells": "cells:Cells",
     "bank": "bank:Bank",
 }
+ALL_DEFAULT = "solid"  # what is asked where no words are used: every attribute at its default
 
 
 class Insertion(NamedTuple):

@@ -10,7 +10,6 @@ cells        growth (`sources.cells`), inside the mask
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,10 +23,8 @@ from TextoMorphLib.measurement.expectations import compare
 from TextoMorphLib.models import bundle
 from TextoMorphLib.request import Wishes
 from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, report_of
-from TextoMorphLib.sources.cells import Cells
-from TextoMorphLib.sources.ellipsoids import Ellipsoids
-from TextoMorphLib.sources.rendered import rendered
-from TextoMorphLib.sources.words import ALL_DEFAULT
+from TextoMorphLib.sources import ALL_DEFAULT
+from TextoMorphLib.sources import load as load_source
 from TextoMorphLib.spatial.compositing import WINDOW_MM, to_scan
 from TextoMorphLib.spatial.geometry import distances
 from TextoMorphLib.spatial.preparation import prepared
@@ -37,7 +34,7 @@ from TextoMorphLib.text.understanding import find
 from TextoMorphLib.version import __version__
 
 WORDS, MASK_ONLY, RENDERED = "words", "mask-only", "rendered"
-CHANGES: dict[str, Callable[[], Any]] = {"ellipsoids": Ellipsoids, "cells": Cells}
+CHANGES = ("ellipsoids", "cells")  # sources of patches whose tumour is a difference to the scan
 NAMES = (WORDS, MASK_ONLY, RENDERED, *CHANGES)
 NO_WORDS = "this source of tumours takes no words: the text had no effect"
 
@@ -127,9 +124,12 @@ class Baseline:
 
     def _put(self, volume: Volume, region: Region, text: str, wanted: Wishes, seed: int) -> Volume:
         if self.name == RENDERED:
+            from TextoMorphLib.sources.rendered import rendered  # as every source: read where it is asked for
+
             return rendered(volume, region, text, wanted.organ, seed, wanted.exclude)
         # A difference is added: the scan's own noise stays.
-        change = CHANGES[self.name]().change(region.ct, region.depth > 0, np.random.default_rng(seed))
+        source: Any = load_source(self.name)
+        change = source.change(region.ct, region.depth > 0, np.random.default_rng(seed))
         hu, (away, _) = volume.hu(region.box), distances(~region.mask, volume.spacing)
         near = (away < WINDOW_MM[1]) & (hu > UNKNOWN_HU)
         return volume.with_hu(region.box, hu + to_scan(change, region, volume), near)

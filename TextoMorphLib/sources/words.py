@@ -11,13 +11,12 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
-from TextoMorphLib.sources import Insertion
+from TextoMorphLib.sources import ALL_DEFAULT, Insertion
 from TextoMorphLib.sources.placement import DIAMETERS_MM, Placement
 
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
 
-ALL_DEFAULT = "solid"  # what is asked where no words are used: every attribute at its default
 VOCABULARY, REPORTS = "vocabulary", "reports"
 
 

@@ -81,6 +81,23 @@ def test_nifti_goes_back_byte_for_byte(tmp_path: Path, dtype: type, kind: type) 
     assert gzip.decompress((tmp_path / "out.nii.gz").read_bytes()) == (tmp_path / "in.nii").read_bytes()
 
 
+@pytest.mark.parametrize("content", [b"no DICOM", b"\xff\xfe\x00\x01" * 5])
+def test_a_note_leaves_extensions_as_they_are_whatever_they_hold(tmp_path: Path, content: bytes) -> None:
+    image = nib.Nifti1Image(body(), OBLIQUE)
+    dicom = 2  # what it says that it is
+    image.header.extensions += [Nifti1Extension(dicom, content), Nifti1Extension("comment", b"kept")]
+    image.to_filename(tmp_path / "in.nii")
+    before = (tmp_path / "in.nii").read_bytes()
+
+    Volume.read(tmp_path / "in.nii").write(tmp_path / "out.nii", note="synthetic")
+
+    after = (tmp_path / "out.nii").read_bytes()
+    voxels = int(nib.Nifti1Header(before[:348])["vox_offset"])
+    assert after[352:voxels] == before[352:voxels]
+    assert b"synthetic" in after[voxels : voxels + 32]
+    np.testing.assert_array_equal(Volume.read(tmp_path / "out.nii").data, body())
+
+
 def test_big_endian_single_frame_nifti(tmp_path: Path) -> None:
     header = nib.Nifti1Header(endianness=">")
     header.set_data_dtype(">i2")

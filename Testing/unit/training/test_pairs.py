@@ -106,6 +106,6 @@ def test_flipped_attribute_is_measured(
     here = places[20 if least_mm >= 20 else 8]
     right = [
         getattr(here.measured(number, more), attribute) > getattr(here.measured(number, less), attribute)
-        for number in here.at_least(least_mm, count=30)
+        for number in here.at_least(least_mm, count=20)
     ]
     assert np.mean(right) >= 0.95

@@ -1,7 +1,7 @@
 """Long work that leaves Slicer's window alive: beside its event loop, or part by part in between its events."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
 from typing import Any
@@ -13,6 +13,7 @@ PUMP_S = 0.05
 PATIENCE_S = 0.5  # with work that is asked to stop
 
 _left: Future[Any] | None = None  # cancelled work that has not stopped yet
+_prepared: dict[Hashable, Future[Any]] = {}
 
 
 def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> Any:
@@ -60,6 +61,21 @@ def run(work: Callable[[Progress], Any], progress: Progress | None = None) -> An
             _left = future
             raise Cancelled("cancelled")
     return future.result()
+
+
+def isPrepared(what: Hashable, work: Callable[[], Any], begin: bool = True) -> bool:
+    """Whether something has been done that is done once and takes a moment, in a thread.
+
+    Args:
+        what: Stands for it.
+        work: Does it; must touch neither the scene nor a widget. What it raises is left to who does it again.
+        begin: Begin with it where it has not been begun.
+    """
+    if begin and what not in _prepared:
+        executor = ThreadPoolExecutor(1, "TextoMorph")
+        _prepared[what] = executor.submit(work)
+        executor.shutdown(wait=False)
+    return what in _prepared and _prepared[what].done()
 
 
 def untilSo(so: Callable[[], bool], progress: Progress | None = None) -> None:

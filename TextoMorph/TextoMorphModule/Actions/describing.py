@@ -2,14 +2,15 @@
 
 import html
 import re
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from slicer.i18n import tr as _
 
+from TextoMorphModule.Actions import background
+
 UNDERSTOOD, UNKNOWN = "#2e7d32", "#b26a00"
-_prepared: dict[str, Future[Any]] = {}  # what understanding takes, by organ
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,7 @@ class Describing:
             >>> logic.canUnderstand("liver")
             False
         """
-        if prepare and organ not in _prepared:
-            executor = ThreadPoolExecutor(1, "TextoMorph")
-            _prepared[organ] = executor.submit(self.understand, "", organ)
-            executor.shutdown(wait=False)
-        return organ in _prepared and _prepared[organ].done()
+        return background.isPrepared(("words", organ), partial(self.understand, "", organ), prepare)
 
     def understand(self, text: str, organ: str) -> Understanding:
         """What is understood of a description.

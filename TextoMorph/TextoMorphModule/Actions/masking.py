@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,17 @@ class Masking:
         except InputError as error:
             return str(error)
         return ""
+
+    def canTellDoubts(self) -> bool:
+        """Whether `ctDoubts` tells at once.
+
+        The first time, what reads headers is imported, which takes a quarter of a second: it is done in a thread.
+
+        Example:
+            >>> logic.canTellDoubts()
+            False
+        """
+        return background.isPrepared("headers", lambda: import_module("TextoMorphLib.io.formats.nifti"))
 
     def ctDoubts(self, ctNode: Any) -> list[str]:
         """What is doubtful about a CT that can be used, such as its HU or its grid.

@@ -34,6 +34,7 @@ class ScanPanel(RunPanel):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self._onNodeAdded)
         self._choose = later(0, self.chooseCt)  # a volume is there before what it holds is
         self._first = later(FIRST_MS, self.chooseCt)
+        self._again = later(FIRST_MS, self._lookAtCtLate)
         self._ct: Any = None
         self._placed: Any = None  # segmentation and segment that a lesion was placed in
         self._described: Any = None  # what the line about the mask is of
@@ -70,13 +71,7 @@ class ScanPanel(RunPanel):
         self._painting.follow(wanted.segmentation if wanted else None)
         if ct is not self._ct:
             self._ct = ct
-            wrong = self.logic.whatIsWrongWithCt(ct) if ct else ""
-            doubts = self.logic.ctDoubts(ct) if ct and not wrong else []
-            if ct and not wrong:
-                self.logic.useSoftTissueWindow(ct)
-            self.ui.ctLabel.text = inColour([wrong] if wrong else doubts)
-            self.ui.ctLabel.visible = bool(wrong or doubts)
-            self.logic.tellDoubts("ct", doubts)
+            self._lookAtCt()
         hint = wanted.placeHint if wanted else ""
         self.ui.hintLabel.text = _("The report says: {place}.").format(place=hint)
         self.ui.hintLabel.visible = bool(hint)
@@ -94,9 +89,32 @@ class ScanPanel(RunPanel):
     def cleanup(self) -> None:
         """Called when the application closes."""
         self._looks += 1
-        for timer in (self._describe, self._choose, self._first):
+        for timer in (self._describe, self._choose, self._first, self._again):
             timer.stop()
         super().cleanup()
+
+    def _lookAtCt(self) -> bool:
+        """Says what is wrong with the CT, or doubtful: nothing yet, and soon, where what tells it is not imported.
+
+        Returns:
+            Whether that is news to the other panels.
+        """
+        ct, wrong = self._ct, ""
+        doubts: list[str] = []
+        if ct and self.logic.canTellDoubts():
+            wrong = self.logic.whatIsWrongWithCt(ct)
+            doubts = [] if wrong else self.logic.ctDoubts(ct)
+            if not wrong:
+                self.logic.useSoftTissueWindow(ct)
+        elif ct:
+            self._again.start()
+        self.ui.ctLabel.text = inColour([wrong] if wrong else doubts)
+        self.ui.ctLabel.visible = bool(wrong or doubts)
+        return bool(self.logic.tellDoubts("ct", doubts))
+
+    def _lookAtCtLate(self) -> None:
+        if self._lookAtCt() and self.parameters:
+            self.parameters.Modified()
 
     def chooseCt(self) -> None:
         """Chooses a CT where none is chosen: the first in the scene that is one."""

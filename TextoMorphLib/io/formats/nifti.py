@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from nibabel.affines import apply_affine
-from nibabel.nifti1 import Nifti1Extension, Nifti1Header
+from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
 from nibabel.orientations import aff2axcodes
 from nibabel.spatialimages import HeaderDataError
@@ -32,6 +32,8 @@ from TextoMorphLib.io.volume import Array, Volume
 _GZIP_LEVEL = 1
 _WRITTEN_BYTES = 1 << 24  # at a time
 _MM = {"meter": 1000.0, "micron": 0.001}
+_LEAST_EXTENSION = 8  # bytes: its size and its kind
+_COMMENT = 6  # the kind of extension that is plain text
 _LONGEST_HEADER = Nifti2Header.sizeof_hdr + 1
 _APART = 0.25  # of a voxel, at the corner where two affines of one header differ most: what is no rounding
 
@@ -208,11 +210,22 @@ def _new_header(volume: Volume) -> Nifti1Header:
 
 
 def _with_note(header: bytes, note: str) -> bytes:
-    kind = type(_header(header + b"\0"))
-    parsed = kind.from_fileobj(io.BytesIO(header), check=False)
-    parsed.extensions.append(Nifti1Extension("comment", note.encode()))
-    parsed["vox_offset"] = parsed.single_vox_offset + parsed.extensions.get_sizeondisk()
-    return _bytes_of(parsed)
+    """A header with a comment more; the extensions that it has stay as they are, whatever is in them."""
+    parsed = _header(header + b"\0")
+    first = end = parsed.single_vox_offset
+    if header[first - 4]:  # without this mark, what follows the header is only padding
+        while _LEAST_EXTENSION <= (size := _size_at(header, end, parsed.endianness)) <= len(header) - end:
+            end += size
+    content = note.encode()
+    size = -(-(len(content) + _LEAST_EXTENSION) // 16) * 16
+    said = np.array([size, _COMMENT], f"{parsed.endianness}i4").tobytes() + content
+    parsed["vox_offset"] = end + size
+    return parsed.binaryblock + b"\1\0\0\0" + header[first:end] + said.ljust(size, b"\0")
+
+
+def _size_at(header: bytes, start: int, endianness: str) -> int:
+    """What an extension says of its own size; 0 where there is none."""
+    return int(np.frombuffer(header[start : start + 4].ljust(4, b"\0"), f"{endianness}i4")[0])
 
 
 def _bytes_of(header: Nifti1Header) -> bytes:
