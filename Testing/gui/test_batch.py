@@ -44,7 +44,7 @@ def test_a_batch_is_planned_cancelled_and_resumed(
     wait_until(lambda: run.done >= 1, 600)
     slicer.mrmlScene.Clear(0)  # a batch is none of the scene's business
     ui.runButton.click()
-    wait_until(lambda: not run.running, 10)
+    wait_until(lambda: not run.running)
     left = sorted(path.name for path in (data / "out").glob("0*.nii.gz"))
     assert 1 <= len(left) < 8
 

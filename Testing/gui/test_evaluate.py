@@ -86,7 +86,7 @@ def test_what_is_wrong_is_said_and_a_step_is_cancelled(
     assert not ui.figuresButton.enabled
     mainpath.click(ui.predictButton)
     mainpath.click(ui.predictButton)
-    wait_until(lambda: not evaluate.running, 20)
+    wait_until(lambda: not evaluate.running)
     assert ui.statusLabel.text.startswith("Cancelled")
     assert ui.predictButton.text == "1. Segment the cases"
 

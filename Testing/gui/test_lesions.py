@@ -185,7 +185,7 @@ def test_what_is_painted_in_a_lesion_is_kept_and_can_be_undone(host: Any, ct: An
     editor.setSourceVolumeNode(ct)
     editor.setCurrentSegmentID(panel._table.rows[0].segment)
     paint_ball(editor, (LIVER[0] + 14, LIVER[1], LIVER[2]), 14.0)
-    wait_until(lambda: panel._table.rows[0].made == 0, 20)
+    wait_until(lambda: panel._table.rows[0].made == 0)
     count = voxels(shown, 0).sum()
     assert count > before.sum()
     panel.onDragged(0, tuple(middle(shown, 0) - (20, 0, 0)))
@@ -199,7 +199,7 @@ def test_lesions_that_overlap_are_said_before_generate(host: Any, shown: Any, wa
     add(shown, LIVER, "cystic")
     add(shown, (LIVER[0] + 5, *LIVER[1:]), "calcified")
     label = shown["Generate"].ui.doubtLabel
-    wait_until(lambda: "overlap" in label.text, 20)
+    wait_until(lambda: "overlap" in label.text)
     assert not label.isHidden()
     mainpath.click(shown["Generate"].ui.generateButton)
     assert "Lesions 1 and 2 overlap" in host.messages[0]
@@ -233,7 +233,7 @@ def test_placing_anew_replaces_the_chosen_lesion(host: Any, shown: Any, wait_unt
     mainpath.click(shown["Scan"].ui.placeButton)
     assert len(panel._table.rows) == 1
     assert np.allclose(middle(shown, 0), BESIDE, atol=3)
-    wait_until(lambda: np.allclose(panel._table.rows[0].centre, BESIDE, atol=3), 20)
+    wait_until(lambda: np.allclose(panel._table.rows[0].centre, BESIDE, atol=3))
 
 
 def test_the_table_is_saved_with_the_scene(host: Any, ct: Any, shown: Any, tmp_path: Any) -> None:

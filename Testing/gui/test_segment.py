@@ -121,7 +121,7 @@ def test_segmenting_is_cancelled_and_leaves_nothing(
     mainpath.click(segment.ui.runButton)
     wait_until(lambda: bool(segment._process and segment._process.running))
     mainpath.click(segment.ui.runButton)
-    wait_until(lambda: not segment.running, 30)
+    wait_until(lambda: not segment.running)
     assert segment.ui.statusLabel.text == "Cancelled; nothing was made."
     assert segment.parameters.segmentResult is None
     left = [name for name in os.listdir(slicer.app.temporaryPath) if name.startswith("textomorph-")]

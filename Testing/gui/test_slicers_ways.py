@@ -323,7 +323,7 @@ def test_a_ct_that_is_loaded_while_the_module_is_open_is_chosen(
     QtWidgets.QApplication.processEvents()
     assert wanted.ct is None
     node = slicer.util.loadVolume(phantom_ct, {"name": "CT"})
-    wait_until(lambda: wanted.ct is node, 10)
+    wait_until(lambda: wanted.ct is node)
     assert (node.GetDisplayNode().GetWindow(), node.GetDisplayNode().GetLevel()) == (400.0, 40.0)
     slicer.util.loadVolume(phantom_ct, {"name": "another"})
     QtWidgets.QApplication.processEvents()

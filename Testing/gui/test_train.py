@@ -75,7 +75,7 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
     mainpath.click(ui.runButton)
     assert ui.statusLabel.text == "Stopping…"
     process.resume()
-    wait_until(lambda: not run.running, 60)
+    wait_until(lambda: not run.running)
     assert "Resume goes on" in ui.statusLabel.text
     assert (output / "checkpoint.pt").exists()
     stopped_at = run.step
@@ -85,7 +85,7 @@ def test_a_training_is_followed_cancelled_and_resumed(host: Any, train: Any, tmp
     mainpath.click(ui.runButton)
     again = train._process
     assert again.values["loss"][0][0] == 20  # the curve's first part is there, too
-    wait_until(lambda: not again.running, 300)
+    wait_until(lambda: not again.running)
     assert (
         ui.statusLabel.text
         == f"Trained: {output / 'attribute_classifier.safetensors'}; name it in the settings of what builds on it."

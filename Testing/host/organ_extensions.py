@@ -44,7 +44,9 @@ class _Logic:
 
     def _launch(self) -> Any:
         """A launcher that starts another process and waits for it, as Slicer's does."""
-        work = f"print('at work', flush=True); time.sleep({self.module.seconds}); sys.exit({self.module.status})"
+        status = self.module.status
+        last = f"print('OSError: no network'); sys.exit({status})" if status else "sys.exit()"
+        work = f"print('at work', flush=True); time.sleep({self.module.seconds}); {last}"
         code = f"import sys, time; {work}"
         launcher = f"import subprocess, sys\nsys.exit(subprocess.call([sys.executable, '-c', {code!r}]))"
         self.processes.append(subprocess.Popen([sys.executable, "-c", launcher], stdout=subprocess.PIPE, text=True))
@@ -60,6 +62,10 @@ class _Logic:
             segmentation.GetSegmentation().AddEmptySegment(name, PARTS.get(name, name))
             slicer.util.updateSegmentBinaryLabelmapFromArray(voxels, segmentation, name, volume)
 
+    def log(self, text):
+        if self.logCallback:
+            self.logCallback(text)
+
 
 class InstallError(Exception):
     """Of TotalSegmentator's own: no RuntimeError."""
@@ -68,14 +74,18 @@ class InstallError(Exception):
 class TotalSegmentatorLogic(_Logic):
     def __init__(self):
         self.logCallback = None
+        self.tasks = {"total": {"qualityModes": ["normal", "fast", "faster"]}}
+
+    def getSupportedQualityModesForTask(self, task):
+        return self.tasks.get(task, {}).get("qualityModes", ["normal"])
 
     def setupPythonRequirements(self, upgrade=False):
         if self.module.status == "not installed":
             raise InstallError("This module requires SlicerNNUNet extension.")
 
     def logProcessOutput(self, proc, returnOutput=False):
-        while proc.stdout.readline():
-            pass
+        while line := proc.stdout.readline():
+            self.log(line.rstrip())
         if proc.wait():
             raise subprocess.CalledProcessError(proc.returncode, proc.args)
 
@@ -91,6 +101,7 @@ class TotalSegmentatorLogic(_Logic):
         sequenceBrowserNode=None,
     ):
         assert quality is True
+        assert "fast" in self.getSupportedQualityModesForTask(task)  # a mode that a task has not becomes its first one
         self.logProcessOutput(self._launch())
         self._fill(inputVolume, outputSegmentation, subset)
 
@@ -107,6 +118,9 @@ class EventCode(enum.Enum):
 
 class MONAIAuto3DSegLogic(_Logic):
     DEPENDENCY_HANDLER: _Dependencies
+
+    def __init__(self):
+        self.logCallback = None
 
     @property
     def models(self):
@@ -148,6 +162,8 @@ class MONAIAuto3DSegLogic(_Logic):
                 return
             timer.stop()
             background.procReturnCode = background.proc.returncode
+            for line in background.proc.stdout:
+                self.log(line.rstrip())
             if background.procReturnCode == 0:
                 self._fill(inputNodes[0], outputSegmentation, [*PARTS, "kidney_cyst_left"])
                 task.segmentationTasks[0].resultsImported = True

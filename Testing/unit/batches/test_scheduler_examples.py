@@ -6,45 +6,54 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_jobs import command, job
 
+from TextoMorphLib.cli import main
+
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 COUNT = 8
+Run = Callable[[Sequence[Any], dict[str, str]], None]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32" or not shutil.which("bash"), reason="shell scripts"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32" or not shutil.which("bash"), reason="shell scripts")
 
 
 @pytest.fixture
-def environment(folder: Path, tmp_path: Path) -> dict[str, str]:
-    """With a `textomorph` in the path, the model in the user's folder, and jobs."""
-    programs = tmp_path / "bin"
+def run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a program as a task of an array, with a `textomorph` in the path, and does what that is called with here."""
+    programs, called = tmp_path / "bin", tmp_path / "called"
     programs.mkdir()
-    (programs / "textomorph").write_text(f'#!/bin/bash\nexec "{sys.executable}" -m TextoMorphLib "$@" --model tiny\n')
+    (programs / "textomorph").write_text(f'#!/bin/bash\nprintf "%s\\0" "$@" > "{called}"\n')
     (programs / "textomorph").chmod(0o755)
-    (tmp_path / "home" / "Models").mkdir(parents=True)
-    (tmp_path / "home" / "Models" / "tiny").symlink_to((folder / "model").resolve(), target_is_directory=True)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     command(folder, [job(number) for number in range(1, COUNT + 1)])
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "TEXTOMORPH_HOME": str(tmp_path / "home")}
+
+    def run(program: Sequence[Any], variables: dict[str, str]) -> None:
+        with monkeypatch.context() as task:
+            for name, value in variables.items():
+                task.setenv(name, value)
+            subprocess.run(program, check=True)
+            arguments = called.read_text().removesuffix("\0").split("\0")
+            assert main([*arguments, "--model", str(folder / "model")]) == 0
+
+    return run
 
 
-def test_a_slurm_array(folder: Path, environment: dict[str, str]) -> None:
+def test_a_slurm_array(folder: Path, run: Run) -> None:
     script = EXAMPLES / "slurm-array.sh"
     assert f"--array=1-{COUNT}" in script.read_text()
     for task in (1, COUNT):
         array = {"ID": task, "MIN": 1, "MAX": COUNT, "COUNT": COUNT, "STEP": 1}
-        more = {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in array.items()}
-        subprocess.run(["bash", script, folder / "jobs.jsonl"], check=True, env={**environment, **more})
+        variables = {f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in array.items()}
+        run(["bash", script, folder / "jobs.jsonl"], variables)
     assert sorted(path.name for path in folder.glob("[0-9].nii.gz")) == ["1.nii.gz", "8.nii.gz"]
 
 
-def test_a_kubernetes_job(folder: Path, environment: dict[str, str]) -> None:
+def test_a_kubernetes_job(folder: Path, run: Run) -> None:
     yaml = pytest.importorskip("yaml")
     spec = yaml.safe_load((EXAMPLES / "kubernetes-job.yaml").read_text())["spec"]
     assert spec["completionMode"] == "Indexed"
@@ -53,5 +62,5 @@ def test_a_kubernetes_job(folder: Path, environment: dict[str, str]) -> None:
     assert int(variables["TEXTOMORPH_SHARDS"]) == spec["completions"] == COUNT
     called = [*container["command"], *container["args"]]
     called = [str(folder / "jobs.jsonl") if each == "/data/jobs.jsonl" else each for each in called]
-    subprocess.run(called, check=True, env={**environment, **variables, "JOB_COMPLETION_INDEX": "2"})
+    run(called, {**variables, "JOB_COMPLETION_INDEX": "2"})
     assert sorted(path.name for path in folder.glob("[0-9].nii.gz")) == ["3.nii.gz"]

@@ -299,7 +299,7 @@ def test_names_are_shown_as_they_are(by_hand: tuple[Study, dict]) -> None:
         plots = page.split("<svg")
         assert shown in plots[1], f"{name} is not in the error rates' legend"
         assert shown in plots[2]
-        assert page == report.report(named), "the same bytes again"
+    assert page == report.report(named), "the same bytes again"
 
 
 def test_agreement_that_cannot_be_told(by_hand: tuple[Study, dict]) -> None:

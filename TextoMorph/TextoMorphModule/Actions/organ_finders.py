@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from contextlib import suppress
+from subprocess import CalledProcessError
 from typing import Any
 
 import slicer
@@ -12,6 +13,7 @@ from TextoMorphModule.Actions import background
 from TextoMorphModule.Actions.background import Progress
 
 SIDES = {"left", "right"}
+MOST_LETTERS = 200  # of what an extension's process said last
 
 
 class TotalSegmentator:
@@ -43,9 +45,13 @@ class TotalSegmentator:
                     _end(proc)
                     raise
 
-        logic = Logic()
+        logic, said = Logic(), list[str]()
         logic.setupPythonRequirements()
-        logic.process(ctNode, into, True, subset=self.parts[organ])  # third: `fast` until 5.8, now `quality`
+        logic.logCallback = said.append
+        try:  # third: `fast` until 5.8, now `quality`, which only a named task has
+            logic.process(ctNode, into, True, task="total", subset=self.parts[organ])
+        except CalledProcessError as error:
+            raise RuntimeError(_last(said)) from error
 
 
 class MONAIAuto3DSeg:
@@ -89,7 +95,8 @@ class MONAIAuto3DSeg:
         if model is None:
             raise RuntimeError(_("It has no model of this organ in a CT."))
         background.run(background.inOneGo(lambda: logic.modelPath(model)), progress)  # downloads it where needed
-        ended: list[Any] = []
+        ended, said = list[Any](), list[str]()
+        logic.logCallback = said.append
 
         def hear(event: Any, task: Any) -> None:
             if event.name == "TASKLIST_PROCESSING_ENDED":
@@ -105,7 +112,7 @@ class MONAIAuto3DSeg:
             raise
         status = [each.backgroundProcess.procReturnCode for each in task.segmentationTasks]
         if status != [0]:
-            raise RuntimeError(_("Its process failed."))
+            raise RuntimeError(_last(said))
 
 
 FINDERS = (TotalSegmentator(), MONAIAuto3DSeg())
@@ -122,6 +129,12 @@ def installed() -> Any:
 def isPartOf(organ: str, segment: str) -> bool:
     """Whether a segment is the organ, or one of a pair: "Left Kidney", "kidney_left", not "Cyst in Left Kidney"."""
     return set(re.findall(r"[a-z]+", segment.lower())) - SIDES == {organ}
+
+
+def _last(said: list[str]) -> str:
+    """The last line of what a process said before it failed: of Python's, the error itself."""
+    line = next((each.strip() for each in reversed(said) if each.strip()), _("It did not say why."))
+    return line if len(line) <= MOST_LETTERS else f"{line[: MOST_LETTERS - 1]}\u2026"
 
 
 def _end(process: Any) -> None:

@@ -60,11 +60,20 @@ class Organs:
         except (Cancelled, InputError):
             raise
         except Exception as error:  # an extension's own kinds of errors are anything
-            said = _("{extension} failed; see Slicer's error log. ({error})")
-            raise RuntimeError(said.format(extension=finder.name, error=error)) from error
+            said = _(
+                "{extension} failed: {error} What it needs is downloaded when it runs for the first time: see that "
+                "this computer has a network then. Or load a segmentation of the organ and choose it under Inside. "
+                "All that it said is in Slicer's error log."
+            )
+            raise RuntimeError(said.format(extension=finder.name, error=_sentence(str(error)))) from error
         finally:
             if nodes.inScene(found):
                 slicer.mrmlScene.RemoveNode(found)
+
+
+def _sentence(said: str) -> str:
+    said = said.strip()
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _partsOf(organ: str, found: Any, ctNode: Any) -> Any:
