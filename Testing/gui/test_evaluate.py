@@ -71,6 +71,8 @@ def test_predictions_are_scored_and_shown_in_slicers_table(
     assert [(row["case"], row["found"]) for row in _cells(_shown_table())] == [("a", "no"), ("a", "yes")]
     mainpath.click(ui.figuresButton)
     assert _cells(_shown_table())[0]["metric"].startswith("sensitivity")
+    typed(ui.predictionsLineEdit, str(data / "others"))
+    assert ui.statusLabel.text == ""  # what was said is not of these
 
 
 def test_what_is_wrong_is_said_and_a_step_is_cancelled(

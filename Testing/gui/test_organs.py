@@ -71,9 +71,9 @@ def test_finding_the_organ_can_be_cancelled(
 @pytest.mark.parametrize(
     ("name", "status", "said"),
     [
-        ("TotalSegmentator", 1, "OSError: no network. What it needs is downloaded"),
+        ("TotalSegmentator", 1, "OSError: no network. Its models are downloaded"),
         ("TotalSegmentator", "not installed", "requires SlicerNNUNet"),
-        ("MONAIAuto3DSeg", 1, "OSError: no network. What it needs is downloaded"),
+        ("MONAIAuto3DSeg", 1, "OSError: no network. Its models are downloaded"),
     ],
 )
 def test_what_goes_wrong_is_said(host: Any, scan: Any, monkeypatch: Any, name: str, status: Any, said: str) -> None:

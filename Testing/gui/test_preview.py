@@ -44,6 +44,13 @@ def test_texts_are_drawn_measured_and_saved(
     ui.savePictureButton.click()
     assert "must end in .png" in host.messages[0]
 
+    assert "are others now" not in ui.statusLabel.text
+    wanted.seed = 1
+    assert "2 texts" in ui.statusLabel.text
+    assert "seed or model are others now; the pictures are of those chosen before" in ui.statusLabel.text
+    wanted.seed = 0
+    assert "are others now" not in ui.statusLabel.text
+
 
 @pytest.mark.parametrize("how", ["by its button", "by the logic", "with the scene"])
 def test_drawing_is_cancelled(host: Any, ct: Any, panels: Any, logic: Any, wait_until: Any, how: str) -> None:

@@ -85,6 +85,14 @@ def test_a_tumour_is_found_listed_gone_to_and_taken_as_the_mask(
     mask = slicer.util.arrayFromSegmentBinaryLabelmap(wanted.segmentation, wanted.segmentId, darkened)
     assert np.array_equal(mask > 0, found > 0)
 
+    other = slicer.modules.volumes.logic().CloneVolume(slicer.mrmlScene, darkened, "Other")
+    wanted.ct = other
+    assert "One tumour" in ui.statusLabel.text
+    assert f"This is of {darkened.GetName()}, which is not the CT chosen now" in ui.statusLabel.text
+    wanted.ct = darkened
+    assert "One tumour" in ui.statusLabel.text
+    assert "not the CT" not in ui.statusLabel.text
+
 
 def _tag(segment: Any) -> str:
     import vtk

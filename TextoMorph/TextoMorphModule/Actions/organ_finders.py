@@ -51,7 +51,7 @@ class TotalSegmentator:
         try:  # third: `fast` until 5.8, now `quality`, which only a named task has
             logic.process(ctNode, into, True, task="total", subset=self.parts[organ])
         except CalledProcessError as error:
-            raise RuntimeError(_last(said)) from error
+            raise RuntimeError(_failed(said)) from error
 
 
 class MONAIAuto3DSeg:
@@ -94,7 +94,10 @@ class MONAIAuto3DSeg:
         model = next(known, None)
         if model is None:
             raise RuntimeError(_("It has no model of this organ in a CT."))
-        background.run(background.inOneGo(lambda: logic.modelPath(model)), progress)  # downloads it where needed
+        try:
+            background.run(background.inOneGo(lambda: logic.modelPath(model)), progress)  # downloads it where needed
+        except OSError as error:
+            raise RuntimeError(_failed([str(error)])) from error
         ended, said = list[Any](), list[str]()
         logic.logCallback = said.append
 
@@ -112,7 +115,7 @@ class MONAIAuto3DSeg:
             raise
         status = [each.backgroundProcess.procReturnCode for each in task.segmentationTasks]
         if status != [0]:
-            raise RuntimeError(_last(said))
+            raise RuntimeError(_failed(said))
 
 
 FINDERS = (TotalSegmentator(), MONAIAuto3DSeg())
@@ -131,10 +134,14 @@ def isPartOf(organ: str, segment: str) -> bool:
     return set(re.findall(r"[a-z]+", segment.lower())) - SIDES == {organ}
 
 
-def _last(said: list[str]) -> str:
-    """The last line of what a process said before it failed: of Python's, the error itself."""
-    line = next((each.strip() for each in reversed(said) if each.strip()), _("It did not say why."))
-    return line if len(line) <= MOST_LETTERS else f"{line[: MOST_LETTERS - 1]}\u2026"
+def _failed(said: list[str]) -> str:
+    """The last line of what a process said before it failed (of Python's, the error itself), and what may help."""
+    line = next((each.strip() for each in reversed(said) if each.strip()), _("it did not say why"))
+    cut = line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS].rstrip()}\u2026"
+    return _(
+        "{line}. Its models are downloaded when they are used for the first time: see that this computer has a network "
+        "then"
+    ).format(line=cut.rstrip("."))
 
 
 def _end(process: Any) -> None:

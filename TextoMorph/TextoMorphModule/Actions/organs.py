@@ -61,19 +61,14 @@ class Organs:
             raise
         except Exception as error:  # an extension's own kinds of errors are anything
             said = _(
-                "{extension} failed: {error} What it needs is downloaded when it runs for the first time: see that "
-                "this computer has a network then. Or load a segmentation of the organ and choose it under Inside. "
-                "All that it said is in Slicer's error log."
+                "{extension} failed: {error}. Or load a segmentation of the organ and choose it under Inside. All that "
+                "it said is in Slicer's error log."
             )
-            raise RuntimeError(said.format(extension=finder.name, error=_sentence(str(error)))) from error
+            why = str(error).strip().rstrip(".")
+            raise RuntimeError(said.format(extension=finder.name, error=why)) from error
         finally:
             if nodes.inScene(found):
                 slicer.mrmlScene.RemoveNode(found)
-
-
-def _sentence(said: str) -> str:
-    said = said.strip()
-    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _partsOf(organ: str, found: Any, ctNode: Any) -> Any:

@@ -222,6 +222,16 @@ class Segmenting:
         nodes.placeUnder(node, ctNode)
         return node
 
+    def segmentedCt(self, segmentationNode: Any) -> Any:
+        """The CT in which `segment` found what a node holds; None where it is no longer in the scene.
+
+        Example:
+            >>> logic.segmentedCt(node).GetName()
+            'CT'
+        """
+        role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+        return segmentationNode.GetNodeReference(role)
+
     def foundLesions(self, segmentationNode: Any) -> list[dict[str, Any]]:
         """The tumours that `segment` found, the largest first: number, class, diameter_mm, volume_ml, centre_ras_mm.
 

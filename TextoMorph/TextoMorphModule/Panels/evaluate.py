@@ -24,6 +24,7 @@ class EvaluatePanel(ProcessPanel):
         super().setup()
         ui = self.ui
         self._button: Any = None  # whose process goes on
+        self._asked: tuple[str, ...] = ()  # what the status is about
         self._then: Callable[[], None] = lambda: None  # what follows when it has ended well
         self._steps = {
             ui.predictButton: (_("1. Segment the cases"), self.onPredict),
@@ -59,6 +60,9 @@ class EvaluatePanel(ProcessPanel):
         scored = bool(cases and wanted.evaluateOutput)
         page = self.logic.failuresPage(wanted.evaluateOutput) if wanted else None
         planned = self.logic.plannedTargets(wanted.evaluateOutput) if wanted else None
+        if wanted and not self.running and self._asked not in ((), self._given()):
+            self._asked = ()
+            self.say("")  # what was said is of other cases or predictions
         ready = {
             ui.predictButton: cases,
             ui.evaluateButton: scored,
@@ -183,7 +187,7 @@ class EvaluatePanel(ProcessPanel):
         with plainErrors(_("It could not be started.")):
             if not self.logic.canSegment():
                 return
-            self._button, self._then = button, then
+            self._button, self._then, self._asked = button, then, self._given()
             self.begin(doing, process)
 
     def _onEvent(self, event: dict[str, Any]) -> None:

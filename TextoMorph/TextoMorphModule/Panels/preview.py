@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions.lesion_table import rowsOf
-from TextoMorphModule.Panels.panel import RunPanel, linesOf, plainErrors, withNotes
+from TextoMorphModule.Panels.panel import RunPanel, inColour, linesOf, plainErrors, withNotes
 
 PICTURES_A_ROW = 3
 WIDTH = 440  # of the picture in the panel, pixels
@@ -35,6 +35,8 @@ class PreviewPanel(RunPanel):
         """Connects the widgets."""
         super().setup()
         self._made: Any = None
+        self._of: tuple[Any, ...] = ()  # what it was made of, and what was said of it
+        self._said = ""
         table = self.ui.attributesTable
         table.setColumnCount(1 + len(COLUMNS))
         table.setHorizontalHeaderLabels([_("Text"), *(_(name) for name in COLUMNS)])
@@ -60,6 +62,10 @@ class PreviewPanel(RunPanel):
             else _("Choose a CT, make a mask, and write one text a line.")
         )
         known = self._made is not None
+        if known and wanted and not self._running:
+            older = _("CT, mask, organ, seed or model are others now; the pictures are of those chosen before.")
+            doubts = [older] if self._asked(wanted) != self._of else []
+            self.ui.statusLabel.text = "<br>".join(each for each in (self._said, inColour(doubts)) if each)
         for widget in (self.ui.savePictureButton, self.ui.saveTableButton):
             widget.enabled = known
         for widget in (self.ui.pictureLabel, self.ui.attributesTable, self.ui.wordsLabel):
@@ -72,7 +78,7 @@ class PreviewPanel(RunPanel):
         from TextoMorphLib.errors import Cancelled
 
         wanted = self.parameters
-        made = png = None
+        made, png, asked = None, None, self._asked(wanted)
         with self.run(_("Drawing…"), _("The texts could not be drawn.")), suppress(Cancelled):
             made = self.logic.previewTexts(
                 wanted.ct,
@@ -92,11 +98,18 @@ class PreviewPanel(RunPanel):
         if made is not None and png is not None and not self._cancelled:
             self._made = made
             self._show(png)
-            said = withNotes(self._of(len(made.rows)), made.notes)
+            said = withNotes(self._counted(len(made.rows)), made.notes)
+            self._of, self._said = asked, said
         self.ui.statusLabel.text = said
         self.refresh()
 
-    def _of(self, count: int) -> str:
+    @staticmethod
+    def _asked(wanted: Any) -> tuple[Any, ...]:
+        """What pictures are drawn of, besides the texts, which they show."""
+        mask = wanted.segmentation, wanted.segmentId
+        return (wanted.ct, *mask, wanted.organ, wanted.seed, wanted.model)
+
+    def _counted(self, count: int) -> str:
         """What was drawn; of which lesion, where the table has several."""
         rows, wanted = rowsOf(self.parameters), self.parameters
         number = self.logic.lesionTable.indexOf((wanted.segmentation, wanted.segmentId)) + 1 if wanted else 0

@@ -25,7 +25,7 @@ class ScanPanel(RunPanel):
     def setup(self) -> None:
         """Connects the widgets."""
         super().setup()
-        self.ready = False  # until a CT was looked for
+        self.ready = False  # until a CT was looked for, and at
         self.ui.paintButton.connect("clicked(bool)", self.onPaint)
         self.ui.placeButton.connect("clicked(bool)", self.onPlace)
         for selector, names in ((self.ui.segmentSelector, MASK), (self.ui.organSelector, ORGAN)):
@@ -81,7 +81,7 @@ class ScanPanel(RunPanel):
             button.text = _("Cancel") if cancels else usual
             button.enabled = not self._cancelled if cancels else ct is not None and not self._running
         organ = (wanted.organSegmentation, wanted.organSegmentId) if wanted else None
-        mask = (ct, wanted.segmentation, wanted.segmentId, organ) if wanted else None
+        mask = (ct, wanted.segmentation, wanted.segmentId, organ, wanted.organ) if wanted else None
         if mask != self._described:  # for other parameters it stays as it is
             self._described = mask
             self._lookAgain()
@@ -102,6 +102,7 @@ class ScanPanel(RunPanel):
         ct, wrong = self._ct, ""
         doubts: list[str] = []
         if ct and self.logic.canTellDoubts():
+            self.ready = True
             wrong = self.logic.whatIsWrongWithCt(ct)
             doubts = [] if wrong else self.logic.ctDoubts(ct)
             if not wrong:
@@ -118,12 +119,16 @@ class ScanPanel(RunPanel):
 
     def chooseCt(self) -> None:
         """Chooses a CT where none is chosen: the first in the scene that is one."""
-        self.ready = True
+        if not self.logic.canTellDoubts():  # what is imported in a thread would slow down the look at its voxels
+            self._first.start()
+            return
         if self.parameters and self.parameters.ct is None:
             known = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if _isOffered(node)]
             cts = [node for node in known if not self.logic.whatIsWrongWithCt(node)]
             if known:
                 self.parameters.ct = (cts or known)[0]
+        if self._ct is None:
+            self.ready = True
 
     def onNode(self, selector: Any, names: tuple[str, str]) -> None:
         """Takes the chosen segmentation, and its segment where there is only one or one of the same ID as before."""

@@ -25,6 +25,7 @@ class SegmentPanel(ProcessPanel):
         self._models: list[Any] = []
         self._lesions: list[dict[str, Any]] = []
         self._shown: Any = None  # the result whose tumours are listed
+        self._told: Any = None  # that result, and the CT that was chosen when its summary was told
         self._ct: Any = None  # the CT that is being looked at
         self._showing = False
         ui.modelComboBox.connect("activated(int)", self.onModel)
@@ -70,6 +71,10 @@ class SegmentPanel(ProcessPanel):
         usual = _("Looks for organ and tumours in the CT, in the background; or stops that.")
         ui.runButton.toolTip = usual if ready else _("Choose a CT and a model first.")
         self._showLesions(wanted.segmentResult if wanted else None)
+        of = (self._shown, wanted.ct) if wanted and self._shown else None
+        if of != self._told and not self.running:
+            self._told = of
+            self.say(self._summary(wanted.ct) if of else "")
 
     def onModel(self, index: int) -> None:
         """Takes a model."""
@@ -149,10 +154,6 @@ class SegmentPanel(ProcessPanel):
         if node is None:
             self.say(_("Nothing was made."))
             return
-        found = self.logic.foundLesions(node)
-        volume = sum(lesion["volume_ml"] for lesion in found)
-        several = _("{count} tumours, {ml:.1f} ml in all.") if len(found) > 1 else _("One tumour, {ml:.1f} ml.")
-        self.say(several.format(count=len(found), ml=volume) if found else _("No tumour was found."))
         if self.parameters:
             self.parameters.segmentResult = node
 
@@ -192,6 +193,17 @@ class SegmentPanel(ProcessPanel):
         if wanted.organSegmentation and selector.currentSegmentID() != wanted.organSegmentId:
             selector.setCurrentSegmentID(wanted.organSegmentId)
         self._showing = False
+
+    def _summary(self, ct: Any) -> str:
+        """How many tumours are listed, and of which CT where that is not the chosen one."""
+        found, own = self._lesions, self.logic.segmentedCt(self._shown)
+        volume = sum(lesion["volume_ml"] for lesion in found)
+        several = _("{count} tumours, {ml:.1f} ml in all.") if len(found) > 1 else _("One tumour, {ml:.1f} ml.")
+        said = several.format(count=len(found), ml=volume) if found else _("No tumour was found.")
+        if own is ct:
+            return said
+        other = _("This is of {name}, which is not the CT chosen now.") if own else _("The CT is no longer there.")
+        return f"{said}<br>{inColour([other.format(name=own.GetName() if own else '')])}"
 
     def _showLesions(self, node: Any) -> None:
         if node is not self._shown:
