@@ -72,19 +72,10 @@ class PublishedSynthesizer:
         return Synthesis(volume, report, tuple(lesions))
 
     @torch.inference_mode()
-    def patch(
-        self,
-        hu: np.ndarray,
-        mask: np.ndarray,
-        text: str,
-        organ: str = "liver",
-        seed: int = 0,
-        spacing_mm: float = 1.0,
-        preset: str = "preview",
-    ) -> np.ndarray:
-        """As `Synthesizer.patch`."""
+    def patch(self, hu: np.ndarray, mask: np.ndarray, text: str, *, spacing_mm: float = 1.0, **more: Any) -> np.ndarray:
+        """As `Synthesizer.patch`, whose other arguments are given by name."""
         ct = Volume.from_array(np.asarray(hu, np.float32), np.diag([*[spacing_mm] * 3, 1.0]))
-        return self.synthesize(ct, mask, text, organ, seed, preset=preset).volume.hu()  # type: ignore[no-any-return]
+        return self.synthesize(ct, mask, text, **{"preset": "preview", **more}).volume.hu()  # type: ignore[no-any-return]
 
     def _put_all(
         self,

@@ -61,7 +61,8 @@ class Words:
         # Words come last, so that other words have the same masks and seeds.
         mask, seed = self.placement.masks(organ, rng), int(rng.integers(2**31))
         value, text = self.text(rng)
-        made = self.synthesizer.patch(patch, mask, text, self.organ, seed, self.spacing_mm, self.preset)
+        asked = {"organ": self.organ, "seed": seed, "spacing_mm": self.spacing_mm, "preset": self.preset}
+        made = self.synthesizer.patch(patch, mask, text, **asked)
         label = np.where(mask, value, organ).astype(np.uint8)
         return Insertion(made, label, "" if self.texts is None else text)
 

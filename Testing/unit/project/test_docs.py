@@ -24,3 +24,11 @@ def test_the_modules_of_the_api_are_there() -> None:
     for module in modules:
         path = ROOT / "TextoMorphLib" / Path(*module.split("."))
         assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), module
+
+
+def test_the_glossarys_files_are_there_and_its_words_in_order() -> None:
+    rows = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("|---|---|\n")[1].splitlines()
+    assert rows == sorted(rows, key=str.lower)
+    named = [path for row in rows for path in re.findall(r"`([a-z_/]+(?:\.py|/[a-z_]+))`", row)]
+    assert len(named) > 40
+    assert [path for path in named if not (ROOT / "TextoMorphLib" / path).exists()] == []
