@@ -61,8 +61,9 @@ class Words:
         # Words come last, so that other words have the same masks and seeds.
         mask, seed = self.placement.masks(organ, rng), int(rng.integers(2**31))
         value, text = self.text(rng)
-        asked = {"organ": self.organ, "seed": seed, "spacing_mm": self.spacing_mm, "preset": self.preset}
-        made = self.synthesizer.patch(patch, mask, text, **asked)
+        made = self.synthesizer.patch(
+            patch, mask, text, organ=self.organ, seed=seed, spacing_mm=self.spacing_mm, preset=self.preset
+        )
         label = np.where(mask, value, organ).astype(np.uint8)
         return Insertion(made, label, "" if self.texts is None else text)
 
