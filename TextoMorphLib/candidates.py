@@ -17,7 +17,7 @@ from TextoMorphLib.measurement.expectations import Row, beside, compare
 from TextoMorphLib.models import samplers
 from TextoMorphLib.models.texture_field import Site
 from TextoMorphLib.result import plain
-from TextoMorphLib.spatial.borders import beyond_organ, trunks
+from TextoMorphLib.spatial.borders import beyond_organ, neighbours
 from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.text import vocabulary
@@ -129,9 +129,9 @@ class Place:
         return beyond_organ(self.region, MARGIN_MM)
 
     @cached_property
-    def trunks(self) -> np.ndarray:
-        """The share of each of the region's voxels that is a large vessel, or a brighter organ beside this one."""
-        return trunks(self.region, MARGIN_MM)
+    def neighbours(self) -> np.ndarray:
+        """The share of each of the region's voxels that is a large vessel, or another organ beside this one."""
+        return neighbours(self.region, MARGIN_MM)
 
     def kept(self, request: Request) -> np.ndarray:
         """The share of each of the region's voxels that stays the scan's own, whatever is drawn.
@@ -141,7 +141,7 @@ class Place:
         if request.invades:
             return np.zeros_like(self.filled)
         only_fat = self.replaces or request.organ in MOTTLED_ORGANS
-        return self.beyond if only_fat else np.maximum(self.beyond, self.trunks)
+        return self.beyond if only_fat else np.maximum(self.beyond, self.neighbours)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from TextoMorphLib.spatial.tissue import smoothed
 SMOOTHING_MM = 1.0
 FAT_HU = -100.0
 SURELY_FAT_HU = -35.0  # smoothed; noise does not reach it in soft tissue
-BONE_HU = 300.0
+BONE_HU, PART_OF_BONE_HU, MARROW_MM = 300.0, 200.0, 4  # somewhere, and all over; a rib's cortex encloses twice that
+FINE_MM = 0.5  # a rib's cortex is thin
 EDGE_HU = 50.0  # smoothed: how many HU a border's blur is read over, half-way between both sides
-TRUNK_ABOVE_HU = 45.0  # smoothed: how much brighter than the parenchyma a large vessel, or the next organ, is
+ABOVE_HU, BELOW_HU = 45.0, 35.0  # smoothed: how much brighter than the parenchyma a large vessel or the next organ is,
+# and how much darker muscle, bile or bowel
 CLEFT_MM, VESSEL_MM = 1, 4  # what is thinner than twice this is a cleft within the organ, or a vessel in it
 LEAST_OUTSIDE_MM3 = {CLEFT_MM: 100, VESSEL_MM: 600}  # of it outside the mask: what is inside alone is to be replaced
 MOST_OF_MASK = 0.65  # where so much of a mask is not of the organ, the mask is taken for what is meant
@@ -32,35 +34,56 @@ def beyond_organ(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
         mask: then the lesion is meant to lie there.
     """
     smooth = smoothed(region.ct, SMOOTHING_MM, None)
-    apart = (smooth < SURELY_FAT_HU) | (smooth > BONE_HU)
-    if not (apart & (region.depth > -beyond_mm)).any():
+    bone, fat = _bone(region, smooth), smooth < SURELY_FAT_HU
+    if not ((bone | fat) & (region.depth > -beyond_mm)).any():
         return np.zeros(region.ct.shape, np.float32)
     half_way = (min(region.parenchyma_hu, 150.0) + FAT_HU) / 2
-    share = np.where(smooth > BONE_HU, 1, np.clip(0.5 + (half_way - smooth) / EDGE_HU, 0, 1))
-    return _where_large(share, apart, region, beyond_mm, CLEFT_MM)
+    share = np.where(bone, 1, np.clip(0.5 + (half_way - smooth) / EDGE_HU, 0, 1)).astype(np.float32)
+    return _where_large(share, bone | fat, region, beyond_mm, CLEFT_MM, bone)
 
 
-def trunks(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
-    """What under a mask is a large vessel, or a brighter organ, that goes on outside it; as `beyond_organ`.
+def neighbours(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
+    """What under a mask is a large vessel, or brighter or darker than the organ, and goes on outside; as `beyond_organ`.
 
     Not for kidneys, whose cortex is brighter than their medulla.
     """
     smooth = smoothed(region.ct, SMOOTHING_MM, None)
-    bright = smooth > region.parenchyma_hu + TRUNK_ABOVE_HU
-    if not (bright & (region.depth > -beyond_mm)).any():
-        return np.zeros(region.ct.shape, np.float32)
-    return _where_large(np.ones_like(smooth), bright, region, beyond_mm, VESSEL_MM)
+    found = np.zeros(region.ct.shape, np.float32)
+    for other in (smooth > region.parenchyma_hu + ABOVE_HU, smooth < region.parenchyma_hu - BELOW_HU):
+        if (other & (region.depth > -beyond_mm)).any():
+            found = np.maximum(found, _where_large(np.ones_like(smooth), other, region, beyond_mm, VESSEL_MM))
+    return found
 
 
-def _where_large(share: np.ndarray, apart: np.ndarray, region: Region, beyond_mm: float, thin_mm: int) -> np.ndarray:
-    """The share in and next to the pieces that are thick enough and go on outside the mask; 0 elsewhere."""
+def _bone(region: Region, smooth: np.ndarray) -> np.ndarray:
+    """Bone with its marrow, where it goes on outside the mask."""
+    fine = smoothed(region.ct, FINE_MM, None)
+    pieces, count = ndimage.label(smooth > PART_OF_BONE_HU)
+    if not count:
+        return np.zeros(smooth.shape, bool)
+    dense = ndimage.maximum(fine, pieces, np.arange(count + 1)) > BONE_HU
+    dense[0] = False
+    wide = np.pad(dense[pieces], MARROW_MM, mode="edge")
+    closed = ndimage.binary_closing(wide, iterations=MARROW_MM)[(slice(MARROW_MM, -MARROW_MM),) * 3]
+    bones, count = ndimage.label(closed)
+    reaching = (
+        np.bincount(bones[region.depth < 1], minlength=count + 1) > 0
+    )  # its cortex outside may be too thin to see
+    reaching[0] = False
+    return np.asarray(reaching[bones])
+
+
+def _where_large(
+    share: np.ndarray, apart: np.ndarray, region: Region, beyond_mm: float, thin_mm: int, sure: np.ndarray | None = None
+) -> np.ndarray:
+    """The share in and next to the pieces that are thick enough, or sure, and go on outside the mask; 0 elsewhere."""
     width = 2 * thin_mm
     opened = ndimage.binary_opening(np.pad(apart, width, mode="edge"), iterations=thin_mm)
     inner = (slice(width, -width),) * 3
     pieces, count = ndimage.label(opened[inner])
     outside = np.bincount(pieces[region.depth < 0], minlength=count + 1) >= LEAST_OUTSIDE_MM3[thin_mm]
     outside[0] = False
-    core = outside[pieces]
+    core = outside[pieces] if sure is None else outside[pieces] | sure
     inside = region.depth > 0
     found = np.zeros(region.ct.shape, np.float32)
     near = ndimage.binary_dilation(core, iterations=2 if thin_mm == CLEFT_MM else 1) & (region.depth > -beyond_mm)

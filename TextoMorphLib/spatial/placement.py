@@ -27,7 +27,7 @@ WORDS = {
     "organ": "outside the organ",
 }
 SMOOTHING_MM = 0.7  # less than a voxel of most scans: noise must not make fat of soft tissue
-LEAST_SHARE = {"fat": 0.1, "organ": 0.1, "bone": 0.02}  # from which share on it is said; of the others:
+LEAST_SHARE = {"fat": 0.1, "organ": 0.1, "bone": 0.0005}  # from which share on it is said; of the others:
 LEAST_OTHER_SHARE = 0.05
 COARSE_MM = 4.0  # the grid on which the body is told from what is around it
 BODY_HU = -400.0
@@ -95,10 +95,11 @@ def in_words(shares: Mapping[str, float], of: str = "the mask") -> list[str]:
         for name, share in shares.items()
         if name in WORDS and share >= LEAST_SHARE.get(name, LEAST_OTHER_SHARE)
     ]
-    return [
-        f"{of} lies {WORDS[name]}" if share > 0.995 else f"{share:.0%} of {of} lies {WORDS[name]}"
-        for share, name in sorted(doubtful, key=lambda pair: -pair[0])
-    ]
+    return [f"{_part(share)}{of} lies {WORDS[name]}" for share, name in sorted(doubtful, key=lambda pair: -pair[0])]
+
+
+def _part(share: float) -> str:
+    return "" if share > 0.995 else f"{share:.0%} of " if share >= 0.005 else "less than 1% of "
 
 
 def _bone(smooth: np.ndarray, ct: Volume) -> np.ndarray:

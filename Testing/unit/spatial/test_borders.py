@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from TextoMorphLib import Synthesizer
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.spatial.borders import beyond_organ, trunks
+from TextoMorphLib.spatial.borders import beyond_organ, neighbours
 from TextoMorphLib.spatial.region import regions
 
 SHAPE, MM = (90, 90, 36), np.array([0.9, 0.9, 2.5])
@@ -45,8 +45,20 @@ def test_a_large_vessel_is_kept_and_a_small_one_is_not() -> None:
     for radius_mm, kept in ((9.0, True), (2.5, False)):
         vessel = np.hypot(AT[0] - 8, AT[1]) < radius_mm
         (region,) = regions(scan(np.where(vessel, 180.0, 105.0)), BALL)
-        share = trunks(region)[region.depth > 0]
+        share = neighbours(region)[region.depth > 0]
         assert bool(share.mean() > 0.1) is kept
+
+
+def test_a_rib_and_muscle_under_a_mask_are_told_from_the_liver() -> None:
+    rib, marrow = np.hypot(AT[0] - 14, AT[1]) < 5, np.hypot(AT[0] - 14, AT[1]) < 3
+    chest = np.where(rib & ~marrow, 700.0, np.where(marrow, 150.0, np.where(AT[0] > 3, 58.0, 112.0)))
+    (region,) = regions(scan(chest), BALL)
+    along = (region.affine[0, 3] + np.arange(region.ct.shape[0]) - SHAPE[0] / 2 * MM[0])[:, None, None]
+    inside, bone = region.depth > 0, beyond_organ(region)
+    kept = np.maximum(bone, neighbours(region))
+    assert bone[inside & (region.ct > 450)].mean() > 0.9
+    assert kept[inside & (along > 5) & (np.arange(kept.shape[1])[:, None] < kept.shape[1] / 2 - 7)].mean() > 0.8
+    assert kept[inside & (along < 0)].max() == 0
 
 
 def test_a_lesion_across_the_border_leaves_fat_as_it_is_unless_it_invades() -> None:
