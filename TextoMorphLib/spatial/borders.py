@@ -43,7 +43,7 @@ def beyond_organ(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
 
 
 def neighbours(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
-    """What under a mask is a large vessel, or brighter or darker than the organ, and goes on outside; as `beyond_organ`.
+    """What under a mask is a large vessel, or brighter or darker than the organ, and goes on outside it.
 
     Not for kidneys, whose cortex is brighter than their medulla.
     """
