@@ -1,4 +1,4 @@
-"""Patches with tumours made ahead, by other processes, into a folder; a training only reads them.
+"""Patches with tumours made ahead into a folder; a training only reads them.
 
 Entries are numbered 0, 1, 2, ...; entry n is decided by the bank's seed and n alone. At a training step the window of
 entries `first .. first + size - 1` is drawn from, and `first` moves on by `refresh` entries a step. So a training that
@@ -10,7 +10,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -89,7 +90,10 @@ class Bank:
 
 
 class Maker:
-    """Processes that make a bank's entries, in order, and delete those that the window has left behind."""
+    """Makes a bank's entries, in order, and deletes those that the window has left behind.
+
+    By processes that go on beside a training; by this one where the window stands still and only one would make it.
+    """
 
     def __init__(
         self,
@@ -125,6 +129,9 @@ class Maker:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_facts()
         (self.folder / FAILED).unlink(missing_ok=True)
+        if not self.refresh and self.workers == 1:
+            self._make_all(progress or (lambda _there, _all: None))
+            return
         first = first_at(step, self.refresh)
         self.first.value = first
         ahead = self.size if self.refresh else 0
@@ -144,6 +151,19 @@ class Maker:
             if not any(process.is_alive() for process in self.processes):
                 raise InputError("the processes that make the bank of tumours died, most likely for lack of memory")
             time.sleep(0.1)
+
+    def _make_all(self, progress: Callable[[int, int], Any]) -> None:
+        """Makes the whole bank here, with one thread, as every worker does: the same entries, bit by bit."""
+        folder, seed, healthy, settings, spacing_mm = self.task
+        with _one_thread():
+            source = None
+            for number in range(self.size):
+                if progress(number, self.size) is False:
+                    raise Cancelled("cancelled")
+                if not _path(folder, number).exists():
+                    source = source or from_settings(settings, spacing_mm)
+                    write_entry(folder, number, make_entry(number, seed, healthy, source))
+        progress(self.size, self.size)
 
     def _check_facts(self) -> None:
         """Makes sure that what is there already was made from the same; says in `bank.json` from what."""
@@ -192,6 +212,19 @@ def _path(folder: Path, number: int) -> Path:
     return folder / f"{number:07d}.npz"
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch with one thread, as a worker has it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _make(
     folder: Path,
     seed: int,
@@ -208,21 +241,19 @@ def _make(
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        import torch
-
-        torch.set_num_threads(1)
-        source = from_settings(settings, spacing_mm)
-        number, step, ahead = share
-        while os.getppid() == parent:
-            if number >= first.value + ahead:
-                if not goes_on:
-                    return
-                time.sleep(POLL_S)
-                continue
-            if not _path(folder, number).exists():
-                write_entry(folder, number, make_entry(number, seed, healthy, source))
-            number += step
-            if goes_on:
-                _path(folder, number - step - 3 * ahead).unlink(missing_ok=True)
+        with _one_thread():
+            source = from_settings(settings, spacing_mm)
+            number, step, ahead = share
+            while os.getppid() == parent:
+                if number >= first.value + ahead:
+                    if not goes_on:
+                        return
+                    time.sleep(POLL_S)
+                    continue
+                if not _path(folder, number).exists():
+                    write_entry(folder, number, make_entry(number, seed, healthy, source))
+                number += step
+                if goes_on:
+                    _path(folder, number - step - 3 * ahead).unlink(missing_ok=True)
     except Exception as error:  # told by the process that waits
         (folder / FAILED).write_text(" ".join(f"{error}".split()) or repr(error), encoding="utf-8")

@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage
 
 from TextoMorphLib import synthesis
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.sources import TumourSource, load
 from TextoMorphLib.sources.bank import Bank, Maker, make_entry, write_entry
@@ -168,9 +168,18 @@ def test_a_bank_is_read_by_number_and_moves_on(tmp_path: Path) -> None:
 
 def test_processes_make_the_bank_and_failures_are_told(tmp_path: Path) -> None:
     settings = {"kind": "ellipsoids", "diameters_mm": (8, 10)}
-    maker = Maker(tmp_path / "bank", 4, 0.0, 5, healthy, settings, 1.0, workers=1)
+    here = Maker(tmp_path / "here", 4, 0.0, 5, healthy, settings, 1.0)
+    told: list[int] = []
+    here.start(0, lambda there, of: told.append(there))
+    assert told == [0, 1, 2, 3, 4]
+    with pytest.raises(Cancelled):
+        Maker(tmp_path / "cancelled", 4, 0.0, 5, healthy, settings, 1.0).start(0, lambda there, of: there < 1)
+    assert len(list((tmp_path / "cancelled").glob("*.npz"))) == 1
+    maker = Maker(tmp_path / "bank", 4, 0.0, 5, healthy, settings, 1.0, workers=2)
     maker.start()
     try:
+        alike = [(tmp_path / folder / "0000003.npz").read_bytes() for folder in ("here", "bank")]
+        assert alike[0] == alike[1]
         made = Bank(folder=tmp_path / "bank", size=4).entry(3)
         wanted = make_entry(3, 5, healthy, load("ellipsoids", diameters_mm=(8, 10)))
         assert np.abs(made.ct - wanted.ct).max() <= 0.5
@@ -180,10 +189,12 @@ def test_processes_make_the_bank_and_failures_are_told(tmp_path: Path) -> None:
     other = Maker(tmp_path / "bank", 4, 0.0, 6, healthy, settings, 1.0)
     with pytest.raises(InputError, match="made from other settings"):
         other.start()
-    failing = Maker(tmp_path / "bad", 4, 0.0, 5, healthy, {"kind": "words", "model": "nowhere"}, 1.0)
-    with pytest.raises(InputError, match="unknown model"):
-        failing.start()
-    failing.stop()
+    for workers in (1, 2):
+        nowhere = {"kind": "words", "model": "nowhere"}
+        failing = Maker(tmp_path / "bad", 4, 0.0, 5, healthy, nowhere, 1.0, workers=workers)
+        with pytest.raises(InputError, match="unknown model"):
+            failing.start()
+        failing.stop()
 
 
 def test_as_a_monai_transform() -> None:
