@@ -96,7 +96,7 @@ def _region(crop: np.ndarray, example: Example) -> Region:
 def places(phantom_ct: Path) -> dict[float, Places]:
     """By their least diameter: large lesions need large crops."""
     scans = load_scans(phantom_ct.parent, [phantom_ct.name])
-    return {least: Places(scans, side, least) for least, side in ((8, 48), (20, 64))}
+    return {least: Places(scans, side, least) for least, side in ((8, 40), (20, 56))}
 
 
 @pytest.mark.parametrize(("more", "less", "attribute", "least_mm"), FLIPS, ids=lambda value: str(value))
