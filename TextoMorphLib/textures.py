@@ -15,7 +15,7 @@ import torch
 from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.models.texture import LOW_PASS_MM, TextureNetwork
+from TextoMorphLib.models.texture import SEEN_MM, TextureNetwork
 from TextoMorphLib.models.texture_field import CORE_MM, Site, drawn, site, spread_hu
 from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.compositing import to_scan
@@ -24,7 +24,7 @@ from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mea
 from TextoMorphLib.text.concepts import ATTRIBUTES
 
 TEXTURE_SEEDS = 15_485_863  # from a candidate's seed to its texture's
-EVEN_HU, UNEVEN_HU, FLUID_SD_HU = 2.5, 19.0, 2.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
+EVEN_HU, UNEVEN_HU, FLUID_SD_HU = 3.5, 19.0, 5.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
 DEVIATES = 1.2  # residuals of the regression, at the most, that a lesion of which nothing is said may be off
 LEFT_TO_TEXTURE = {  # kinds and values that leave the margin and the inside to the texture
     "content": "solid",
@@ -80,14 +80,13 @@ def made(
     axes = [axis for axis in range(3) if axis != place.axis]
     sigma = [0.0, 0.0, 0.0]
     for axis in axes:
-        sigma[axis] = LOW_PASS_MM / float(volume.spacing[axis])
+        sigma[axis] = SEEN_MM / float(volume.spacing[axis])
     coarse = _noise_under(covariance, sigma, region.mask.shape)
     calm = _calm_hu(said)
     spread = float(np.hypot(coarse, calm)) if calm else _spread(place, config, contrast, mean, coarse, said, seed)
     order = [*axes, place.axis]
-    field = drawn(
-        network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, int(config["steps"]), device, config["liveliness"]
-    )
+    manner = (int(config["steps"]), device, config["liveliness"], config.get("slow", 0.0))
+    field = drawn(network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, *manner)
     field = field.transpose(np.argsort(order))
     plain = all(_share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said)
     whole = plain and not ruled

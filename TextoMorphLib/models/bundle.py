@@ -265,7 +265,8 @@ def _built(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _check_texture(folder: Path, config: dict[str, Any]) -> None:
     """What is used of a texture's entry is there, and of its kind."""
-    numbers = [config[name] for name in ("steps", "liveliness", "noise")] + [config["spread"]["residual"]]
+    numbers = [config[name] for name in ("steps", "liveliness", "noise")]
+    numbers += [config["spread"]["residual"], config.get("slow", 0.0)]
     weights = config["spread"]["weights"]
     whole = len(weights) == len(TEXTURE_NUMBERS) + 1 and all(
         isinstance(value, (int, float)) for value in (*numbers, *weights)

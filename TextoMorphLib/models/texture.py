@@ -18,6 +18,7 @@ from torch.nn import functional
 
 PIXEL_MM = 1.5  # of the field, in the plane
 LOW_PASS_MM = 0.85  # sigma of the Gaussian in the plane that a field is seen through
+SEEN_MM = 1.25  # what is finer than this comes as noise: pixels, interpolation and network blur more than the low pass
 GROWN_MM = 0.7  # the field reaches this far out of the mask
 CONTEXT_MM = 8.0  # how far around the mask the scan is shown
 CONTEXT_HU = 50.0

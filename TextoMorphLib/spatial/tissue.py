@@ -25,6 +25,7 @@ LEAST_VOXELS = 200  # and where there are fewer usable voxels than this, whereve
 SMOOTHING_MM = 1.5
 # What is so much darker than the brightest fifth of an organ is fat, a duct or a cyst, or blurred with one: so far.
 MIXED_HU, MIXED_MM = 45.0, 2.0
+FATTY_HU = 20.0  # what of an organ is darker than this is no tissue of its own in any phase
 BRIGHTEST = 80  # percentile
 MOST_SPREAD_HU = 20.0  # in which half of it lies, smoothed, if it is of one kind
 SPREAD_HU = 8.0  # how far tissue of one kind spreads once it is smoothed
@@ -87,7 +88,7 @@ def parenchyma_hu(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None =
 
 
 def organ_hu(ct: np.ndarray, organ: np.ndarray, spacing: np.ndarray) -> float | None:
-    """HU of an organ's healthy tissue: the median of its soft tissue. A pancreas mixed with fat has nothing common.
+    """HU of an organ's healthy tissue: the median of its soft tissue, away from fat where there is so much of it.
 
     Args:
         ct: Scan, HU.
@@ -97,11 +98,26 @@ def organ_hu(ct: np.ndarray, organ: np.ndarray, spacing: np.ndarray) -> float | 
     Returns:
         HU; None where too little of the organ is soft tissue.
     """
-    sigma = np.where(spacing > 2 * spacing.min(), 0, SMOOTHING_MM / spacing)  # thick slices are not mixed
+    for tissue in reversed(_soft(ct, organ, spacing)):
+        if np.count_nonzero(tissue) * np.prod(spacing) >= LEAST_ORGAN_MM3:
+            return float(np.median(ct[tissue]))
+    return None
+
+
+def apart_from_fat(ct: np.ndarray, organ: np.ndarray, spacing: np.ndarray) -> bool:
+    """Whether an organ has so much tissue away from fat that `organ_hu`, which takes the same, is its own level."""
+    return bool(np.count_nonzero(_soft(ct, organ, spacing)[1]) * np.prod(spacing) >= LEAST_ORGAN_MM3)
+
+
+def _soft(ct: np.ndarray, organ: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An organ's soft tissue, and what of it is away from fat."""
+    per_mm = np.where(spacing > 2 * spacing.min(), 0, 1 / spacing)  # thick slices are not mixed
+    sigma = SMOOTHING_MM * per_mm
     weight = ndimage.gaussian_filter(organ.astype(np.float32), sigma)
     smooth = ndimage.gaussian_filter(np.where(organ, ct, np.float32(0)), sigma) / np.maximum(weight, 1e-3)
-    own = ct[organ & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])]
-    return float(np.median(own)) if own.size * np.prod(spacing) >= LEAST_ORGAN_MM3 else None
+    soft = organ & (smooth > SOFT_TISSUE_HU[0]) & (smooth < SOFT_TISSUE_HU[1])
+    width = 2 * np.rint(MIXED_MM * per_mm).astype(int) + 1
+    return soft, soft & ~ndimage.maximum_filter(organ & (smooth < FATTY_HU), width)
 
 
 def lean(ct: np.ndarray, organ: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from TextoMorphLib.models.texture import (
     scaled_numbers,
 )
 from TextoMorphLib.spatial.slices import depth_in_plane, low_pass, noise_and_grain
+from TextoMorphLib.spatial.tissue import organ_hu
 
 CORE_MM = 1.5  # a lesion's mean and spread are those deeper than this
 LEAST_CORE = 40  # voxels
@@ -25,10 +26,10 @@ SCALES = (0.85, 1.18)  # of place,
 CONTRASTS = (0.85, 1.15)  # of HU around the lesion's mean,
 BRIGHTNESS_HU = 10.0  # of that mean,
 JITTER = 0.05  # of the numbers,
-MASK_MM = 1.0  # and of the mask's border
+MASK_MM = 0.6  # and of the mask's border
 SHIFT_MM = 4.0
 EDGE_WEIGHT = 0.2  # of the field's outermost voxels, which are much fat, in the loss
-HIDDEN, HALF_HIDDEN, BLURRED = 0.25, 0.25, 0.25  # shares of the windows whose surroundings are
+HIDDEN, HALF_HIDDEN, BLURRED = 0.2, 0.2, 0.2  # shares of the windows whose surroundings are
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class RealLesion:
         spacing: mm.
         mean_hu: The tumour's, and
         sd_hu: its low pass's spread.
-        contrast_hu: Mean minus that of the healthy organ.
+        contrast_hu: Mean minus the healthy organ's, as `organ_hu` measures it; 0 where too little of that is seen.
         noise_hu: As `noise_and_grain` measures it.
         grain_hu: Likewise.
         diameter_mm: Of the ball with the tumour's volume.
@@ -84,7 +85,8 @@ def real_lesion(
     core = core if np.count_nonzero(core) >= LEAST_CORE else tumour
     healthy = organ & known & ~tumour
     mean = float(low[core].mean())
-    contrast = mean - float(np.median(hu[healthy])) if np.count_nonzero(healthy) >= LEAST_CORE else 0.0
+    level = organ_hu(hu, healthy, np.asarray(spacing, float))
+    contrast = 0.0 if level is None else mean - level
     noise, grain = noise_and_grain(hu, known, depth, spacing, LOW_PASS_MM)
     diameter = float(np.cbrt(6 / np.pi * tumour.sum() * np.prod(spacing)))
     spread = float(low[core].std())

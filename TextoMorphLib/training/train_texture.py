@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
@@ -24,7 +25,9 @@ from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 from TextoMorphLib.training.settings import table
 from TextoMorphLib.training.texture_examples import RealLesion, real_lesion, window
 
-TIME_SPREAD = 1.2  # of the logistic normal that times are drawn from
+# Of the logistic normal that times are drawn from: slow structure is decided early.
+TIME_SPREAD, TIME_CENTRE = 1.2, -0.4
+COARSE, COARSE_PIXELS = 8.0, 4  # what counts besides: the error of means over so many pixels, where slow structure is
 RIDGE = 1.0  # of the regression of the spread
 LEAST_LESIONS = 10
 
@@ -45,7 +48,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         InputError: There are too few lesions.
     """
     settings = read_config(config)
-    lesions = [lesion for name, lesion in _lesions(settings["data"], data) if not held_out(name, settings["data"])]
+    lesions = [lesion for name, lesion in real_lesions(settings["data"], data) if not held_out(name, settings["data"])]
     if len(lesions) < LEAST_LESIONS:
         raise InputError(f"{data} holds {len(lesions)} usable lesions to train on; {LEAST_LESIONS} are the least")
     torch.manual_seed(settings["training"].get("seed", 0))
@@ -65,14 +68,17 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
 
 
 def losses(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    """The squared error of the velocity, where the field is."""
+    """The squared error of the velocity, where the field is; that of its coarse part counts extra."""
     real, inside = batch["field"], batch["place"][:, 0]
-    time = torch.sigmoid(TIME_SPREAD * torch.randn(len(real), device=real.device))
+    time = torch.sigmoid(TIME_CENTRE + TIME_SPREAD * torch.randn(len(real), device=real.device))
     noise = torch.randn_like(real) * inside
     at = time[:, None, None, None]
     velocity = model(at * real + (1 - at) * noise, time, batch["place"], batch["numbers"]).float()
-    error = (velocity - (real - noise)).square() * batch["weight"]
-    return {"loss": error.sum() / batch["weight"].sum().clamp(min=1)}
+    error, weight = velocity - (real - noise), batch["weight"]
+    fine = (error.square() * weight).sum() / weight.sum().clamp(min=1)
+    means = functional.avg_pool2d(error * weight, COARSE_PIXELS)
+    coarse = means.square().sum() / functional.avg_pool2d(weight, COARSE_PIXELS).sum().clamp(min=1)
+    return {"loss": fine + COARSE * coarse, "fine": fine, "coarse": coarse}
 
 
 def regression(lesions: list[RealLesion]) -> dict[str, Any]:
@@ -92,7 +98,7 @@ def held_out(name: str, data: Mapping[str, Any]) -> bool:
     return bool(number) and int(number[-1]) % int(kept["of"]) == int(kept["is"])
 
 
-def _lesions(data: Mapping[str, Any], folder: Path) -> list[tuple[str, RealLesion]]:
+def real_lesions(data: Mapping[str, Any], folder: Path) -> list[tuple[str, RealLesion]]:
     """Every usable tumour by its patient."""
     found = []
     for ct in sorted(folder.glob("*" + data["scan"])):

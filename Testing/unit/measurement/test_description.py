@@ -129,11 +129,12 @@ def test_fat_between_lobules_is_no_tissue_to_compare_with() -> None:
     organ = ~mask
     organ[:6], organ[-5:] = False, False
 
-    def said(share: float, coarse_mm: float) -> Words:
+    def said(share: float, coarse_mm: float, lesion_hu: float = 100) -> Words:
         """With that share of the organ being fat."""
         lobules = ndimage.gaussian_filter(grain, coarse_mm)
         fat = away & (lobules < np.quantile(lobules, share))
         hu = np.where(ndimage.gaussian_filter(fat.astype(float), 0.8) > 0.5, -90, volume.data)
+        hu[mask] += lesion_hu - 100
         return describe(Volume.from_array(hu, volume.affine), mask, "pancreas", healthy=organ)[0]
 
     some = said(0.2, 2.0)
@@ -143,6 +144,10 @@ def test_fat_between_lobules_is_no_tissue_to_compare_with() -> None:
     assert "density" not in much.description
     assert "margin" not in much.description
     assert "mixed with fat" in " ".join(much.notes)
+    # Its level is known from farther away, though not well: what is far from it is said.
+    dark = said(0.6, 1.0, 50)
+    assert dark.description["density"] == "hypo"
+    assert "margin" not in dark.description
 
 
 def test_a_lesion_in_the_scans_corner_is_measured_itself() -> None:

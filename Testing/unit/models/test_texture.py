@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
@@ -60,6 +61,24 @@ def test_a_field_lies_in_the_mask_on_the_scans_own_slices(
     assert made[0].shape == inside.shape
     assert 0.35 < made[0][inside].std() < 1.5  # drawn between slices of 2 mm, it is less
     assert np.abs(made[0][~inside]).mean() < 0.3 * np.abs(made[0][inside]).mean()
+
+
+def test_what_is_slow_is_made_stronger_and_shared_by_slices(network: TextureNetwork) -> None:
+    volume = Volume(np.full((60, 60, 8), 90, np.float32), np.diag([0.8, 0.8, 5.0, 1.0]))
+    mask = np.zeros(volume.shape, bool)
+    mask[15:45, 15:45, 1:7] = True
+    (region,) = regions(volume, mask)
+    place = site(volume, region)
+
+    def slow_part(slow: float) -> np.ndarray:
+        made = drawn(network, place, -20.0, 70.0, 15.0, 0, 2, torch.device("cpu"), 0.0, slow)
+        assert made[region.mask].std() == pytest.approx(1, abs=0.35)
+        return np.asarray(ndimage.gaussian_filter(np.where(region.mask, made, 0), (8, 8, 0)))
+
+    plain, more = slow_part(0.0), slow_part(3.0)
+    alike = [np.corrcoef(each[..., 2:6].ravel(), each[..., 3:7].ravel())[0, 1] for each in (plain, more)]
+    assert more.std() > 1.2 * plain.std()
+    assert alike[1] > alike[0]
 
 
 def test_the_spread_follows_from_the_place(network: TextureNetwork) -> None:

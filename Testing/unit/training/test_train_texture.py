@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -15,7 +16,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.bundle import unpacked
 from TextoMorphLib.models.texture import TextureNetwork
 from TextoMorphLib.training.texture_examples import RealLesion, real_lesion, window
-from TextoMorphLib.training.train_texture import held_out
+from TextoMorphLib.training.train_texture import held_out, losses
 
 CONFIG = """
 [data]
@@ -96,6 +97,27 @@ def test_windows_differ_and_hide_their_surroundings_at_times(lesion: RealLesion)
     assert 2 < sum(view == 0 for view in shown) < 22
     assert len({each["field"].tobytes() for each in drawn}) == 40
     assert all(np.abs(each["field"]).max() <= 4 for each in drawn)
+
+
+def test_an_error_that_is_slow_counts_more_than_one_that_is_not() -> None:
+    inside = torch.ones(2, 3, 8, 8)
+    rows = torch.arange(8).view(1, 1, 8, 1).expand_as(inside)
+
+    class Wrong(torch.nn.Module):
+        """Estimates a velocity that is off by the same everywhere, or by turns."""
+
+        def __init__(self, error: torch.Tensor) -> None:
+            super().__init__()
+            self.error = error
+
+        def forward(self, noisy: torch.Tensor, time: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+            return -noisy / (1 - time[:, None, None, None]) + self.error
+
+    batch = {"field": 0 * inside, "weight": inside, "place": inside[:, None], "numbers": inside}
+    slow, quick = (losses(Wrong(error), batch) for error in (inside, inside * (1 - 2 * (rows % 2))))
+    assert float(slow["fine"]) == pytest.approx(1, abs=1e-3)
+    assert float(quick["loss"]) == pytest.approx(1, abs=1e-3)
+    assert float(slow["loss"]) > 5
 
 
 def test_a_patient_is_kept_out_by_number() -> None:
