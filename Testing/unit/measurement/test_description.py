@@ -141,13 +141,13 @@ def test_fat_between_lobules_is_no_tissue_to_compare_with() -> None:
     assert some.description["density"] == "iso"  # 100 HU in an organ of 100 HU
     assert abs(some.attributes.contrast_hu) < 8
     much = said(0.6, 1.0)
-    assert "density" not in much.description
+    assert abs(much.attributes.contrast_hu) < 8
     assert "margin" not in much.description
     assert "mixed with fat" in " ".join(much.notes)
-    # Its level is known from farther away, though not well: what is far from it is said.
-    dark = said(0.6, 1.0, 50)
-    assert dark.description["density"] == "hypo"
-    assert "margin" not in dark.description
+    # Its level is known from farther away, though not well.
+    assert said(0.2, 2.0, 84).description["density"] == "hypo"
+    assert "density" not in said(0.6, 1.0, 87).description
+    assert said(0.6, 1.0, 50).description["density"] == "hypo"
 
 
 def test_a_lesion_in_the_scans_corner_is_measured_itself() -> None:
