@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+NAMED = 3  # of many that a doubt concerns
 
 
 class InputError(ValueError):
@@ -53,6 +55,36 @@ def doubts_told() -> Iterator[list[str]]:
             found += [str(each.message) for each in told if issubclass(each.category, Doubt)]
     for each in told:
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+@contextmanager
+def doubts_of_many(count: int) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
+    """Tells of each doubt about many once, at the end of the block, with those that it concerns.
+
+    Args:
+        count: How many there are.
+
+    Yields:
+        Gives, for the name of one of them, the block that is about that one.
+    """
+    concerned: dict[str, list[str]] = {}
+
+    @contextmanager
+    def about(name: str) -> Iterator[None]:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", Doubt)
+            try:
+                yield
+            finally:
+                for message in dict.fromkeys(str(each.message) for each in told if issubclass(each.category, Doubt)):
+                    concerned.setdefault(message, []).append(name)
+
+    try:
+        yield about
+    finally:
+        for message, names in concerned.items():
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            doubt(f"{', '.join(names[:NAMED])}{more} ({len(names)} of {count}): {message}")
 
 
 @contextmanager

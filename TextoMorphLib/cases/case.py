@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
 
 ORGAN, TUMOUR = "organ", "tumour"
+OLDEST = 130  # years
 KNOWN = (
     "id",
     "ct",
@@ -164,8 +165,10 @@ class Case:
         for name in ("id", "ct", "organ", "label", "report", "sex"):
             if not isinstance(given.get(name), str | None):
                 raise InputError(f"{name} must be a string, not {json.dumps(given[name])}")
-        if set(given["id"]) & set("/\\"):
-            raise InputError(f"the id '{given['id']}' holds a slash; files are named after it")
+        if set(given["id"]) & set("/\\") or given["id"].startswith("."):
+            raise InputError(f"the id '{given['id']}' holds a slash, or starts with a dot; files are named after it")
+        if not isinstance(given.get("patient"), str | int | None):
+            raise InputError(f"patient must be a string, not {json.dumps(given['patient'])}")
         case = cls(
             id=given["id"],
             ct=folder / given["ct"],
@@ -179,7 +182,7 @@ class Case:
             lesion_texts=_lesion_texts(given.get("lesion_texts") or {}),
             report=folder / given["report"] if given.get("report") else None,
             fold=_number("fold", given.get("fold"), whole=True),
-            age=_number("age", given.get("age")),
+            age=_number("age", given.get("age"), most=OLDEST),
             sex=given.get("sex"),
         )
         if case.label and not case.values:
@@ -279,10 +282,10 @@ def _flag(name: str, given: Any) -> bool:
     return given
 
 
-def _number(name: str, given: Any, whole: bool = False) -> Any:
+def _number(name: str, given: Any, whole: bool = False, most: int = 999_999) -> Any:
     if given is None:
         return None
     kind = int if whole else (int, float)
-    if isinstance(given, bool) or not isinstance(given, kind) or not 0 <= given < 1e6:
-        raise InputError(f"{name} must be a {'whole ' if whole else ''}number of 0 or more, not {json.dumps(given)}")
+    if isinstance(given, bool) or not isinstance(given, kind) or not 0 <= given <= most:
+        raise InputError(f"{name} must be a {'whole ' * whole}number from 0 to {most}, not {json.dumps(given)}")
     return given

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases.case import Case
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled, InputError, doubts_of_many
 
 
 def check(
@@ -29,20 +29,22 @@ def check(
     """
     seen: dict[bytes, Case] = {}
     folds: dict[str, Case] = {}
-    for number, case in enumerate(cases):
-        if progress is not None and progress(number, len(cases)) is False:
-            raise Cancelled("cancelled")
-        problems: list[str] = []
-        first = folds.setdefault(case.patient, case)
-        if first.fold != case.fold:
-            problems.append(f"patient {case.patient} is in fold {first.fold}, too ({first.id})")
-        found, counts, content = _read(case)
-        problems += found
-        if content:
-            twin = seen.setdefault(content, case)
-            if twin is not case and (twin.patient != case.patient or twin.fold != case.fold):
-                problems.append(f"its scan is that of {twin.id}, voxel by voxel, which is another patient or fold")
-        yield case, problems, counts
+    with doubts_of_many(len(cases)) as about:
+        for number, case in enumerate(cases):
+            if progress is not None and progress(number, len(cases)) is False:
+                raise Cancelled("cancelled")
+            problems: list[str] = []
+            first = folds.setdefault(case.patient, case)
+            if first.fold != case.fold:
+                problems.append(f"patient {case.patient} is in fold {first.fold}, too ({first.id})")
+            with about(case.id):
+                found, counts, content = _read(case)
+            problems += found
+            if content:
+                twin = seen.setdefault(content, case)
+                if twin is not case and (twin.patient != case.patient or twin.fold != case.fold):
+                    problems.append(f"its scan is that of {twin.id}, voxel by voxel, which is another patient or fold")
+            yield case, problems, counts
 
 
 def _read(case: Case) -> tuple[list[str], dict[str, int], bytes]:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from TextoMorphLib.cases.case import ORGAN, TUMOUR, Case
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, doubts_of_many
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.spatial.geometry import TOUCHING
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
@@ -48,35 +48,41 @@ def by_density(
     Raises:
         InputError: A case has classes already, or a file is bad.
     """
-    for number, case in enumerate(cases):
-        step(number, len(cases))
-        if not case.label:
-            yield case, {}, ""
-            continue
-        if case.classes != (TUMOUR,):
-            raise InputError(f"case {case.id} has the classes {', '.join(case.classes)} already")
-        ct = Volume.read(case.ct)
-        try:
-            check_ct(ct)
-        except InputError as problem:
-            yield case, {}, str(problem)
-            continue
-        targets = case.targets(ct)
-        pieces, count = ndimage.label(targets > 1, TOUCHING)
-        found = {bright: 0, dark: 0}
-        texts = {}
-        for piece in range(1, count + 1):
-            inside = pieces == piece
-            is_dark = mean_hu(ct, inside) < below
-            targets[inside] = 3 if is_dark else 2
-            name = dark if is_dark else bright
-            found[name] += 1
-            texts[piece] = (SENTENCE.format(name=name, organ=case.organ),)
-        label = folder / f"{case.id}.nii.gz"
-        Volume.from_array(targets, ct.affine).write(label)
-        values = {ORGAN: (1,), bright: (2,), dark: (3,)}
-        yield replace(case, label=label, values=values, lesion_texts=texts), found, ""
+    with doubts_of_many(len(cases)) as about:
+        for number, case in enumerate(cases):
+            step(number, len(cases))
+            if not case.label:
+                yield case, {}, ""
+                continue
+            if case.classes != (TUMOUR,):
+                raise InputError(f"case {case.id} has the classes {', '.join(case.classes)} already")
+            ct = Volume.read(case.ct)
+            try:
+                with about(case.id):
+                    check_ct(ct)
+            except InputError as problem:
+                yield case, {}, str(problem)
+                continue
+            made, found = _classed(case, ct, below, (bright, dark), folder / f"{case.id}.nii.gz")
+            yield made, found, ""
     step(len(cases), len(cases))
+
+
+def _classed(case: Case, ct: Volume, below: float, names: tuple[str, str], label: Path) -> tuple[Case, dict[str, int]]:
+    """A case with its tumours in two classes (at least as bright, and darker), and how many there are of each."""
+    targets = case.targets(ct)
+    pieces, count = ndimage.label(targets > 1, TOUCHING)
+    found = dict.fromkeys(names, 0)
+    texts = {}
+    for piece in range(1, count + 1):
+        inside = pieces == piece
+        is_dark = mean_hu(ct, inside) < below
+        targets[inside] = 2 + is_dark
+        found[names[is_dark]] += 1
+        texts[piece] = (SENTENCE.format(name=names[is_dark], organ=case.organ),)
+    Volume.from_array(targets, ct.affine).write(label)
+    values = {ORGAN: (1,), names[0]: (2,), names[1]: (3,)}
+    return replace(case, label=label, values=values, lesion_texts=texts), found
 
 
 def mean_hu(ct: Volume, inside: Array) -> float:

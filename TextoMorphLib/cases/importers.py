@@ -24,6 +24,9 @@ KITS_LABELS = ("segmentation.nii.gz", "aggregated_MAJ_seg.nii.gz")  # of KiTS19 
 USUAL: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,)}
 KITS: dict[str, tuple[int, ...]] = {ORGAN: (1,), TUMOUR: (2,), "cyst": (3,)}
 _LESION = re.compile(r"tumou?r|cancer|lesion|mass|cyst|pdac|pnet|metasta|carcinoma|malignan|benign", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"\b(mri?|t1\w*|t2\w*|flair|adc|dwi|pet|suv|us|ultrasound)\b", re.IGNORECASE
+)  # images that are no CT
 _LIST = re.compile(r"(train|val)_(\d+)\.txt$")
 _TEXTS_APART = re.compile(r"\s{4,}")  # the published lists part the texts of one scan by ten spaces
 
@@ -153,7 +156,7 @@ def _ct_channel(told: Mapping[str, Any]) -> int:
     names = told.get("channel_names") or told.get("modality") or {"0": "CT"}
     names = names if isinstance(names, Mapping) else dict(enumerate(names))
     found = [int(number) for number, name in names.items() if str(name).strip().lower() == "ct"]
-    if not found and len(names) > 1:
+    if not found and (len(names) > 1 or _OTHERS.search(" ".join(map(str, names.values())))):
         raise InputError(f"none of its images is called CT: {', '.join(map(str, names.values()))}")
     return found[0] if found else 0
 

@@ -50,6 +50,12 @@ def import_(
     from TextoMorphLib.cases.importers import Source, import_cases, parse_values
 
     cases = import_cases(Source(source, organ, data, labels, parse_values(values), reports))
+    if missing := [case for case in cases if not all(path.exists() for path in case.files)]:
+        first = next(path for path in missing[0].files if not path.exists())
+        told = f"{len(missing)} of {len(cases)} cases name files that are not there, such as {first}"
+        if len(missing) == len(cases):
+            raise InputError(told)
+        common.warn(told)
     write_cases(cases, output)
     healthy = sum(case.healthy for case in cases)
     meaning = ", ".join(f"{name} {numbers}" for name, numbers in _meanings(cases))
@@ -87,7 +93,7 @@ def split(
     cases: Cases,
     output: Output,
     folds: Annotated[int, typer.Option("--folds", help="How many.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Decides who goes where.")] = 0,
+    seed: common.Seed = 0,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Give every case a fold, by patient, tumours and healthy scans spread evenly; once, in a new file."""
@@ -123,8 +129,10 @@ def classes(
         raise InputError(f"{below:g} HU is no border between tumours; 25 tells cystic from solid")
     if dark == bright or {dark, bright} & {"organ", "tumour"}:
         raise InputError("--dark and --bright need two names of their own, other than organ and tumour")
-    if output.exists():
-        raise InputError(f"{output} exists; give a new folder")
+    if output.exists() or not output.resolve().parent.is_dir():
+        raise InputError(f"{output} is no new folder in one that is there; name one")
+    if not any(case.label and case.classes for case in listed):
+        raise InputError(f"{cases} has no case whose label map shows tumours")
     counts: dict[str, int] = {bright: 0, dark: 0}
     kept = []
     with common.progress("measuring") as step, replacing(output, overwrite=False) as (folder,):

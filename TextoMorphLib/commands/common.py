@@ -39,7 +39,7 @@ AssumeHu = Annotated[
     bool, typer.Option("--assume-hu", help="Take the scan's values for HU, though they do not look like it.")
 ]
 Organ = Annotated[str, typer.Option("--organ", help="liver, pancreas or kidney.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="The same seed gives the same bytes.")]
 Steps = Annotated[int | None, typer.Option("--steps", help="Sampling steps. [default: the preset's]")]
 Guidance = Annotated[
     float | None, typer.Option("--guidance", help="How strongly the text steers. [default: the preset's]")

@@ -132,7 +132,7 @@ def _sizes(text: str) -> list[float]:
         found = [float(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if not found or found != sorted(set(found)) or found[0] <= 0:
+    if not found or found != sorted(set(found)) or not 0 < found[0] <= found[-1] < float("inf"):
         raise InputError(f"--sizes '{text}' is no list of rising diameters in mm, such as 20,50")
     return found
 

@@ -10,13 +10,14 @@ import typer
 
 from TextoMorphLib.commands import common
 from TextoMorphLib.commands import segment as one
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, doubts_of_many, one_of_many
 
 if TYPE_CHECKING:
     import numpy as np
 
     from TextoMorphLib.cases import Case
     from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.segmentation.model import Segmenter
 
 END = ".nii.gz"
 
@@ -55,23 +56,35 @@ def segment_cases(
         raise InputError(f"{cases} has no case" + ("" if fold is None else f" of fold {fold}"))
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is no folder; name a folder for the predictions")
+    if not output.resolve().parent.is_dir():
+        raise InputError(f"cannot write {output}: the folder {output.parent} does not exist; make it first")
     segmenter = Segmenter.load(model, device)
+    _check(chosen, segmenter, case_organ)
     todo = [case for case in chosen if overwrite or not _is_there(case, output, segmenter.sha256)]
-    output.mkdir(parents=True, exist_ok=True)
-    with common.progress("segmenting cases") as step:
+    output.mkdir(exist_ok=True)
+    with common.progress("segmenting cases") as step, doubts_of_many(len(todo)) as about:
         for done, case in enumerate(todo):
             step(done, len(todo))
-            volume = Volume.read(case.ct, mapped=True)
-            try:
+            with about(case.id), one_of_many(f"case {case.id}", None):
+                volume = Volume.read(case.ct, mapped=True)
                 check_ct(volume)
                 organ = _organ(case, volume) if case_organ else None
-            except InputError as error:
-                raise InputError(f"case {case.id}: {error}") from None
             place = output / f"{case.id}{END}"
             where = "the case's own" if case_organ else None
             found, report = one.looked_at(segmenter, volume, organ, how, case.ct, where, lambda *_: True)
             one.write(volume, found, report, place, one.probability_path(place) if how.probability else None)
     typer.echo(f"{len(todo)} cases segmented, {len(chosen) - len(todo)} were there already, in {output}")
+
+
+def _check(cases: list[Case], segmenter: Segmenter, case_organ: bool) -> None:
+    """Says what can be said of the cases before any of them is segmented."""
+    organ = segmenter.config["organ"]
+    for case in cases:
+        if case.organ != organ:
+            raise InputError(f"case {case.id} is of the {case.organ}, the model of the {organ}")
+        masks = (case.label, *case.organ_mask) if case_organ else ()
+        if missing := [path for path in (case.ct, *masks) if path and not path.exists()]:
+            raise InputError(f"case {case.id}: {missing[0]} does not exist; check the name")
 
 
 def _organ(case: Case, volume: Volume) -> np.ndarray[Any, Any]:

@@ -124,8 +124,9 @@ def froc(scores: Scores) -> dict[str, Any]:
     ]
     at: dict[str, float | None] = {}
     for allowed in FROC_AT:
-        reached = [p["sensitivity"] for p in points if p["false_positives_per_scan"] <= allowed and lesions]
-        at[f"{allowed:g}"] = max(reached, default=0.0) if lesions else None
+        lowest = _threshold_for(scores, allowed)
+        reached = [] if lowest is None else [found for found, _ in totals[lowest:]]
+        at[f"{allowed:g}"] = max(reached, default=0) / lesions if lesions else None
     return {"points": points, "sensitivity_at": at}
 
 

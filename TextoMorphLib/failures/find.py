@@ -12,7 +12,7 @@ import numpy as np
 
 from TextoMorphLib.cases import Case, tumour_classes
 from TextoMorphLib.errors import Cancelled, InputError, one_of_many
-from TextoMorphLib.evaluation.lesions import Matching, match
+from TextoMorphLib.evaluation.lesions import LEAST_MM, Matching, match
 from TextoMorphLib.evaluation.scores import prediction_of, read_both, usual_values
 from TextoMorphLib.failures.page import picture
 from TextoMorphLib.failures.record import FALSE_ALARM, MISS, WORST, Failure, write_failures
@@ -22,7 +22,6 @@ from TextoMorphLib.measurement.description import describe, phrase
 from TextoMorphLib.spatial.geometry import Box, tight_box
 from TextoMorphLib.text.organs import ORGANS
 
-LEAST_MM = 5.0  # false alarms smaller than this are specks: counted, not described
 NAMES = {MISS: "miss", FALSE_ALARM: "alarm", WORST: "worst"}
 
 
@@ -96,7 +95,7 @@ def _of_case(found: Matching) -> list[_Found]:
     failures += [
         _Found(FALSE_ALARM, component.number, None)
         for component in found.false_positives
-        if component.diameter_mm >= LEAST_MM
+        if component.diameter_mm >= LEAST_MM  # smaller ones are specks: counted, not described
     ]
     sizes = {component.number: component.voxels for component in found.components}
     for lesion in found.counted:
@@ -129,9 +128,10 @@ def _looked_at(
         return [failure for failure in known if failure]
     ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
     matching = match(reference > 0, predicted > 0, ct.spacing)
+    organ = case.targets(ct, classes) == 1
     failures = []
     for name, each, before in zip(names, found, known, strict=True):
-        failure = before or _described(case, name, each, ct, matching, files)
+        failure = before or _described(case, name, each, ct, organ, matching, files)
         kept = {"files": stamps, "failure": failure.line(files)}
         outputs.write_bytes(files / f"{name}.json", json.dumps(kept, ensure_ascii=False).encode())
         failures.append(failure)
@@ -152,12 +152,14 @@ def _known(path: Path, stamps: list[Any]) -> Failure | None:
     return Failure(**given)
 
 
-def _described(case: Case, name: str, found: _Found, ct: Volume, matching: Matching, files: Path) -> Failure:
+def _described(
+    case: Case, name: str, found: _Found, ct: Volume, healthy: np.ndarray, matching: Matching, files: Path
+) -> Failure:
     alarm = found.kind == FALSE_ALARM
     own = (matching.predicted if alarm else matching.reference) == found.number
     others = matching.reference > 0
     organ = case.organ if case.organ in ORGANS else "liver"
-    (words, *_) = describe(ct, own, organ, others=others)
+    (words, *_) = describe(ct, own, organ, others=others, healthy=healthy if healthy.any() else None)
     box = tight_box(own)
     mask = files / f"{name}-mask.nii.gz"
     Volume.from_array(own[box], _cut(ct.affine, box)).write(mask)

@@ -20,6 +20,7 @@ import numpy as np
 
 from TextoMorphLib.cases import ORGAN, TUMOUR, Case, read_cases, write_cases
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.evaluation.lesions import LEAST_MM
 from TextoMorphLib.failures.record import FALSE_ALARM, Failure
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.masks import read_mask
@@ -136,7 +137,7 @@ def _organ(case: Case) -> _Organ:
 def _job(number: int, failure: Failure, organ: _Organ, folder: Path, spread: float, seed: int) -> dict[str, Any]:
     """One look-alike: its mask is written, its line returned."""
     rng = np.random.default_rng([seed, number])
-    diameter = failure.diameter_mm * float(np.exp(spread * rng.standard_normal()))
+    diameter = max(LEAST_MM, failure.diameter_mm * float(np.exp(spread * rng.standard_normal())))
     mask = placed(Volume.read(failure.mask), failure.diameter_mm, diameter, organ.room, rng)
     name = f"{number + 1:04d}.nii.gz"
     Volume.from_array(mask, organ.room.volume.affine).write(folder / MASKS / name)

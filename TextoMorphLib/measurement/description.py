@@ -176,24 +176,22 @@ def _surest(kind: str, evidence: Evidence, said: dict[str, Said], organ: str) ->
     if not options:
         return ""
     described = {each.kind: each.value for each in said.values()}
-    rated: list[tuple[float, str, Term]] = []
-    reasons = []
+    rated = []
     for value, term in options.items():
-        reason = doubtful(kind, value, evidence, described)
-        if reason:
-            reasons.append(reason)
-        sure = (
-            0.0 if reason else min(chance(evidence, check.attribute, check.low, check.high) for check in term.measured)
-        )
-        rated.append((sure, value, term))
-    sure, value, term = max(rated, key=lambda each: each[0])
+        fits = min(chance(evidence, check.attribute, check.low, check.high) for check in term.measured)
+        rated.append((fits, doubtful(kind, value, evidence, described), value, term))
+    sure, _, value, term = max(rated, key=lambda each: (not each[1], each[0]))
+    likely, reason, *_ = max(rated, key=lambda each: each[0])
     last = term.measured[-1].attribute
     measured = float(getattr(evidence.lesion, last))
-    if sure >= SAY:
+    reasons = [each[1] for each in rated if each[1]]
+    if sure >= SAY and len(reasons) < len(options):
         return Said(kind, value, term.name, sure, last, measured)
     if np.isnan(measured):
         return "could not be measured"
-    return reasons[0] if reasons and len(reasons) == len(options) else f"{last} of {measured:.3g} fits no term clearly"
+    if reasons and (len(reasons) == len(options) or likely >= SAY):
+        return reason or reasons[0]
+    return f"{last} of {measured:.3g} fits no term clearly"
 
 
 def _degree(evidence: Evidence, said: dict[str, Said], organ: str) -> Said | str:

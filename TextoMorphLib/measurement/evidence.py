@@ -18,13 +18,16 @@ from TextoMorphLib.measurement.edge import border_width, walled_share
 from TextoMorphLib.measurement.parts import FAT_HU, GAS_HU
 from TextoMorphLib.spatial.geometry import resample
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, apart_from_fat, lean, organ_hu, parenchyma_hu
+from TextoMorphLib.spatial.tissue import BRIGHTEST, SOFT_TISSUE_HU, apart_from_fat, lean, organ_hu, parenchyma_hu
 
 BORDERS_MM = (0.0, -0.7, 0.7)  # how far out or in the lesion's border may have been drawn
 SMALL_MM = 8.0  # the voxels of smaller lesions are mixed with their surroundings: too small to say what they hold
 TISSUE_MM3 = 120  # of healthy tissue, below which there is nothing to compare with
 MIXED_LEVEL_HU = 15.0  # how far an organ's median may be from its own tissue's level
 ORGAN_EDGE_MM = 2.0  # what is nearer to the organ's border, or the lesion's, is blurred with what lies there
+# Fat and what lies beside an organ only ever darken it: a lesion is hyperattenuating that is brighter than the organ's
+# brightest parts, too, and beside more of it than a thin shell.
+BRIGHTER_HU, SHELL_MM = 10.0, 5.0
 PATCH_MM3 = 250.0  # healthy tissue this large is one sample of it
 TISSUE_DOUBT_HU = 3.0
 # Standard error of an organ's level where the tissue near is mixed with fat: so far it is off in the 65 of 83 patients
@@ -64,6 +67,8 @@ class Evidence:
         slice_mm: The scan's longest voxel side.
         margin_doubt_mm: Standard error of its border's width.
         core_hu: Level of the lesion's centre.
+        brightest_hu: What the brightest fifth of healthy tissue reaches, smoothed by 1.5 mm; NaN if there is none.
+        organ_mm: How far the organ near the lesion reaches from its border inwards; infinite if it is not known.
         walled_share: Share of the border under which it is brighter than on both sides.
         calcium_goes_on: Whether most of what is bright enough for calcium goes on outside the lesion.
         fat_goes_on: Likewise, of what is dark enough for fat,
@@ -80,6 +85,8 @@ class Evidence:
     slice_mm: float
     margin_doubt_mm: float
     core_hu: float
+    brightest_hu: float
+    organ_mm: float
     walled_share: float
     calcium_goes_on: bool
     fat_goes_on: bool
@@ -99,6 +106,7 @@ class Evidence:
         usable = depth <= 0 if region.usable is None else region.usable & (depth <= 0)
         notes: list[str] = []
         tissue, level, unknown = _tissue(ct, depth, usable), None, float("inf")
+        organ_mm = float("inf")
         if healthy is not None:
             organ = usable & (_on(region, scan, healthy) > 0.9) & (depth < -1.5)
             if np.count_nonzero(organ) >= TISSUE_MM3:
@@ -106,8 +114,10 @@ class Evidence:
                 unknown = MIXED_DOUBT_HU if apart_from_fat(ct, organ, np.ones(3)) else unknown
             tissue, note = _own_tissue(ct, depth, organ, level)
             notes += [note] if note else []
+            organ_mm = float(_inwards(organ).max())
         level = parenchyma_hu(ct, depth, usable) if level is None else level
-        smooth = ndimage.gaussian_filter(ct, 1.5)[tissue]
+        smooth = ndimage.gaussian_filter(ct, 1.5)
+        shown, smooth = smooth[tissue if tissue.any() else usable], smooth[tissue]
         samples = max(smooth.size / PATCH_MM3, 1)
         doubt = float(np.hypot(TISSUE_DOUBT_HU, smooth.std() / samples**0.5)) if smooth.size else unknown
         variants = []
@@ -127,6 +137,8 @@ class Evidence:
             slice_mm=float(scan.spacing.max()),
             margin_doubt_mm=float(np.hypot(border_width(ct, depth, usable, level, variants[0].contrast_hu)[1], 0.3)),
             core_hu=float(np.median(ct[depth > 0.65 * deepest])),
+            brightest_hu=float(np.percentile(shown, BRIGHTEST)) if shown.size else float("nan"),
+            organ_mm=organ_mm,
             walled_share=walled_share(ct, depth),
             calcium_goes_on=_goes_on(ndimage.gaussian_filter(ct, 0.5) > CALCIUM_HU, depth),
             fat_goes_on=_goes_on(ndimage.gaussian_filter(ct, 1.0) < FAT_HU[1], depth),
@@ -192,6 +204,10 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
     small = lesion.diameter_mm < SMALL_MM
     if kind == "density" and evidence.tissue_mm3 < TISSUE_MM3 and np.isinf(evidence.tissue_doubt_hu):
         reason = "there is too little healthy tissue around to compare with"
+    elif (kind, value) == ("density", "hyper") and evidence.organ_mm < SHELL_MM:
+        reason = "what is left of the organ is a shell, darkened by what lies around it"
+    elif (kind, value) == ("density", "hyper") and lesion.mean_hu < evidence.brightest_hu + BRIGHTER_HU:
+        reason = "parts of the tissue around are as bright"
     elif kind in ("content", "texture", "wall", "septa", "fat") and small:
         reason = f"too small ({lesion.diameter_mm:.0f} mm) to say what it holds"
     elif kind == "texture" and evidence.interior_mm3 < LEAST_GRAINS * GRAIN_MM3:
@@ -251,9 +267,14 @@ def _tissue(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray) -> np.ndarray
     return np.asarray(soft & (np.abs(smooth - parenchyma_hu(ct, depth, usable)) < 25))
 
 
+def _inwards(organ: np.ndarray) -> np.ndarray:
+    """How far each voxel of an organ lies from its border, mm; the region's edge is none."""
+    return np.asarray(ndimage.distance_transform_edt(np.pad(organ, 1, mode="edge"))[1:-1, 1:-1, 1:-1])
+
+
 def _own_tissue(ct: np.ndarray, depth: np.ndarray, organ: np.ndarray, level: float | None) -> tuple[np.ndarray, str]:
     """Where an organ near a lesion shows its own tissue, and what is doubtful about it."""
-    deep = organ & (ndimage.distance_transform_edt(np.pad(organ, 1, mode="edge"))[1:-1, 1:-1, 1:-1] > ORGAN_EDGE_MM)
+    deep = organ & (_inwards(organ) > ORGAN_EDGE_MM)
     own = lean(ct, deep)
     if np.count_nonzero(deep) < TISSUE_MM3:
         return own, "too little of the organ is near to compare with"

@@ -15,7 +15,7 @@ import torch
 from scipy import ndimage
 
 from TextoMorphLib.cases import Case
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled, InputError, doubts_of_many, one_of_many
 from TextoMorphLib.evaluation.lesions import components
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.segmentation.model import intensities
@@ -105,20 +105,19 @@ def prepare(
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = []
-    for number, case in enumerate(cases):
-        if progress is not None and progress(number, len(cases)) is False:
-            raise Cancelled("cancelled")
-        told = json.dumps([case.line(Path("/")), list(classes), spacing_mm, _times(case)], sort_keys=True)
-        path = folder / f"{case.id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npy"
-        if not path.exists():
-            try:
-                _write(path, *_resampled(case, classes, spacing_mm))
-            except InputError as error:
-                raise InputError(f"case {case.id}: {error}") from error
-        both = np.load(path, mmap_mode="r")
-        label = both[1].astype(np.uint8)
-        organ, tumour = np.flatnonzero(label == 1), np.flatnonzero(label > 1)
-        made.append(Prepared(case, both[0], label, organ, tumour))
+    with doubts_of_many(len(cases)) as about:
+        for number, case in enumerate(cases):
+            if progress is not None and progress(number, len(cases)) is False:
+                raise Cancelled("cancelled")
+            told = json.dumps([case.line(Path("/")), list(classes), spacing_mm, _times(case)], sort_keys=True)
+            path = folder / f"{case.id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npy"
+            if not path.exists():
+                with one_of_many(f"case {case.id}", None), about(case.id):
+                    _write(path, *_resampled(case, classes, spacing_mm))
+            both = np.load(path, mmap_mode="r")
+            label = both[1].astype(np.uint8)
+            organ, tumour = np.flatnonzero(label == 1), np.flatnonzero(label > 1)
+            made.append(Prepared(case, both[0], label, organ, tumour))
     return made
 
 

@@ -139,6 +139,7 @@ def test_odd_dataset_json(told: Any, files: list[str], expected: tuple[str, str,
         ([], "no dataset.json"),
         ({"labels": LABELS, "training": ["a.nii.gz"]}, "no dataset.json"),
         ({"labels": LABELS, "channel_names": {"0": "T1", "1": "T2"}}, "none of its images is called CT: T1, T2"),
+        ({"labels": LABELS, "modality": {"0": "MRI"}}, "none of its images is called CT: MRI"),
         ({"labels": {"background": 0, "vessel": 1, "tumour": 2}, "name": "liver"}, "what is 'vessel'"),
         ({"labels": {"background": 0, "tumour": 1}}, "add --organ"),
         ({"labels": LABELS}, "names no case"),
@@ -171,7 +172,7 @@ def test_kits_21_and_what_is_known_of_the_patients(tmp_path: Path) -> None:
         import_cases(Source(tmp_path))
 
 
-def test_published_lists_give_folds_texts_and_two_kidneys(tmp_path: Path) -> None:
+def test_published_lists_give_folds_texts_and_two_kidneys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lists = tmp_path / "kidney_aug_data_fold"
     lists.mkdir()
     real = ["img/a.nii.gz img/a_label.nii.gz", "img/b.nii.gz img/b_label.nii.gz"]
@@ -182,7 +183,13 @@ def test_published_lists_give_folds_texts_and_two_kidneys(tmp_path: Path) -> Non
     (lists / "real_tumor_train_1.txt").write_text(real[1] + "\n")
     (lists / "real_tumor_val_1.txt").write_text(real[0] + "\n")
     out = tmp_path / "cases.jsonl"
-    assert main(["cases", "import", str(lists), "--data", str(tmp_path), "--output", str(out)]) == 0
+    command = ["cases", "import", str(lists), "--data", str(tmp_path), "--output", str(out)]
+    assert main(command) == 2  # for none of these files is there
+    assert not out.exists()
+    image(tmp_path / "img/a.nii.gz", ct=True)
+    image(tmp_path / "img/a_label.nii.gz", {1: BOX})
+    assert main(command) == 0
+    assert "2 of 3 cases name files that are not there" in capsys.readouterr().err
     healthy_case, a, b = read_cases(out)
     assert (healthy_case.id, healthy_case.healthy, healthy_case.fold) == ("BDMAP_7", True, None)
     assert healthy_case.texts == ("A distinct washout.", "Another one.")
@@ -274,6 +281,18 @@ def test_check_names_every_fault_and_goes_on(tmp_path: Path, capsys: pytest.Capt
     assert told.err.splitlines() == ["error: something is wrong with 8 of 9 cases, listed above"]
 
 
+def test_a_doubt_about_many_scans_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hu = np.random.default_rng(0).normal(60, 8, (24, 24, 24)).astype(np.int16)
+    hu[:8] = -1000  # and no fat to show that the scale is HU
+    lines = []
+    for number in range(5):
+        Volume.from_array(hu + np.int16(number), np.eye(4)).write(tmp_path / f"{number}.nii.gz")
+        lines.append({"id": f"c{number}", "ct": f"{number}.nii.gz", "organ": "liver", "healthy": True})
+    assert main(["cases", "check", str(write(tmp_path / "cases.jsonl", *lines))]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: c0, c1, c2 and 2 more (5 of 5): the HU scale could not be checked")
+
+
 def test_split_keeps_patients_together_and_is_done_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [{"id": f"s{n}", "ct": "x", "organ": "liver", "patient": f"p{n // 2}"} for n in range(20)]
     lines += [{"id": f"h{n}", "ct": "x", "organ": "liver", "healthy": True} for n in range(5)]
@@ -294,6 +313,7 @@ def test_split_keeps_patients_together_and_is_done_once(tmp_path: Path, capsys: 
     assert main(["cases", "split", str(out), "--output", str(tmp_path / "again.jsonl")]) == 2
     assert "have folds already" in capsys.readouterr().err
     assert main(["cases", "split", str(cases), "--output", str(cases)]) == 2
+    assert main(["cases", "split", str(cases), "--output", str(tmp_path / "again.jsonl"), "--seed", "-1"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -306,6 +326,9 @@ def test_split_keeps_patients_together_and_is_done_once(tmp_path: Path, capsys: 
         ({"values": {}}, 'label without "values"'),
         ({"fold": "0"}, "fold must be a whole number"),
         ({"id": "a/b"}, "slash"),
+        ({"id": ".."}, "starts with a dot"),
+        ({"age": 400}, "from 0 to 130"),
+        ({"patient": ["p"]}, "patient must be a string"),
         ({"ct": 3}, "ct must be a string"),
     ],
 )
@@ -359,3 +382,7 @@ def test_tumours_get_classes_by_their_density(tmp_path: Path, capsys: pytest.Cap
     assert main(["cases", "classes", str(made / "cases.jsonl"), "--below", "25", "--output", str(tmp_path / "b")]) == 2
     assert "has the classes solid, cystic already" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
+    assert main(["cases", "classes", str(cases), "--below", "25", "--output", str(tmp_path / "no/b")]) == 2
+    healthy = write(tmp_path / "healthy.jsonl", {"id": "a", "ct": "ct.nii.gz", "organ": "pancreas", "healthy": True})
+    assert main(["cases", "classes", str(healthy), "--below", "25", "--output", str(tmp_path / "b")]) == 2
+    assert "no case whose label map shows tumours" in capsys.readouterr().err

@@ -165,6 +165,21 @@ def test_froc(folder: Path) -> None:
     assert made["sensitivity_at"]["8"] == 1
 
 
+def test_what_melts_into_one_is_no_fewer_false_alarms(folder: Path) -> None:
+    predictions = folder / "melting"
+    for name, (reference, _, _) in CASES.items():
+        labels(predictions / f"{name}.nii.gz", reference)
+        map_ = np.full(SHAPE, 0.2, np.float32)  # at 0.2 all is one component, which finds every lesion
+        map_[ALARM] = 0.55
+        Volume.from_array(map_, np.eye(4)).write(predictions / f"{name}_probability.nii.gz")
+    arguments = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(predictions)]
+    assert main([*arguments, "--output", str(folder / "melted")]) == 0
+    made = json.loads((folder / "melted/evaluation.json").read_text())["froc"]
+    points = {p["threshold"]: p["false_positives_per_scan"] for p in made["points"]}
+    assert points[0.2] < points[0.5] == 1
+    assert made["sensitivity_at"]["0.5"] == 0
+
+
 def test_two_classes(tmp_path: Path) -> None:
     Volume.from_array(np.zeros(SHAPE, np.int16), np.eye(4)).write(tmp_path / "ct.nii.gz")
     touching = (slice(46, 52), slice(4, 10), slice(4, 10))
@@ -207,6 +222,7 @@ def test_two_classes(tmp_path: Path) -> None:
     [
         (["--predictions", "nowhere"], "no such folder"),
         (["--sizes", "50,20"], "rising"),
+        (["--sizes", "nan"], "rising"),
         (["--by", "height"], "knows age, sex, organ"),
         (["--fold", "7"], "no case is of fold 7"),
         (["--compare", "labels_of_some"], "no prediction of both"),

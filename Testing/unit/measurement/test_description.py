@@ -150,6 +150,21 @@ def test_fat_between_lobules_is_no_tissue_to_compare_with() -> None:
     assert said(0.6, 1.0, 50).description["density"] == "hypo"
 
 
+def test_brighter_than_a_shell_or_than_mottled_tissue_is_not_called_hyperattenuating() -> None:
+    volume, mask = _scene(140, radius=13.0)
+    outside, organ = ndimage.distance_transform_edt(~mask), ~mask
+    organ[:6], organ[-5:] = False, False
+    whole = describe(volume, mask, "pancreas", healthy=organ)[0]
+    assert whole.description["density"] == "hyper"
+    shell = describe(volume, mask, "pancreas", healthy=organ & (outside < 7))[0]
+    assert "density" not in shell.description
+    assert "shell" in shell.unsaid["density"]
+    grain = ndimage.gaussian_filter(np.random.default_rng(1).standard_normal(mask.shape), 4.0)
+    bright = (grain > np.quantile(grain, 0.6)) & ~mask  # 135 HU among 100
+    mottled = Volume.from_array(volume.data + np.where(bright, 35, 0).astype(np.float32), volume.affine)
+    assert "density" not in describe(mottled, mask, "pancreas", healthy=organ)[0].description
+
+
 def test_a_lesion_in_the_scans_corner_is_measured_itself() -> None:
     volume, mask = _scene(45, radius=18.0)
     first = int(np.flatnonzero(mask.any((1, 2)))[0])

@@ -99,3 +99,19 @@ def test_what_cannot_be_done_is_said(
     assert said in capsys.readouterr().err
     assert not (cases.parent / "predictions").exists()
     assert main(["segment", "ct.nii.gz", "--model", "m", "--output", "o.nii.gz", "--case-organ"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"organ": "kidney"}, "is of the kidney, the model of the liver"), ({"ct": "no.nii.gz"}, "does not exist")],
+)
+def test_a_wrong_case_is_told_before_others_are_segmented(
+    cases: Path, capsys: pytest.CaptureFixture[str], change: dict[str, str], said: str
+) -> None:
+    lines = [json.loads(line) for line in cases.read_text().splitlines()]
+    lines[2] |= change
+    cases.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run(cases) == 2
+    assert "case c2" in (told := capsys.readouterr().err)
+    assert said in told
+    assert not (cases.parent / "predictions").exists()
