@@ -137,11 +137,11 @@ def isPartOf(organ: str, segment: str) -> bool:
 def _failed(said: list[str]) -> str:
     """The last line of what a process said before it failed (of Python's, the error itself), and what may help."""
     line = next((each.strip() for each in reversed(said) if each.strip()), _("it did not say why"))
-    cut = line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS].rstrip()}\u2026"
+    cut = f"{line.rstrip('.')}." if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS].rstrip()}\u2026"
     return _(
-        "{line}. Its models are downloaded when they are used for the first time: see that this computer has a network "
+        "{line} Its models are downloaded when they are used for the first time: see that this computer has a network "
         "then"
-    ).format(line=cut.rstrip("."))
+    ).format(line=cut)
 
 
 def _end(process: Any) -> None:
