@@ -204,6 +204,8 @@ def doubtful(kind: str, value: str, evidence: Evidence, described: Mapping[str, 
     small = lesion.diameter_mm < SMALL_MM
     if kind == "density" and evidence.tissue_mm3 < TISSUE_MM3 and np.isinf(evidence.tissue_doubt_hu):
         reason = "there is too little healthy tissue around to compare with"
+    elif (kind, value) == ("density", "hyper") and evidence.tissue_mm3 < TISSUE_MM3:
+        reason = "the organ near is mixed with fat, which darkens it"
     elif (kind, value) == ("density", "hyper") and evidence.organ_mm < SHELL_MM:
         reason = "what is left of the organ is a shell, darkened by what lies around it"
     elif (kind, value) == ("density", "hyper") and lesion.mean_hu < evidence.brightest_hu + BRIGHTER_HU:
