@@ -28,6 +28,7 @@ class Owner:
         return self.kind in ("organ", "other")
 
 
+_SOME = ("some", "few", "many", "most", "all", "several", "one", "of", "them", "which")  # "some of them coarse"
 _BETWEEN = (",", "(", ":", "+", "++", "(+)")
 
 
@@ -49,7 +50,9 @@ class Appositions(Predicates):
         closes = at + 1 == len(self.words) or self.words[at + 1].norm in (",", *PUNCTUATION)
         if grained and (closes or not self.run_after(at)):
             index = at - 1  # "calcifications punctiform", "calcification: yes, coarse"
-            while index > 0 and (self.words[index].norm in _BETWEEN or self.words[index].has("word", "adverb")):
+            while index > 0 and (
+                self.words[index].norm in (*_BETWEEN, *_SOME) or self.words[index].has("word", "adverb")
+            ):
                 index -= 1
             if index >= 0 and self.words[index].thing == "calcification":
                 return Owner("calcification", "", index)
@@ -81,7 +84,10 @@ class Appositions(Predicates):
         if word.term is not None or not (word.has("modifier", "low") or word.has("modifier", "high")):
             return None
         index = at - 1
-        while index > 0 and (self.words[index].norm in (",", "but") or self.words[index].has("word", "adverb")):
+        while index > 0 and (
+            self.words[index].norm in (",", "but", "unchanged", "stable", "again")
+            or self.words[index].has("word", "adverb")
+        ):
             index -= 1
         ends = at + 1 == len(self.words) or self.words[at + 1].norm in (*PUNCTUATION, ",")
         return index if ends and 0 <= index < at - 1 and self.words[index].thing == "density" else None

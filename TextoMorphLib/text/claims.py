@@ -6,15 +6,27 @@ an enhancement may be a wall ("peripheral"), a density ("avid") or nothing that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from TextoMorphLib.text import comparisons
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
 from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, said_of, sets_nothing, stresses
-from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST, POSSIBLE
+from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
+from TextoMorphLib.text.qualities import density_by, margin_of, strength_of, texture_of
+from TextoMorphLib.text.surroundings import (
+    is_arterial,
+    is_central,
+    is_of_something,
+    is_one_chamber,
+    is_sediment,
+    is_septal,
+    is_signal,
+    is_site,
+)
 from TextoMorphLib.text.vocabulary import Term
 
 ENHANCING = "enhancing mass"
@@ -59,17 +71,18 @@ class Claims:
         """A second term of a word: "avid | heterogeneous enhancement" is a texture and a density."""
         word = self.words[at]
         term, why = self.made[at]
-        if term is not None and not why and "calcification" in term.kinds and self._is_septal(at):
+        if (
+            term is not None
+            and not why
+            and "calcification" in term.kinds
+            and (is_septal(self.words, at) and not self.denied(at))
+        ):
             return self.lexicon.terms["septated"]
         if self.denied(at) or word.thing != "enhancement" or term is None or why or term.kinds.keys() != {"texture"}:
             return None
         return self._enhancement(
             at, replace(word, term=None), [self.words[i] for i in self.qualities.get(at, ()) if i < at]
         )
-
-    def _is_septal(self, at: int) -> bool:
-        """Whether calcium is said to be in septa, so that there are some; not where it is denied."""
-        return at > 0 and self.words[at - 1].norm == "septal" and not self.denied(at)
 
     def denied(self, at: int) -> bool:
         """Whether the claim is denied; "not a simple cyst" is one that is not simple."""
@@ -104,6 +117,8 @@ class Claims:
             term: Term | None = self.lexicon.terms["cystic"]
         else:
             term = self._term(at, word, owner)
+        if owner.kind == "organ" and (turned := comparisons.turned_round(self.words, at)):
+            term, owner = self.lexicon.terms[turned], Owner(LESION)
         if term is self.lexicon.terms["well-defined"] and at and self.words[at - 1].norm in _BADLY:
             term = self.lexicon.terms["ill-defined"]  # "poor defined limits"
         if word.norm == "even" and stresses(self.words[at + 1 : at + 2]):
@@ -116,6 +131,8 @@ class Claims:
             return term, said_of(owner)
         if self.aside and not sets_nothing(term):
             return term, "said of another lesion"
+        if OTHERS in marks:
+            return term, "said of other lesions"
         if NO_SUCH in marks and DENIED not in marks:
             return term, "said only of new ones"
         if NO_SUCH in marks and self._of_none(at, word):
@@ -147,12 +164,25 @@ class Claims:
     # --- The term of a word, seen from its owner ---
 
     def _term(self, at: int, word: Word, owner: Owner) -> Term | None:
-        if self._unfed(word) and not owner.foreign and (part := self._unfed_part(at)):
+        if self._unfed(word) and not owner.foreign and (part := self.owners.unfed_part(at)):
             return self.lexicon.terms["necrotic"] if part in ("centre", "interior") else None
+        if is_one_chamber(self.words, at):
+            return None
         if word.thing and not owner.foreign:
             return self._of_thing(at, word)
+        if word.has("dimension", "enhancement") and self.owners.at_border(at) and not owner.foreign:
+            return self.lexicon.terms["walled"]  # "takes up contrast only at its margin"
+        unqualified = word.term is not None and word.term.name == ENHANCING and word.norm.endswith("enhancing")
+        if unqualified and at and (strength := strength_of(self.words[at - 1 : at])):
+            return self.lexicon.terms[strength]  # "strongly contrast-enhancing"
         if enhances := self._enhances(at, word):
             return enhances
+        if density_term(word) and is_signal(self.words, at):
+            return None
+        if density_of(word) == "hyper" and is_arterial(self.words, at):
+            return self.lexicon.terms["arterial enhancement"]
+        if density_term(word) and owner.kind in (LESION, "interior") and is_sediment(self.words, at):
+            return None
         if density_term(word) and owner.kind == LESION and (part := self.owners.part_after(at)):
             dark = density_of(word) == "hypo" and part == "centre"  # "hypodense in the centre"
             return self.lexicon.terms["necrotic"] if dark else None
@@ -169,7 +199,8 @@ class Claims:
             if before.norm.split(" ")[-1] in ("enhance", "enhancing", "enhanced"):
                 strong = word.has("modifier", "strong")
                 bracketed = self.words[at - 1].norm == "("  # "Enhancing: yes (avid)"
-                if word.norm != "++" and not (strong and (bracketed or word.norm.endswith("ly"))):
+                manner = word.norm.endswith("ly") or (before is self.words[at - 1] and not self.owners.run_after(at))
+                if word.norm != "++" and not (strong and (bracketed or manner)):
                     return None
                 if before.norm.startswith(("does not", "do not", "doe not", "not")):
                     self.inverted.add(at)
@@ -198,11 +229,15 @@ class Claims:
         if part == "margin":
             if self.words[owner.head].norm == "infiltration" and "density" in kinds:
                 return term  # the infiltration is the lesion
-            return term if term is not None and kinds.keys() & {"margin", "contour"} else self._margin(word)
+            return term if term is not None and kinds.keys() & {"margin", "contour"} else self._named(margin_of, [word])
         if part == "density" and term is None and not word.has("modifier", "uneven"):
-            return None if word.has("compare") else self._density_of([word])  # "Density: low"
+            return None if word.has("compare") else self._named(density_by, [word])  # "Density: low"
         said_later = part == "enhancement" and owner.head < at  # "of enhancement strong but irregular"
-        if (part in ("density", "texture") or said_later) and term is None and (texture := self._texture_of([word])):
+        if (
+            (part in ("density", "texture") or said_later)
+            and term is None
+            and (texture := self._named(texture_of, [word]))
+        ):
             return texture
         if part == "enhancement" and kinds.keys() == {"margin"} and owner.head < at:
             return term  # "enhances avidly, smooth", "no enhancement well circumscribed": the next item
@@ -215,6 +250,7 @@ class Claims:
                 weak = replace(word, term=None)  # "the enhancement is weak"
                 return None if lumps else self._enhancement(at, weak, [word])
             answers = at > 0 and self.words[at - 1].norm == ":" and "density" in kinds  # "Enhancement: hypervascular"
+            answers = answers or word.norm == "low contrast"  # "low contrast capture"
             return term if kinds.keys() == {"texture"} or word.has("compared") or answers else None
         if part == "interior" and self._unfed(word):
             return self.lexicon.terms["necrotic"]
@@ -230,6 +266,8 @@ class Claims:
                 return term
             return self._refined(at, owner)
         if part == "periphery":
+            if kinds.keys() == {"margin"}:
+                return term
             bright = kinds.get("density") in ("hyper", "arterial") or (term is not None and term.name == ENHANCING)
             return self._of_periphery(owner) if bright else None
         if part == "nodule" and kinds.get("content") in ("necrotic", "haemorrhagic"):
@@ -246,6 +284,9 @@ class Claims:
         }
         return self.lexicon.terms["thick-walled" if "thick" in said else "thin-walled" if "thin" in said else "walled"]
 
+    def _named(self, of: Callable[[Sequence[Word]], str], qualities: Sequence[Word]) -> Term | None:
+        return self.lexicon.terms.get(of(qualities))
+
     def _partial(self, owner: Owner, term: Term | None) -> Term | None:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
         if term is not None and is_solid(term) and not self._is_all(owner):
@@ -259,12 +300,6 @@ class Claims:
         """Whether a sentence names an area and nothing beside it: "with a solid component"."""
         other = any(each.thing and at != owner.head for at, each in enumerate(self.words))
         return not other and not any(each.term and not is_solid(each.term) for each in self.words)
-
-    def _margin(self, word: Word) -> Term | None:
-        for quality, name in (("ill", "ill-defined"), ("invisible", "ill-defined"), ("well", "well-defined")):
-            if word.has("modifier", quality):
-                return self.lexicon.terms[name]
-        return None
 
     def _refined(self, at: int, owner: Owner) -> Term | None:
         """What a predicate says of a part: "the wall is thick"; the noun itself takes adjectives before it."""
@@ -284,7 +319,9 @@ class Claims:
         qualities = [self.words[i] for i in self.qualities.get(at, ()) if i < at]
         if at + 1 in self.owners.run_from(at) and part in ("wall", "septum", "margin", "centre"):
             return None  # "wall calcification", "rim enhancement": the last noun counts
-        if self.owners.is_reference(at) or (part == "wall" and (self._of_something(at) or self.owners.is_reached(at))):
+        site = is_site(self.words, at) and not self.qualities.get(at)
+        elsewhere = site or is_of_something(self.words, at) or self.owners.is_reached(at)
+        if self.owners.is_reference(at) or (part == "wall" and elsewhere):
             return None
         if part == "partial" and word.term is not None:
             return self._partial(Owner("partial", "", at), word.term)
@@ -300,16 +337,19 @@ class Claims:
                 qualities.append(after[0])  # "rim enh thin"
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
-            return self._density_of(qualities) or self._texture_of(qualities)
+            return self._named(density_by, qualities) or self._named(texture_of, qualities)
         if part == "texture" and word.term is None:
-            return self._texture_of(qualities)
+            return self._named(texture_of, qualities)
+        if part == "margin" and word.term is None and at and self.words[at - 1].thing == "enhancement":
+            return self.lexicon.terms["walled"]  # "contrast taking border"
         if part == "margin" and word.term is None:  # "no demarcation from the gland"
-            return self.lexicon.terms["well-defined"] if DENIED in self.marks[at] and not qualities else None
+            qualified = any(each.has("modifier", "well") or each.has("modifier", "ill") for each in qualities)
+            return self.lexicon.terms["well-defined"] if DENIED in self.marks[at] and not qualified else None
         if part == "interior" and word.term is None and any(each.has("modifier", "watery") for each in qualities):
             return self.lexicon.terms["cystic"]
         if word.term is not None and word.term.name == "solid" and self.owners.is_possessed(at):
             return None  # "cystic with solid nodules"
-        if part == "scar" and self._is_central(at):
+        if part == "scar" and is_central(self.words, at, self.owners.is_modifier):
             return self.lexicon.terms.get("central scar", word.term)
         if word.norm.split(" ")[-1] == "nodule" and self._is_in_cyst(at):
             return self.lexicon.terms.get("mural nodule")
@@ -324,34 +364,10 @@ class Claims:
             return term
         return word.term
 
-    def _unfed_part(self, at: int) -> str:
-        """What of the lesion does not enhance: "an area | without enhancement", "no enhancement of the wall"."""
-        before = self.words[at - 1].thing if at and self.words[at].norm.split(" ")[0] in ("without", "lacking") else ""
-        own = before in ("wall", "septum", "scar", "nodule", "centre")
-        if own or (before == "partial" and self.owners.is_part(at - 1)):
-            return before
-        subject = self.owners.subjects[at].kind
-        return self.owners.part_after(at) or (subject if subject in ("centre", "interior") else "")
-
-    def _is_central(self, at: int) -> bool:
-        """Whether a scar is in the middle: "a central calcified scar", "a scar centrally"."""
-        start = at
-        while start and self.owners.is_modifier(start - 1):
-            start -= 1
-        near = [*self.words[start:at], *self.words[at + 1 : at + 2]]
-        return any(word.norm in ("central", "centrally") or "central" in word.norm.split() for word in near)
-
     def _is_in_cyst(self, at: int) -> bool:
         """Whether a nodule is what a cystic lesion is said to have."""
         cystic = any(word.term and word.term.kinds.get("content") == "cystic" for word in self.words[:at])
         return cystic and self.owners.is_possessed(at)
-
-    def _of_something(self, at: int) -> bool:
-        """Whether a rim is one of calcium or fat rather than a wall."""
-        following = self.words[at + 1 : at + 3]
-        if len(following) < 2 or following[0].norm != "of":
-            return False
-        return following[1].thing == "calcification" or following[1].has("unexpressed")
 
     def _enhancement(self, at: int, word: Word, qualities: Sequence[Word]) -> Term | None:
         """What an enhancement says: of a wall, of the density, or nothing that is modelled."""
@@ -378,22 +394,4 @@ class Claims:
         if DENIED in self.marks[at] and not said:
             self.inverted.add(at)
             return terms["non-enhancing"]
-        return None
-
-    def _texture_of(self, qualities: Sequence[Word]) -> Term | None:
-        for quality, name in (("uneven", "heterogeneous"), ("even", "homogeneous")):
-            if any(word.has("modifier", quality) and word.term is None for word in qualities):
-                return self.lexicon.terms[name]
-        return None
-
-    def _density_of(self, qualities: Sequence[Word]) -> Term | None:
-        said = {value for quality in qualities for value in quality.roles.get("modifier", ())}
-        for quality, name in (
-            ("watery", "cystic"),
-            ("fleshy", "solid"),
-            ("low", "hypoattenuating"),
-            ("high", "hyperattenuating"),
-        ):
-            if quality in said:
-                return self.lexicon.terms[name]
         return None

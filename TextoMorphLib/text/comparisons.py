@@ -39,10 +39,14 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     words = list(sentence)
     at = 0
     while at < len(words):
+        if words[at].norm == "equivalent" and at and _is_substance(words[at - 1]):
+            words[at] = replace(words[at], roles={"heard": frozenset({"compared with something else"})})
         if words[at].has("compare") and words[at].term is None:
             place = None if _is_directed(words, at) else _after(words, at)
             if place is None:
                 place = _beyond(words, at)
+            if place is None and _equals_organ(words, at):
+                place = (at, at, "hyper")
             if place is None and (found := _before(words, at)):
                 place = (at, *found[1:])
                 words[found[0]] = replace(words[found[0]], term=None)
@@ -54,6 +58,8 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
                     replace(merged, predicate=first == at and last <= at + 1 and not merged.noun)
                 ]
                 at = first
+                if pole == "hypo" and name == "hypoattenuating" and _is_lighter(words, at):
+                    words[at] = replace(words[at], term=terms["hyperattenuating"])
         at += 1
     return words
 
@@ -68,6 +74,14 @@ def _joined(words: Sequence[Word], term: Term | None, pole: str) -> Word:
         term=term,
         noun=noun,
     )
+
+
+def _pole_at(words: Sequence[Word], at: int) -> str:
+    """Which end of which scale the word there names; a strength that of the enhancement that was named before."""
+    strong = words[at].has("modifier", "strong") and (words[at].term is None or _degree(words[at]))
+    if strong and any(word.thing == "enhancement" for word in words[:at]):
+        return "arterial"  # "the enhancement is not as | strong"
+    return _pole(words[at])
 
 
 def _pole(word: Word) -> str:
@@ -93,7 +107,7 @@ def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     """What is compared where it follows: "less [clearly] defined", "lower [in] attenuation"."""
     for index in range(at + 1, min(at + 5, len(words))):
         word = words[index]
-        if pole := _pole(word):
+        if pole := _pole_at(words, index):
             if words[at].norm == "as" and not (index + 1 < len(words) and words[index + 1].norm == "as"):
                 return None
             # "Better" and "less" go with "well-defined" as with "defined".
@@ -106,9 +120,28 @@ def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     return None
 
 
+def _is_lighter(words: Sequence[Word], at: int) -> bool:
+    """Whether something is said to be less dark than the organ, and so brighter: "less lucent than liver"."""
+    other = reference(words, at) if words[at].norm.startswith("less") else None
+    return other is not None and other.thing == "organ"
+
+
+def _is_substance(word: Word) -> bool:
+    """What a density can be equivalent to beside the organ's: "of blood-equivalent density"."""
+    return word.norm in ("blood", "fat", "muscle", "air", "bone", "soft tissue", "metal", "calcium")
+
+
 def _is_directed(words: Sequence[Word], at: int) -> bool:
     """Whether a density is "inferior to" another; a lesion that is inferior to a vein lies below it."""
     return words[at].norm in ("inferior to", "superior to")
+
+
+def _equals_organ(words: Sequence[Word], at: int) -> bool:
+    """Whether a lesion is like the organ in an image, which means its density: "equal to pancreas on venous"."""
+    following = [word for word in words[at + 1 : at + 4] if not word.has("word", "det")]
+    like = words[at].norm in ("equal", "identical", "same") and len(following) > 1 and following[0].norm in ("to", "as")
+    before = any(word.thing in ("texture", "enhancement", "density", "margin", "size") for word in words[:at])
+    return like and following[1].thing == "organ" and not before
 
 
 def _in_brackets(words: Sequence[Word], at: int) -> bool:
@@ -118,9 +151,10 @@ def _in_brackets(words: Sequence[Word], at: int) -> bool:
 
 def _beyond(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     """What is compared where it follows the reference: "lower | than liver in attenuation"."""
-    if at + 1 >= len(words) or not words[at + 1].has("reference", "than"):
+    beside = words[at].norm in ("above", "below") and at + 1 < len(words) and words[at + 1].thing == "organ"
+    if at + 1 >= len(words) or not (words[at + 1].has("reference", "than") or beside):
         return None
-    for index in range(at + 2, min(at + 8, len(words))):
+    for index in range(at + 1, min(at + 8, len(words))):
         if words[index].thing == "density" and words[index - 1].norm in ("in", "of") and not words[index].term:
             return at, at, "hyper"
         if words[index].norm in _MARKS or words[index].has("word", "verb"):
@@ -145,6 +179,8 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
         than = at + 1 < len(words) and words[at + 1].norm == "than"
         if index == at - 1 and word.norm in (":", "-", "=", "\u2013"):
             continue  # "Attenuation: decreased"
+        if than and word.norm == "," and _only_degrees(words[index + 1 : at]):
+            continue  # "density even, slightly higher than the kidney"
         if word.norm in ("(", ")", "vs", "versus") or word.norm == "otherwize" or _in_brackets(words, index):
             continue
         if word.norm in _MARKS or word.has("word", "but") or (word.has("word", "and") and not than):
@@ -158,6 +194,10 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
             last = at + 1 if at + 1 < len(words) and words[at + 1].norm in ("degree", "extent", "amount") else at
             return index, last, pole
     return None
+
+
+def _only_degrees(words: Sequence[Word]) -> bool:
+    return all(_degree(word) or word.has("word", "adverb") for word in words)
 
 
 # --- With what something is compared ---
@@ -176,7 +216,10 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
     loose = words[index].has("reference", "loose") and (words[index].norm in ("to", "as") or words[at].has("compared"))
     if not (firm or loose) or (index > at and words[index].norm in ("in", "of", "with") and not firm):
         return None
-    for word in words[index + 1 : index + 8]:
+    for place, word in enumerate(words[index + 1 : index + 8], start=index + 1):
+        and_organ = place + 2 < len(words) and words[place + 1].has("word", "and") and words[place + 2].thing == "organ"
+        if word.thing == "other" and and_organ:
+            return words[place + 2]  # "than spleen and liver"
         if word.norm in _MARKS or any(word.has("word", each) for each in ("verb", "but", "and")):
             return None
         if (
@@ -204,3 +247,19 @@ def with_other(word: Word, other: Word, terms: Mapping[str, Term]) -> Word:
     if word.term is terms["isoattenuating"] and other.norm in ("water", "fluid", "simple fluid"):
         return replace(word, term=terms["cystic"])
     return replace(word, term=None, roles={**word.roles, "heard": frozenset({"compared with something else"})})
+
+
+_TURNED = {
+    "hypo": "hyperattenuating",
+    "hyper": "hypoattenuating",
+    "arterial": "hypoattenuating",
+    "iso": "isoattenuating",
+}
+
+
+def turned_round(words: Sequence[Word], at: int) -> str:
+    """The lesion's density where the organ's is held against it: "the liver is | denser than | it"; or nothing."""
+    word = words[at]
+    density = word.term.kinds.get("density", "") if word.term is not None else ""
+    other = reference(words, at) if density in _TURNED else None
+    return _TURNED[density] if other is not None and other.thing == "lesion" else ""

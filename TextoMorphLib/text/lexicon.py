@@ -16,6 +16,7 @@ from typing import Any
 
 from TextoMorphLib.paths import resources
 from TextoMorphLib.text.organs import organs
+from TextoMorphLib.text.spelling import nearest
 from TextoMorphLib.text.tokens import Token, normal, tokens
 from TextoMorphLib.text.vocabulary import PARTS_OF_SPEECH, Term, terms, words
 
@@ -143,12 +144,18 @@ class Lexicon:
         for name, known in organs.items():  # the user's own organs, too
             self._add_all((name, *known.words), "organ", name)
         self._add_all(data["time"], "time", "time")
+        for role in ("elsewhere", "likewise"):
+            self._add_all(data[role], role, role)
         self._add_all(data["neutral"], "neutral", "neutral")
         # Worth guessing where a word is mistyped: what says something, and is long enough to be told apart.
         self.guesses = frozenset(word for word in self.words if len(word) >= 5)
         self.meanings = Meanings(
             {norm: _meaning(below[""]) for norm, below in self._tree.items() if "" in below and norm[:1].isalpha()}
         )
+
+    def nearest(self, word: str) -> str:
+        """The word that one is a typing error of; empty if of none."""
+        return nearest(word, self.guesses, self.meanings)
 
     def _add_all(self, wordings: Sequence[str], role: str, value: str) -> None:
         for wording in wordings:

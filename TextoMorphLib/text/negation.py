@@ -13,13 +13,18 @@ from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
+OTHERS = "of others"  # "unlike a cyst", "the rim that one would expect in an abscess"
 NO_SUCH = "no such"  # denied by a word that says that there is none: "no cystic lesion", but "not a cystic lesion"
 _PARTLY = tuple(
     f"not {how}" for how in ("entirely", "completely", "purely", "wholly", "totally", "fully", "exclusively")
 )
+_LACKS = ("lack", "lacking", "lack of", "lack any", "devoid of", "void of", "free of", "free from", "absence of",
+    "deprived of", "bereft of", "non")  # fmt: skip
+_BETWEEN = ("it", "they", "any", "have", "does", "doe", "do", "did", "there")
+_PLAIN = ("not", "no", "nor", "never", "neither", "isn't", "aren't", "doesn't", "don't", "didn't", "cannot", "can't")
 _PREFIXES = ("non", "un")
 _NO_MORE = ("no new", "no other", "no further", "no additional")
-_LOSSES = {"loss", "resolution", "disappearance"}
+_LOSSES = {"loss", "dissolution", "effacement", "obliteration", "resolution", "disappearance"}
 _NONE = {
     "no",
     "without",
@@ -59,12 +64,21 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return []
     if word.norm in ("free", "less") and word.joined and at:  # calcium-free
         return [(DENIED, [at - 1])]
-    if word.norm in _PREFIXES:
+    if word.norm in _PREFIXES or _is_taken_back(sentence, at):
         return []
+    if word.has("likewise"):
+        denied = any(before.has("negation") for before in sentence[:at])  # "absent, as are septa"
+        return [(DENIED, forward(sentence, at))] if denied else []
+    if word.has("elsewhere"):
+        return [(OTHERS, clause(sentence, at))]
     if word.norm == "for" and any(before.norm == "too" for before in sentence[max(0, at - 4) : at]):
         return [(DENIED, forward(sentence, at))]  # "too dense for a cyst"
     if word.norm in _PARTLY:  # "not entirely cystic" is cystic
         return [(DENIED, [i for i in forward(sentence, at) if is_property(sentence[i])])]
+    if word.norm == "than" and at and sentence[at - 1].norm == "less" and _is_look(*sentence[at + 1 : at + 2]):
+        return [(DENIED, [at + 1])]  # "less than sharp"
+    if word.norm == "than" and _prefers(sentence, at):
+        return [(DENIED, forward(sentence, at))]  # "more solid than cystic"
     if word.norm == "than" and any(before.norm == "rather" for before in sentence[max(0, at - 6) : at]):
         return [(DENIED, forward(sentence, at))]  # "rather solid than cystic"
     if word.has("negation"):
@@ -76,6 +90,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     found: list[tuple[str, Sequence[int]]] = []
     if word.norm in ("hardly", "barely", "scarcely") and _at_all(sentence[at:]):
         found.append((DENIED, forward(sentence, at)))  # "hardly calcified at all"
+    if word.norm in ("hardly", "barely", "scarcely") and at + 1 < len(sentence) and _is_look(sentence[at + 1]):
+        found.append((DENIED, [at + 1]))  # "hardly homogeneous"
     if word.has("hedge"):
         after = _ends_there(sentence, at)
         if word.has("hedge", "open_after") and not at and len(sentence) > 1 and _leads(sentence[1]):
@@ -111,9 +127,20 @@ def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Se
     following = sentence[at + 1] if at + 1 < len(sentence) else None
     opens = not at or sentence[at - 1].norm in STOPS
     adjective = following is not None and following.term is not None and not following.noun and opens
+    if word.norm == "none" and at and sentence[at - 1].norm == "but" and following is not None and _leads(following):
+        return [(DENIED, [i for i in range(at) if sentence[i].noun])]  # "a rim would help, but none is seen"
     if word.norm == "none" and following is not None and (has_or_shows(following) or _leads(following) or adjective):
         reached = forward(sentence, at if following.term is not None else at + 1)
         return [(DENIED, reached), (NO_SUCH, reached)]  # "None contains fat."
+    if word.norm == "none" and _describes(sentence, at + 1):
+        return [(DENIED, forward(sentence, at + 2))]  # "none that are calcified"
+    if word.norm == "none of" and any(each.norm == "following" for each in sentence[at + 1 : at + 3]):
+        colon = next((i for i in range(at, len(sentence)) if sentence[i].norm == ":"), len(sentence))
+        return [(DENIED, range(colon + 1, len(sentence))), (NO_SUCH, range(colon + 1, len(sentence)))]
+    if word.norm.endswith("n't") and ends and sentence[at - 1].has("word", "pronoun"):
+        return [(DENIED, backward(sentence, at - 1))]  # "hyperdense it isn't"
+    if word.norm in ("not", "no") and _ends_in_having(sentence, at):
+        return [(DENIED, [i for i in range(at) if sentence[i].noun])]  # "a capsule it does not have"
     both = word.has("negation", "before") and word.has("negation", "after")
     if both and at and sentence[at - 1].noun and following is not None and following.has("word", "prep"):
         return [(DENIED, backward(sentence, at))]  # "calcification absent in the lesion"
@@ -125,19 +152,96 @@ def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Se
     quality = quality and following is not None and not following.noun  # "the borders are nowhere defined"
     copula = _follows_copula(sentence, at) and not (names and (answers or quality))
     after = ends or not word.has("negation", "before") or copula
-    if (after and word.has("negation", "after")) or (ends and word.has("negation", "denial_end")):
-        return [(DENIED, backward(sentence, at))]
+    asked = at > 0 and sentence[at - 1].norm == "?"  # "Homogeneous? Not in the least."
+    if (after and word.has("negation", "after")) or (ends and (asked or word.has("negation", "denial_end"))):
+        reached = backward(sentence, at)
+        if word.norm == "not":  # "is new; the indistinct margins are not"
+            reached = [i for i in reached if not is_property(sentence[i])]
+        partly = bool(reached) and any(_is_some(sentence, i) for i in (reached[0], reached[0] - 1))
+        return [] if partly else [(DENIED, reached)]
     if not word.has("negation", "before"):
         return []
     reached = forward(sentence, at)
     beyond = sentence[reached[-1] + 1 : reached[-1] + 3] if reached else ()
-    if len(beyond) == 2 and beyond[0].norm.startswith("except") and beyond[1].has("word", "prep"):
-        return []  # "no calcification except in the wall"
+    if len(beyond) == 2 and _excepts(sentence, reached[-1] + 1):
+        return []  # "no calcification except in the wall", "other than a tiny focus"
     said = set(word.norm.split())
     if said & _LOSSES:  # "loss of the fat plane and low density"
         first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
         reached = [i for i in reached if i < first]
     return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
+
+
+def _is_some(sentence: Sequence[Word], at: int) -> bool:
+    """Whether only some of several are spoken of: "some of the calcifications have resolved"."""
+    some = at >= 0 and sentence[at].norm in ("some", "part", "most", "many", "half", "several", "one")
+    return some and at + 1 < len(sentence) and sentence[at + 1].norm == "of"
+
+
+def _is_taken_back(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a lack is denied, and so is none: "does not lack a wall", "lacks neither wall nor septa"."""
+    norm = sentence[at].norm
+    if norm == "not" and at and sentence[at - 1].norm == "but":  # "lacks calcification but not a capsule"
+        named = sentence[at + 1 : at + 4]
+        before = [word for word in sentence[:at] if word.has("negation") or word.has("word", "verb")]
+        noun = any(word.noun for word in named) and not any(word.has("negation") for word in named)
+        return bool(before) and before[-1].norm in _LACKS and noun
+    if norm in ("neither", "nor"):
+        first = next((i for i in range(at, -1, -1) if sentence[i].norm == "neither"), at)
+        return bool(first) and sentence[first - 1].norm in _LACKS
+    index = at - 1
+    while index >= 0 and (sentence[index].has("word", "verb") or sentence[index].norm in _BETWEEN):
+        index -= 1
+    return norm in _LACKS and index >= 0 and sentence[index].norm.split(" ")[-1] in _PLAIN
+
+
+def _prefers(sentence: Sequence[Word], at: int) -> bool:
+    """Whether of two values of one attribute the first is said to be more so: "more blurred than sharp"."""
+    before = sentence[at - 1] if at else None
+    following = next((word for word in sentence[at + 1 : at + 3] if not word.has("word", "adverb")), None)
+    if before is None or before.term is None or following is None or following.term is None or following.noun:
+        return False
+    more = before.has("compared") or any(word.norm == "more" for word in sentence[max(0, at - 3) : at])
+    both = before.term.kinds.keys() & following.term.kinds.keys()
+    return more and any(before.term.kinds[kind] != following.term.kinds[kind] for kind in both)
+
+
+_EXCEPTIONS = ("other than", "apart from", "aside from", "save for", "with the exception of", "beyond", "besides")
+_SPECKS = ("focus", "one", "spot", "fleck", "speck", "deposit", "area", "dot", "rim", "patch")
+
+
+def _excepts(sentence: Sequence[Word], at: int) -> bool:
+    """Whether an exception follows that is of the kind that is denied: a place, or a small one."""
+    if not (sentence[at].norm.startswith("except") or sentence[at].norm in _EXCEPTIONS):
+        return False
+    following = [word for word in sentence[at + 1 : at + 6] if not word.has("word", "det")]
+    named = next((word for word in following if word.thing or word.norm in _SPECKS), None)
+    small = named is not None and named.norm.split(" ")[-1] in _SPECKS and named.term is None
+    return bool(following) and (following[0].has("word", "prep") or small)
+
+
+def _describes(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a relative clause begins that says what something is: "that are calcified", but "that I can see"."""
+    return at + 1 < len(sentence) and sentence[at].has("word", "that") and sentence[at + 1].has("word", "verb")
+
+
+def _is_look(word: Word | None = None) -> bool:
+    """Whether a quality either is there or is not, as a density is not: "barely hypodense" is hypodense."""
+    return (
+        word is not None
+        and word.term is not None
+        and bool(word.term.kinds)
+        and word.term.kinds.keys() <= {"margin", "texture"}
+    )
+
+
+_HAVING = ("have", "has", "show", "contain", "exhibit", "possess", "trace", "sign", "hint", "evidence", "sign of it")
+
+
+def _ends_in_having(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a denial ends a sentence whose object came first: "of a capsule there is | no trace"."""
+    following = [word.norm for word in sentence[at + 1 :] if word.norm not in ("any", ".", "!")]
+    return len(following) == 1 and following[0] in _HAVING and not sentence[at].has("likewise")
 
 
 def _at_all(words: Sequence[Word]) -> bool:
@@ -174,7 +278,7 @@ def _was_other(sentence: Sequence[Word], at: int) -> bool:
 def _prefixes(sentence: Sequence[Word], marks: list[set[str]]) -> None:
     """The prefix "non-" denies one word, and takes a denial back that reaches it."""
     for at, word in enumerate(sentence[:-1]):
-        if word.norm in _PREFIXES:
+        if word.norm in _PREFIXES and not _is_taken_back(sentence, at):
             marks[at + 1] ^= {DENIED}
 
 
@@ -187,7 +291,10 @@ def _ends_there(sentence: Sequence[Word], at: int) -> bool:
     following = sentence[at + 1] if at + 1 < len(sentence) else None
     before = sentence[at - 1].norm if at else ""
     ends = following is None or following.norm in (*STOPS, ",") or following.has("word", "but")
+    ends = ends or (following is not None and following.norm in ("here", "today", "now"))
     ends = ends or (before in (":", "=") and following is not None and following.has("word", "and"))
+    headed = at + 2 < len(sentence) and sentence[at + 2].norm == ":"  # "Calcification: no | Cyst: yes"
+    ends = ends or (before == ":" and headed) or (sentence[at].norm == "0" and sentence[at + 1].norm == "%")
     return ends and at > 0
 
 

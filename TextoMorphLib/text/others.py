@@ -27,13 +27,16 @@ class Others:
         self.side = self.item = ""
         self.aside = False
 
-    def about_other(self, words: Sequence[Word], described: bool) -> bool:
+    def about_other(self, words: Sequence[Word], described: bool, text: str = "") -> bool:
         """Whether a sentence is about another lesion.
 
         Args:
             words: The sentence.
             described: Whether something was said of a lesion before.
+            text: Of which they are words.
         """
+        if _is_general(words, text):
+            return True
         side, item = _heading_side(words), _item(words) or _number(words)
         if item:
             listed = bool(self.item) or (item.isdigit() and int(item) > 1)
@@ -49,6 +52,16 @@ class Others:
             self.aside = True
         self.side = self.side or side or next((word.norm for word in words if word.norm in _SIDES), "")
         return self.aside
+
+
+_GENERALLY = ("may", "often", "usually", "can", "typically", "frequently", "commonly", "tend", "generally", "sometimes")
+
+
+def _is_general(words: Sequence[Word], text: str) -> bool:
+    """Whether a sentence is about lesions of a kind in general: "Haemangiomas may calcify"."""
+    if len(words) < 3 or words[0].thing != LESION or text[words[0].start : words[0].end][-1:].lower() != "s":
+        return False
+    return words[1].norm in _GENERALLY or (words[1].norm == "are" and words[2].norm in _GENERALLY)
 
 
 def _heading_side(words: Sequence[Word]) -> str:

@@ -35,7 +35,9 @@ _LOCATES = (
 )
 
 
+_ONLY = ("only", "mainly", "mostly", "predominantly", "exclusively", "just", "merely")
 _BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "near")
+_BESIDE_IT = ("adjacent", "neighboring", "nearby", "adjoining", "coexisting", "coexistent", "concomitant")
 _AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 
 
@@ -84,7 +86,9 @@ class Ownership(Appositions):
         margin = walls or (kind in _BORDERLESS and not (kind == "septum" and word.norm in OF_WALLS))
         inner = says(word, "texture") or says(word, "density")  # "the margins are sharp and it's homogeneous"
         plain = word.norm not in OF_WALLS and not word.has("modifier") and not word.predicate
-        if kind == "margin" and inner and plain:
+        if (kind == "margin" and inner and plain) or (
+            says(word, "septa") and kind in ("wall", "margin", "calcification")
+        ):
             return True
         return (says(word, "margin") and margin) or (says(word, "calcification") and kind in _NEVER_CALCIFIED)
 
@@ -204,6 +208,14 @@ class Ownership(Appositions):
         index = run[0] - 1
         while index >= 0 and (self.is_modifier(index) or self.words[index].norm == ","):
             again = self.seen or any(word.thing == LESION for word in self.words[:index])
+            several = self.seen or any(word.thing == LESION for word in self.words[run[-1] + 1 :])
+            if (
+                several
+                and self.words[index].norm in _BESIDE_IT
+                and index
+                and self.words[index - 1].norm in ("a", "an", "the")
+            ):
+                return Owner("other", "another lesion", run[-1])  # "the adjacent cyst is calcified, the mass is not"
             place = self.words[index].norm == "third" and self.words[index - 1].norm in _THIRDS
             if self.words[index].has("modifier", "another") and again and not place:
                 return Owner("other", "another lesion", run[-1])
@@ -217,6 +229,9 @@ class Ownership(Appositions):
             site = self._named([before])
             if site.name in _OTHER_SITES:
                 return site
+        elsewhere = [word.norm for word in self.words[run[-1] + 1 : run[-1] + 5] if not word.has("word", "det")]
+        if elsewhere[:1] == ["in"] and elsewhere[1:2] in (["other"], ["contralateral"], ["opposite"]):
+            return Owner("other", "another lesion", run[-1])  # "the cyst in the other lobe"
         joined = index > 1 and self.words[index].has("word", "with") and self.words[index - 1].has("word", "and")
         if joined and (holder := self._clause_subject(index)):
             return holder  # "the spleen is large and contains a granuloma"
@@ -243,9 +258,11 @@ class Ownership(Appositions):
     def at_border(self, at: int) -> bool:
         """Whether an enhancement is only at the lesion's border: "hyperenhancement at the margin of the mass"."""
         word = self.words[at]
+        takes = word.has("dimension", "enhancement") and (word.has("word", "verb") or "contrast" in word.norm)
         bright = word.thing == "enhancement" or (word.term is not None and word.term.kinds.get("density") == "arterial")
-        following = [each for each in self.words[at + 1 : at + 5] if not each.has("word", "det")]
-        if not bright or len(following) < 2 or following[0].norm not in ("at", "along", "around"):
+        passed = [each for each in self.words[at + 1 : at + 6] if not each.has("word", "det")]
+        following = [each for each in passed if each.norm not in _ONLY]
+        if not (bright or takes) or len(following) < 2 or following[0].norm not in ("at", "along", "around", "in"):
             return False
         return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
 
@@ -266,6 +283,15 @@ class Ownership(Appositions):
         thing = self.words[index].thing
         return thing if thing in ("wall", "septum", "centre", "scar", "nodule", "calcification") else ""
 
+    def unfed_part(self, at: int) -> str:
+        """What of the lesion does not enhance: "an area | without enhancement", "no enhancement of the wall"."""
+        before = self.words[at - 1].thing if at and self.words[at].norm.split(" ")[0] in ("without", "lacking") else ""
+        own = before in ("wall", "septum", "scar", "nodule", "centre")
+        if own or (before == "partial" and self.is_part(at - 1)):
+            return before
+        subject = self.subjects[at].kind
+        return self.part_after(at) or (subject if subject in ("centre", "interior") else "")
+
     # --- Subjects ---
 
     def _subjects(self) -> list[Owner]:
@@ -277,6 +303,9 @@ class Ownership(Appositions):
                 subject, stated = self.topic, False
             if word.has("word", "but"):
                 stated = False
+            of = index + 1 < len(self.words) and self.words[index + 1].norm == "of"
+            if word.norm == "rest" and index and self.words[index - 1].norm == "the" and not of:
+                subject, stated = Owner(LESION), True  # "the calcium is central, the rest hypodense"
             if word.norm in (",", "\n") and subject.kind not in (LESION,) and not stated and not first:
                 subject = self.topic
             ends = index + 1 == len(self.words) or not self._is_noun(index + 1) or self._parts(index + 1)

@@ -63,6 +63,8 @@ class Phrases:
             return False
         if not crossed and self._is_next_item(word, noun):
             return False
+        if crossed and thing == "interior" and (word.has("modifier", "thick") or word.has("modifier", "thin")):
+            return False  # "walls thickened and content uniform"
         if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
             return True
         if thing == "centre" and self._opens_phrase(self.words.index(word)):
@@ -144,6 +146,8 @@ class Phrases:
             return True  # "enhancing rim | central necrosis"
         if self.words[index - 1].thing == "margin" and word.thing in ("content", "calcification", "wall", "septum"):
             return True  # "irregular margins | calcifications"
+        if self.words[index - 1].thing == "organ" and word.thing == "margin" and word.term is not None:
+            return True  # "in the left lobe | ill-defined margins"
         own = word.thing == "organ" and not all(map(self._is_other_organ, word.roles["organ"]))
         return own and self.words[index - 1].thing == LESION
 
@@ -154,7 +158,7 @@ class Phrases:
     def is_modifier(self, index: int) -> bool:
         """Whether a word can stand between an adjective and its noun."""
         word = self.words[index]
-        if word.norm in PUNCTUATION or word.norm == ",":
+        if word.norm in PUNCTUATION or word.norm in (",", "(+)"):
             return False
         if word.has("word", "verb"):
             return False

@@ -44,7 +44,8 @@ class Predicates(Phrases):
             closed = [i for i in range(after, len(self.words) - 1) if self.words[i].norm == ")"]
             if closed and self.words[closed[0] + 1].norm == ":":  # "Density (vs liver): lower"
                 return True
-        after += after + 1 < len(self.words) and self.words[after].norm == "not"  # "limits not clear"
+        # "Limits not clear", "boundary still clear"
+        after += after + 1 < len(self.words) and self.words[after].norm in ("not", "still", "already", "again", "now")
         closes = after + 1 >= len(self.words) or self.words[after + 1].norm in (*PUNCTUATION, ",", "but", "and")
         if after < len(self.words) and self.words[after].has("modifier") and not self.words[after].noun and closes:
             return self.words[index].thing in OWN_PARTS  # "the border clear"
@@ -75,7 +76,10 @@ class Predicates(Phrases):
             and says(word, "density")
         ):
             return not self.run_after(after)  # "liver hypodense"
-        if after == index + 1 and (word.term is not None or word.has("modifier")) and not word.noun:
+        foreign = self.words[index].has("organ") and all(map(self._is_other_organ, self.words[index].roles["organ"]))
+        acts = foreign and word.has("word", "verb")  # "the kidneys enhance homogeneously"
+        quality = (word.term is not None or word.has("modifier")) and not (word.noun or acts)
+        if after == index + 1 and quality:
             return self.words[index].thing in OWN_PARTS and not self.run_after(after)  # "Wall thick."
         if word.norm == "(" and self.words[index].thing in OWN_PARTS:
             return True  # "wall (thin)"

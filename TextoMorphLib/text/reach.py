@@ -49,6 +49,29 @@ def _names_place(sentence: Sequence[Word], at: int) -> bool:
 
 
 _OPINIONS = ("think", "believe", "feel", "suspect")
+_NOWHERE = (
+    "in no phase",
+    "at no point",
+    "in no place",
+    "on no slice",
+    "in no part",
+    "at no time",
+    "at no level",
+    "in no plane",
+)
+_NONE_OF = (
+    "no place where",
+    "no point where",
+    "no slice where",
+    "hardly a place where",
+    "none of",
+    "not one of",
+    "neither of",
+    "no part of",
+    "no portion of",
+    "no component of",
+    "no area of",
+)
 # Here these words do not end what is denied: "does not have", "nor does it show".
 _GO_ON = {
     "do",
@@ -58,6 +81,7 @@ _GO_ON = {
     "it",
     "they",
     "to",
+    "has",
     "have",
     "having",
     "show",
@@ -70,6 +94,14 @@ _GO_ON = {
     "look",
     "appearing",
     "present",
+    "become",
+    "became",
+    "developed",
+    "develop",
+    "undergone",
+    "undergo",
+    "turned",
+    "acquired",
 }
 
 
@@ -82,11 +114,16 @@ def forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]
         whole: Whether it reaches over what a lesion always has, too: "previously solid and hypervascular".
     """
     start = at + 1
-    if sentence[at].norm in ("none of", "neither of"):  # "none of the lesions is calcified"
+    about = sentence[at].norm == "nothing" and start < len(sentence) and sentence[start].has("word", "prep")
+    if sentence[at].norm in _NONE_OF or about:  # "none of the lesions is calcified"
         start = next((i + 1 for i in range(at, len(sentence)) if sentence[i].has("word", "verb")), start)
     if start < len(sentence) and sentence[start].norm == ":":
         start += 1  # "Negative: septa"
-    if sentence[at].norm == "nor" and start < len(sentence) and sentence[start].has("word", "verb"):
+    if (
+        sentence[at].norm in ("nor", "neither", *_NOWHERE)
+        and start < len(sentence)
+        and sentence[start].has("word", "verb")
+    ):
         start += 1  # "nor is it calcified"
         start += start < len(sentence) and sentence[start].norm == "there"
     if sentence[at].norm.split(" ")[-1] in _OPINIONS:  # "I don't think that it is cystic"
@@ -99,11 +136,14 @@ def forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]
     while end < len(sentence) and not _stops(sentence[end]) and not _names_place(sentence, end):
         if sentence[end].norm == "/" and sentence[end].start > sentence[end - 1].end:
             break  # items, not alternatives
-        if end > start and _is_new_item(sentence, end):
+        if end > start and (_is_new_item(sentence, end) or _is_said_beside(sentence, at, end)):
             break
         end += 1
     last_or = max((i for i in range(start, end) if sentence[i].has("word", "or")), default=start)
     for comma in range(last_or, end):
+        again = comma + 1 < end and sentence[comma + 1].norm == sentence[at].norm.split(" ")[-1]
+        if again and sentence[comma].norm == ",":
+            continue  # "devoid of septa, | of calcification and of a wall"
         if sentence[comma].norm == "," and not (last_or == start and _lists(sentence, at, comma, end)):
             end = comma
             break
@@ -129,6 +169,17 @@ def _is_new_item(sentence: Sequence[Word], at: int) -> bool:
     return not after.thing and (after.term is not None or after.has("modifier"))
 
 
+def _is_said_beside(sentence: Sequence[Word], trigger: int, at: int) -> bool:
+    """Whether a second adjective of a noun begins, which "not" does not reach: "not cystic | hypodense nodule"."""
+    before, word = sentence[at - 1], sentence[at]
+    if sentence[trigger].norm != "not" or before.term is None or word.term is None or before.noun or word.noun:
+        return False
+    named = any(each.thing == "lesion" for each in sentence[at + 1 : at + 3])
+    return (
+        named and before.norm != "well" and not before.term.kinds.keys() & word.term.kinds.keys() and trigger == at - 2
+    )
+
+
 def clause(sentence: Sequence[Word], at: int) -> range:
     """The words of a clause that begins after one: "uncertain whether | the lesion has a capsule"."""
     end = at + 1
@@ -139,15 +190,20 @@ def clause(sentence: Sequence[Word], at: int) -> range:
 
 def _predicate(sentence: Sequence[Word], at: int, end: int) -> range:
     """What is said of a lesion that there is not: "no lesion | shows rim enhancement"."""
-    if sentence[at].norm != "no" or (at and sentence[at - 1].norm not in STOPS) or end >= len(sentence) - 1:
+    opens = not at or sentence[at - 1].norm in STOPS or sentence[at - 1].has("word", "and")
+    if sentence[at].norm != "no" or not opens or end >= len(sentence) - 1:
         return range(0)
-    listed = any(word.norm == "," for word in sentence[at:end]) or sentence[end].norm in ("with", "w/", "without")
+    listed = any(word.norm == "," for word in sentence[at:end]) or sentence[end].norm in ("w/", "without")
     if (
         listed
-        or sentence[end - 1].thing != "lesion"
+        or sentence[end - 1].thing not in ("lesion", "partial", "margin")
         or not (sentence[end].has("word", "verb") or has_or_shows(sentence[end]))
     ):
         return range(0)
+    if sentence[end - 1].thing == "margin" and any(word.thing for word in sentence[at + 1 : end - 1]):
+        return range(0)  # "no capsule | margins are ill-defined"
+    if sentence[end - 1].thing == "partial" and sentence[end + 1].term is None:
+        return range(0)  # "no cystic component is seen in this hypodense tumour"
     last = end + 1
     while last < len(sentence) and not _stops(sentence[last]) and sentence[last].norm not in (",", "/"):
         last += 1
@@ -165,6 +221,8 @@ def _lists(sentence: Sequence[Word], at: int, comma: int, end: int) -> bool:
     if same - {"content"}:
         return False  # "no wall thickening, thin wall"
     names = following.has("unexpressed") and following.term is None
+    if following.thing in ("margin", "density", "texture") and following.term is None:
+        return False  # "without enhancement, boundary clear"
     return following.noun or bool(following.thing) or names or following.has("word", "or")
 
 
@@ -174,7 +232,9 @@ def _until_property(sentence: Sequence[Word], reached: list[int]) -> list[int]:
     for before, index in pairwise(terms):
         between = sentence[before + 1 : index]
         joined = any(word.has("word", "and") for word in between)
-        article = any(word.norm in ("a", "an", "the") for word in between)
+        article = any(word.norm in ("a", "an", "the") for word in between) and not any(
+            word.norm == "of" for word in between
+        )
         if joined and (article or (is_property(sentence[index]) and not is_property(sentence[before]))):
             return [i for i in reached if i <= before]
     return reached
@@ -188,10 +248,15 @@ def backward(sentence: Sequence[Word], at: int) -> list[int]:
     """The words before a trigger that comes last: "a and b are absent"."""
     end = at - 1 if at and sentence[at - 1].norm == "," else at  # "septa, none"
     if end and sentence[end - 1].has("word", "but"):
-        end -= 1  # "was suspected but not confirmed"
+        end -= 1  # "was suspected but not confirmed", "is common in such tumours but absent here"
+        said = next((i for i in range(end - 1, 0, -1) if sentence[i].has("word", "verb")), end)
+        if not any(word.noun and word.term for word in sentence[said + 1 : end]):
+            end = said
         while end and (sentence[end - 1].has("hedge") or sentence[end - 1].norm == ","):
             end -= 1
-    while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _BEFORE_DENIAL):
+    together = False
+    while end and (_is_aside(sentence[end - 1]) or sentence[end - 1].norm in (*_BEFORE_DENIAL, *_ALL)):
+        together = together or sentence[end - 1].norm in _ALL
         end -= 1
     start = end
     while start and not any(each(sentence, start - 1) for each in (_begins_at, _is_other_clause, _is_other_item)):
@@ -199,9 +264,21 @@ def backward(sentence: Sequence[Word], at: int) -> list[int]:
     last = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
     listed = any(word.norm == "/" or word.has("word", "and") or word.has("word", "or") for word in sentence[last:end])
     both = all(word.has("word", "det") or word.has("word", "adverb") for word in sentence[last:end])
-    if not listed and not both:  # but "a and b, both absent"
+    if not listed and not both and not together:  # but "a and b, both absent"
         start = last
     return list(range(start, end))
+
+
+_ALL = ("both", "all", "each")  # "septa, calcification: both absent"
+
+
+def _is_aside(word: Word) -> bool:
+    """Whether a word stands between what is denied and its denial: "is | also | no longer visible"."""
+    return (
+        word.has("word", "verb")
+        or word.norm == "also"
+        or (word.roles.keys() == {"word"} and word.has("word", "adverb"))
+    )
 
 
 def _begins_at(sentence: Sequence[Word], at: int) -> bool:

@@ -80,6 +80,9 @@ def _ends(token: Token, following: Token | None, before: Token | None, text: str
             "nil",
             "negative",
             "not",
+            "never",
+            "nowhere",
+            "unlikely",
             "cannot",
         )
         opens = before is None or before.end < token.start

@@ -46,7 +46,9 @@ def _meant(typed: str, norm: str, words: frozenset[str], means: Meanings, dotted
         short = _written_out(typed, means) or _written_out(norm, means)
     if short and dotted:
         return short
-    return _short(norm) or _guess(typed, words, means) or _guess(norm, words, means) or short
+    return (
+        _short(norm) or _prefixed(typed, words) or nearest(typed, words, means) or nearest(norm, words, means) or short
+    )
 
 
 def _is_cut(typed: str, meant: str) -> bool:
@@ -65,6 +67,15 @@ _REAL_WORDS = frozenset(
 )
 
 
+def _prefixed(typed: str, words: frozenset[str]) -> str:
+    """The word whose first letters were swapped: "hyopdense"."""
+    for prefix in ("hypo", "hyper", "hetero", "homo"):
+        whole = prefix + typed[len(prefix) :]
+        if typed[:1] == prefix[0] and sorted(typed[: len(prefix)]) == sorted(prefix) and whole in words:
+            return whole
+    return ""
+
+
 @lru_cache(maxsize=1024)
 def _short(word: str) -> str:
     """The short word that was mistyped by one letter: "thik wall", "wel defined"."""
@@ -77,7 +88,7 @@ def _short(word: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _guess(word: str, words: frozenset[str], means: Meanings) -> str:
+def nearest(word: str, words: frozenset[str], means: Meanings) -> str:
     """The word nearest to a mistyped one; empty if there is none, or two of equal distance that differ in meaning."""
     if len(word) < 5:
         return ""

@@ -15,6 +15,7 @@ _TOKEN = re.compile(
     r"""
     \([-+\u2212\u2013]\)                                 # (-) and (+), as laboratories write
     |(?:[wrcsbd]/[oswfx](?!\w))|w/(?=\s)                 # w/o, r/o, c/w, s/o
+    |\((?:y/n|yes/no)\)                                  # what may be answered
     |Ca\+\+|Ca2\+
     |[-+]ve\b
     |[\[(][ ]*[xX\u2713\u2714]?[ ]*[\])]|[\u2610-\u2612]   # ticked or empty boxes
@@ -147,7 +148,7 @@ def tokens(text: str, words: Collection[str] = (), start: int = 0, end: int | No
     for match in _TOKEN.finditer(text, start, len(text) if end is None else end):
         said = marked(match[0], text, match)
         unticked = said == SKIP or (unticked and said not in (ITEM, CHOICE, NOT_ITEM, "\n"))
-        if unticked:
+        if unticked or said.lower() in ("(y/n)", "(yes/no)"):
             continue
         if said in (ITEM, NOT_ITEM, CHOICE):
             found += [Token(mark, match.start(), match.end()) for mark in said.split()]

@@ -19,8 +19,10 @@ from typing import Any
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.text import comparisons
 from TextoMorphLib.text.appositions import Owner
+from TextoMorphLib.text.asides import without_asides
 from TextoMorphLib.text.claims import Claims
 from TextoMorphLib.text.concepts import Description
+from TextoMorphLib.text.dictation import dictated
 from TextoMorphLib.text.languages import other_language
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.meanings import density_term, is_background
@@ -306,13 +308,14 @@ class _Reader:
         """Read the whole text."""
         for start, end in windows(self.text, WINDOW):
             read = tokens(self.text, self.words.words, start, end)
+            read = dictated(read, self.text, self.words.words, self.words.nearest)
             found = corrected(read, self.text, self.words.guesses, neutral(), self.words.meanings)
             for sentence in sentences(found, self.text):
                 if any(token.is_word for token in sentence):
                     self._sentence(sentence)
 
     def _sentence(self, found: Sequence[Token]) -> None:
-        words = comparisons.compared(sights(self.words.read(found), self.words.terms), self.words.terms)
+        words = comparisons.compared(self._read(found), self.words.terms)
         marks = scopes(words)
         for at, word in enumerate(words):
             other = None
@@ -323,7 +326,7 @@ class _Reader:
         topic = self.topic if words and (words[0].has("word", "pronoun") or self._under_heading(words)) else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions))
         described = any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
-        aside = self.others.about_other(words, described)
+        aside = self.others.about_other(words, described, self.text)
         unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
         claims = Claims(words, marks, owners, self.words, aside, unsaid)
         for at, word in enumerate(words):
@@ -339,6 +342,9 @@ class _Reader:
         if self.heading:
             last = claims.whose[0] if _is_heading(words) else topic
         self.topic = last if last.kind == "other" else Owner()
+
+    def _read(self, found: Sequence[Token]) -> list[Word]:
+        return sights(without_asides(self.words.read(found)), self.words.terms)
 
     def _names_lesion(self, claims: Claims) -> bool:
         return any(word.thing == LESION and not claims.whose[at].foreign for at, word in enumerate(claims.words))

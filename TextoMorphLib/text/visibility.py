@@ -16,6 +16,8 @@ from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.tokens import normal
 from TextoMorphLib.text.vocabulary import Term
 
+_WITH_DIFFICULTY = ("with difficulty", "only with difficulty", "with some difficulty", "with great difficulty")
+_GROW = ("developed", "formed")
 _LINKS = 5  # words between the denial and the word of seeing
 _TERMS = {"delimited": "ill-defined", "easy": "well-defined", "same": "isoattenuating"}
 _ROLES = {
@@ -37,7 +39,8 @@ def sights(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     at = 0
     while at < len(sentence):
         last, what = _sight(sentence, at)
-        if what == "unseen" and last + 1 < len(sentence) and sentence[last + 1].thing == "margin":
+        margin = last + 1 < len(sentence) and sentence[last + 1].thing == "margin"
+        if what == "unseen" and (margin or _of_margin(sentence, at)):
             what = "delimited"  # "not well recognizable margins"
         words.append(_word(sentence[at : last + 1], what, terms) if what else sentence[at])
         at = last + 1
@@ -52,12 +55,17 @@ def of_sight() -> frozenset[str]:
 def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
     """The last word of a sight that begins here, and what it says; nothing if none does."""
     data = _data()
+    if at + 1 < len(words) and words[at].norm in data["delimited"] and words[at + 1].norm in _WITH_DIFFICULTY:
+        return at + 1, "delimited"  # "can be defined only with difficulty"
     how = next((how for how in ("unseen", "hard", "easy") if words[at].norm in data[how]), "")
     for index in range(at + 1, min(at + 2 + _LINKS, len(words)) if how else 0):
         norm = words[index].norm
         does = at > 0 and words[at - 1].norm in ("do", "does", "doe", "did") and norm == "present"
-        if (norm in data["verbs"] or does) and how == "unseen":
-            break
+        active = (
+            norm in _GROW and index + 1 < len(words) and (words[index + 1].thing or words[index + 1].has("word", "det"))
+        )
+        if (norm in data["verbs"] or does or active) and how == "unseen":
+            break  # "has not developed septa"
         own = norm in ("defined", "circumscribed") and words[at].norm not in ("easily", "readily")  # wordings of terms
         if norm in data["delimited"] and how == "easy" and not own:
             return index, "easy"
@@ -73,6 +81,26 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
         if norm not in data["links"] and not (words[index].has("word", "adverb") and words[index].term is None):
             break
     return at, ""
+
+
+def _of_margin(words: Sequence[Word], at: int) -> bool:
+    """Whether it is the border with the organ that is not seen: "the margin with the liver | cannot be made out"."""
+    index = at - 1
+    while (
+        index > 0
+        and not words[index].thing
+        and (words[index].has("word", "verb") or words[index].has("word", "adverb"))
+    ):
+        index -= 1
+    if index < 2 or words[index].thing != "organ":
+        return False
+    while index > 0 and (
+        words[index].thing == "organ" or words[index].has("word", "det") or words[index].has("modifier")
+    ):
+        index -= 1
+    return (
+        words[index].norm in ("with", "to", "from", "of", "towards", "against") and words[index - 1].thing == "margin"
+    )
 
 
 def _is_out(words: Sequence[Word], at: int) -> bool:

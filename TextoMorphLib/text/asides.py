@@ -1,0 +1,52 @@
+"""What stands between commas and breaks a clause in two: "the wall, however, is thick"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from TextoMorphLib.text.lexicon import Word, grammar
+from TextoMorphLib.text.tokens import tokens
+
+_LONGEST = 7  # words
+
+
+def without_asides(sentence: Sequence[Word]) -> list[Word]:
+    """The sentence without what is put in between a subject and its verb, or a denial and what it denies."""
+    words: list[Word] = []
+    at = 0
+    while at < len(sentence):
+        end = _end(sentence, at)
+        if end == at:
+            words.append(sentence[at])
+        at = max(end, at + 1)
+    return words
+
+
+def _end(sentence: Sequence[Word], at: int) -> int:
+    """The word after an aside that begins at a comma; the comma itself if none does."""
+    if sentence[at].norm != "," or not at:
+        return at
+    for close in range(at + 2, min(at + 2 + _LONGEST, len(sentence) - 1)):
+        if sentence[close].norm != ",":
+            continue
+        said = " ".join(word.norm for word in sentence[at + 1 : close])
+        opened = sentence[at - 1].has("negation") or sentence[at - 1].has("word", "with")
+        goes_on = sentence[close + 1].has("word", "verb")
+        says_nothing = all(map(_says_nothing, sentence[at + 1 : close]))
+        return close + 1 if (goes_on and says_nothing) or (said in _asides() and (opened or goes_on)) else at
+    return at
+
+
+def _says_nothing(word: Word) -> bool:
+    """Whether a word neither names, describes, denies nor doubts: "which could be seen in 2021"."""
+    return (
+        word.term is None
+        and word.roles.keys() <= {"word", "neutral", "time", "reference"}
+        and not word.has("word", "but")
+    )
+
+
+@lru_cache(maxsize=1)
+def _asides() -> frozenset[str]:
+    return frozenset(" ".join(token.norm for token in tokens(said)) for said in grammar()["asides"])

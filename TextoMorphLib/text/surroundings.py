@@ -1,0 +1,86 @@
+"""What the words around a part tell of it: that it is only a place, made of something else, or in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from TextoMorphLib.text.lexicon import Word
+
+
+def is_septal(words: Sequence[Word], at: int) -> bool:
+    """Whether calcium is said to be in septa, so that there are some."""
+    return at > 0 and words[at - 1].norm == "septal"
+
+
+def is_one_chamber(words: Sequence[Word], at: int) -> bool:
+    """Whether a cyst has a single chamber, which is no septum: "one-chambered", "a single locule"."""
+    chamber = any(root in words[at].norm for root in ("chamber", "locul", "compartment"))
+    return chamber and at > 0 and words[at - 1].norm in ("one", "single", "solitary", "sole", "1")
+
+
+def is_sediment(words: Sequence[Word], at: int) -> bool:
+    """Whether a density is only of what lies at the bottom: "dense | material layers dependently"."""
+    held = any(word.thing == "interior" for word in words[at + 1 : at + 3])
+    return held and any(word.norm in ("layer", "layering", "dependent", "dependently") for word in words[at:])
+
+
+def is_site(words: Sequence[Word], at: int) -> bool:
+    """Whether a wall only says where calcium is: "calcification of the | wall"."""
+    start = at
+    while start and words[start - 1].has("word", "det"):
+        start -= 1
+    within = start > 1 and words[start - 1].norm in ("in", "of", "within", "along")
+    return within and words[start - 2].thing == "calcification"
+
+
+def is_of_something(words: Sequence[Word], at: int) -> bool:
+    """Whether a rim is one of calcium or fat rather than a wall."""
+    following = words[at + 1 : at + 3]
+    if len(following) < 2 or following[0].norm != "of":
+        return False
+    return following[1].thing == "calcification" or following[1].has("unexpressed")
+
+
+def is_central(words: Sequence[Word], at: int, is_modifier: Callable[[int], bool]) -> bool:
+    """Whether a scar is in the middle: "a central calcified scar", "a scar centrally"."""
+    start = at
+    while start and is_modifier(start - 1):
+        start -= 1
+    near = [*words[start:at], *words[at + 1 : at + 2]]
+    return any(word.norm in ("central", "centrally") or "central" in word.norm.split() for word in near)
+
+
+_SIGNALS = (
+    "t 1",
+    "t 2",
+    "flair",
+    "dwi",
+    "adc",
+    "stir",
+    "mri",
+    "mr",
+    "t 1 weighted",
+    "t 2 weighted",
+    "ultrasound",
+    "us",
+)
+
+
+def is_signal(words: Sequence[Word], at: int) -> bool:
+    """Whether a brightness is another examination's: "T2 | bright", "bright on the prior MRI"."""
+    if at and words[at - 1].norm in _SIGNALS:
+        return True
+    return _on(words, at, _SIGNALS)
+
+
+def is_arterial(words: Sequence[Word], at: int) -> bool:
+    """Whether something is bright in the arterial phase: "bright on arterial"."""
+    return _on(words, at, ("arterial", "arterial phase", "late arterial", "early arterial"))
+
+
+def _on(words: Sequence[Word], at: int, places: Sequence[str]) -> bool:
+    following = words[at + 1 : at + 5]
+    if not following or following[0].norm not in ("on", "in"):
+        return False
+    said = next((word for word in following[1:] if not word.has("word", "det") and not word.has("past")), None)
+    return said is not None and said.norm in places
