@@ -13,6 +13,12 @@ class InputError(ValueError):
     """Bad input; the message is one line that says what is wrong and what to do."""
 
 
+# How one of several labels is chosen where no option of the command names it.
+ORGAN_ALONE = "give a mask that holds the organ alone"
+ALONE = "give a mask that holds only what is meant"
+OF_CASE = 'give it as "label" with the organ\'s numbers in "values"'
+
+
 class SeveralLabelsError(InputError):
     """A mask holds several labels, and none is chosen.
 

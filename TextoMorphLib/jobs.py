@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import ORGAN_ALONE, Cancelled, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.request import check_request
 
@@ -123,7 +123,7 @@ def _place(
             raise Cancelled("cancelled")
         if known != line["ct"]:
             known, ct = line["ct"], Volume.read(line["ct"])
-            organ = read_mask(line["mask"], ct)
+            organ = read_mask(line["mask"], ct, choose=ORGAN_ALONE)
             if not organ.any():
                 raise InputError(f"the mask {line['mask']} is empty; paint the organ")
         assert ct is not None

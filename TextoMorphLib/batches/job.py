@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from TextoMorphLib.errors import InputError, doubts_told
+from TextoMorphLib.errors import ORGAN_ALONE, InputError, doubts_told
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.provenance import provenance
 
@@ -134,7 +134,9 @@ class Job:
         """
         from TextoMorphLib.io.masks import read_mask
 
-        return None if self.organ_mask is None else read_mask(self.organ_mask, ct, resample=self.resample_mask)
+        if self.organ_mask is None:
+            return None
+        return read_mask(self.organ_mask, ct, resample=self.resample_mask, choose=ORGAN_ALONE)
 
     @contextmanager
     def _named(self, part: Part) -> Iterator[None]:

@@ -17,7 +17,7 @@ from scipy import ndimage
 from TextoMorphLib.batches import wishes
 from TextoMorphLib.batches.organ_folders import OrganScan, scans
 from TextoMorphLib.cases import TUMOUR, Case, write_cases
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import ALONE, ORGAN_ALONE, Cancelled, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume, check_ct
@@ -197,14 +197,14 @@ def _room(scan: OrganScan, ct: Volume, organ: str, wish: Wish, found: _Found) ->
     """Where in a scan's organ lesions may lie; None where there is no room."""
     mask = np.zeros(ct.shape, bool)
     for path in scan.organ(organ):
-        mask |= read_mask(path, ct)
+        mask |= read_mask(path, ct, choose=ORGAN_ALONE)
     key = f"{scan.name}, {organ}"
     voxel_ml = float(np.prod(ct.spacing)) / 1000
     if np.count_nonzero(mask) * voxel_ml < LEAST_ROOM_ML:
         found.left_out[key] = f"its mask has less than {LEAST_ROOM_ML:g} ml"
         return None
     for path in scan.lesions():
-        if (read_mask(path, ct) & mask).any():
+        if (read_mask(path, ct, choose=ALONE) & mask).any():
             found.left_out[key] = f"not healthy: {path.name} lies in it"
             return None
     if wish.away_mm > 0:
@@ -221,7 +221,7 @@ def _keep_away(mask: np.ndarray, ct: Volume, others: list[Path], away_mm: float)
     box = grow(tight_box(mask), np.ceil(away_mm / ct.spacing), ct.shape)
     near = np.zeros([part.stop - part.start for part in box], bool)
     for path in others:
-        near |= read_mask(path, ct)[box]
+        near |= read_mask(path, ct, choose=ORGAN_ALONE)[box]
     if near.any():
         mask[box] &= ndimage.distance_transform_edt(~near, sampling=ct.spacing) > away_mm
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import OF_CASE, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
 
@@ -123,7 +123,7 @@ class Case:
         classes = classes or self.classes or (TUMOUR,)
         found = np.zeros(ct.shape, np.uint8)
         for mask in self.organ_mask:
-            found[read_mask(mask, ct)] = 1
+            found[read_mask(mask, ct, choose=OF_CASE)] = 1
         if self.label:
             labels = read_labels(self.label, ct)
             self._check_numbers(labels)

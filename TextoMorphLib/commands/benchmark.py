@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.commands import common
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import ORGAN_ALONE, InputError
 from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def control(
     check_preset(preset)
     asked = _parts(parts)
     if workers > 1:
-        common.read_scan(ct, organ_mask)  # what is wrong with it is said here, not in a worker
+        common.read_scan(ct, organ_mask, choose=ORGAN_ALONE)  # what is wrong with it is said here, not in a worker
     from TextoMorphLib.evaluation import control as benchmark
     from TextoMorphLib.sources import scans
 
@@ -84,7 +84,7 @@ def _trials(
     from TextoMorphLib.evaluation import control as benchmark
     from TextoMorphLib.sources import scans
 
-    volume, organ = common.read_scan(ct, organ_mask)
+    volume, organ = common.read_scan(ct, organ_mask, choose=ORGAN_ALONE)
     return benchmark.places(scans.load(model, device), volume, organ, sizes_mm, sites, seeds, settings)
 
 
@@ -109,7 +109,7 @@ def realism(
 
     sizes_mm = _sizes(sizes)
     check_preset(preset)
-    volume, organ = common.read_scan(ct, organ_mask)
+    volume, organ = common.read_scan(ct, organ_mask, choose=ORGAN_ALONE)
     from TextoMorphLib.evaluation import realism as benchmark
     from TextoMorphLib.sources import scans
 

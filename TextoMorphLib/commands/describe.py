@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from TextoMorphLib.commands import common
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import ORGAN_ALONE, InputError
 from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def describe(
     labels = read_labels(mask, volume)
     tissue = np.isin(labels, organ_label) if organ_label else None
     if organ_mask:
-        tissue = read_mask(organ_mask, volume)
+        tissue = read_mask(organ_mask, volume, choose=ORGAN_ALONE)
     if label and not np.isin(labels, label).any():
         there = ", ".join(str(number) for number in np.unique(labels[labels > 0])) or "none"
         raise InputError(f"the mask has no label {' or '.join(map(str, label))}; it has {there}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.commands import common
-from TextoMorphLib.errors import InputError, SeveralLabelsError
+from TextoMorphLib.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,10 +212,7 @@ def _organ(
     if organ_mask is None:
         return None
     chosen = int(label) if label and label.isdigit() else label
-    try:
-        return read_mask(organ_mask, volume, resample, chosen)
-    except SeveralLabelsError as several:
-        raise InputError(f"{several.held}; choose the organ's with --organ-label NUMBER or NAME") from several
+    return read_mask(organ_mask, volume, resample, chosen, "choose the organ's with --organ-label NUMBER or NAME")
 
 
 def _show(lesions: list[dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases import ORGAN, TUMOUR, Case, read_cases, write_cases
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import ALONE, Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import LEAST_MM
 from TextoMorphLib.failures.record import FALSE_ALARM, Failure
 from TextoMorphLib.io import outputs
@@ -173,7 +173,7 @@ def _patches(failures: Sequence[Failure], cases: Path, folder: Path) -> tuple[in
             raise InputError(f"{cases} has no case {failure.case}, which {failure.id} is of")
         volume = Volume.read(case.ct)
         targets = case.targets(volume)
-        own = read_mask(failure.mask, volume, resample=True)
+        own = read_mask(failure.mask, volume, resample=True, choose=ALONE)
         box = grow(tight_box(own), np.ceil(SHOWN_AROUND_MM / volume.spacing), volume.shape)
         if (targets[box] > 1).any():
             left_out.append(f"{failure.id}: a tumour is in its surroundings")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from TextoMorphLib.errors import ALONE
 from TextoMorphLib.failures.page import picture
 from TextoMorphLib.failures.record import Failure
 from TextoMorphLib.io.masks import read_mask
@@ -97,5 +98,5 @@ def _prompt(organ: str) -> str:
 
 def _without_words(ct: Volume, failure: Failure) -> bytes:
     """A failure's picture that tells nothing of what was measured, and nothing of whose it is."""
-    own = read_mask(failure.mask, ct, resample=True)
+    own = read_mask(failure.mask, ct, resample=True, choose=ALONE)
     return picture(ct, own, own, np.zeros_like(own), "", "")

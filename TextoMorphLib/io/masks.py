@@ -25,7 +25,9 @@ _LISTED = 12
 Label = int | str | None
 
 
-def read_mask(path: str | os.PathLike[str], ct: Volume, resample: bool = False, label: Label = None) -> Array:
+def read_mask(
+    path: str | os.PathLike[str], ct: Volume, resample: bool = False, label: Label = None, choose: str = ""
+) -> Array:
     """Read a mask onto the scan's grid.
 
     A mask with the scan's voxels in another axis order (as DICOM converters write them), or a segmentation on a part of
@@ -38,6 +40,7 @@ def read_mask(path: str | os.PathLike[str], ct: Volume, resample: bool = False, 
         ct: The scan.
         resample: Take a mask on another grid, by nearest neighbour.
         label: Which value of a mask with several is the lesion, or the name or number of a segment that has one.
+        choose: How the user chooses one of several, where that is not the lesion's `--label`.
 
     Returns:
         Boolean array of the scan's shape.
@@ -48,6 +51,15 @@ def read_mask(path: str | os.PathLike[str], ct: Volume, resample: bool = False, 
     """
     path = Path(path)
     check_path(path)
+    try:
+        return _read(path, ct, resample, label)
+    except SeveralLabelsError as several:
+        if not choose:
+            raise
+        raise SeveralLabelsError(several.held, choose) from several
+
+
+def _read(path: Path, ct: Volume, resample: bool, label: Label) -> Array:
     if dicom_masks.is_one(path):
         volume, part = dicom_masks.read(path, ct, label), True
         positive = volume.data > 0
@@ -181,7 +193,7 @@ def _several(path: Path, labels: list[int], names: dict[int, str]) -> InputError
         )
     grey = " (grey levels of a probability map? cut them at half of their range first)" if len(labels) > 20 else ""
     held = f"the mask {path} holds {len(labels)} labels: {_listed(labels, names)}{grey}"
-    return SeveralLabelsError(held, "choose the lesion's with --label N")
+    return SeveralLabelsError(held, 'choose the lesion\'s with --label N (in a line of a file: "label": N)')
 
 
 def _listed(labels: list[int], names: dict[int, str]) -> str:

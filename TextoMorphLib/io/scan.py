@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def read_scan(
-    ct: Path, mask: Path, resample_mask: bool = False, label: str | int | None = None, assume_hu: bool = False
+    ct: Path,
+    mask: Path,
+    resample_mask: bool = False,
+    label: str | int | None = None,
+    assume_hu: bool = False,
+    choose: str = "",
 ) -> tuple[Volume, np.ndarray[Any, Any]]:
     """Read and check a scan and its mask.
 
@@ -23,6 +28,7 @@ def read_scan(
         resample_mask: Take a mask on another grid.
         label: Which of the mask's labels is the lesion.
         assume_hu: Take the scan's values for HU, whatever they look like.
+        choose: See `masks.read_mask`.
 
     Returns:
         The scan and a boolean array of its shape.
@@ -31,7 +37,7 @@ def read_scan(
         InputError: What is wrong with either.
     """
     volume = read_ct(ct, assume_hu)
-    return volume, read_lesion_mask(mask, volume, resample_mask, label)
+    return volume, read_lesion_mask(mask, volume, resample_mask, label, choose=choose)
 
 
 def read_ct(ct: Path, assume_hu: bool = False, reader: Callable[[Path], Volume] | None = None) -> Volume:
@@ -53,7 +59,12 @@ def read_ct(ct: Path, assume_hu: bool = False, reader: Callable[[Path], Volume] 
 
 
 def read_lesion_mask(
-    mask: Path, ct: Volume, resample_mask: bool = False, label: str | int | None = None, replace: bool = False
+    mask: Path,
+    ct: Volume,
+    resample_mask: bool = False,
+    label: str | int | None = None,
+    replace: bool = False,
+    choose: str = "",
 ) -> np.ndarray[Any, Any]:
     """Read a mask onto a scan's grid, and make sure that it can be a lesion.
 
@@ -62,6 +73,6 @@ def read_lesion_mask(
     """
     from TextoMorphLib.io.masks import check_mask, read_mask
 
-    where = read_mask(mask, ct, resample=resample_mask, label=label)
+    where = read_mask(mask, ct, resample=resample_mask, label=label, choose=choose)
     check_mask(where, ct, replace)
     return where

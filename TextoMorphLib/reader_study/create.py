@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import ALONE, ORGAN_ALONE, Cancelled, InputError
 from TextoMorphLib.io import outputs as files
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.masks import check_mask, read_mask
@@ -238,7 +238,7 @@ class _Maker:
         if member.twin is None:
             twin = Volume.read(member.row.ct)
             check_ct(twin)
-            if not np.array_equal(read_mask(member.row.mask, real), mask):
+            if not np.array_equal(read_mask(member.row.mask, real, choose=ALONE), mask):
                 raise InputError("its mask is not that of its real twin")
         else:
             twin, made = self.synthesised(real, mask, member)
@@ -248,7 +248,7 @@ class _Maker:
         if self.kept is None or self.kept[0] is not row:
             ct = Volume.read(row.ct)
             check_ct(ct)
-            mask = read_mask(row.mask, ct)
+            mask = read_mask(row.mask, ct, choose=ALONE)
             check_mask(mask, ct, replace=True)
             self.kept = (row, ct, mask)
         return self.kept[1], self.kept[2]
@@ -268,7 +268,9 @@ class _Maker:
             steps=self.plan.steps,
             guidance=self.plan.guidance if guidance is None else guidance,
             replace=True,
-            within=None if member.row.organ_mask is None else read_mask(member.row.organ_mask, real),
+            within=None
+            if member.row.organ_mask is None
+            else read_mask(member.row.organ_mask, real, choose=ORGAN_ALONE),
         )
         names = ("seed", "steps", "guidance", "model", "versions", "device")
         return made.volume, {name: made.report[name] for name in names}

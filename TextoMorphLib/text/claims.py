@@ -173,8 +173,8 @@ class Claims:
         if word.has("dimension", "enhancement") and self.owners.at_border(at) and not owner.foreign:
             return self.lexicon.terms["walled"]  # "takes up contrast only at its margin"
         unqualified = word.term is not None and word.term.name == ENHANCING and word.norm.endswith("enhancing")
-        if unqualified and at and (strength := strength_of(self.words[at - 1 : at])):
-            return self.lexicon.terms[strength]  # "strongly contrast-enhancing"
+        if unqualified and at and (named := strength_of(self.words[at - 1 : at])):
+            return self.lexicon.terms[named]  # "strongly contrast-enhancing"
         if enhances := self._enhances(at, word):
             return enhances
         if density_term(word) and is_signal(self.words, at):

@@ -192,8 +192,9 @@ class Phrases:
             or self.words[index - 1].has("word", "det")
             or (self.words[index - 1].norm in (",", "/") and "and" in after and self._is_adjective(index - 2))
         ):
-            if self.words[index - 1].has("word", "det") and index > 1 and self._is_noun(index - 2):
-                return False  # "with mixed density | the border is irregular"
+            opens = index > 1 and (self._is_noun(index - 2) or self.words[index - 2].norm.isdigit())
+            if self.words[index - 1].has("word", "det") and opens:
+                return False  # "with mixed density | the border is irregular", "in S4 | a lesion"
             index -= 1
         if index == 0:
             return False

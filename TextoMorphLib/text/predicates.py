@@ -77,7 +77,9 @@ class Predicates(Phrases):
         ):
             return not self.run_after(after)  # "liver hypodense"
         foreign = self.words[index].has("organ") and all(map(self._is_other_organ, self.words[index].roles["organ"]))
-        acts = foreign and word.has("word", "verb")  # "the kidneys enhance homogeneously"
+        foreign = foreign or not any(each.thing == "lesion" for each in self.words[:index])
+        organ = self.words[index].has("organ")
+        acts = organ and foreign and word.has("word", "verb")  # "the kidneys enhance homogeneously"
         quality = (word.term is not None or word.has("modifier")) and not (word.noun or acts)
         if after == index + 1 and quality:
             return self.words[index].thing in OWN_PARTS and not self.run_after(after)  # "Wall thick."

@@ -14,11 +14,14 @@ _SIZE = re.compile(
     re.IGNORECASE,
 )
 # Lengths of other things than the lesion.
-_NOT_BEFORE = re.compile(
+NOT_BEFORE = re.compile(
     r"(?:slices?(?: thickness)?|thickness|collimation|reconstruct\w+|wall|septa\w*|septum|rim|capsule|margin|duct|cbd"
     r"|previously|prior|formerly|was|from|compared (?:to|with)|before|node|vein|artery|aorta|spleen|axis|calculus"
     r"|stone|caliber|calibre)\s*(?:is|are|of|at|to|=|:|measur\w+|about|approximately|up to|dilated to)?\s*[:=]?\s*$",
     re.IGNORECASE,
+)
+_PRIOR = re.compile(  # "unchanged from 20 and | 12 mm"
+    r"\b(?:previously|prior|formerly|was|were|from|before)\s+(?:[\d.]+\s*(?:mm|cm)?\s*(?:,|and|/)\s*)+$", re.IGNORECASE
 )
 _NOT_AFTER = re.compile(
     r"^\s*(?:-?\s*thick|thickness|slices?|slice|collimation|reformat\w*|from the|from|above|below|proximal|distal|away"
@@ -57,7 +60,7 @@ _PLACES = re.compile(
     r"|(?:(?:right|left) )?(?:upper|lower|mid|inter)\s?-?pol(?:e|ar)(?: region)?|(?:right|left) kidney"
     r"|uncinate(?: process)?"
     r"|pancreatic (?:head|neck|body|tail)|(?:head|neck|body|tail) of (?:the )?pancreas"
-    r"|(?:in the )(?:head|neck|body|tail)\b)",
+    r"|(?:in (?:the )?)(?:head|neck|body|tail)\b)",
     re.IGNORECASE,
 )
 _COUNTS = {"single": 1, "solitary": 1, "one": 1, "two": 2, "both": 2, "three": 3, "four": 4, "five": 5, "six": 6}
@@ -132,7 +135,7 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
         hu=_hu(hu[0]) if hu else None,
         organ_hu=_hu(around[0]) if around else None,
         segments=tuple(dict.fromkeys(segments)),
-        places=tuple(dict.fromkeys(match[0].lower().removeprefix("in the ") for match in places)),
+        places=tuple(dict.fromkeys(match[0].lower().removeprefix("in ").removeprefix("the ") for match in places)),
         count=_count(counted) if counted else None,
         many=bool(_MANY.search(text)),
         spans=tuple(sorted(spans)),
@@ -147,7 +150,8 @@ def _size(match: re.Match[str], text: str) -> tuple[float, ...]:
     unit = match["unit"] or next(iter(re.findall(_UNIT, match["numbers"], re.IGNORECASE)), "")
     if not unit:
         return ()
-    if _NOT_BEFORE.search(text[max(0, match.start() - 40) : match.start()]) or _NOT_AFTER.match(text[match.end() :]):
+    before = text[max(0, match.start() - 40) : match.start()]
+    if NOT_BEFORE.search(before) or _PRIOR.search(before) or _NOT_AFTER.match(text[match.end() :]):
         return ()
     factor = 10.0 if unit.lower().startswith("c") else 1.0
     found = tuple(factor * _value(number) for number in re.findall(_NUMBER, match["numbers"]))

@@ -174,10 +174,10 @@ def _is_said_beside(sentence: Sequence[Word], trigger: int, at: int) -> bool:
     before, word = sentence[at - 1], sentence[at]
     if sentence[trigger].norm != "not" or before.term is None or word.term is None or before.noun or word.noun:
         return False
+    if before.term.kinds.keys() <= {"degree"} or trigger != at - 2:
+        return False  # "not very well defined lesion"
     named = any(each.thing == "lesion" for each in sentence[at + 1 : at + 3])
-    return (
-        named and before.norm != "well" and not before.term.kinds.keys() & word.term.kinds.keys() and trigger == at - 2
-    )
+    return named and not before.term.kinds.keys() & word.term.kinds.keys()
 
 
 def clause(sentence: Sequence[Word], at: int) -> range:

@@ -39,7 +39,8 @@ _DASHED = re.compile(r"(\s*[A-Z][A-Za-z /,&]{2,40}?)\s+[-\u2013]\s*(?=[A-Z]|$)")
 _BARE_HEADING = re.compile(r"\s*[A-Z][A-Za-z /,&]{2,40}\s*")  # on a line of its own
 _ITEM = re.compile(
     r"\s*(?:[-*\u2022]|\d+[.)]|[a-h][.)]|(?:T|NT|TL|NTL|#)\d{1,2}[:.)]?(?! ?-?(?:weight|hyper|hypo|iso|sig))"
-    r"|(?:lesion|target|observation|obs|nodule|mass|cyst)\s*(?:no\.?\s*)?#?\d{1,2}\s*[:.)-])\s+",
+    r"|(?:(?:liver|hepatic|pancrea\w+|kidney|renal|left|right)\s+){0,2}"
+    r"(?:lesion|target|observation|obs|nodule|mass|cyst)\s*(?:no\.?\s*)?#?\d{1,2}\s*[:.)-])\s+",
     re.IGNORECASE,
 )
 _PHASE = re.compile(
@@ -58,6 +59,10 @@ _PAGE = re.compile(r"\s*(?:page|p\.?)\s*\d+(?:\s*(?:of|/)\s*\d+)?\s*", re.IGNORE
 _NOT_FINDINGS = re.compile(
     r"history|indication|technique|comparison|clinical|protocol|exam|procedure|reason|contrast agent|contrast medium"
     r"|^contrast$|dose|radiation",
+    re.IGNORECASE,
+)
+_INLINE_HEADING = re.compile(  # "Indication: jaundice. Findings: ..."
+    r"(?<=[.;])[ \t]+(?=(?:findings?|results?|technique|comparison|indication|clinical (?:history|details))\s*:)",
     re.IGNORECASE,
 )
 _INLINE = re.compile(r"(?:impression|conclusion|summary)\s*:\s*", re.IGNORECASE)
@@ -107,6 +112,7 @@ def located(report: str) -> Iterator[Sentence]:
                 skipped, place = False, ""  # the heading's own line
                 continue
         elif item:
+            place = _place(item[0]) or place
             paragraph, denied = paragraph[item.end() :], False
         if skipped:
             continue
@@ -149,7 +155,7 @@ def _place(words: str) -> str:
 def _paragraphs(report: str) -> list[str]:
     """Lines that a line break cut are joined again; a blank line, a bullet or a heading starts anew."""
     joined: list[str] = []
-    for line in report.splitlines():
+    for line in _INLINE_HEADING.sub("\n\n", report).splitlines():
         if _PAGE.fullmatch(line):
             continue
         dashed = _DASHED.match(line)

@@ -14,20 +14,27 @@ from itertools import pairwise
 from typing import Any
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.text import listed
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.quantities import quantities
 from TextoMorphLib.text.report_layout import Sentence, located, side_in
 from TextoMorphLib.text.understanding import MARKED, STONE, Understanding, understand
 
 _EACH = re.compile(r"(?:both|all|each)\b", re.IGNORECASE)  # says more of every lesion that was named
+_SEVERAL = re.compile(r"(?:they|these|those|the (?:lesions|nodules|masses|cysts|metastases|deposits))\b", re.I)
 _ONE_MORE = re.compile(
-    r"(?:another|an? (?:second|third|further|additional)|one more|the (?:other|second|third))\b", re.I
+    r"(?:in (?:the )?[\w /]{1,20}? )?(?:another|an? (?:second|third|further|additional)|one more"
+    r"|the (?:other|second|third|(?:left|right|smaller) one))\b",
+    re.IGNORECASE,
 )
 _OTHERSIDE = re.compile(r"\b(?:contralateral|opposite|other) (?:kidney|lobe|side)\b", re.IGNORECASE)
 # "... and a 1 cm cyst in segment 7": a lesion of its own in one sentence.
 _NEXT = re.compile(
     r"(?:,|;)?\s+(?:and|as well as|plus)\s+(?=(?:an?|another|two|three|four|several|multiple|one)\s)|;\s+"
+    r"|,\s+(?=in (?:the )?(?:segment|seg|S\d|right|left)[^,;]{0,12} (?:an?|another|one)\s)",
+    re.IGNORECASE,
 )
+_NEXT_END = re.compile(r"(?:(?:,|;)?\s+(?:and|as well as|plus)|[,;])\s*$", re.IGNORECASE)
 _JOINT = re.compile(r",\s+(?:and\s+)?|\s+(?:and|as well as|plus)\s+", re.IGNORECASE)
 _JOINT_END = re.compile(r"(?:,\s*(?:and\s*)?|\s+(?:and|as well as|plus)\s*)$", re.IGNORECASE)
 _AREAS = {"focus", "foci", "area", "areas", "nodule", "nodules", "deposit", "deposits", "spot"}
@@ -47,17 +54,20 @@ class ReportedLesion:
         sentences: What the report says of it, word for word.
         hedges: What doubt counts for: see `understanding`.
         side: "left" or "right" of its heading; empty if that says none.
+        item: Its first sentence with only its own size and place, where that lists several lesions' ("segments 2 (12
+            mm) and 5 (9 mm)"); else empty.
     """
 
     organ: str
     sentences: list[str] = field(default_factory=list)
     hedges: str = MARKED
     side: str = ""
+    item: str = ""
 
     @property
     def description(self) -> str:
         """Its sentences."""
-        return " ".join(self.sentences)
+        return " ".join([self.item or self.sentences[0], *self.sentences[1:]]) if self.sentences else ""
 
     @property
     def understanding(self) -> Understanding:
@@ -91,8 +101,8 @@ class ReportedLesion:
             "hu": numbers.hu,
             "segments": list(self.segments),
             "places": list(self.places),
-            "count": numbers.count or (None if numbers.many else 1),
-            "several": numbers.many or (numbers.count or 1) > 1,
+            "count": 1 if self.item else numbers.count or (None if numbers.many else 1),
+            "several": not self.item and (numbers.many or (numbers.count or 1) > 1),
             "without_effect": found.as_dict()["without_effect"],
             "not_understood": list(found.unknown_words),
         }
@@ -158,20 +168,29 @@ def _add(lesions: list[ReportedLesion], sentence: Sentence) -> None:
             continue
         found = understand(text, sentence.organ)
         stones = {(m.start, m.end) for m in found.mentions if m.term.name == STONE}
-        names = bool(set(found.lesions) - stones) and not found.elsewhere
+        names = (bool(set(found.lesions) - stones) or _is_area(found)) and not found.elsewhere
         one_more = bool(_ONE_MORE.match(text) or sentence.item) and bool(found.numbers.sizes_mm) and not stones
         if one_more or (names and (not lesions or sentence.denied or _is_new(lesions, text, sentence))):
-            lesions.append(ReportedLesion(sentence.organ, [text], side=sentence.side))
+            own = listed.items(text) or [""]
+            lesions += [ReportedLesion(sentence.organ, [text], side=sentence.side, item=each) for each in own]
         elif _EACH.match(text) and len(lesions) > 1 and _says_more(found) and not found.denies_lesion:
             for lesion in lesions[-2:] if text[:4].lower() == "both" else lesions:
                 lesion.sentences.append(text)
         elif names or (lesions and not (sentence.denied or stones or found.denies_lesion) and _says_more(found)):
-            _about(lesions, text).sentences.append(text)
+            for lesion in _about(lesions, text):
+                lesion.sentences.append(text)
 
 
 def _announces(text: str) -> bool:
     """Whether a sentence only says that lesions follow: "Reference lesions:"."""
     return (text.endswith(":") or "protocol" in text.lower()) and len(text.split()) <= 4
+
+
+def _is_area(found: Understanding) -> bool:
+    """Whether something is described that has a size and a segment, though no noun names it a lesion."""
+    numbers = found.numbers
+    described = any("density" in m.term.kinds and not m.negated for m in found.mentions)
+    return described and bool(numbers.sizes_mm and numbers.segments)
 
 
 def _is_new(lesions: list[ReportedLesion], text: str, sentence: Sentence) -> bool:
@@ -187,10 +206,13 @@ def _is_new(lesions: list[ReportedLesion], text: str, sentence: Sentence) -> boo
     return not _SAME.match(text)
 
 
-def _about(lesions: list[ReportedLesion], text: str) -> ReportedLesion:
-    """The lesion in the segment that a sentence names; the last one if it names none."""
+def _about(lesions: list[ReportedLesion], text: str) -> list[ReportedLesion]:
+    """The lesion in the segment that a sentence names; else the last one, or all that were listed with it."""
     segments = set(quantities(text).segments)
-    return next((lesion for lesion in lesions if segments & set(lesion.segments)), lesions[-1])
+    placed = [lesion for lesion in lesions if segments & set(lesion.segments)]
+    if placed or not (_SEVERAL.match(text) and lesions[-1].item):
+        return placed[:1] or lesions[-1:]
+    return [lesion for lesion in lesions if lesion.item and lesion.sentences[0] == lesions[-1].sentences[0]]
 
 
 def _says_more(found: Understanding) -> bool:
@@ -199,11 +221,25 @@ def _says_more(found: Understanding) -> bool:
 
 def _parts(text: str, organ: str) -> list[str]:
     """A sentence's parts that each bring up a lesion; the whole if only one does."""
-    parts = [part.strip() for part in _NEXT.split(text) if part.strip()]
-    named = [bool(understand(part, organ).lesions) or _is_one_more(part) for part in parts]
-    if len(parts) > 1 and all(named):
-        return [each for part in parts for each in _placed_parts(part, organ)]
-    return _placed_parts(text, organ)
+    parts: list[str] = []
+    for part in _pieces(text):
+        if parts and not _brings_up(part, organ):
+            parts[-1] += part  # "head: 2 cm mass; body: atrophic; tail: 1 cm cyst"
+        else:
+            parts.append(part)
+    parts = [_NEXT_END.sub("", part).strip() for part in parts]
+    whole = len(parts) == 1 or not _brings_up(parts[0], organ)
+    return _placed_parts(text, organ) if whole else [each for part in parts for each in _placed_parts(part, organ)]
+
+
+def _pieces(text: str) -> list[str]:
+    """A sentence cut where another lesion may be brought up; together they are the sentence."""
+    cuts = [0, *(match.end() for match in _NEXT.finditer(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(cuts) if end > start]
+
+
+def _brings_up(text: str, organ: str) -> bool:
+    return bool(understand(text, organ).lesions) or _is_one_more(text)
 
 
 def _is_one_more(text: str) -> bool:

@@ -270,6 +270,13 @@ def mask_with_several_labels(folder: Path, given: Arguments) -> None:
     rewrite(given["--mask"], two)
 
 
+@case("holds 2 labels: 1, 2; give a mask that holds the organ alone")
+def organ_mask_with_several_labels(folder: Path, given: Arguments) -> None:
+    given["--organ-mask"] = str(folder / "organ.nii.gz")
+    shutil.copy(given["--mask"], given["--organ-mask"])
+    mask_with_several_labels(folder, {**given, "--mask": given["--organ-mask"]})
+
+
 @case("no label 7")
 def label_that_is_not_there(folder: Path, given: Arguments) -> None:
     given["--label"] = "7"

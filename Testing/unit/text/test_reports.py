@@ -118,6 +118,36 @@ def test_reports_in_layouts_of_other_houses() -> None:
 
 
 @pytest.mark.parametrize(
+    ("report", "lesions"),
+    [
+        (
+            "Liver: Three hypodense lesions in segments 2 (12 mm), 5 (18 mm) and 8 (9 mm). They do not calcify.",
+            [("2", 12.0, {"calcification": "none"}), ("5", 18.0, {}), ("8", 9.0, {"calcification": "none"})],
+        ),
+        (
+            "Liver: Hypodense metastases measuring 12, 18 and 9 mm respectively in segments II, V and VIII.",
+            [("2", 12.0, {}), ("5", 18.0, {}), ("8", 9.0, {})],
+        ),
+        (
+            "Liver: 23 mm (S2), 14 x 12 mm (S7) hypodense lesions, the last with a rim.",
+            [("2", 23.0, {"wall": None}), ("7", 14.0, {"wall": "walled"})],
+        ),
+        ("Liver: Two hypodense nodules of 12 and 18 mm in segment 4.", [("4", 12.0, {}), ("4", 18.0, {})]),
+        ("Liver: Hypodense lesion in segment 5, 23 mm, unchanged from 20 and 22 mm.", [("5", 23.0, {})]),
+        ("Liver: Hypodense lesions in segments 2 and 5 ranging from 8 to 12 mm.", [("2 5", 12.0, {})]),
+        ("Indication: pain. Findings: The liver has a 9 mm hypodense lesion in segment 2.", [("2", 9.0, {})]),
+    ],
+)
+def test_lesions_listed_with_their_sizes_are_told_apart(
+    report: str, lesions: list[tuple[str, float, dict[str, str | None]]]
+) -> None:
+    found = [each.as_dict() for each in extract(report)]
+    assert [(" ".join(each["segments"]), each["diameter_mm"]) for each in found] == [each[:2] for each in lesions]
+    for each, (_, _, means) in zip(found, lesions, strict=True):
+        assert {"density": "hypo", **means}.items() <= {"wall": None, **each["attributes"]}.items()
+
+
+@pytest.mark.parametrize(
     ("report", "places"),
     [
         ("Kidney (L): 52 mm cyst, upper pole.", ["left kidney", "upper pole"]),
