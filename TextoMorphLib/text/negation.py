@@ -75,12 +75,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, forward(sentence, at))]  # "too dense for a cyst"
     if word.norm in _PARTLY:  # "not entirely cystic" is cystic
         return [(DENIED, [i for i in forward(sentence, at) if is_property(sentence[i])])]
-    if word.norm == "than" and at and sentence[at - 1].norm == "less" and _is_look(*sentence[at + 1 : at + 2]):
-        return [(DENIED, [at + 1])]  # "less than sharp"
-    if word.norm == "than" and _prefers(sentence, at):
-        return [(DENIED, forward(sentence, at))]  # "more solid than cystic"
-    if word.norm == "than" and any(before.norm == "rather" for before in sentence[max(0, at - 6) : at]):
-        return [(DENIED, forward(sentence, at))]  # "rather solid than cystic"
+    if word.norm == "than" and (denied := _beyond_than(sentence, at)):
+        return [(DENIED, denied)]
     if word.has("negation"):
         return _denied(sentence, at, word)
     if word.term is not None and word.norm.split(" ")[0] in _NONE and not word.has("negation"):
@@ -170,6 +166,14 @@ def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Se
         first = next((i for i in reached if sentence[i].has("word", "and")), len(sentence))
         reached = [i for i in reached if i < first]
     return [(DENIED, reached), *([(NO_SUCH, reached)] if said & _NONE else [])]
+
+
+def _beyond_than(sentence: Sequence[Word], at: int) -> list[int]:
+    """What is denied behind "than": "less than | sharp", "more solid than | cystic"."""
+    if at and sentence[at - 1].norm == "less" and _is_look(*sentence[at + 1 : at + 2]):
+        return [at + 1]
+    rather = any(before.norm == "rather" for before in sentence[max(0, at - 6) : at])
+    return forward(sentence, at) if rather or _prefers(sentence, at) else []
 
 
 def _is_some(sentence: Sequence[Word], at: int) -> bool:

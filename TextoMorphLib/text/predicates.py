@@ -76,10 +76,7 @@ class Predicates(Phrases):
             and says(word, "density")
         ):
             return not self.run_after(after)  # "liver hypodense"
-        foreign = self.words[index].has("organ") and all(map(self._is_other_organ, self.words[index].roles["organ"]))
-        foreign = foreign or not any(each.thing == "lesion" for each in self.words[:index])
-        organ = self.words[index].has("organ")
-        acts = organ and foreign and word.has("word", "verb")  # "the kidneys enhance homogeneously"
+        acts = self._is_organ_alone(index) and word.has("word", "verb")  # "the kidneys enhance homogeneously"
         quality = (word.term is not None or word.has("modifier")) and not (word.noun or acts)
         if after == index + 1 and quality:
             return self.words[index].thing in OWN_PARTS and not self.run_after(after)  # "Wall thick."
@@ -91,6 +88,13 @@ class Predicates(Phrases):
                 bare and " " not in self.words[index].norm and (not index or self.words[index - 1].norm in PUNCTUATION)
             )
         return word.norm == ":" or word.has("word", "verb") or (word.norm in VERBS)
+
+    def _is_organ_alone(self, index: int) -> bool:
+        """Whether a noun is an organ that no lesion was named before, or another one than the lesion's."""
+        if not self.words[index].has("organ"):
+            return False
+        other = all(map(self._is_other_organ, self.words[index].roles["organ"]))
+        return other or not any(each.thing == "lesion" for each in self.words[:index])
 
     def is_place(self, index: int) -> bool:
         """Whether a heading only says where the lesion is: "Left upper pole: 2 cm, cystic"."""
