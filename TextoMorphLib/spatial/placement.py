@@ -29,6 +29,7 @@ WORDS = {
 SMOOTHING_MM = 0.7  # less than a voxel of most scans: noise must not make fat of soft tissue
 LEAST_SHARE = {"fat": 0.1, "organ": 0.1, "bone": 0.0005}  # from which share on it is said; of the others:
 LEAST_OTHER_SHARE = 0.05
+LEAST_MM = 5.0  # diameter: a smaller lesion is about one voxel of the latent, in which lesions are drawn
 COARSE_MM = 4.0  # the grid on which the body is told from what is around it
 BODY_HU = -400.0
 BONE_MM = 25.0  # how far around a mask bone is looked for: what it encloses is marrow, as dense as soft tissue,
@@ -69,7 +70,7 @@ def shares(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None) -
 
 
 def warnings(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None) -> list[str]:
-    """What is doubtful about where a mask lies, in words; nothing where it lies in soft tissue.
+    """What is doubtful about where a mask lies and how small it is, in words; nothing for most in soft tissue.
 
     Args:
         ct: The scan.
@@ -84,8 +85,22 @@ def warnings(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None)
     for number, (tight, lesion) in enumerate(found, start=1):
         own = np.zeros(mask.shape, bool)
         own[tight] = lesion
-        said += in_words(shares(ct, own, organ_mask), f"lesion {number}" if len(found) > 1 else "the mask")
+        of = f"lesion {number}" if len(found) > 1 else "the mask"
+        said += in_words(shares(ct, own, organ_mask), of)
+        said += _too_small(int(np.count_nonzero(lesion)), ct.spacing, of)
     return said
+
+
+def _too_small(voxels: int, spacing: np.ndarray, of: str) -> list[str]:
+    """Whether a lesion has no room for what a text can ask for, in words."""
+    across = (6 * voxels * float(np.prod(spacing)) / np.pi) ** (1 / 3)
+    if across >= LEAST_MM:
+        return []
+    held = "1 voxel" if voxels == 1 else f"{voxels} voxels"
+    return [
+        f"{of} has {held}, {across:.1f} mm across; below {LEAST_MM:g} mm hardly a lesion is seen, whatever is asked, "
+        "and below 8 mm there is little room for walls, septa, calcium or texture"
+    ]
 
 
 def in_words(shares: Mapping[str, float], of: str = "the mask") -> list[str]:

@@ -49,6 +49,14 @@ def test_the_tissue_under_a_mask_is_named(torso: Volume, at: tuple[int, int, int
     assert placement.warnings(torso, ball(at, 4.0 if at[1] == 13 else 7.0)) == words
 
 
+def test_a_mask_of_few_voxels_is_told(torso: Volume) -> None:
+    one = np.zeros((160, 120, 40), bool)
+    one[80, 55, 20] = True
+    (said,) = placement.warnings(torso, one)
+    assert said.startswith("the mask has 1 voxel, 2.3 mm across; below 5 mm hardly a lesion is seen")
+    assert placement.warnings(torso, ball((80, 55, 20), 4.0)) == []
+
+
 def test_bone_is_named_with_its_marrow(torso: Volume) -> None:
     assert placement.shares(torso, ball((112, 55, 20)))["bone"] > 0.9
 
