@@ -152,6 +152,8 @@ def _in_brackets(words: Sequence[Word], at: int) -> bool:
 def _beyond(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     """What is compared where it follows the reference: "lower | than liver in attenuation"."""
     beside = words[at].norm in ("above", "below") and at + 1 < len(words) and words[at + 1].thing == "organ"
+    equal = words[at].has("compare", "equal") and at + 1 < len(words)
+    beside = beside or (equal and words[at + 1].norm in ("from", "to", "with"))  # "not different from liver in density"
     if at + 1 >= len(words) or not (words[at + 1].has("reference", "than") or beside):
         return None
     for index in range(at + 1, min(at + 8, len(words))):

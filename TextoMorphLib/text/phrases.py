@@ -37,6 +37,8 @@ class Phrases:
             if self._is_noun(index):
                 if crossed and self.words[index - 1].norm == "," and (" " not in here.norm or here.thing == "other"):
                     return []  # "homogeneous, wall not visible"
+                if here.norm.split(" ")[0] in ("no", "without"):
+                    return []  # "border clear, no enhancement"
                 run = self.run_from(index)
                 if self._is_attributive(run[-1]):
                     index = run[-1] + 1
