@@ -75,8 +75,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, forward(sentence, at))]  # "too dense for a cyst"
     if word.norm in _PARTLY:  # "not entirely cystic" is cystic
         return [(DENIED, [i for i in forward(sentence, at) if is_property(sentence[i])])]
-    if word.norm == "than" and (denied := _beyond_than(sentence, at)):
-        return [(DENIED, denied)]
+    if word.norm == "than" and (beyond := _beyond_than(sentence, at)):
+        return [(DENIED, beyond)]
     if word.has("negation"):
         return _denied(sentence, at, word)
     if word.term is not None and word.norm.split(" ")[0] in _NONE and not word.has("negation"):
