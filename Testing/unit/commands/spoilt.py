@@ -177,7 +177,7 @@ def no_steps(folder: Path, given: Arguments) -> None:
     given["--steps"] = "0"
 
 
-@case("seed -1")
+@case("--seed")
 def negative_seed(folder: Path, given: Arguments) -> None:
     given["--seed"] = "-1"
 
