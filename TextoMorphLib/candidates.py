@@ -27,6 +27,7 @@ from TextoMorphLib.text.concepts import evenness, sharpness
 USUAL_MM, BOUNDS = 96.0, (2, 16)
 # Guidance of the candidates in turn, relative to the first's: of what is asked there may be too little or too much.
 LEANING = (1.0, 1.5, 0.8)
+LOBULATED_ORGANS = ("pancreas",)  # fat lies between the lobules: what is darker there is no other organ
 MOTTLED_ORGANS = ("kidney",)  # cortex is brighter than medulla: what is bright there is no vessel
 ENOUGH = 4  # candidates after which it can be said that something is out of reach:
 HOPELESS = 1.5  # all miss it by more than this many times what they differ by
@@ -129,8 +130,13 @@ class Place:
         return beyond_organ(self.region, MARGIN_MM)
 
     @cached_property
+    def trunks(self) -> np.ndarray:
+        """The share of each of the region's voxels that is a large vessel, or a brighter organ beside this one."""
+        return neighbours(self.region, MARGIN_MM, darker=False)
+
+    @cached_property
     def neighbours(self) -> np.ndarray:
-        """The share of each of the region's voxels that is a large vessel, or another organ beside this one."""
+        """The same of any other organ beside this one."""
         return neighbours(self.region, MARGIN_MM)
 
     def kept(self, request: Request) -> np.ndarray:
@@ -140,8 +146,10 @@ class Place:
         """
         if request.invades:
             return np.zeros_like(self.filled)
-        only_fat = self.replaces or request.organ in MOTTLED_ORGANS
-        return self.beyond if only_fat else np.maximum(self.beyond, self.neighbours)
+        if self.replaces or request.organ in MOTTLED_ORGANS:
+            return self.beyond
+        others = self.trunks if request.organ in LOBULATED_ORGANS else self.neighbours
+        return np.maximum(self.beyond, others)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ free, so that none waits in a queue that a dead one held.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections import deque
@@ -177,7 +178,7 @@ def _connected(address: str) -> Any:
     except ImportError:
         raise InputError("--ray needs Ray; install it with: pip install 'ray>=2.50'") from None
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error", configure_logging=True)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"no Ray cluster answers at {address} ({reason}); start one with: ray start --head") from None

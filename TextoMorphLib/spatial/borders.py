@@ -13,7 +13,7 @@ SMOOTHING_MM = 1.0
 FAT_HU = -100.0
 SURELY_FAT_HU = -35.0  # smoothed; noise does not reach it in soft tissue
 BONE_HU, PART_OF_BONE_HU, MARROW_MM = 300.0, 200.0, 4  # somewhere, and all over; a rib's cortex encloses twice that
-FINE_MM = 0.5  # a rib's cortex is thin
+FINE_MM, LEAST_DENSE = 0.5, 0.05  # a rib's cortex is thin; and this share of a bone has that HU
 EDGE_HU = 50.0  # smoothed: how many HU a border's blur is read over, half-way between both sides
 ABOVE_HU, BELOW_HU = 45.0, 35.0  # smoothed: how much brighter than the parenchyma a large vessel or the next organ is,
 # and how much darker muscle, bile or bowel
@@ -42,14 +42,23 @@ def beyond_organ(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
     return _where_large(share, bone | fat, region, beyond_mm, CLEFT_MM, bone)
 
 
-def neighbours(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
+def neighbours(region: Region, beyond_mm: float = 0.0, darker: bool = True) -> np.ndarray:
     """What under a mask is a large vessel, or brighter or darker than the organ, and goes on outside it.
 
     Not for kidneys, whose cortex is brighter than their medulla.
+
+    Args:
+        region: The neighbourhood of a lesion.
+        beyond_mm: How far outside the mask it is told, too.
+        darker: Whether what is darker is another organ: not in a pancreas, whose lobules lie in fat.
+
+    Returns:
+        As `beyond_organ`.
     """
     smooth = smoothed(region.ct, SMOOTHING_MM, None)
     found = np.zeros(region.ct.shape, np.float32)
-    for other in (smooth > region.parenchyma_hu + ABOVE_HU, smooth < region.parenchyma_hu - BELOW_HU):
+    others = [smooth > region.parenchyma_hu + ABOVE_HU, smooth < region.parenchyma_hu - BELOW_HU]
+    for other in others[: 1 + darker]:
         if (other & (region.depth > -beyond_mm)).any():
             found = np.maximum(found, _where_large(np.ones_like(smooth), other, region, beyond_mm, VESSEL_MM))
     return found
@@ -61,14 +70,16 @@ def _bone(region: Region, smooth: np.ndarray) -> np.ndarray:
     pieces, count = ndimage.label(smooth > PART_OF_BONE_HU)
     if not count:
         return np.zeros(smooth.shape, bool)
-    dense = ndimage.maximum(fine, pieces, np.arange(count + 1)) > BONE_HU
+    # Noise on a kidney's enhanced cortex reaches that HU in fewer voxels.
+    dense = ndimage.mean(fine > BONE_HU, pieces, np.arange(count + 1)) > LEAST_DENSE
     dense[0] = False
+    if not dense.any():
+        return np.zeros(smooth.shape, bool)
     wide = np.pad(dense[pieces], MARROW_MM, mode="edge")
     closed = ndimage.binary_closing(wide, iterations=MARROW_MM)[(slice(MARROW_MM, -MARROW_MM),) * 3]
     bones, count = ndimage.label(closed)
-    reaching = (
-        np.bincount(bones[region.depth < 1], minlength=count + 1) > 0
-    )  # its cortex outside may be too thin to see
+    # Outside the mask its cortex may be too thin to be seen.
+    reaching = np.bincount(bones[region.depth < 1], minlength=count + 1) > 0
     reaching[0] = False
     return np.asarray(reaching[bones])
 
