@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
@@ -135,8 +136,12 @@ def _batch(panel: Any, widget: Any, folder: Path) -> None:
 
 @contextmanager
 def drawn_the_same() -> Iterator[None]:
-    """A study that always gets the same order of cases, where a reader's is drawn anew."""
-    with mock.patch("secrets.randbelow", return_value=1), mock.patch("secrets.token_hex", lambda size: "0" * 2 * size):
+    """A study with the same order of cases, whatever its scans' bytes, which the number of threads changes, too."""
+    with (
+        mock.patch("secrets.randbelow", return_value=1),
+        mock.patch("secrets.token_hex", lambda size: "0" * 2 * size),
+        mock.patch("TextoMorphLib.reader_study.create.chance", lambda seed, paths: Random(seed)),
+    ):
         yield
 
 
