@@ -12,6 +12,7 @@ from TextoMorphLib.text.vocabulary import Check, Mention, describe, terms
 Row = dict[str, Any]
 # Where a text asks for one of these, a cyst's mean is not its fluid's.
 BESIDE_FLUID = {"gas", "layering", "nodule", "locules", "septa", "fat"}
+OF_DENSE_FLUID = {("density", "hyper"), ("content", "cystic"), ("content", "haemorrhagic")}  # one thing, in such a cyst
 
 
 def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> list[Row]:
@@ -70,11 +71,10 @@ def beside(row: Row) -> float:
 
 
 def _rows(asked: str, mention: Mention, attributes: Mapping[str, float], beside_fluid: bool, dense: bool) -> list[Row]:
-    """What a mention asked, checked; of dense fluid all that is said of a cyst's density and content is one thing."""
     if mention.term.about == "background":
         return [_unmeasured(asked, "speaks of the background")]
     checks: Iterable[Check] = mention.term.measured
-    if dense and not mention.negated and mention.term.kinds.keys() & {"density", "content"}:
+    if dense and not mention.negated and mention.term.kinds.items() & OF_DENSE_FLUID:
         checks = next(term.measured for term in terms() if term.kinds.get("fluid") == "dense")
     if not checks:
         return [_unmeasured(asked, "has no measure of its own")]

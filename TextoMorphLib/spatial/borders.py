@@ -66,10 +66,10 @@ def neighbours(region: Region, beyond_mm: float = 0.0, darker: bool = True) -> n
 
 def _bone(region: Region, smooth: np.ndarray) -> np.ndarray:
     """Bone with its marrow, where it goes on outside the mask."""
-    fine = smoothed(region.ct, FINE_MM, None)
     pieces, count = ndimage.label(smooth > PART_OF_BONE_HU)
     if not count:
         return np.zeros(smooth.shape, bool)
+    fine = smoothed(region.ct, FINE_MM, None)
     # Noise on a kidney's enhanced cortex reaches that HU in fewer voxels.
     dense = ndimage.mean(fine > BONE_HU, pieces, np.arange(count + 1)) > LEAST_DENSE
     dense[0] = False

@@ -26,7 +26,8 @@ INVADES = ("invading the surroundings", "exophytic")  # of what lies beside the 
 
 NON_ENHANCING = "non-enhancing"
 _PARTLY_SOLID = ("necrotic", "haemorrhagic")
-_AT_ONCE = [{"cystic", "haemorrhagic"}, *({"solid", other} for other in _PARTLY_SOLID)]  # contents of one lesion
+_BLED_INTO = {"cystic", "haemorrhagic"}
+_AT_ONCE = [_BLED_INTO, *({"solid", other} for other in _PARTLY_SOLID)]  # contents of one lesion
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def describe(mentions: Iterable[Mention]) -> Description:
             description.update(sets)
         elif before in ({}, sets):  # "a wall, but no thick wall" leaves the wall
             description.update({k: ATTRIBUTES[k].denied_value(v) for k, v in sets.items() if k in ATTRIBUTES})
-    if contents - {None} == {"cystic", "haemorrhagic"}:
+    if contents - {None} == _BLED_INTO:
         description |= {"content": "cystic", "fluid": "dense"}
     for mention in mentions:
         if mention.term.weak and not mention.negated:

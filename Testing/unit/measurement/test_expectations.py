@@ -45,6 +45,11 @@ def test_a_dense_cyst_is_held_against_the_hu_of_its_fluid_whatever_is_around_it(
     assert not any(row["ok"] for row in compare(find(text), {**MEASURED, "fluid_hu": 12.0}))
 
 
+def test_a_cyst_called_dark_and_haemorrhagic_is_dark_only_if_it_is_darker_than_the_organ() -> None:
+    rows = compare(find("hypoattenuating haemorrhagic cyst"), {**MEASURED, "contrast_hu": 22.0, "fluid_hu": 64.0})
+    assert {row["asked"]: row["ok"] for row in rows}["hypoattenuating"] is False
+
+
 def test_what_could_not_be_measured_is_neither_right_nor_wrong() -> None:
     (row,) = compare(find("well-defined"), {**MEASURED, "margin_mm": math.nan})
     assert row == {
