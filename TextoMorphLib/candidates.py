@@ -29,6 +29,7 @@ USUAL_MM, BOUNDS = 96.0, (2, 16)
 LEANING = (1.0, 1.5, 0.8)
 LOBULATED_ORGANS = ("pancreas",)  # fat lies between the lobules: what is darker there is no other organ
 MOTTLED_ORGANS = ("kidney",)  # cortex is brighter than medulla: what is bright there is no vessel
+LEAST_LEFT = 0.05  # share of a mask in which nothing is drawn, from which on it is said
 ENOUGH = 4  # candidates after which it can be said that something is out of reach:
 HOPELESS = 1.5  # all miss it by more than this many times what they differ by
 
@@ -150,6 +151,21 @@ class Place:
             return self.beyond
         others = self.trunks if request.organ in LOBULATED_ORGANS else self.neighbours
         return np.maximum(self.beyond, others)
+
+    def left_alone(self, request: Request) -> list[str]:
+        """Whether much of the mask stays the scan's own for what lies beside the organ, in words.
+
+        Fat, gas and bone under a mask are told by `placement`.
+        """
+        inside = self.region.depth > 0
+        share = float(np.mean((self.kept(request) - self.beyond)[inside] > 0.5)) if inside.any() else 0.0
+        if request.invades or share < LEAST_LEFT:
+            return []
+        return [
+            f"{share:.0%} of the mask stays as it is: something brighter or darker than the organ goes on there "
+            "outside the mask (a large vessel, muscle, bile, another organ); write 'invading the surroundings' if the "
+            "lesion grows into it"
+        ]
 
 
 @dataclass(frozen=True)

@@ -86,3 +86,13 @@ def test_small_organs_keep_their_border_too(organ: str) -> None:
     assert kept.volume.hu()[fat].mean() == pytest.approx(ct.hu()[fat].mean(), abs=5)
     assert kept.volume.hu()[tissue].mean() < 85
     assert grown.volume.hu()[fat].mean() > 0
+
+
+def test_what_of_a_mask_stays_another_organs_is_said() -> None:
+    ct, model = scan(np.where(AT[0] > 2, 58.0, 112.0)), Synthesizer.load("starter", "cpu")
+    told, invading = (
+        "\n".join(model.synthesize(ct, BALL, text, seed=1, preset="preview").report["warnings"])
+        for text in ("hypoattenuating", "hypoattenuating, invading the surroundings")
+    )
+    assert "of the mask stays as it is" in told
+    assert "stays as it is" not in invading
