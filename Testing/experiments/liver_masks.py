@@ -17,8 +17,8 @@ from scipy import ndimage
 from TextoMorphLib.cases import Case, write_cases
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.pictures import as_png, new_figure
 from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
+from TextoMorphLib.synthesis.pictures import as_png, new_figure
 
 GRID_MM, SMOOTH_MM, BAND_HU = 2.0, 3.0, 28.0
 SEEDS = {  # voxel, and the radius in mm of the opening

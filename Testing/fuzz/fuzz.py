@@ -143,7 +143,7 @@ def job_line(rng: random.Random, folder: Path) -> None:
 
 
 def text(rng: random.Random, folder: Path) -> None:
-    from TextoMorphLib.request import check_request
+    from TextoMorphLib.synthesis.request import check_request
     from TextoMorphLib.text.understanding import understand
 
     made = " ".join(rng.choices(WORDS, k=rng.choice([1, 5, 30, 300])))

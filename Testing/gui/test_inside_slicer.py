@@ -20,7 +20,7 @@ def run(name: str, monkeypatch: pytest.MonkeyPatch) -> unittest.TestResult:
 
 
 def test_its_own_tests(host: Any, real_cts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from TextoMorphLib import example_ct
+    from TextoMorphLib.simulation import example_ct
 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError("there is no network")

@@ -331,7 +331,7 @@ def test_a_ct_that_is_loaded_while_the_module_is_open_is_chosen(
 
 
 def test_the_sample_says_all_that_sample_data_needs(host: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from TextoMorphLib import example_ct
+    from TextoMorphLib.simulation import example_ct
 
     (sample,) = host.samples
     assert sample.checksums == [f"SHA256:{example_ct.CT_SHA256}"]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from TextoMorphLib.io.delta import Delta
     from TextoMorphLib.io.volume import Volume
-    from TextoMorphLib.several import Lesion
     from TextoMorphLib.synthesis import Synthesis, Synthesizer
+    from TextoMorphLib.synthesis.several import Lesion
 
 STORES = ("scan", "delta")
 
@@ -95,7 +95,7 @@ class Job:
         outputs.check_image(self.output, inputs=self.inputs, overwrite=overwrite)
         if self.stored != self.output:
             outputs.check_file(self.stored, overwrite=overwrite)
-        from TextoMorphLib.request import check_request
+        from TextoMorphLib.synthesis.request import check_request
         from TextoMorphLib.text.understanding import check_hedges
 
         check_hedges(self.hedges)
@@ -113,8 +113,8 @@ class Job:
         Raises:
             InputError: What is wrong with either.
         """
-        from TextoMorphLib import several
         from TextoMorphLib.io import scan
+        from TextoMorphLib.synthesis import several
 
         lesions = []
         with doubts_told() as doubts:
@@ -247,7 +247,7 @@ def make(
         overwrite: Whether outputs that exist when they are written are replaced.
         also: What else is to be written with the image, all or none: see `outputs.write_image`.
     """
-    from TextoMorphLib import several
+    from TextoMorphLib.synthesis import several
 
     synthesis = several.synthesize(
         synthesizer,

@@ -17,11 +17,11 @@ from scipy import ndimage
 from TextoMorphLib.batches import wishes
 from TextoMorphLib.batches.organ_folders import OrganScan, scans
 from TextoMorphLib.cases import TUMOUR, Case, write_cases
+from TextoMorphLib.cases.pairs import JOBS, MASKS
 from TextoMorphLib.errors import ALONE, ORGAN_ALONE, Cancelled, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume, check_ct
-from TextoMorphLib.jobs import JOBS, MASKS
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.sources.in_scans import Room, placed
 from TextoMorphLib.sources.placement import read_shapes

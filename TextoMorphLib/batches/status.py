@@ -9,9 +9,9 @@ from typing import Any
 
 from TextoMorphLib.batches import claims, journal
 from TextoMorphLib.batches.job_lines import parse
+from TextoMorphLib.cases.pairs import JOBS
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
-from TextoMorphLib.jobs import JOBS
 
 
 @dataclass

@@ -14,7 +14,7 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
-from TextoMorphLib.request import check_request
+from TextoMorphLib.synthesis.request import check_request
 
 VOCABULARY = "vocabulary"
 SMALLEST_MM, LARGEST_MM = 3.0, 150.0

@@ -50,7 +50,7 @@ def control(
     had, and by negation. Amounts must lie in range, three attributes must hold together, seeds must differ. Prints
     Markdown tables.
     """
-    from TextoMorphLib.request import check_preset
+    from TextoMorphLib.synthesis.request import check_preset
 
     sizes_mm = _sizes(sizes)
     check_preset(preset)
@@ -105,7 +105,7 @@ def realism(
 
     Prints JSON.
     """
-    from TextoMorphLib.request import check_preset
+    from TextoMorphLib.synthesis.request import check_preset
 
     sizes_mm = _sizes(sizes)
     check_preset(preset)
@@ -146,7 +146,7 @@ def observer(
     from TextoMorphLib.cases import read_cases
     from TextoMorphLib.evaluation import observer as benchmark
     from TextoMorphLib.evaluation import twins
-    from TextoMorphLib.request import check_preset
+    from TextoMorphLib.synthesis.request import check_preset
 
     check_preset(preset)
     settings = twins.Settings(model, device, preset, steps, guidance, seed, source)
@@ -279,7 +279,7 @@ def speed(
 ) -> None:
     """Time one tumour in a 96 mm region: warm, cold from the shell, and the memory it takes. Prints JSON."""
     from TextoMorphLib.evaluation import speed as benchmark
-    from TextoMorphLib.request import check_preset
+    from TextoMorphLib.synthesis.request import check_preset
 
     check_preset(preset)
 
@@ -344,7 +344,7 @@ def throughput(
 
     Costs are processor seconds: other programs on the machine hardly change them. Prints Markdown tables.
     """
-    from TextoMorphLib.request import check_preset
+    from TextoMorphLib.synthesis.request import check_preset
 
     check_preset(preset)
     try:

@@ -30,7 +30,7 @@ def demo(
 
     CT, mask, new scan, picture and report go to one folder; what an earlier demo left there is replaced.
     """
-    from TextoMorphLib import example_ct
+    from TextoMorphLib.simulation import example_ct
 
     try:
         output_dir.mkdir(parents=True, exist_ok=True)

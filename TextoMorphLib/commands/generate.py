@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from TextoMorphLib.io.volume import Volume
-    from TextoMorphLib.several import Lesion
     from TextoMorphLib.synthesis import Synthesis
+    from TextoMorphLib.synthesis.several import Lesion
 
 OrganMask = Annotated[
     Path | None,
@@ -150,9 +150,9 @@ def run(
         from TextoMorphLib.io import dicom_export
 
         dicom_export.check(dicom, dicom_seg)
-    from TextoMorphLib import several
     from TextoMorphLib.models import device as devices
     from TextoMorphLib.sources import scans
+    from TextoMorphLib.synthesis import several
     from TextoMorphLib.text.understanding import understand
 
     devices.resolve(device)
@@ -190,7 +190,7 @@ def run(
 
 def _where(ct: Volume, lesions: Sequence[Lesion], organ: np.ndarray | None) -> tuple[list[str], list[str]]:
     """Warns of what the masks lie on, before the work; all that is said, and what of it only the organ's mask tells."""
-    from TextoMorphLib.several import placement_warnings
+    from TextoMorphLib.synthesis.several import placement_warnings
 
     said = placement_warnings(ct, lesions, organ)
     for warning in said:
@@ -201,7 +201,7 @@ def _where(ct: Volume, lesions: Sequence[Lesion], organ: np.ndarray | None) -> t
 
 def _figure(ct: Volume, made: Synthesis, mask: np.ndarray, job: Job) -> Callable[[Path], Any]:
     """What writes the picture of before, after and difference."""
-    from TextoMorphLib import pictures
+    from TextoMorphLib.synthesis import pictures
 
     figure = pictures.before_after(ct, made.volume, mask, title=made.report["text"], note=provenance(job.seed))
     return partial(_save, figure)

@@ -52,7 +52,7 @@ def preview(
             outputs.check_table(path, inputs=(ct, mask, texts, *filter(None, (table,) * number)), overwrite=overwrite)
     grey = _window(window)
     descriptions = [line.strip() for _, line in common.read_lines(texts)]
-    from TextoMorphLib.request import check_request
+    from TextoMorphLib.synthesis.request import check_request
 
     for text in descriptions:
         check_request(text, organ, seed, steps, guidance, preset)
@@ -61,8 +61,7 @@ def preview(
     devices.resolve(device)
     volume, where = common.read_scan(ct, mask, resample_mask, label, assume_hu)
 
-    from TextoMorphLib import previews
-    from TextoMorphLib.synthesis import Synthesizer
+    from TextoMorphLib.synthesis import Synthesizer, previews
 
     with common.progress("previewing") as step:
         synthesizer = Synthesizer.load(model, device)

@@ -81,7 +81,7 @@ def variants(
     same in every attribute, is near the description (cosine 0.6) and no copy of another wording (0.97). How many fell
     to which check goes to stderr.
     """
-    from TextoMorphLib.request import check_request
+    from TextoMorphLib.synthesis.request import check_request
 
     check_request(text, organ, seed, None, None)
     from TextoMorphLib.training.wordings import wordings_of

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from TextoMorphLib.cases.pairs import JOBS
 from TextoMorphLib.errors import Cancelled, InputError, one_of_many
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import read_text
-from TextoMorphLib.jobs import JOBS
 from TextoMorphLib.parallel import given, in_order
 
 LEAST_MM3 = 100.0  # smaller lesions have no texture to speak of
@@ -97,7 +97,7 @@ def scans(source: Path, organ: str | None = None, values: Sequence[int] = ()) ->
     elif (source / JOBS).is_file():
         found = _of_batch(source, organ)
     else:
-        from TextoMorphLib.jobs import pairs
+        from TextoMorphLib.cases.pairs import pairs
 
         name = source.resolve().name
         found = [Scan(name, organ or ANY_ORGAN, ct, mask, tuple(values)) for ct, mask in pairs(source, source)]

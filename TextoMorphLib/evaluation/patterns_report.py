@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from TextoMorphLib.pictures import as_png, new_figure
+from TextoMorphLib.synthesis.pictures import as_png, new_figure
 
 DEFINITIONS = {
     "variance": "Each feature is z-scored over all lesions of an organ, of all sets together. Variance: a feature's "

@@ -14,7 +14,7 @@ from nibabel import orientations
 
 from TextoMorphLib.failures.record import Failure
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.pictures import SHOWN, View, as_png, new_figure
+from TextoMorphLib.synthesis.pictures import SHOWN, View, as_png, new_figure
 
 LEAST_SHOWN_MM = 50.0  # what a picture shows of the surroundings, at least
 REFERENCE, PREDICTED = "#35d07f", "#ff5a4d"

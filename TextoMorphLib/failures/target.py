@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases import ORGAN, TUMOUR, Case, read_cases, write_cases
+from TextoMorphLib.cases.pairs import JOBS, MASKS
 from TextoMorphLib.errors import ALONE, Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import LEAST_MM
 from TextoMorphLib.failures.record import FALSE_ALARM, Failure
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.jobs import JOBS, MASKS
 from TextoMorphLib.sources.in_scans import Room, placed
 from TextoMorphLib.spatial.geometry import grow, tight_box
 

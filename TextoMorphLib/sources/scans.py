@@ -21,8 +21,6 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import measure
 from TextoMorphLib.measurement.expectations import compare
 from TextoMorphLib.models import bundle
-from TextoMorphLib.request import Wishes
-from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, report_of
 from TextoMorphLib.sources import ALL_DEFAULT
 from TextoMorphLib.sources import load as load_source
 from TextoMorphLib.spatial.compositing import WINDOW_MM, to_scan
@@ -30,6 +28,8 @@ from TextoMorphLib.spatial.geometry import distances
 from TextoMorphLib.spatial.preparation import prepared
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, resampled
 from TextoMorphLib.synthesis import Synthesizer
+from TextoMorphLib.synthesis.request import Wishes
+from TextoMorphLib.synthesis.result import LESION_SEEDS, Clock, Synthesis, report_of
 from TextoMorphLib.text.understanding import find
 from TextoMorphLib.version import __version__
 

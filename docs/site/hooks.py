@@ -17,14 +17,14 @@ BESIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "Testing/ho
 PATTERNS = ("Resources/Models/*/MODEL_CARD.md", "Resources/Screenshots/*.png", "Resources/Reading/*.json")
 PATTERNS += ("Resources/Training/*.toml",)
 API = {
-    "Synthesis": ("synthesis", "several", "result"),
+    "Synthesis": ("synthesis.synthesizer", "synthesis.several", "synthesis.result"),
     "Scans and masks": ("io.volume", "io.masks", "io.delta"),
     "Texts": ("text.understanding", "text.vocabulary", "text.reports", "text.variants"),
     "Lesions into words and numbers": ("measurement.attributes", "measurement.description", "measurement.radiomics"),
     "Sources of tumours": ("sources", "sources.placement", "sources.monai_transform"),
-    "Cases": ("cases.case", "cases.folds"),
+    "Cases": ("cases.case", "cases.folds", "cases.pairs"),
     "Segmentation and evaluation": ("segmentation.predict", "evaluation.lesions", "evaluation.scores"),
-    "Batches": ("batches.planning", "batches.status", "jobs"),
+    "Batches": ("batches.planning", "batches.paired_jobs", "batches.status"),
     "Models": ("models.bundle", "models.download"),
 }
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")

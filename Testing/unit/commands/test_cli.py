@@ -15,9 +15,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from TextoMorphLib import example_ct, paths
+from TextoMorphLib import paths
 from TextoMorphLib.cli import main
 from TextoMorphLib.commands import common
+from TextoMorphLib.simulation import example_ct
 
 TEXT = "hypoattenuating lesion"
 

@@ -12,10 +12,10 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from TextoMorphLib import example_ct
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.masks import check_mask, read_mask
 from TextoMorphLib.io.volume import Volume, check_ct
+from TextoMorphLib.simulation import example_ct
 
 
 def millilitres(mask: np.ndarray, ct: Volume) -> float:

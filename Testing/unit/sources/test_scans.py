@@ -12,8 +12,8 @@ from scipy import ndimage
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.result import Synthesis
 from TextoMorphLib.sources import scans
+from TextoMorphLib.synthesis.result import Synthesis
 
 AFFINE = np.diag([-0.8, -0.8, 2.5, 1.0])
 SPACING = (0.8, 0.8, 2.5)

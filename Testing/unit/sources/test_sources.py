@@ -10,14 +10,13 @@ import pytest
 import torch
 from scipy import ndimage
 
-from TextoMorphLib import synthesis
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.sources import TumourSource, load
 from TextoMorphLib.sources.bank import Bank, Maker, make_entry, write_entry
 from TextoMorphLib.sources.cells import grown, willingness
 from TextoMorphLib.sources.placement import Placement
-from TextoMorphLib.synthesis import Synthesizer
+from TextoMorphLib.synthesis import Synthesizer, synthesizer
 
 SIDE = 40
 
@@ -73,7 +72,7 @@ def test_a_patch_is_what_a_scan_would_be(tiny_bundle: Path, monkeypatch: pytest.
         raise AssertionError("hashed or measured")
 
     monkeypatch.setattr(Volume, "fingerprint", never)
-    monkeypatch.setattr(synthesis, "measure", never)
+    monkeypatch.setattr(synthesizer, "measure", never)
     assert np.array_equal(model.patch(ct, mask, "cyst", seed=5, spacing_mm=1.5), expected)
     with pytest.raises(InputError, match="empty"):
         model.patch(ct, mask & False, "cyst")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from TextoMorphLib import candidates
-from TextoMorphLib.candidates import best
 from TextoMorphLib.measurement.expectations import compare
+from TextoMorphLib.synthesis import candidates
+from TextoMorphLib.synthesis.candidates import best
 from TextoMorphLib.text.understanding import find
 
 

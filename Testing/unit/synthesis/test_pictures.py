@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from TextoMorphLib import pictures
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.pictures import View
+from TextoMorphLib.synthesis import pictures
+from TextoMorphLib.synthesis.pictures import View
 
 RAS = np.diag([1.0, 2.0, 4.0, 1.0])
 

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from TextoMorphLib import previews
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import Cancelled
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.synthesis import Synthesizer
+from TextoMorphLib.synthesis import Synthesizer, previews
 
 
 @pytest.mark.parametrize(

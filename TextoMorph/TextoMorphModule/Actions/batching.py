@@ -101,11 +101,11 @@ class Batching:
         Example:
             >>> jobs = logic.planBatch("/data/ct", "/data/mask", ["cyst", "hypodense"], 40, "/data/out")
         """
-        from TextoMorphLib import jobs
+        from TextoMorphLib.batches import paired_jobs
 
         def make(onStep: Progress) -> Path:
             given = Path(cts), Path(masks), texts, count, Path(output), organ, seed, organMasks
-            return jobs.plan(*given, progress=onStep)
+            return paired_jobs.plan(*given, progress=onStep)
 
         path: Path = background.run(make, progress)
         return path
@@ -116,7 +116,7 @@ class Batching:
         Example:
             >>> logic.runBatch(logic.plannedBatch("/data/out"))
         """
-        from TextoMorphLib.jobs import JOBS
+        from TextoMorphLib.cases.pairs import JOBS
 
         jobs = Path(output) / JOBS
         return jobs if str(output) and jobs.is_file() else None

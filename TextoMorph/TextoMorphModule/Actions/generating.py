@@ -259,7 +259,7 @@ class Generating:
         self, ct: Any, lesions: list[Any], request: dict[str, Any], model: str, device: str, progress: Progress
     ) -> tuple[Any, dict[str, Any]]:
         """A scan with its tumours, as an image and its report; runs in a thread, so the scene is not touched."""
-        from TextoMorphLib import several
+        from TextoMorphLib.synthesis import several
 
         made = several.synthesize(self._synthesizer(model, device), ct, lesions, progress=progress, **request)
         return nodes.imageOf(made.volume.data), made.report
@@ -322,11 +322,11 @@ def checkedLesions(
         InputError: What is wrong with them; of several, with which.
         Cancelled: `progress` returned False.
     """
-    from TextoMorphLib import several
     from TextoMorphLib.errors import InputError
     from TextoMorphLib.io.masks import check_count
-    from TextoMorphLib.request import check_request
-    from TextoMorphLib.several import Lesion
+    from TextoMorphLib.synthesis import several
+    from TextoMorphLib.synthesis.request import check_request
+    from TextoMorphLib.synthesis.several import Lesion
 
     ct = nodes.volumeOf(ctNode)
     nodes.checkCt(ctNode)

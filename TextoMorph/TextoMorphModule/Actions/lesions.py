@@ -47,9 +47,9 @@ class Lesions:
             >>> logic.lesionsDoubts(ctNode, [first, second])
             ['lesions 1 and 2 overlap; move one of them, or paint them apart']
         """
-        from TextoMorphLib import several
         from TextoMorphLib.errors import InputError
-        from TextoMorphLib.several import Lesion
+        from TextoMorphLib.synthesis import several
+        from TextoMorphLib.synthesis.several import Lesion
 
         ct = nodes.volumeOf(ctNode)
         organ = nodes.maskOf(*inside, ctNode, progress) if inside else None

@@ -52,7 +52,7 @@ class Previewing:
             >>> [row.lesions[0].contrast_hu for row in made.rows]
         """
         from TextoMorphLib.errors import Cancelled, InputError
-        from TextoMorphLib.request import check_request
+        from TextoMorphLib.synthesis.request import check_request
 
         with self._alone(), contextlib.suppress(Cancelled):  # type: ignore[attr-defined]
             if not texts:
@@ -68,7 +68,7 @@ class Previewing:
 
     def _preview(self, ct: Any, mask: Any, request: dict[str, Any], model: str, device: str, progress: Progress) -> Any:
         """The previews; runs in a thread, so the scene is not touched."""
-        from TextoMorphLib import previews
+        from TextoMorphLib.synthesis import previews
 
         synthesizer = self._synthesizer(model, device)  # type: ignore[attr-defined]
         return previews.preview(synthesizer, ct, mask, progress=progress, **request)

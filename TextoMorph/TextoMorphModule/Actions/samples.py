@@ -57,7 +57,7 @@ def download(source: Any) -> Any:
     Raises:
         OSError: It cannot be had.
     """
-    from TextoMorphLib.example_ct import example_ct
+    from TextoMorphLib.simulation.example_ct import example_ct
     from TextoMorphModule.Actions import background
 
     return slicer.util.loadVolume(str(background.run(lambda onStep: example_ct())), {"name": source.sampleName})

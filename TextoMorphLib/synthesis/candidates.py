@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from TextoMorphLib import textures
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.expectations import Row, beside, compare
 from TextoMorphLib.models import samplers
 from TextoMorphLib.models.texture_field import Site
-from TextoMorphLib.result import plain
 from TextoMorphLib.spatial.borders import beyond_organ, neighbours
 from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.synthesis import textures
+from TextoMorphLib.synthesis.result import plain
 from TextoMorphLib.text import vocabulary
 from TextoMorphLib.text.concepts import evenness, sharpness
 

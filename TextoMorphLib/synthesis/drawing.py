@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib import textures
-from TextoMorphLib.candidates import Place, Request
 from TextoMorphLib.models import conditions
 from TextoMorphLib.models.bundle import Bundle
 from TextoMorphLib.models.device import autocast
 from TextoMorphLib.models.memory_fallback import Thrift
 from TextoMorphLib.models.samplers import guided, steadied
 from TextoMorphLib.models.schedule import Schedule
-from TextoMorphLib.result import Clock
 from TextoMorphLib.spatial.geometry import along_patient, smallness
 from TextoMorphLib.spatial.region import Region
+from TextoMorphLib.synthesis import textures
+from TextoMorphLib.synthesis.candidates import Place, Request
+from TextoMorphLib.synthesis.result import Clock
 
 
 @dataclass(frozen=True)

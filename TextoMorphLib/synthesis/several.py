@@ -17,8 +17,8 @@ from TextoMorphLib.spatial.region import REACH_MM
 
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
-    from TextoMorphLib.result import Synthesis
     from TextoMorphLib.synthesis import Synthesizer
+    from TextoMorphLib.synthesis.result import Synthesis
 
 SEEDS = 15_485_863  # from a lesion's seed to that of the next in the list
 PARTS = 1000  # of the progress of each lesion

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from TextoMorphLib import jobs
+from TextoMorphLib.batches import paired_jobs
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.volume import Volume
@@ -35,7 +35,7 @@ def test_masks_meet_their_ct_and_texts_are_used_alike(tmp_path: Path) -> None:
         ["a_ct.nii.gz", "b.nrrd", "b_2.nii.gz", "notes.txt"],
         ["a.nii.gz", "b_mask.nii.gz", "b_2-lesion.nii.gz", "other.nii"],
     )
-    lines = planned(jobs.plan(cts, masks, ["cyst", "dense"], 12, tmp_path / "out", seed=5))
+    lines = planned(paired_jobs.plan(cts, masks, ["cyst", "dense"], 12, tmp_path / "out", seed=5))
     pairs = Counter((Path(line["ct"]).name, Path(line["mask"]).name) for line in lines)
     assert pairs == {
         ("a_ct.nii.gz", "a.nii.gz"): 4,
@@ -49,7 +49,7 @@ def test_masks_meet_their_ct_and_texts_are_used_alike(tmp_path: Path) -> None:
 
 def test_cts_and_masks_may_share_a_folder(tmp_path: Path) -> None:
     cts, _ = folders(tmp_path, ["a.nii.gz", "a_mask.nii.gz", "b_ct.nii.gz", "b_mask.nii.gz"], [])
-    lines = planned(jobs.plan(cts, cts, ["cyst"], 2, tmp_path / "out"))
+    lines = planned(paired_jobs.plan(cts, cts, ["cyst"], 2, tmp_path / "out"))
     assert [(Path(line["ct"]).name, Path(line["mask"]).name) for line in lines] == [
         ("a.nii.gz", "a_mask.nii.gz"),
         ("b_ct.nii.gz", "b_mask.nii.gz"),
@@ -66,11 +66,11 @@ def test_a_dicom_series_is_a_ct_too(tmp_path: Path) -> None:
         (cts, {("a_ct", "a_mask.nii.gz"), ("b.nii.gz", "b_mask.nii.gz")}),
         (cts / "a_ct", {("a_ct", "a_mask.nii.gz")}),
     ):
-        lines = planned(jobs.plan(folder, masks, ["cyst"], 2, tmp_path / f"out{len(pairs)}"))
+        lines = planned(paired_jobs.plan(folder, masks, ["cyst"], 2, tmp_path / f"out{len(pairs)}"))
         assert {(Path(line["ct"]).name, Path(line["mask"]).name) for line in lines} == pairs
     (masks / "a_mask.nii.gz").unlink()
     with pytest.raises(InputError, match="name it a_mask"):
-        jobs.plan(cts, masks, ["cyst"], 2, tmp_path / "out")
+        paired_jobs.plan(cts, masks, ["cyst"], 2, tmp_path / "out")
 
 
 def test_lesions_are_placed_in_organs_and_the_batch_runs(tmp_path: Path, tiny_bundle: Path, phantom_ct: Path) -> None:
@@ -82,10 +82,10 @@ def test_lesions_are_placed_in_organs_and_the_batch_runs(tmp_path: Path, tiny_bu
     given = (tmp_path / "cts", tmp_path / "organs", ["cyst"], 2, tmp_path / "out")
 
     with pytest.raises(Cancelled):
-        jobs.plan(*given, organ_masks=True, progress=lambda done, total: done < 1)
+        paired_jobs.plan(*given, organ_masks=True, progress=lambda done, total: done < 1)
     assert list((tmp_path / "out").iterdir()) == []
 
-    path = jobs.plan(*given, organ_masks=True)
+    path = paired_jobs.plan(*given, organ_masks=True)
     masks = [Volume.read(path.parent / line["mask"]).data > 0 for line in planned(path)]
     assert all(mask.any() and not (mask & ~organs["liver"]).any() for mask in masks)
     assert not np.array_equal(*masks)
@@ -93,7 +93,7 @@ def test_lesions_are_placed_in_organs_and_the_batch_runs(tmp_path: Path, tiny_bu
     assert (tmp_path / "out" / "0002.nii.gz").is_file()
 
     with pytest.raises(InputError, match="resume it"):
-        jobs.plan(*given)
+        paired_jobs.plan(*given)
 
 
 def test_what_cannot_be_planned_is_said(tmp_path: Path) -> None:
@@ -110,5 +110,5 @@ def test_what_cannot_be_planned_is_said(tmp_path: Path) -> None:
     ]
     for given, reason in attempts:
         with pytest.raises(InputError, match=reason):
-            jobs.plan(*given)
+            paired_jobs.plan(*given)
     assert not out.exists()

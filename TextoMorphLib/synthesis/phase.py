@@ -6,8 +6,8 @@ import dataclasses
 
 from torch import Tensor
 
-from TextoMorphLib.candidates import Request
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
+from TextoMorphLib.synthesis.candidates import Request
 
 ENHANCES, WASHOUT = "arterial enhancement", "washout"
 # HU of a liver in the portal venous phase, at least: 55 to 65 without contrast, 100 to 120 then, little more in the

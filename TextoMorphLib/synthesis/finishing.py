@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib.candidates import Place, Request
 from TextoMorphLib.models import contours, structures, word_structures
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.spatial.compositing import deblurred, levelled, no_darker_than_fluid
+from TextoMorphLib.synthesis.candidates import Place, Request
 
 
 def outlined(place: Place, noise: Tensor, request: Request, latent_channels: int) -> Place:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from TextoMorphLib.candidates import Place
 from TextoMorphLib.io.masks import digest
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.result import Clock
 from TextoMorphLib.spatial.compositing import background, noise_around
 from TextoMorphLib.spatial.preparation import prepared
+from TextoMorphLib.synthesis.candidates import Place
+from TextoMorphLib.synthesis.result import Clock
 
 Encode = Callable[[np.ndarray, np.ndarray], tuple[Tensor, Tensor]]  # filled and depth -> condition and decoded
 

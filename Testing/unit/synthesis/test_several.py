@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from TextoMorphLib import Synthesizer, Volume, several
+from TextoMorphLib import Synthesizer, Volume
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.several import Lesion
+from TextoMorphLib.synthesis import several
+from TextoMorphLib.synthesis.several import Lesion
 
 
 def beside(mask: np.ndarray, ct: Volume, mm: float) -> np.ndarray:

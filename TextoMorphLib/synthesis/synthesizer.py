@@ -12,11 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib import candidates, phase, textures
-from TextoMorphLib.candidates import Candidate, Place, Request
-from TextoMorphLib.drawing import Drawn, Wanted, drawn, drawn_together, textured
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.finishing import finished, outlined
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, measure
 from TextoMorphLib.models import bundle, conditions, contours, samplers
@@ -26,13 +22,17 @@ from TextoMorphLib.models.memory_fallback import Thrift
 from TextoMorphLib.models.samplers import Progress
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
-from TextoMorphLib.published_synthesis import PublishedSynthesizer
-from TextoMorphLib.request import check_request
-from TextoMorphLib.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
-from TextoMorphLib.scene import Scene, key_of, look_at
 from TextoMorphLib.spatial.compositing import paste
 from TextoMorphLib.spatial.region import resampled
 from TextoMorphLib.spatial.texturing import paste_textured
+from TextoMorphLib.synthesis import candidates, phase, textures
+from TextoMorphLib.synthesis.candidates import Candidate, Place, Request
+from TextoMorphLib.synthesis.drawing import Drawn, Wanted, drawn, drawn_together, textured
+from TextoMorphLib.synthesis.finishing import finished, outlined
+from TextoMorphLib.synthesis.published import PublishedSynthesizer
+from TextoMorphLib.synthesis.request import check_request
+from TextoMorphLib.synthesis.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
+from TextoMorphLib.synthesis.scene import Scene, key_of, look_at
 from TextoMorphLib.text import effects, encoders
 from TextoMorphLib.text.concepts import ATTRIBUTES, as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from TextoMorphLib import pictures
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.spatial.geometry import tight_box
+from TextoMorphLib.synthesis import pictures
 
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume

@@ -14,11 +14,11 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, measure
 from TextoMorphLib.models import bundle, published
 from TextoMorphLib.models.device import resolve
-from TextoMorphLib.request import Wishes
-from TextoMorphLib.result import LESION_SEEDS, Synthesis, device_name, report_of
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
 from TextoMorphLib.spatial.preparation import prepared
 from TextoMorphLib.spatial.region import Region, resampled
+from TextoMorphLib.synthesis.request import Wishes
+from TextoMorphLib.synthesis.result import LESION_SEEDS, Synthesis, device_name, report_of
 from TextoMorphLib.text.understanding import find
 
 GRID_MM = 32  # mm: the networks halve latents of 4 mm three times
