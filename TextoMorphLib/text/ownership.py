@@ -365,6 +365,8 @@ _REACHING = (
     "reaching",
     "contacting",
     "touching",
+    "extend to",
+    "extending to",
 )
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")

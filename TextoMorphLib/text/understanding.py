@@ -12,7 +12,7 @@ nothing counts that is in doubt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from TextoMorphLib.text.asides import without_asides
 from TextoMorphLib.text.claims import Claims
 from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.dictation import dictated
+from TextoMorphLib.text.growth import Growth, growths
 from TextoMorphLib.text.languages import other_language
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.meanings import density_term, is_background
@@ -36,12 +37,14 @@ from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
 from TextoMorphLib.text.tokens import Token, tokens
 from TextoMorphLib.text.visibility import of_sight, sights
-from TextoMorphLib.text.vocabulary import Mention, Term, contradictions, describe
+from TextoMorphLib.text.vocabulary import GROWS, Mention, Term, contradictions, describe
 
 MOST_CHARACTERS = 200_000  # of a text that are read, in windows: a hundred pages
 SAID, MARKED, IGNORED = "said", "marked", "ignored"
 HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
 STONE = "renal stone"
+_TARGETS = ("target", "target lesion")
+FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other write 'target sign'"
 OTHER_SIZE, OTHER_HU = 1.5, 20.0  # from which factor and difference on a text's number is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
@@ -257,17 +260,6 @@ def check_text(text: str, organ: str | None = None) -> None:
         raise InputError("the text says that there is no lesion; describe the one to draw")
 
 
-def is_denied(text: str, start: int) -> bool:
-    """Whether what is said at a character of a text is denied there: "mass" in "no focal mass"."""
-    words = lexicon(None)
-    for sentence in sentences(tokens(text, words.words), text):
-        read = sights(words.read(sentence), words.terms)
-        for word, marks in zip(read, scopes(read), strict=True):
-            if word.start <= start < word.end:
-                return DENIED in marks
-    return False
-
-
 # --- One sentence ---
 
 _NORMAL = ("normal", "unremarkable", "regular", "clear", "patent", "intact", "empty")
@@ -329,8 +321,11 @@ class _Reader:
         aside = self.others.about_other(words, described, self.text)
         unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
         claims = Claims(words, marks, owners, self.words, aside, unsaid)
+        grown = [] if aside else growths(words, marks, owners, self.organ, unsaid)
+        done = {growth.structure for growth in grown} | {each.at for each in grown if self._grown(each, words)}
         for at, word in enumerate(words):
-            self._word(at, word, claims, marks[at], aside)
+            if at not in done:
+                self._word(at, word, claims, marks[at], aside)
         self.heading = words[0].norm != "\n" and (_is_heading(words) or (self.heading and self._under_heading(words)))
         is_normal = not self.heading and any(
             word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True)
@@ -356,6 +351,8 @@ class _Reader:
     def _word(self, at: int, word: Word, claims: Claims, marks: set[str], aside: bool) -> None:
         if word.norm in ("normal", "unremarkable"):
             self.normal = True
+        if word.norm in _TARGETS:
+            self.heard.append(Heard(word.norm, FOLLOWED, word.start, word.end))
         if word.thing == LESION and not aside:
             self._lesion(word, marks, claims.whose[at])
         term, why = claims.of(at)
@@ -366,6 +363,17 @@ class _Reader:
             self.heard.append(Heard(term.name if term else word.norm, why, word.start, word.end))
         elif not word.known and word.norm not in neutral():
             self.unknown.append((word.start, word.end))
+
+    def _grown(self, growth: Growth, words: Sequence[Word]) -> bool:
+        """Takes down a growth into what is around the organ; whether its word says nothing else."""
+        word = words[growth.at]
+        span = min(growth.at, growth.structure), max(growth.at, growth.structure)
+        place = replace(word, start=words[span[0]].start, end=words[span[1]].end)
+        if growth.why:
+            self.heard.append(Heard(GROWS, growth.why, place.start, place.end))
+            return True
+        self.mentions.append(self._mention(self.words.terms[GROWS], place, False, growth.marks))
+        return word.term is None or not word.term.kinds
 
     def _mention(self, term: Term, word: Word, denied: bool, marks: set[str]) -> Mention:
         certainty = "not excluded" if OPEN in marks else "possible" if POSSIBLE in marks else "stated"

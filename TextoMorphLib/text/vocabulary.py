@@ -21,7 +21,8 @@ PARTS_OF_SPEECH = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also",
 
 # Terms of the scan's own vessels: composited, not drawn by the model.
 VESSELS_PASS, VESSELS_END = "vessels passing through", "vessels displaced"
-INVADES = ("invading the surroundings", "exophytic")  # of what lies beside the organ: composited, too
+GROWS = "invading the surroundings"
+INVADES = (GROWS, "exophytic")  # of what lies beside the organ: composited, too
 
 
 NON_ENHANCING = "non-enhancing"
@@ -205,9 +206,9 @@ def vessels_pass(mentions: Iterable[Mention]) -> bool:
 
 
 def invades(mentions: Iterable[Mention]) -> bool:
-    """Whether the lesion grows beyond its organ; the last mention of it counts."""
-    said = [not mention.negated for mention in mentions if mention.term.name in INVADES]
-    return said[-1] if said else False
+    """Whether the lesion grows beyond its organ; of each term the last mention counts."""
+    said = {mention.term.name: not mention.negated for mention in mentions if mention.term.name in INVADES}
+    return any(said.values())
 
 
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:
