@@ -16,6 +16,7 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError, doubt
 from TextoMorphLib.io.fat_level import PURE_HU, pure_fat_hu
+from TextoMorphLib.io.jumps import jump
 from TextoMorphLib.io.on_disk import let_go
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class _Shares:
 def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
     """Make sure that a volume is a CT in HU.
 
-    Where it cannot be told from the values (a crop without fat and air) a `Doubt` says so.
+    Where it cannot be told from the values (a crop without fat and air) a `Doubt` says so, and where the scale seems
+    to change from one slice to the next.
 
     Args:
         volume: The scan.
@@ -106,6 +108,8 @@ def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
     sample = volume.hu((slice(None, None, step),) * 3)
     known = ~_padding(sample)
     shares = _shares(sample[known])
+    if jumps := jump(volume):
+        doubt(jumps)
     if reason := _not_hu(shares, high, volume):
         told = f"values run from {low:g} to {high:g} and {reason}"
         if not assume_hu:

@@ -87,19 +87,27 @@ def warnings(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None)
         own[tight] = lesion
         of = f"lesion {number}" if len(found) > 1 else "the mask"
         said += in_words(shares(ct, own, organ_mask), of)
-        said += _too_small(int(np.count_nonzero(lesion)), ct.spacing, of)
+        said += _too_small(lesion, ct.spacing, of)
     return said
 
 
-def _too_small(voxels: int, spacing: np.ndarray, of: str) -> list[str]:
-    """Whether a lesion has no room for what a text can ask for, in words."""
+def _too_small(lesion: np.ndarray, spacing: np.ndarray, of: str) -> list[str]:
+    """Whether a lesion, or pieces of it, have no room for what a text can ask for, in words."""
+    pieces, count = ndimage.label(lesion, np.ones((3, 3, 3)))
+    voxels = np.bincount(pieces.ravel())[1:]
     across = (6 * voxels * float(np.prod(spacing)) / np.pi) ** (1 / 3)
-    if across >= LEAST_MM:
+    small = across < LEAST_MM
+    if not small.any():
         return []
-    held = "1 voxel" if voxels == 1 else f"{voxels} voxels"
+    held = "1 voxel" if voxels[0] == 1 else f"{voxels[0]} voxels"
+    told = f"{of} has {held}, {across[0]:.1f} mm across"
+    if count > 1:
+        told = (
+            f"{np.count_nonzero(small)} of the {count} pieces of {of} are {across[small].max():.1f} mm across or less"
+        )
     return [
-        f"{of} has {held}, {across:.1f} mm across; below {LEAST_MM:g} mm hardly a lesion is seen, whatever is asked, "
-        "and below 8 mm there is little room for walls, septa, calcium or texture"
+        f"{told}; below {LEAST_MM:g} mm hardly a lesion is seen, whatever is asked, and below 8 mm there is little "
+        "room for walls, septa, calcium or texture"
     ]
 
 

@@ -11,9 +11,9 @@ import pytest
 import SimpleITK
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, HTJ2KLossless, RLELossless, generate_uid
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import Doubt, InputError
 from TextoMorphLib.io.volume import Volume, check_ct
 
 SLICES, ROWS, COLUMNS = 7, 12, 10
@@ -209,6 +209,34 @@ def test_folders_without_a_series(tmp_path: Path) -> None:
     for path in sorted(folder.iterdir())[1:]:
         path.unlink()
     with pytest.raises(InputError, match="single DICOM slice"):
+        Volume.read(folder)
+
+
+TOLD = {
+    "another modality": (at(Modality="PT"), "is PT by its headers"),
+    "another unit": (at(RescaleType="MGML"), "are MGML by its headers"),
+    "every second image left out": (
+        lambda index, header: setattr(header, "InstanceNumber", 2 * index + 1),
+        "numbered 1 to 13 and 6 of these are not there .the first is 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_headers_make_doubtful_is_told(tmp_path: Path, name: str) -> None:
+    change, words = TOLD[name]
+    with pytest.warns(Doubt, match=words):
+        Volume.read(series(tmp_path / "in", change))
+
+
+def test_a_compression_that_is_not_read_is_named_with_a_way_round(tmp_path: Path) -> None:
+    folder = series(tmp_path / "in")
+    for path in folder.iterdir():
+        header = dcmread(path)
+        header.compress(RLELossless, generate_instance_uid=False)
+        header.file_meta.TransferSyntaxUID = HTJ2KLossless
+        header.save_as(path)
+    with pytest.raises(InputError, match=r"High-Throughput JPEG 2000.*gdcmconv"):
         Volume.read(folder)
 
 

@@ -124,6 +124,15 @@ def test_a_crop_of_organs_without_fat_or_air_is_taken_and_told() -> None:
         check_ct(Volume.from_array(organs(fat=False).astype(np.int16), OBLIQUE))
 
 
+@pytest.mark.parametrize("slices", [slice(7, 8), slice(12, None)], ids=["one slice", "two series in one"])
+@pytest.mark.parametrize("offset", [-1024, 1024, 200])
+def test_a_scale_that_changes_within_the_scan_is_told(slices: slice, offset: int) -> None:
+    hu = organs() + np.random.default_rng(5).normal(0, 12, organs().shape)
+    hu[..., slices] += offset
+    with pytest.warns(Doubt, match=f"all of slice {slices.start + 1} lies about .* the scale seems to change"):
+        check_ct(Volume.from_array(hu.astype(np.int16), np.diag([0.8, 0.8, 2.5, 1])), assume_hu=True)
+
+
 @pytest.mark.filterwarnings("error")
 def test_hu_raise_no_doubt() -> None:
     padded = organs()

@@ -57,6 +57,16 @@ def test_a_mask_of_few_voxels_is_told(torso: Volume) -> None:
     assert placement.warnings(torso, ball((80, 55, 20), 4.0)) == []
 
 
+def test_small_pieces_of_a_mask_are_told_though_together_they_are_a_lesions_size(torso: Volume) -> None:
+    many = np.zeros((160, 120, 40), bool)
+    many[74:90:3, 49:62:3, 18:24:2] = True
+    (said,) = placement.warnings(torso, many)
+    assert said.startswith("90 of the 90 pieces of the mask are 2.3 mm across or less; below 5 mm hardly a lesion")
+    stray = ball((80, 55, 20))
+    stray[86:88, 55, 20] = True
+    assert placement.warnings(torso, stray)[0].startswith("1 of the 2 pieces of the mask")
+
+
 def test_bone_is_named_with_its_marrow(torso: Volume) -> None:
     assert placement.shares(torso, ball((112, 55, 20)))["bone"] > 0.9
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, doubt
 from TextoMorphLib.io.formats import Format
 from TextoMorphLib.io.formats.itk import LPS_TO_RAS, silent, smallest
 from TextoMorphLib.io.names import check_path
@@ -24,6 +24,9 @@ _RESCALE = "PixelValueTransformationSequence"
 _TAGS = (
     "SOPClassUID",
     "SeriesInstanceUID",
+    "Modality",
+    "RescaleType",
+    "InstanceNumber",
     "NumberOfFrames",
     "SamplesPerPixel",
     "Rows",
@@ -46,6 +49,9 @@ class _Slice:
     spacing: tuple[float, ...]  # between rows, between columns, mm
     orientation: tuple[float, ...]  # unit vectors along a row and along a column, LPS
     position: tuple[float, ...]  # of the first voxel, mm, LPS
+    kind: str = "CT"  # the modality
+    unit: str = "HU"
+    number: int | None = None  # in the series
 
 
 def read(folder: Path) -> Volume:
@@ -64,6 +70,7 @@ def read(folder: Path) -> Volume:
     if len(slices) < 2:
         found = "a single DICOM slice" if slices else "no DICOM images"
         raise InputError(f"the folder holds {found}; give the folder of one whole CT series")
+    _tell(slices)
     _same(slices, "series", lambda image: image.series)
     _same(slices, "orientations (a localizer?)", lambda image: np.round(image.orientation, 4))
     _same(slices, "image sizes", lambda image: image.size)
@@ -155,7 +162,25 @@ def _slice(path: Path, header: Dataset, frame: tuple[int, list[Dataset]]) -> _Sl
         numbers("PixelSpacing"),
         numbers("ImageOrientationPatient"),
         numbers("ImagePositionPatient"),
+        str(header.get("Modality") or "CT"),
+        str(header.get("RescaleType") or "HU"),
+        None if header.get("InstanceNumber") is None else int(header.InstanceNumber),
     )
+
+
+def _tell(slices: list[_Slice]) -> None:
+    """What the headers say that makes a scan doubtful: no CT, no HU, images left out."""
+    for kind in sorted({image.kind for image in slices} - {"CT"}):
+        doubt(f"the series is {kind} by its headers, and no CT; only a CT's values are HU")
+    for unit in sorted({image.unit for image in slices} - {"HU", "US"}):  # US: unspecified
+        doubt(f"the series' values are {unit} by its headers, and not HU")
+    numbers = {image.number for image in slices if image.number is not None}
+    if len(numbers) == len(slices) and (gaps := max(numbers) - min(numbers) + 1 - len(numbers)):
+        first = next(number for number in range(min(numbers), max(numbers)) if number not in numbers)
+        doubt(
+            f"the images are numbered {min(numbers)} to {max(numbers)} and {gaps} of these are not there (the first is "
+            f"{first}): slices may be missing, though those that are there lie evenly"
+        )
 
 
 def _same(slices: list[_Slice], what: str, value: Callable[[_Slice], Any]) -> None:
@@ -216,7 +241,7 @@ def _hu(path: Path) -> Array:
                 if not image.original_encoding[0]:
                     image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
             if syntax is not None and syntax.is_compressed:
-                return _unpacked(path)
+                return _unpacked(path, syntax.name)
             spare = image.BitsAllocated - image.BitsStored
             if image.BitsAllocated not in (8, 16, 32) or image.HighBit != image.BitsStored - 1:
                 return _unpacked(path)
@@ -243,15 +268,23 @@ def _rescaled(stored: Array, image: Dataset) -> Array:
     return np.stack(planes)
 
 
-def _unpacked(path: Path) -> Array:
-    """The same of compressed pixels, by GDCM."""
+def _unpacked(path: Path, packing: str = "") -> Array:
+    """The same of compressed pixels, by GDCM.
+
+    Args:
+        path: The file.
+        packing: The name of its compression.
+    """
     import SimpleITK
 
     try:
         with silent():
             found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO"))
     except RuntimeError as error:
-        raise InputError(f"the pixels of {path.name} are damaged or in an unknown compression") from error
+        packed = f" (packed as {packing}); unpack the series first, as by gdcmconv --raw" if packing else ""
+        raise InputError(
+            f"the pixels of {path.name} are damaged or in a compression that is not read here{packed}"
+        ) from error
     return np.asarray(found.reshape(-1, *found.shape[-2:]))
 
 
