@@ -78,7 +78,7 @@ class Status:
 
 
 def jobs_file(given: Path) -> Path:
-    """The file of jobs: itself, or the one in a folder.
+    """The file of jobs: itself, or the one in a folder, or in that of a folder of outputs.
 
     Raises:
         InputError: There is none, or it cannot be told which.
@@ -86,6 +86,8 @@ def jobs_file(given: Path) -> Path:
     if not given.is_dir():
         return given
     found = [given / JOBS] if (given / JOBS).is_file() else sorted(given.glob("*.jsonl"))
+    if not found and (given / claims.FOLDER).is_dir() and any(given.absolute().parent.glob("*.jsonl")):
+        return jobs_file(given.absolute().parent)
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise InputError(f"{given} has no {JOBS}, and of other .jsonl files: {names}; name the file of jobs")
@@ -96,7 +98,7 @@ def status(given: Path, verify: bool = False, step: Callable[[int, int], Any] = 
     """Counts the jobs of a batch.
 
     Args:
-        given: Its file of jobs, or the folder that holds it.
+        given: Its file of jobs, or the folder that holds it, or that of the outputs beside it.
         verify: Read each output, and hold it against its report's SHA-256; else it counts that both are there.
         step: Called with (lines looked at, lines in all).
 

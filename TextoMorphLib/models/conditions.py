@@ -40,15 +40,25 @@ def tokens(denoiser: Denoiser, encoder: TextEncoder, text: str) -> Tensor | None
     return found.hidden[:, : int(found.mask.sum())]
 
 
-def told(denoiser: Denoiser, voxel_mm: Tensor, words: Tensor | None) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """What else a denoiser is told: nothing, or the size of the scan's voxels [1, 3] and words [1, L, width].
+def told(
+    denoiser: Denoiser, voxel_mm: Tensor, words: Tensor | None, organ: str | None
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """What else a denoiser is told: nothing, or the size of the scan's voxels [1, 3], words [1, L, width], the organ.
 
     Returns:
         For the text, and for no text.
     """
-    if denoiser.voxels is None and not denoiser.text_width:
+    if denoiser.voxels is None and denoiser.organs is None and not denoiser.text_width:
         return (), ()
     device = denoiser.latent_scale.device
     words = (torch.zeros(1, 1, max(denoiser.text_width, 1)) if words is None else words).to(device)
-    voxel_mm = voxel_mm.to(device)
-    return (voxel_mm, words), (voxel_mm, torch.zeros_like(words))
+    voxel_mm, where = voxel_mm.to(device), denoiser.organ_vector(organ)[None].to(device)
+    return (voxel_mm, words, where), (voxel_mm, torch.zeros_like(words), where)
+
+
+def untold(denoiser: Denoiser, organ: str) -> list[str]:
+    """A note where a denoiser was told of organs, and not of this one."""
+    if not denoiser.told_organs or organ in denoiser.told_organs:
+        return []
+    known = ", ".join(denoiser.told_organs)
+    return [f"the model was told of lesions in: {known}; not in the {organ}, where it draws as if no organ were known"]

@@ -3,8 +3,9 @@
 Conditions (paper, Eq. 1): the noisy latent, the latent of the scan with the lesion's place filled by healthy tissue,
 the mask, the random fields of the seed (`seed_fields.py`), hints of rare words (`spatial_priors.py`), the time, and
 what the attribute classifier made of the text (`attribute_classifier.py`), which lies inside the mask and scales and
-shifts the features of every block. Two more that a model may have: the text encoder's tokens, for what no attribute
-names (`conditioning`), and the size of the scan's voxels, for what real scans blur (`told_voxels`).
+shifts the features of every block. Three more that a model may have: the text encoder's tokens, for what no attribute
+names (`conditioning`), the size of the scan's voxels, for what real scans blur (`told_voxels`), and the organ, in which
+the same words look different (`told_organs`).
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class Denoiser(nn.Module):
         prior_numbers: Of `PriorNumbers`, those that differ from today's.
         conditioning: "attributes" (the reader's vector), or "attributes+tokens", which adds the text encoder's tokens.
         text_width: Width of a token.
-        told_voxels: Whether it is told the size of the scan's voxels. What either adds is nothing at the start.
+        told_voxels: Whether it is told the size of the scan's voxels.
+        told_organs: Organs that it is told of, by their names. What these three add is nothing at the start.
 
     Raises:
         InputError: Unknown conditioning.
@@ -119,6 +121,7 @@ class Denoiser(nn.Module):
         conditioning: str = ATTRIBUTES,
         text_width: int = 384,
         told_voxels: bool = False,
+        told_organs: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if conditioning not in CONDITIONINGS:
@@ -138,6 +141,11 @@ class Denoiser(nn.Module):
             self.voxels = nn.Linear(3, CONDITION)
             nn.init.zeros_(self.voxels.weight)
             nn.init.zeros_(self.voxels.bias)
+        self.told_organs = tuple(told_organs)
+        self.organs: nn.Linear | None = None
+        if self.told_organs:
+            self.organs = nn.Linear(len(self.told_organs), CONDITION, bias=False)
+            nn.init.zeros_(self.organs.weight)
         # What the lesion's latent is divided by, channel by channel, before noise is added; set by training.
         self.latent_scale: Tensor
         self.register_buffer("latent_scale", torch.ones(1, latent_channels, 1, 1, 1))
@@ -155,6 +163,7 @@ class Denoiser(nn.Module):
         concepts: Tensor,
         voxel_mm: Tensor | None = None,
         tokens: Tensor | None = None,
+        organ: Tensor | None = None,
     ) -> Tensor:
         """One look at the noisy latent.
 
@@ -166,6 +175,7 @@ class Denoiser(nn.Module):
                 kind that nothing is said of it.
             voxel_mm: [B, 3]: the size of the scan's voxels along R, A and S; 1 mm, the grid's own, if None.
             tokens: [B, L, text_width]: the text's tokens, zero where there is none; no text if None.
+            organ: [B, organs], 1 for each one's of `told_organs`, as `organ_vector` makes it; not known if None.
 
         Returns:
             [B, C, x, y, z], the clean latent.
@@ -177,6 +187,8 @@ class Denoiser(nn.Module):
             condition = condition + self.voxels(voxel_mm.clamp(min=1.0).log())
         elif self.voxels is not None:
             condition = condition + self.voxels.bias
+        if self.organs is not None and organ is not None:
+            condition = condition + self.organs(organ)
         if self.text_width and tokens is None:
             tokens = noisy.new_zeros(len(noisy), 1, self.text_width)
         inside = place[:, self.latent_channels : self.latent_channels + 1]
@@ -185,6 +197,10 @@ class Denoiser(nn.Module):
         hinted = hinted * asked[:, self.hinted].repeat_interleave(FINER**3, 1)
         clean: Tensor = self.unet(torch.cat([noisy, rest, hinted, asked], 1), functional.silu(condition), tokens)
         return clean + self.drawn(hinted)
+
+    def organ_vector(self, organ: str | None) -> Tensor:
+        """[organs]: an organ as `forward` is told of it; zeros for one that the model was not told of, or None."""
+        return torch.tensor([float(name == organ) for name in self.told_organs])
 
     def hidden_weights(self) -> list[nn.Parameter]:
         """The weights between the first and the last layer, which Muon trains."""

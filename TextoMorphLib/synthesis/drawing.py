@@ -70,7 +70,9 @@ def drawn(
         for each in wanted
     ]
     where, noise = (torch.cat(parts) for parts in zip(*shown, strict=True))
-    told = [conditions.told(denoiser, _voxel_mm(each.place), each.request.tokens) for each in wanted]
+    told = [
+        conditions.told(denoiser, _voxel_mm(each.place), each.request.tokens, each.request.organ) for each in wanted
+    ]
     more, nothing = (tuple(map(torch.cat, zip(*parts, strict=True))) for parts in zip(*told, strict=True))
     with_and_no_text = torch.cat([said, torch.zeros_like(said)])
     both = torch.cat([where, where])

@@ -222,7 +222,8 @@ class Synthesizer:
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": versions(),
             "device": device_name(self.device),
-            "notes": [*meant.warnings(), *self._unknown(meant), *([self.thrift.note] if self.thrift.note else [])],
+            "notes": [*meant.warnings(), *self._unknown(meant), *conditions.untold(self.denoiser, request.organ)]
+            + ([self.thrift.note] if self.thrift.note else []),
         }
 
     def _drawn(

@@ -64,10 +64,16 @@ class Words:
     Args:
         classifier: Knows the attributes.
         encoder: Of texts; None if the denoiser is shown no tokens.
+        organ_vector: What the denoiser makes of an organ's name.
     """
 
-    def __init__(self, classifier: AttributeClassifier, encoder: TextEncoder | None) -> None:
-        self.classifier, self.encoder = classifier, encoder
+    def __init__(
+        self,
+        classifier: AttributeClassifier,
+        encoder: TextEncoder | None,
+        organ_vector: Callable[[str | None], Tensor] = lambda _: torch.zeros(0),
+    ) -> None:
+        self.classifier, self.encoder, self.organ_vector = classifier, encoder, organ_vector
 
     def said(self, texts: Sequence[str], organs: Sequence[str | None]) -> Tensor:
         """[N, concepts]: what the texts say, and nothing of the kinds that they leave out."""
@@ -207,8 +213,8 @@ class RealLesions:
 
         Returns:
             lesion [N, C, x, y, z], place [N, C + 4 + 96, x, y, z] without fields or hints, weight [N, 1, x, y, z], left
-            [N], said [N, concepts], tokens [N, L, width], voxel_mm [N, 3], and apart [N]: how much each text differs
-            from the next one's.
+            [N], said [N, concepts], tokens [N, L, width], voxel_mm [N, 3], organ [N, organs], and apart [N]: how much
+            each text differs from the next one's.
         """
         size = self.sizes[int(rng.choice(len(self.sizes), p=self.odds))]
         chosen = self._chosen(self.lesions[size], self.how.count[size], rng)
@@ -227,6 +233,7 @@ class RealLesions:
             "said": said,
             "tokens": self.words.tokens(texts),
             "voxel_mm": together["voxel_mm"],
+            "organ": torch.stack([self.words.organ_vector(lesion.organ) for lesion in chosen]),
             "apart": self.words.apart(said, said.roll(-1, 0)),
         }
 

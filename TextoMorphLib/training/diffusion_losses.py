@@ -110,14 +110,16 @@ def real_losses(model: nn.Module, schedule: Schedule, batch: Batch, how: LossSet
     noisy = schedule.noised(clean, torch.randn_like(clean), time)
     kept = (torch.rand(count, device=clean.device) >= how.text_dropout).float()
     said, tokens = batch["said"] * kept[:, None], batch["tokens"] * kept[:, None, None]
-    estimate = model(noisy, time, batch["place"], said, batch["voxel_mm"], tokens).float()
+    told_of = (batch["voxel_mm"], tokens, batch["organ"])
+    estimate = model(noisy, time, batch["place"], said, *told_of).float()
     weight = _shares(batch["weight"])
     relative = _power(estimate - clean, weight) / (_power(clean, weight) + LEAST_POWER)
     found = {"diffusion": relative.mean()}
     if count < 2 or not (how.push or how.pull):
         return {"loss": found["diffusion"], **found}
     following = torch.arange(count, device=clean.device).roll(-1)
-    other = model(noisy, time, batch["place"], said[following], batch["voxel_mm"], tokens[following]).float()
+    told_of = (batch["voxel_mm"], tokens[following], batch["organ"])
+    other = model(noisy, time, batch["place"], said[following], *told_of).float()
     own, told = features(estimate, batch), features(other, batch)
     sigma = schedule.levels(time)[1].flatten()
     both_told = kept * kept[following]

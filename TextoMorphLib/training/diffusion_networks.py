@@ -20,8 +20,13 @@ from TextoMorphLib.models.denoiser import ATTRIBUTES, Denoiser
 from TextoMorphLib.text import encoders
 from TextoMorphLib.text.concepts import LEARNED
 from TextoMorphLib.text.encoders import TextEncoder
+from TextoMorphLib.text.organs import ORGANS
 
-ADDED = ("voxels.", "unet.words.")  # weights that a denoiser may lack to start from: they are nothing at first
+ADDED = (
+    "voxels.",
+    "organs.",
+    "unet.words.",
+)  # weights that a denoiser may lack to start from: they are nothing at first
 CARRIED = ("structures", "drawn_after")  # what a bundle's config says of what is drawn without a network
 
 
@@ -54,7 +59,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
     Args:
         config: The configuration's file; weights that it names lie relative to it.
         settings: What it says.
-        real: Whether real lesions are trained on, whose scans' voxels are told.
+        real: Whether real lesions are trained on, whose scans' voxels and organs are told.
 
     Raises:
         InputError: Weights or a bundle are not there, or do not go together.
@@ -78,6 +83,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
     network = dict(settings.get("network") or told["denoiser"])
     if real:
         network.setdefault("told_voxels", True)
+        network.setdefault("told_organs", list(ORGANS))
     words = {"conditioning": conditioning, "text_width": encoder.width}
     denoiser = Denoiser.told_by(classifier, **words, **network)
     if start is not None:

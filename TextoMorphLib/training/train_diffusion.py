@@ -140,7 +140,8 @@ def _draws(
         coupled,
     )
     scale = networks.denoiser.latent_scale.detach().cpu().clone()
-    words = Words(networks.classifier, networks.encoder if networks.denoiser.text_width else None)
+    denoiser = networks.denoiser
+    words = Words(networks.classifier, networks.encoder if denoiser.text_width else None, denoiser.organ_vector)
     sources: dict[str, Callable[[np.random.Generator], Batch]] = {}
     if data.real:
         sources[REAL] = RealLesions(data.real, how, scale, words)

@@ -94,3 +94,12 @@ def test_status_counts_by_machine(
     for options, done in (([], 2), (["--verify"], 1)):
         assert main(["batch", "status", str(moved), *options]) == 0
         assert f"5 jobs: {done} done" in capfd.readouterr().out
+
+
+def test_status_of_the_outputs_folder_finds_the_jobs_beside_it(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    jobs = [job(1, output="out/1.nii.gz")]
+    (folder / "out").mkdir()
+    assert main(command(folder, jobs)) == 0
+    capfd.readouterr()
+    assert main(["batch", "status", str(folder / "out")]) == 0
+    assert "1 jobs: 1 done" in capfd.readouterr().out

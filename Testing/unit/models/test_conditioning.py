@@ -48,11 +48,12 @@ def _drawn(model: Path, place: tuple[Volume, np.ndarray], text: str = TEXT, **ho
     return Synthesizer.load(str(model), "cpu").synthesize(*place, text, seed=3, **how).volume.data
 
 
-def test_tokens_and_voxels_add_nothing_before_they_are_trained(
+def test_tokens_voxels_and_organs_add_nothing_before_they_are_trained(
     tiny_bundle: Path, place: tuple[Volume, np.ndarray], tmp_path: Path
 ) -> None:
     plain = _changed(tiny_bundle, tmp_path / "plain")  # saved again: half precision
-    told = _changed(tiny_bundle, tmp_path / "told", conditioning="attributes+tokens", denoiser={"told_voxels": True})
+    more = {"told_voxels": True, "told_organs": ["liver", "kidney"]}
+    told = _changed(tiny_bundle, tmp_path / "told", conditioning="attributes+tokens", denoiser=more)
     assert len(bundle.load(str(told)).denoiser.unet.words) == 1
     np.testing.assert_array_equal(_drawn(told, place), _drawn(plain, place))
 
@@ -75,6 +76,19 @@ def test_voxels_act_once_they_are_trained(tiny_bundle: Path, place: tuple[Volume
     thin, thick, none = (told(noisy, time, where, said, mm) for mm in (torch.ones(1, 3), torch.full((1, 3), 5.0), None))
     assert torch.equal(thin, none)
     assert not torch.allclose(thin, thick)
+
+
+def test_the_same_words_look_different_in_organs_that_were_told_and_others_are_noted(
+    tiny_bundle: Path, place: tuple[Volume, np.ndarray], tmp_path: Path
+) -> None:
+    folder = _changed(tiny_bundle, tmp_path / "told", 0.5, denoiser={"told_organs": ["liver", "kidney"]})
+    model = Synthesizer.load(str(folder), "cpu")
+    made = {organ: model.synthesize(*place, TEXT, organ, seed=3, steps=1) for organ in ("liver", "kidney", "pancreas")}
+    assert (made["liver"].volume.data != made["kidney"].volume.data).any()
+    untold = _changed(tiny_bundle, tmp_path / "untold")
+    np.testing.assert_array_equal(made["pancreas"].volume.data, _drawn(untold, place, organ="pancreas", steps=1))
+    assert "not in the pancreas" in " ".join(made["pancreas"].report["notes"])
+    assert "no organ" not in " ".join(made["liver"].report["notes"])
 
 
 def test_a_model_of_real_lesions_is_shown_no_field_that_made_its_noise(

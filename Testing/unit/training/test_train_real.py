@@ -21,6 +21,7 @@ from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.paths import resources
+from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.training.diffusion_batches import BatchSettings, RealLesions, Words, shares
 from TextoMorphLib.training.diffusion_losses import LossSettings, _times, features, real_losses
 from TextoMorphLib.training.diffusion_networks import rescaled
@@ -74,9 +75,13 @@ def test_from_cases_to_a_model_that_draws(
     assert "held_out" in done.output
     told = json.loads((run / "model" / "config.json").read_text())
     assert (told["conditioning"], told["noise"], told["unsaid"]) == ("attributes+tokens", "independent", "unknown")
+    assert told["denoiser"]["told_organs"] == list(ORGANS)
     assert "tiny" in (run / "model" / "MODEL_CARD.md").read_text()
     start, made = (bundle.load(str(folder)) for folder in (tiny_bundle, run / "model"))
     assert not torch.allclose(start.denoiser.latent_scale, made.denoiser.latent_scale)
+    assert made.denoiser.organs is not None
+    taught = made.denoiser.organs.weight.abs().sum(0) > 0  # none of another organ's lesions was seen
+    assert [name for name, seen in zip(ORGANS, taught.tolist(), strict=True) if seen] == ["pancreas"]
     ct = Volume.read(phantom_ct)
     report = Synthesizer.load(str(run / "model"), "cpu").synthesize(ct, read_mask(phantom_mask, ct), "cystic").report
     assert report["steps"] == 12
@@ -131,6 +136,7 @@ def _batch(said: list[list[float]], **more: Any) -> dict[str, torch.Tensor]:
         "said": torch.tensor(said),
         "tokens": torch.zeros(count, 1, 1),
         "voxel_mm": torch.ones(count, 3),
+        "organ": torch.zeros(count, 0),
         "apart": torch.ones(count),
         **more,
     }
@@ -215,12 +221,13 @@ def test_batches_are_of_several_patients_with_their_own_words(tmp_path: Path, ti
     model = bundle.load(str(tiny_bundle))
     cases = [case(tmp_path, at, diameters_mm=(16.0,), texts=(TEXTS[at],)) for at in range(3)]
     lesions, _ = prepare(cases, model.autoencoder, TripleSettings((48,), 2), TextSettings(variants=0), tmp_path / "t")
-    words = Words(model.classifier, None)
+    words = Words(model.classifier, None, lambda organ: torch.tensor([float(organ == "pancreas"), 0.0]))
     draw = RealLesions(lesions, BatchSettings({48: 3}), torch.ones(1, 4, 1, 1, 1), words)
     one, again, other = (draw(np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not torch.equal(one["lesion"], other["lesion"])
     assert len({tuple(row.tolist()) for row in one["said"]}) == 3
+    assert one["organ"].tolist() == [[1.0, 0.0]] * 3
     assert one["place"][:, 8:].abs().max() == 0  # no seed's fields or hints beside real lesions
     margin = slice(model.classifier.index("margin", "default"), model.classifier.index("margin", "ill") + 1)
     assert sorted(one["said"][:, margin].sum(1).tolist()) == [0, 0, 1]  # what is not said is not known
