@@ -10,6 +10,7 @@ from typing import Any
 from TextoMorphLib.batches.job import Job, Part
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.names import check_path
+from TextoMorphLib.io.textfile import from_json
 
 SEVERAL = "lesions"
 REQUIRED = ("ct", "mask", "text", "output")
@@ -83,7 +84,7 @@ def part(given: Any, folder: Path) -> Part:
 
 def _object(given: Any, form: str) -> dict[str, Any]:
     try:
-        found = json.loads(given) if isinstance(given, str) else given
+        found = from_json(given) if isinstance(given, str) else given
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg} at column {error.colno}") from error
     if not isinstance(found, dict):

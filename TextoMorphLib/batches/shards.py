@@ -72,7 +72,7 @@ def _slurm(environment: Mapping[str, str]) -> Shard:
     step = _number(environment, "SLURM_ARRAY_TASK_STEP") if environment.get("SLURM_ARRAY_TASK_STEP") else 1
     index, rest = divmod(task - first, max(step, 1))
     last = environment.get("SLURM_ARRAY_TASK_MAX", "")
-    gaps = last.isdigit() and first + (count - 1) * step != int(last)
+    gaps = last.isdecimal() and first + (count - 1) * step != int(last)
     if rest or gaps or not 0 <= index < count:
         raise InputError(
             f"the Slurm array has gaps ({count} tasks from {first}, this one is {task}), so that its shards cannot be "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import from_json, read_text
 from TextoMorphLib.synthesis.request import check_request
 
 VOCABULARY = "vocabulary"
@@ -122,7 +121,7 @@ def read_texts(path: Path, organs: Sequence[str]) -> Texts:
     raw = read_text(path)
     try:
         if path.suffix.lower() == ".json":
-            found = {organ: _weighed(listed) for organ, listed in json.loads(raw).items()}
+            found = {organ: _weighed(listed) for organ, listed in from_json(raw).items()}
         elif path.suffix.lower() == ".csv":
             found = _table(raw)
         else:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from TextoMorphLib.errors import OF_CASE, InputError
 from TextoMorphLib.io import outputs
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import from_json, read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ORGAN, TUMOUR = "organ", "tumour"
 OLDEST = 130  # years
+LONGEST_ID = 200  # bytes; what is written of a case is called ID and more, and a file's name has 255 at most
 KNOWN = (
     "id",
     "ct",
@@ -165,8 +166,9 @@ class Case:
         for name in ("id", "ct", "organ", "label", "report", "sex"):
             if not isinstance(given.get(name), str | None):
                 raise InputError(f"{name} must be a string, not {json.dumps(given[name])}")
-        if set(given["id"]) & set("/\\") or given["id"].startswith("."):
-            raise InputError(f"the id '{given['id']}' holds a slash, or starts with a dot; files are named after it")
+        _check_id(given["id"])
+        if not given["organ"].strip():
+            raise InputError("organ is blank")
         if not isinstance(given.get("patient"), str | int | None):
             raise InputError(f"patient must be a string, not {json.dumps(given['patient'])}")
         case = cls(
@@ -225,7 +227,7 @@ def read_cases(path: Path) -> list[Case]:
         if not line.strip():
             continue
         try:
-            case = Case.parse(json.loads(line), path.parent)
+            case = Case.parse(from_json(line), path.parent)
             if case.id in cases:
                 raise InputError(f"the id '{case.id}' stands there twice")
         except json.JSONDecodeError as error:
@@ -239,14 +241,33 @@ def read_cases(path: Path) -> list[Case]:
 
 
 def write_cases(cases: Iterable[Case], path: Path) -> None:
-    """Writes a cases.jsonl, whole or not at all; paths become relative to it."""
-    lines = [json.dumps(case.line(path.parent), ensure_ascii=False) + "\n" for case in cases]
-    outputs.write_bytes(path, "".join(lines).encode())
+    """Writes a cases.jsonl, whole or not at all; paths become relative to it.
+
+    Raises:
+        InputError: A case says what no line of the file may, such as an age in words.
+    """
+    lines = [case.line(path.parent) for case in cases]
+    for line in lines:
+        try:
+            Case.parse(line)
+        except InputError as error:  # of what came from somebody's data set: else nobody could read the file
+            raise InputError(f"case {line['id']}: {error}") from error
+    outputs.write_bytes(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
 
 
 def tumour_classes(cases: Iterable[Case]) -> tuple[str, ...]:
     """The names of the tumour classes of all cases, in the order of their first appearance; "tumour" for none."""
     return tuple(dict.fromkeys(name for case in cases for name in case.classes)) or (TUMOUR,)
+
+
+def _check_id(name: str) -> None:
+    """Refuses an id that no file can be named after."""
+    if set(name) & set("/\\") or name.startswith("."):
+        raise InputError(f"the id '{name}' holds a slash, or starts with a dot; files are named after it")
+    if not name.isprintable() or name != name.strip():
+        raise InputError(f"the id {name!r} holds a line break, or a blank at an end; files are named after it")
+    if len(os.fsencode(name)) > LONGEST_ID:
+        raise InputError(f"the id {name[:40]}... is longer than {LONGEST_ID} bytes; files are named after it")
 
 
 def _values(given: Any) -> dict[str, tuple[int, ...]]:
@@ -271,7 +292,7 @@ def _strings(name: str, given: Any) -> tuple[str, ...]:
 def _lesion_texts(given: Any) -> dict[int, tuple[str, ...]]:
     if isinstance(given, list):
         given = dict(enumerate(given, start=1))
-    if not isinstance(given, Mapping) or not all(str(number).isdigit() and int(number) for number in given):
+    if not isinstance(given, Mapping) or not all(str(number).isdecimal() and int(number) for number in given):
         raise InputError('lesion_texts must be an object such as {"1": ["hypoattenuating"]}, by number of component')
     return {int(number): _strings("lesion_texts", texts) for number, texts in given.items()}
 

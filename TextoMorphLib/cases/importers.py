@@ -6,7 +6,6 @@ them in the order in which they are tried.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from typing import Any
 from TextoMorphLib.cases.case import ORGAN, TUMOUR, Case
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import from_json, read_text
 from TextoMorphLib.text.organs import ORGANS
 
 DATASET, KITS_CT = "dataset.json", "imaging.nii.gz"
@@ -27,6 +26,7 @@ _LESION = re.compile(r"tumou?r|cancer|lesion|mass|cyst|pdac|pnet|metasta|carcino
 _OTHERS = re.compile(
     r"\b(mri?|t1\w*|t2\w*|flair|adc|dwi|pet|suv|us|ultrasound)\b", re.IGNORECASE
 )  # images that are no CT
+MOST_VALUE = 2**31 - 1
 _LIST = re.compile(r"(train|val)_(\d+)\.txt$")
 _TEXTS_APART = re.compile(r"\s{4,}")  # the published lists part the texts of one scan by ten spaces
 
@@ -122,7 +122,7 @@ def dataset_json(source: Source) -> list[Case] | None:
     if path.name != DATASET or not path.is_file():
         return None
     try:
-        told = json.loads(read_text(path))
+        told = from_json(read_text(path))
         labels, pairs = _numbers(told["labels"]), _pairs(told, path.parent)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no dataset.json: {error or type(error).__name__}") from error
@@ -243,7 +243,7 @@ def _kits_people(folder: Path) -> dict[str, dict[str, Any]]:
                 "age": one.get("age_at_nephrectomy"),
                 "sex": {"female": "F", "male": "M"}.get(str(one.get("gender", "")).lower()),
             }
-            for one in json.loads(read_text(path))
+            for one in from_json(read_text(path))
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} does not say whose cases these are: {error}") from error
@@ -284,9 +284,16 @@ def parse_values(text: str) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, numbers = part.partition("=")
-        if not name.strip() or not all(number.strip().isdigit() and int(number) for number in numbers.split("+")):
+        if not name.strip() or not all(number.strip().isdecimal() and int(number) for number in numbers.split("+")):
             raise InputError(f"'{part}' says no value; write it as organ=1,tumour=2")
+        if name.strip() in found:
+            raise InputError(f"'{name.strip()}' stands twice; write several values of one thing as {name.strip()}=1+2")
         found[name.strip()] = tuple(int(number) for number in numbers.split("+"))
+    every = [number for numbers in found.values() for number in numbers]
+    if twice := [number for number in every if every.count(number) > 1]:
+        raise InputError(f"the value {twice[0]} stands twice in '{text}'; each means one thing")
+    if every and max(every) > MOST_VALUE:
+        raise InputError(f"a label map holds values up to {MOST_VALUE}, not {max(every)}")
     return found
 
 
@@ -299,7 +306,7 @@ def _numbers(labels: Any) -> dict[str, tuple[int, ...]]:
     given = labels if isinstance(labels, Mapping) else dict(enumerate(labels))
     found: dict[str, tuple[int, ...]] = {}
     for key, value in given.items():
-        by_number = str(key).isdigit() and not str(value).isdigit() and isinstance(value, str)
+        by_number = str(key).isdecimal() and not str(value).isdecimal() and isinstance(value, str)
         name, numbers = (value, key) if by_number else (key, value)
         found[str(name)] = tuple(map(int, numbers)) if isinstance(numbers, list) else (int(numbers),)
     return {name: numbers for name, numbers in found.items() if numbers != (0,) and name.lower() != "ignore"}

@@ -32,7 +32,7 @@ def attended() -> Iterator[None]:
     """While a command runs: ends it when the process that `PARENT` names has ended."""
     global _attended
     told = os.environ.pop(PARENT, "")  # processes that this one starts are ended by it
-    if not told.isdigit():
+    if not told.isdecimal():
         yield
         return
     import psutil

@@ -129,6 +129,8 @@ def classes(
         raise InputError(f"{below:g} HU is no border between tumours; 25 tells cystic from solid")
     if dark == bright or {dark, bright} & {"organ", "tumour"}:
         raise InputError("--dark and --bright need two names of their own, other than organ and tumour")
+    if odd := [name for name in (dark, bright) if not name.replace("-", "").replace("_", "").isalnum()]:
+        raise InputError(f"'{odd[0]}' is no name of a class; use letters, digits, - and _")
     if output.exists() or not output.resolve().parent.is_dir():
         raise InputError(f"{output} is no new folder in one that is there; name one")
     if not any(case.label and case.classes for case in listed):

@@ -211,7 +211,7 @@ def _organ(
         return totalsegmentator.find(volume, name, str(segmenter.device))
     if organ_mask is None:
         return None
-    chosen = int(label) if label and label.isdigit() else label
+    chosen = int(label) if label and label.isdecimal() else label
     return read_mask(organ_mask, volume, resample, chosen, "choose the organ's with --organ-label NUMBER or NAME")
 
 

@@ -83,6 +83,8 @@ def _check(cases: list[Case], segmenter: Segmenter, case_organ: bool) -> None:
         if case.organ != organ:
             raise InputError(f"case {case.id} is of the {case.organ}, the model of the {organ}")
         masks = (case.label, *case.organ_mask) if case_organ else ()
+        if case_organ and not any(masks):
+            raise InputError(f"case {case.id}: nothing says where its {case.organ} is; leave --case-organ out")
         if missing := [path for path in (case.ct, *masks) if path and not path.exists()]:
             raise InputError(f"case {case.id}: {missing[0]} does not exist; check the name")
 

@@ -22,7 +22,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on exactly where the 
 @app.command()
 def autoencoder(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
     """Train the autoencoder; it comes first."""
-    _check(config, data)
+    _check(config, output, data)
     from TextoMorphLib.training import train_autoencoder
 
     typer.echo(f"wrote {train_autoencoder.main(config, data, output, resume)}")
@@ -31,7 +31,7 @@ def autoencoder(config: Config, data: Data, output: Output, resume: Resume = Fal
 @app.command()
 def texts(config: Config, output: Output, resume: Resume = False) -> None:
     """Train the attribute classifier, which reads texts; it needs no CTs."""
-    _check(config)
+    _check(config, output)
     from TextoMorphLib.training import train_texts
 
     typer.echo(f"wrote {train_texts.main(config, output, resume)}")
@@ -63,7 +63,7 @@ def diffusion(
         raise InputError("give --cases CASES.jsonl (real tumours), --data DIR (scans to render into), or both")
     if fold is not None and cases is None:
         raise InputError("--fold goes with --cases CASES.jsonl, whose folds it means")
-    _check(config, data)
+    _check(config, output, data)
     from TextoMorphLib.training import train_diffusion
 
     typer.echo(f"wrote {train_diffusion.main(config, data, output, resume, cases, fold, typer.echo)}")
@@ -93,9 +93,9 @@ def segmentation(
         if not config.is_file():
             raise InputError(f"unknown preset '{preset}'; use laptop or paper")
     assert config is not None
-    _check(config)
+    _check(config, output)
     part, slash, parts = shard.partition("/")
-    if not (slash and part.isdigit() and parts.isdigit() and int(part) < int(parts)):
+    if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
         raise InputError(f"'{shard}' is no shard; write 0/4 to 3/4 for four machines")
     from TextoMorphLib.training import train_segmentation
 
@@ -106,14 +106,17 @@ def segmentation(
 @app.command()
 def texture(config: Config, data: Data, output: Output, resume: Resume = False) -> None:
     """Train the texture network on scans with real tumours and their masks."""
-    _check(config, data)
+    _check(config, output, data)
     from TextoMorphLib.training import train_texture
 
     typer.echo(f"wrote {train_texture.main(config, data, output, resume)}")
 
 
-def _check(config: Path, data: Path | None = None) -> None:
+def _check(config: Path, output: Path, data: Path | None = None) -> None:
     if not config.is_file():
         raise InputError(f"no such file: {config}; Resources/Training holds configurations to start from")
     if data and not data.is_dir():
         raise InputError(f"no such folder: {data}; --data is the folder of the CTs to train on")
+    there = next((path for path in (output, *output.resolve().parents) if path.exists()), output)
+    if there.exists() and not there.is_dir():
+        raise InputError(f"cannot make the folder {output}: {there} is a file; name another")

@@ -17,7 +17,7 @@ import numpy as np
 from TextoMorphLib.cases.pairs import JOBS
 from TextoMorphLib.errors import Cancelled, InputError, one_of_many
 from TextoMorphLib.io import outputs
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import from_json, read_text
 from TextoMorphLib.parallel import given, in_order
 
 LEAST_MM3 = 100.0  # smaller lesions have no texture to speak of
@@ -126,14 +126,16 @@ def _of_cases(path: Path, organ: str | None) -> list[Scan]:
 def _of_batch(folder: Path, organ: str | None) -> list[Scan]:
     """The batch's tumours that are done."""
     found = []
-    for line in read_text(folder / JOBS).splitlines():
-        if line.strip():
-            job = json.loads(line)
-            made = folder / job["output"]
-            if made.is_file():
-                found.append(
-                    Scan(folder.resolve().name, organ or job.get("organ", "liver"), made, folder / job["mask"])
-                )
+    for number, line in enumerate(read_text(folder / JOBS).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            job = from_json(line)
+            made, mask, name = folder / job["output"], folder / job["mask"], organ or job.get("organ") or "liver"
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{folder / JOBS} line {number}: no job with an output and a mask ({error})") from error
+        if made.is_file():
+            found.append(Scan(folder.resolve().name, name, made, mask))
     return found
 
 

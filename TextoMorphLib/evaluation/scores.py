@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from TextoMorphLib.cases import ORGAN, Case, tumour_classes
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import TOLERANCE_MM, Matching, dice, match, surface_dice
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.textfile import from_json
 from TextoMorphLib.io.volume import Volume
 
 # Of the FROC curve: fine at both ends, where segmenters that are too sure, or not at all, have what tells them apart.
@@ -85,11 +84,16 @@ class CaseScore:
 
 
 def prediction_of(case: Case, folder: Path, ending: str = "") -> Path | None:
-    """Where the prediction of a case lies in a folder: `ID.nii.gz` or another format; None if nowhere."""
-    for suffix in outputs.IMAGE_SUFFIXES:
-        if (path := folder / f"{case.id}{ending}{suffix}").is_file():
-            return path
-    return None
+    """Where the prediction of a case lies in a folder: `ID.nii.gz` or another format; None if nowhere.
+
+    Raises:
+        InputError: There are several.
+    """
+    paths = [folder / f"{case.id}{ending}{suffix}" for suffix in outputs.IMAGE_SUFFIXES]
+    found = [path for path in paths if path.is_file()]
+    if len(found) > 1:
+        raise InputError(f"{found[0]} and {found[1].name} are both of {case.id}; keep the one that counts")
+    return found[0] if found else None
 
 
 def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = None) -> list[Case]:
@@ -223,11 +227,18 @@ def _score(
 
 
 def _told(prediction: Path) -> dict[str, tuple[int, ...]]:
-    """What the report beside a prediction says of its numbers."""
-    with suppress(OSError, ValueError, AttributeError, TypeError):
-        told = json.loads(outputs.report_path(prediction).read_text(encoding="utf-8")).get("values", {})
-        return {str(name): tuple(int(number) for number in numbers) for name, numbers in told.items()}
-    return {}
+    """What the report beside a prediction says of its numbers; nothing where none of ours lies there."""
+    path = outputs.report_path(prediction)
+    try:
+        report = from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(report, dict) or "values" not in report:
+        return {}
+    try:
+        return {str(name): tuple(int(number) for number in numbers) for name, numbers in report["values"].items()}
+    except (ValueError, TypeError, AttributeError):
+        raise InputError(f'{path}: its "values" do not say what the numbers of {prediction.name} mean') from None
 
 
 def _lesions(found: Matching, classes: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -275,7 +286,7 @@ def _froc(case: Case, folder: Path, reference: np.ndarray, ct: Volume) -> list[d
     if volume.shape != ct.shape or not np.allclose(volume.affine, ct.affine, atol=1e-3):
         raise InputError(f"{path} is on another grid than {case.ct}")
     probability = volume.hu()
-    if probability.min() < 0 or probability.max() > 1.001:
+    if not (probability.min() >= 0 and probability.max() <= 1.001):  # so NaN is none, either
         raise InputError(f"{path} holds values from {probability.min():g} to {probability.max():g}, not 0 to 1")
     points = []
     for threshold in THRESHOLDS:

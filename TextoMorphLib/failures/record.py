@@ -11,7 +11,7 @@ from typing import Any
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import from_json, read_text
 
 MISS, FALSE_ALARM, WORST = "miss", "false alarm", "worst"
 FAILURE_KINDS = (MISS, FALSE_ALARM, WORST)
@@ -79,7 +79,7 @@ def read_failures(path: Path) -> list[Failure]:
         if not line.strip():
             continue
         try:
-            given = json.loads(line)
+            given = from_json(line)
             if not isinstance(given, dict) or set(given) - known or known - {"told"} - set(given):
                 raise InputError("no failure as failures find writes it")
             if given["kind"] not in FAILURE_KINDS:

@@ -89,7 +89,7 @@ def _beside(place: Path) -> Path:
         for entry in os.scandir(place.parent):
             if entry.name.startswith(_PREFIX) and (mark in entry.name or _age(entry) > _ABANDONED_S):
                 process = entry.name[len(_PREFIX) :].split("-")[0]
-                if process.isdigit() and not _lives(int(process)):
+                if process.isdecimal() and not _lives(int(process)):
                     _remove(Path(entry.path))
     return place.with_name(f"{_PREFIX}{os.getpid()}-{next(_count)}-{mark}-{place.name[-12:]}")
 

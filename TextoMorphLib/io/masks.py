@@ -208,7 +208,7 @@ def _segment_names(volume: Volume) -> dict[int, str]:
     for key, name in told.items():
         if key.startswith("Segment") and key.endswith("_Name"):
             value = told.get(key.replace("_Name", "_LabelValue"), "")
-            if value.isdigit():
+            if value.isdecimal():
                 names[int(value)] = name
     return names
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from TextoMorphLib.errors import InputError
 
@@ -27,6 +29,23 @@ def read_text(path: Path) -> str:
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
+def from_json(content: str | bytes, **options: Any) -> Any:
+    """What JSON says; `options` are those of `json.loads`.
+
+    Raises:
+        json.JSONDecodeError: It is no JSON, or JSON that cannot be read: too deep, numbers of thousands of digits.
+        InputError: What a hook among the options refuses.
+    """
+    try:
+        return json.loads(content, **options)
+    except (json.JSONDecodeError, InputError):
+        raise
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deeply", "", 0) from None
+    except ValueError as error:
+        raise json.JSONDecodeError(str(error).partition(";")[0], "", 0) from None
+
+
 def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV table, each after where it stands, for messages.
 
@@ -37,4 +56,6 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[s
     if tuple(reader.fieldnames or ()) != tuple(columns):
         raise InputError(f"{path}: the first line must be {','.join(columns)}")
     for row in reader:
+        if None in row:  # where csv keeps what no column is for
+            raise InputError(f"{path.name} line {reader.line_num}: more cells than the {len(columns)} columns")
         yield f"{path.name} line {reader.line_num}", row

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from TextoMorphLib import paths
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.textfile import from_json
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import ATTRIBUTES, CONDITIONINGS, Denoiser
@@ -117,7 +118,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         InputError: It is no JSON object, or of a kind that this version does not know.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = from_json((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(f"model {folder} has no readable config.json; install it again") from None
     found: dict[str, Any] = {"kind": "synthesis"}
@@ -147,7 +148,7 @@ def verify(folder: Path) -> str:
     """
     manifest = folder / "manifest.json"
     try:
-        sums = dict(json.loads(manifest.read_text(encoding="utf-8")))
+        sums = dict(from_json(manifest.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         raise InputError(f"model {folder} has no readable manifest.json; install it again") from None
     for path in sorted(folder.iterdir()):

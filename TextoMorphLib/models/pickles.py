@@ -111,7 +111,7 @@ class _Reader(pickle.Unpickler):
     def persistent_load(self, key: Any) -> Tensor:
         """The raw numbers of a tensor, flat."""
         kind, dtype, name = key[:3]
-        if kind != "storage" or not isinstance(dtype, torch.dtype) or not str(name).isdigit():
+        if kind != "storage" or not isinstance(dtype, torch.dtype) or not str(name).isdecimal():
             raise pickle.UnpicklingError("a tensor of an unknown kind")
         if name not in self.numbers:
             raw = bytearray(self.archive.read(f"{self.folder}data/{name}"))

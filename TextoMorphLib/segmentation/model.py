@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from TextoMorphLib.models.device import resolve
 from TextoMorphLib.segmentation.networks import build
 
 KIND, WEIGHTS = "segmentation", "network"
+MOST_CLASSES = 250  # labels are bytes
+SIDES = (8, 512)  # of a patch, voxels
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Segmenter:
         config = bundle.read_config(folder)
         if config["kind"] != KIND:
             raise InputError(f"model {folder} is of kind {config['kind']}; one that segments is wanted here")
+        if wrong := _wrong(config):
+            raise InputError(f"model {folder}: its config.json says {wrong}; install it again")
         network = from_config(config)
         try:
             weights = load_file(folder / f"{WEIGHTS}.safetensors")
@@ -59,6 +65,8 @@ class Segmenter:
         except (SafetensorError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"model {folder}: its weights cannot be used ({reason}); install it again") from None
+        if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+            raise InputError(f"model {folder}: its weights hold NaN or infinite values; train or install it again")
         return cls(network.eval().requires_grad_(False).to(where), config, fingerprint, where)
 
     @property
@@ -72,10 +80,33 @@ class Segmenter:
         return {ORGAN: [1], **{name: [2 + at] for at, name in enumerate(self.classes)}}
 
 
+def _wrong(config: Mapping[str, Any]) -> str:
+    """What in a bundle's configuration nobody can segment with; empty if nothing."""
+
+    def numbers(name: str, count: int, kinds: type | tuple[type, ...] = (int, float)) -> bool:
+        listed = config.get(name)
+        fits = isinstance(listed, list) and len(listed) == count
+        return fits and all(isinstance(n, kinds) and not isinstance(n, bool) and math.isfinite(n) for n in listed)
+
+    spacing, network, classes = (config.get(name) for name in ("spacing_mm", "network", "classes"))
+    named = isinstance(classes, list) and all(isinstance(name, str) and name for name in classes)
+    checks = {
+        "name": isinstance(config.get("name"), str),
+        "organ": isinstance(config.get("organ"), str),
+        "classes": named and 0 < len(set(classes)) == len(classes) <= MOST_CLASSES,  # type: ignore[arg-type]
+        "network": isinstance(network, Mapping) and isinstance(network.get("name"), str),
+        "patch": numbers("patch", 3, int) and SIDES[0] <= min(config["patch"]) <= max(config["patch"]) <= SIDES[1],
+        "spacing_mm": isinstance(spacing, int | float) and 0.1 <= spacing <= 20,
+        "window_hu": numbers("window_hu", 2) and config["window_hu"][0] < config["window_hu"][1],
+    }
+    wrong = next((name for name, fine in checks.items() if not fine), "")
+    return f"{wrong} = {json.dumps(config.get(wrong))[:60]}, which is none" if wrong else ""
+
+
 def from_config(config: dict[str, Any]) -> nn.Module:
     """The network that a configuration describes, untrained."""
     settings = dict(config["network"])
-    return build(settings.pop("name"), 2 + len(config["classes"]), config["patch"], **settings)
+    return build(str(settings.pop("name", "unet")), 2 + len(config["classes"]), config["patch"], **settings)
 
 
 def intensities(hu: np.ndarray, window_hu: Any) -> np.ndarray:

@@ -72,5 +72,5 @@ def build(name: str, outputs: int, patch: Sequence[int], **settings: Any) -> nn.
         return NETWORKS[name](outputs, patch, **settings)
     except ImportError as error:
         raise InputError(MISSING) from error
-    except (TypeError, ValueError, AssertionError) as error:
+    except (TypeError, ValueError, AssertionError, RuntimeError, IndexError, KeyError, ZeroDivisionError) as error:
         raise InputError(f"the network '{name}' cannot be built so: {error}") from error

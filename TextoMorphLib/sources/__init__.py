@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
@@ -47,6 +48,22 @@ class TumourSource(Protocol):
         ...
 
 
+def span(name: str, given: Sequence[float], least: float = -math.inf) -> tuple[float, float]:
+    """Two rising numbers between which a source draws.
+
+    Raises:
+        InputError: They are not, or the lower one is not above `least`.
+    """
+    try:
+        low, high = (float(number) for number in given)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be two numbers, such as [5.0, 40.0], not {given!r}") from None
+    if not (least < low <= high and math.isfinite(low) and math.isfinite(high)):
+        above = f" above {least:g}" if math.isfinite(least) else ""
+        raise InputError(f"{name} must be two rising numbers{above}, not {low:g} and {high:g}")
+    return low, high
+
+
 def load(kind: str, spacing_mm: float = 1.0, **settings: Any) -> TumourSource:
     """A source by its name.
 
@@ -64,7 +81,9 @@ def load(kind: str, spacing_mm: float = 1.0, **settings: Any) -> TumourSource:
     made = getattr(import_module(f"TextoMorphLib.sources.{module}"), name)
     try:
         source: TumourSource = made(spacing_mm=spacing_mm, **settings)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"the source '{kind}' cannot take these settings: {error}") from error
     return source
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from TextoMorphLib.sources import Insertion
+from TextoMorphLib.sources import Insertion, span
 from TextoMorphLib.sources.placement import DIAMETERS_MM, MOST_OF_PATCH
 from TextoMorphLib.spatial.geometry import Box, grow, tight_box
 
@@ -39,8 +39,8 @@ class Cells:
         contrast_hu: tuple[float, float] = (-60.0, -15.0),
         necrosis_hu: tuple[float, float] = (-35.0, 0.0),
     ) -> None:
-        self.spacing_mm, self.diameters_mm = spacing_mm, diameters_mm
-        self.contrast_hu, self.necrosis_hu = contrast_hu, necrosis_hu
+        self.spacing_mm, self.diameters_mm = spacing_mm, span("diameters_mm", diameters_mm, least=0.0)
+        self.contrast_hu, self.necrosis_hu = span("contrast_hu", contrast_hu), span("necrosis_hu", necrosis_hu)
 
     def insert(self, patch: np.ndarray, organ: np.ndarray, rng: np.random.Generator) -> Insertion:
         """See `TumourSource.insert`."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from TextoMorphLib.sources import Insertion
+from TextoMorphLib.sources import Insertion, span
 from TextoMorphLib.sources.placement import DIAMETERS_MM, Placement
 from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU
 
@@ -35,7 +35,8 @@ class Ellipsoids:
         edge_mm: tuple[float, float] = (0.6, 1.5),
         avoid_vessels: bool = True,
     ) -> None:
-        self.spacing_mm, self.contrast_hu, self.edge_mm = spacing_mm, contrast_hu, edge_mm
+        self.spacing_mm = spacing_mm
+        self.contrast_hu, self.edge_mm = span("contrast_hu", contrast_hu), span("edge_mm", edge_mm, least=0.0)
         self.avoid_vessels = avoid_vessels
         self.placement = Placement(spacing_mm, diameters_mm, shapes)
 

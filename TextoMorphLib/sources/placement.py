@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from scipy import ndimage
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
+from TextoMorphLib.sources import span
 from TextoMorphLib.spatial.geometry import tight_box
 
 DIAMETERS_MM = (5.0, 40.0)
@@ -32,12 +36,10 @@ class Placement:
     def __init__(
         self, spacing_mm: float, diameters_mm: Sequence[float] = DIAMETERS_MM, shapes: str | Path | None = None
     ) -> None:
-        low, high = diameters_mm
-        if not 0 < low <= high:
-            raise InputError(f"diameters from {low:g} to {high:g} mm cannot be drawn")
-        self.spacing_mm, self.diameters_mm, self.shapes = spacing_mm, (float(low), float(high)), shapes
-        if shapes and not Path(shapes).is_file():
-            raise InputError(f"no such file of shapes: {shapes}")
+        self.spacing_mm, self.diameters_mm = spacing_mm, span("diameters_mm", diameters_mm, least=0.0)
+        self.shapes = shapes
+        if shapes:
+            _opened(Path(shapes)).close()
 
     def masks(self, organ: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One tumour, or up to three small ones, inside an organ.
@@ -100,16 +102,28 @@ def read_shapes(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     Raises:
         InputError: There is no such file, or it holds no shapes.
     """
-    if not path.is_file():
-        raise InputError(f"no such file of shapes: {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with _opened(path) as file:
             numbers = sorted(int(name.split("_")[0]) for name in file.files if name.endswith("_tumour"))
             shapes = [_unpacked(file[f"{n}_tumour"], file[f"{n}_shape"]) for n in numbers]
             diameters = np.asarray(file["diameter_mm"], float)[: len(shapes)]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} holds no lesion shapes: {error}") from error
     return diameters, [shape[tight_box(shape)] for shape in shapes]
+
+
+def _opened(path: Path) -> NpzFile:
+    """An .npz of lesion shapes; they themselves are not read yet."""
+    if not path.is_file():
+        raise InputError(f"no such file of shapes: {path}")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} holds no lesion shapes: it is no .npz")
+    file = np.load(path, allow_pickle=False)
+    if not isinstance(file, NpzFile) or not any(name.endswith("_tumour") for name in file.files):
+        raise InputError(f"{path} holds no lesion shapes: it has no array named after one, such as 0_tumour")
+    return file
 
 
 def _unpacked(bits: np.ndarray, shape: np.ndarray) -> np.ndarray:

@@ -11,8 +11,12 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.models import bundle
+from TextoMorphLib.models.device import resolve
 from TextoMorphLib.sources import ALL_DEFAULT, Insertion
 from TextoMorphLib.sources.placement import DIAMETERS_MM, Placement
+from TextoMorphLib.synthesis.request import check_preset
+from TextoMorphLib.text.organs import ORGANS
 
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
@@ -48,6 +52,11 @@ class Words:
         self.spacing_mm, self.organ, self.model, self.preset, self.device = spacing_mm, organ, model, preset, device
         self.placement = Placement(spacing_mm, diameters_mm, shapes)
         self.texts = _by_value(texts, organ, classes)
+        if organ not in ORGANS:
+            raise InputError(f"unknown organ '{organ}'; use one of: {', '.join(ORGANS)}")
+        check_preset(preset)
+        bundle.find(model)
+        resolve(device)
 
     @cached_property
     def synthesizer(self) -> Synthesizer:
@@ -102,6 +111,10 @@ def _by_value(
 
 
 def _checked(texts: str | Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(texts, str) and not all(isinstance(text, str) for text in texts):
+        raise InputError(
+            f"texts must be descriptions, not {next(each for each in texts if not isinstance(each, str))!r}"
+        )
     listed = tuple(text.strip() for text in ([texts] if isinstance(texts, str) else texts) if text.strip())
     if not listed:
         raise InputError("no text is given; write one description a line")

@@ -39,7 +39,7 @@ class Others:
             return True
         side, item = _heading_side(words), _item(words) or _number(words)
         if item:
-            listed = bool(self.item) or (item.isdigit() and int(item) > 1)
+            listed = bool(self.item) or (item.isdecimal() and int(item) > 1)
             self.aside = described and listed and item != self.item
             self.item = self.item or item
             return self.aside
@@ -83,7 +83,7 @@ def _item(words: Sequence[Word]) -> str:
 
 def _number(words: Sequence[Word]) -> str:
     """The number of a lesion in a list of several: "2. Calcified granuloma", but not "(2) no calcification"."""
-    if len(words) < 3 or not words[0].norm.isdigit() or words[1].norm not in (".", ")"):
+    if len(words) < 3 or not words[0].norm.isdecimal() or words[1].norm not in (".", ")"):
         return ""
     return words[0].norm if any(word.thing == LESION for word in words[2:8]) else ""
 

@@ -169,7 +169,7 @@ def _hu(match: re.Match[str]) -> float:
 
 def _count(match: re.Match[str]) -> int | None:
     word = match["count"].lower()
-    if word.isdigit():  # "Bosniak 2 cyst" counts nothing
+    if word.isdecimal():  # "Bosniak 2 cyst" counts nothing
         return int(word) if match["plural"] else None
     return _COUNTS[word]
 
@@ -186,7 +186,7 @@ def _segments(match: re.Match[str]) -> list[str]:
             found += [found[-1][:1] + each.lower()] if found else []
             continue
         letters = re.fullmatch(r"([ivx]+|\d)([ab]?)", each.lower())
-        number = letters and (_ROMAN.get(letters[1]) or (int(letters[1]) if letters[1].isdigit() else None))
+        number = letters and (_ROMAN.get(letters[1]) or (int(letters[1]) if letters[1].isdecimal() else None))
         if letters and number:
             found.append(f"{number}{letters[2]}")
     return found

@@ -31,6 +31,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.atomic import replacing
+from TextoMorphLib.io.textfile import read_text
 from TextoMorphLib.models.bundle import FORMER_NAMES
 from TextoMorphLib.models.device import has_bf16
 from TextoMorphLib.training.muon import Muon
@@ -40,6 +41,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+MOST_SEED = 2**31 - 1
+LOOK_EVERY = 20  # steps between looks at the loss, which a graphics card has to be waited for
 Batch = dict[str, Tensor]
 DrawBatch = Callable[[np.random.Generator], Batch]
 Check = Callable[[nn.Module, int], Mapping[str, float]]  # the moving average and the step; what it returns is logged
@@ -86,6 +89,8 @@ class LoopConfig:
             raise ValueError("learning_rate and checkpoint_minutes must be above 0, ema from 0 to below 1")
         if min(self.warmup, self.weight_decay, self.muon_rate, self.seed, self.workers) < 0:
             raise ValueError("warmup, weight_decay, muon_rate, seed and workers must not be below 0")
+        if self.seed > MOST_SEED:
+            raise ValueError(f"seed must be from 0 to {MOST_SEED}")
 
 
 @runtime_checkable
@@ -120,13 +125,21 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         InputError: The file, or its base, is missing or no valid TOML.
     """
+    return _on_its_base(path, ())
+
+
+def _on_its_base(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """A configuration on top of its base; `above` are those that it is a base of."""
     settings = _toml(path)
     base = settings.pop("base", None)
     if base is None:
         return settings
-    if path.resolve() == (path.parent / str(base)).resolve():
-        raise InputError(f"{path} names itself as its base")
-    return _merged(read_config(path.parent / str(base)), settings)
+    if not isinstance(base, str):
+        raise InputError(f"{path}: base must be the name of a file, not {base!r}")
+    above = (*above, path.resolve())
+    if (path.parent / base).resolve() in above:
+        raise InputError(f"{path} names itself as its base, by way of {base}")
+    return _merged(_on_its_base(path.parent / base, above), settings)
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -136,13 +149,15 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"no such configuration: {path}")
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
-    except FileNotFoundError:
-        raise InputError(f"no such configuration: {path}") from None
-    except tomllib.TOMLDecodeError as error:
+        settings = tomllib.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is no valid TOML: {error}") from None
+    return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
 
 
 def fit(
@@ -174,7 +189,8 @@ def fit(
         The moving average of the model, on the CPU.
 
     Raises:
-        InputError: There is a checkpoint and `resume` is off, or the other way round, or another number of processes.
+        InputError: There is a checkpoint and `resume` is off, or the other way round, or another number of processes;
+            or the loss is no number any more.
         Cancelled: Ctrl-C; a checkpoint was written first.
     """
     path = folder / "checkpoint.pt"
@@ -193,6 +209,8 @@ def fit(
                 if values is None:
                     continue
                 log.write(run.step, values)
+                if run.step % LOOK_EVERY == 0 or run.step == config.steps:
+                    _check_loss(values["loss"], run.step)
                 if check and (run.step == config.steps or (check_every and run.step % check_every == 0)):
                     if run.accelerator.is_main_process:
                         log.checked(run.step, check(run.average.module, run.step))
@@ -205,6 +223,15 @@ def fit(
         raise Cancelled(f"stopped at step {run.step}; go on with --resume") from None
     run.save()
     return run.average.module.cpu()
+
+
+def _check_loss(loss: Tensor, step: int) -> None:
+    """Ends a training that has run away: all its weights are NaN from then on, and would be saved so."""
+    if not torch.isfinite(loss.detach()).all():
+        raise InputError(
+            f"the training ran away: at step {step} its loss is no number. Lower the learning rate, or look for odd "
+            "values in what it is shown"
+        )
 
 
 def _check_place(path: Path, resume: bool) -> None:
@@ -305,8 +332,8 @@ class _Log:
         self.task = self.shown.add_task("train", total=steps, loss="")
 
     def write(self, step: int, values: dict[str, Tensor]) -> None:
-        """The losses of every twentieth step."""
-        if self.curves and step % 20 == 0:
+        """The losses, now and then."""
+        if self.curves and step % LOOK_EVERY == 0:
             numbers = {name: round(float(value.detach()), 5) for name, value in values.items()}
             for name, value in numbers.items():
                 self.curves.add_scalar(name, value, step)

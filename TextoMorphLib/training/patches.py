@@ -18,7 +18,7 @@ from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import Cancelled, InputError, doubts_of_many, one_of_many
 from TextoMorphLib.evaluation.lesions import components
 from TextoMorphLib.io.volume import Volume, check_ct
-from TextoMorphLib.segmentation.model import intensities
+from TextoMorphLib.segmentation.model import SIDES, intensities
 from TextoMorphLib.sources import TumourSource
 from TextoMorphLib.spatial.geometry import grow, tight_box
 from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
@@ -59,6 +59,8 @@ class PatchSettings:
         count: Patches in a batch.
         mix: Shares of real tumours, synthetic ones, and tumour-free patches.
         foreground: How often a patch of a real tumour is centred on it; else it is anywhere in the organ.
+        even_classes: Whether real tumours of each class are drawn equally often, where there are several; else cases
+            are, and a class that few have is hardly seen, and then never called.
         rotate: Chance of a turn by 90, 180 or 270 degrees.
         shift: Largest shift of the intensities.
         shift_chance: How often they are shifted.
@@ -71,6 +73,7 @@ class PatchSettings:
     count: int = 4
     mix: Mapping[str, float] = field(default_factory=lambda: {"real": 1.0, "synthetic": 1.0, "healthy": 0.5})
     foreground: float = 0.5
+    even_classes: bool = True
     rotate: float = 0.1
     shift: float = 0.1
     shift_chance: float = 0.2
@@ -78,8 +81,9 @@ class PatchSettings:
 
     def __post_init__(self) -> None:
         """Refuses what no patch can be."""
-        if min(self.patch) < 8 or self.count < 1 or not 0.1 <= self.spacing_mm <= 20:
-            raise ValueError("patch must be 8 voxels a side or more, count 1 or more, spacing_mm from 0.1 to 20")
+        low, high = SIDES
+        if not low <= min(self.patch) <= max(self.patch) <= high or self.count < 1 or not 0.1 <= self.spacing_mm <= 20:
+            raise ValueError(f"patch must be {low} to {high} voxels a side, count 1 or more, spacing_mm from 0.1 to 20")
         if self.window_hu[0] >= self.window_hu[1]:
             raise ValueError("window_hu must rise")
         if not all(0 <= chance <= 1 for chance in (self.foreground, self.rotate, self.shift_chance, self.flip)):
@@ -133,6 +137,8 @@ def _resampled(case: Case, classes: Sequence[str], spacing_mm: float) -> tuple[n
     volume = Volume.read(case.ct)
     check_ct(volume)
     target = case.targets(volume, classes)
+    if (case.organ_mask or case.label) and not target.any():
+        raise InputError(f"its {case.organ} is empty: nothing is marked in its masks")
     box = tight_box(target) if target.any() else tuple(slice(0, size) for size in volume.shape)
     box = grow(box, np.ceil(KEPT_AROUND_MM / volume.spacing), volume.shape)  # type: ignore[arg-type]
     affine, shape = isotropic_grid(volume, box, spacing_mm)
@@ -189,7 +195,7 @@ class Patches:
         self, cases: Sequence[Prepared], settings: PatchSettings, source: TumourSource | None, bank: bool = False
     ) -> None:
         self.settings, self.source, self.bank = settings, source, bank
-        self.ill = [case for case in cases if len(case.tumour)]
+        self.ill = _by_class([case for case in cases if len(case.tumour)], settings.even_classes)
         self.healthy = healthy_of(cases)
         self.kinds, self.odds = shares(settings.mix, bool(self.ill), bool(self.healthy), source is not None)
         self.around = HealthyPatches(tuple(self.healthy), settings.patch)
@@ -215,9 +221,10 @@ class Patches:
         return augmented(intensities(ct, self.settings.window_hu), label, self.settings, rng)
 
     def _real(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        case = self.ill[int(rng.integers(len(self.ill)))]
+        drawn = self.ill[int(rng.integers(len(self.ill))) if len(self.ill) > 1 else 0]
+        case, tumour = drawn[int(rng.integers(len(drawn)))]
         on_tumour = rng.random() < self.settings.foreground or not len(case.organ)
-        return cut(case, centre_in(case, case.tumour if on_tumour else case.organ, rng), self.settings.patch)
+        return cut(case, centre_in(case, tumour if on_tumour else case.organ, rng), self.settings.patch)
 
     def _healthy(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         ct, organ = self.around(rng)
@@ -234,6 +241,18 @@ class Patches:
         ]
         part = tuple(slice(at, at + side) for at, side in zip(start, self.settings.patch, strict=True))
         return made.ct[part], made.label[part]
+
+
+def _by_class(cases: Sequence[Prepared], even: bool) -> list[list[tuple[Prepared, np.ndarray]]]:
+    """For each class, or for all together, the cases that have it, each with where it is."""
+    if not even:
+        return [[(case, case.tumour) for case in cases]] if cases else []
+    found: dict[int, list[tuple[Prepared, np.ndarray]]] = {}
+    for case in cases:
+        of = case.label.ravel()[case.tumour]
+        for value in np.unique(of).tolist():
+            found.setdefault(value, []).append((case, case.tumour[of == value]))
+    return [found[value] for value in sorted(found)]
 
 
 def healthy_of(cases: Sequence[Prepared]) -> list[Prepared]:

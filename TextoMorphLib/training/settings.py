@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -39,6 +40,25 @@ def table(kind: type[T], settings: Mapping[str, Any], name: str) -> T:
         raise InputError(f"[{name}] {error}") from error
 
 
+def check_names(settings: Mapping[str, Any], tables: Sequence[str], plain: Sequence[str] = ()) -> None:
+    """Makes sure that a configuration holds no table or setting that nobody reads, such as a misspelt one.
+
+    Args:
+        settings: The configuration.
+        tables: Names of its tables.
+        plain: Names of the texts beside them.
+
+    Raises:
+        InputError: It holds another name, or what is no table, or no text.
+    """
+    if unknown := [name for name in settings if name not in (*tables, *plain)]:
+        raise InputError(f"the configuration knows {', '.join((*plain, *tables))}, not {unknown[0]}")
+    for name, value in settings.items():
+        kind = Mapping if name in tables else str
+        if not isinstance(value, kind) or value == "":
+            raise InputError(f"{name} must be {IN_WORDS[kind]}, not {value!r}")
+
+
 def _needed(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
@@ -60,4 +80,6 @@ def _value(value: Any, hint: Any, name: str) -> Any:
     fits = isinstance(value, (int, float) if plain is float else plain)
     if not fits or (isinstance(value, bool) and plain is not bool):
         raise InputError(f"{name} must be {IN_WORDS.get(plain, plain.__name__)}, not {value!r}")
+    if plain is float and not math.isfinite(value):
+        raise InputError(f"{name} must be a finite number, not {value!r}")
     return value

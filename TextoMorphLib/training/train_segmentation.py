@@ -37,13 +37,14 @@ from TextoMorphLib.training.patches import (
     prepare,
     shares,
 )
-from TextoMorphLib.training.settings import table
+from TextoMorphLib.training.settings import check_names, table
 
 ALL, NO_FOLD = "all", "whole"
 WORDS = "words"
 INNER, TEST, LAST = "inner", "test", "last"
 SELECT = (INNER, TEST, LAST)
 CURVES = "curves.png"
+TABLES, PLAIN = ("patches", "network", "mix", "source", "bank", "validation", "training"), ("name",)
 
 
 def main(
@@ -133,7 +134,11 @@ def make_bank(
 
 
 def _read(config: Path | Mapping[str, Any]) -> Mapping[str, Any]:
-    return config if isinstance(config, Mapping) else read_config(config)
+    if isinstance(config, Mapping):
+        return config
+    settings = read_config(config)
+    check_names(settings, TABLES, PLAIN)
+    return settings
 
 
 def _folds(cases: Sequence[Case], fold: str | None) -> list[int | None]:
@@ -145,7 +150,7 @@ def _folds(cases: Sequence[Case], fold: str | None) -> list[int | None]:
         if not known:
             raise InputError("the cases have no folds; make them with textomorph cases split")
         return list(known)
-    if not fold.isdigit() or int(fold) not in known:
+    if not fold.isdecimal() or int(fold) not in known:
         raise InputError(f"no fold '{fold}' there; use {', '.join(map(str, known)) or 'textomorph cases split'} or all")
     return [int(fold)]
 

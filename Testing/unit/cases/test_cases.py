@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from TextoMorphLib.cases import Case, read_cases
+from TextoMorphLib.cases import Case, read_cases, write_cases
 from TextoMorphLib.cases.folds import parted
-from TextoMorphLib.cases.importers import Source, import_cases
+from TextoMorphLib.cases.importers import Source, import_cases, parse_values
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
@@ -167,6 +167,11 @@ def test_kits_21_and_what_is_known_of_the_patients(tmp_path: Path) -> None:
     (tmp_path / "data/kits.json").write_text(json.dumps(people))
     (case,) = import_cases(Source(tmp_path))
     assert (case.id, case.age, case.sex) == ("case_00000", 49, "M")
+    people[0]["age_at_nephrectomy"] = "old"  # is told before a file is written that nobody can read
+    (tmp_path / "data/kits.json").write_text(json.dumps(people))
+    with pytest.raises(InputError, match='case case_00000: age must be a number from 0 to 130, not "old"'):
+        write_cases(import_cases(Source(tmp_path)), tmp_path / "cases.jsonl")
+    assert not (tmp_path / "cases.jsonl").exists()
     (tmp_path / "data/kits.json").write_text("{}x")
     with pytest.raises(InputError, match="does not say whose"):
         import_cases(Source(tmp_path))
@@ -330,6 +335,11 @@ def test_split_keeps_patients_together_and_is_done_once(tmp_path: Path, capsys: 
         ({"age": 400}, "from 0 to 130"),
         ({"patient": ["p"]}, "patient must be a string"),
         ({"ct": 3}, "ct must be a string"),
+        ({"id": "a\nb"}, "line break"),
+        ({"id": " a"}, "a blank at an end"),
+        ({"id": "a" * 300}, "longer than 200 bytes"),
+        ({"organ": " "}, "organ is blank"),
+        ({"lesion_texts": {"²": "cyst"}}, "by number of component"),
     ],
 )
 def test_a_bad_line_is_named(change: dict[str, Any], words: str, tmp_path: Path) -> None:
@@ -338,6 +348,27 @@ def test_a_bad_line_is_named(change: dict[str, Any], words: str, tmp_path: Path)
     with pytest.raises(ValueError, match="line 2: ") as caught:
         read_cases(cases)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"id": ' + "1" * 5000 + "}", "{"])
+def test_json_that_cannot_be_read_is_named(line: str, tmp_path: Path) -> None:
+    (tmp_path / "cases.jsonl").write_text(line)
+    with pytest.raises(InputError, match="line 1: not JSON"):
+        read_cases(tmp_path / "cases.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("organ=1,tumour=1", "the value 1 stands twice"),
+        ("tumour=1,tumour=2", "'tumour' stands twice"),
+        ("tumour=²", "says no value"),
+        ("tumour=99999999999", "up to 2147483647"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        parse_values(text)
 
 
 def test_a_line_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -383,6 +414,9 @@ def test_tumours_get_classes_by_their_density(tmp_path: Path, capsys: pytest.Cap
     assert "has the classes solid, cystic already" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
     assert main(["cases", "classes", str(cases), "--below", "25", "--output", str(tmp_path / "no/b")]) == 2
+    odd = ["--dark", "a/b", "--output", str(tmp_path / "b")]
+    assert main(["cases", "classes", str(cases), "--below", "25", *odd]) == 2
+    assert "no name of a class" in capsys.readouterr().err
     healthy = write(tmp_path / "healthy.jsonl", {"id": "a", "ct": "ct.nii.gz", "organ": "pancreas", "healthy": True})
     assert main(["cases", "classes", str(healthy), "--below", "25", "--output", str(tmp_path / "b")]) == 2
     assert "no case whose label map shows tumours" in capsys.readouterr().err

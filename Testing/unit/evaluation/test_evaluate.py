@@ -253,18 +253,29 @@ def test_bad_input_is_one_line_and_writes_nothing(
         (np.full(SHAPE, -1, np.int16), "labels from -1"),
         (np.zeros((3, 4, 5), np.uint8), "another grid"),
         (None, "no prediction of"),
+        ("twice", "are both of"),
+        ("values", "do not say what the numbers"),
+        ("odd map", "nan to nan, not 0 to 1"),
     ],
 )
 def test_a_spoilt_prediction_is_named(
-    spoilt: np.ndarray | None, words: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spoilt: np.ndarray | str | None, words: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = next(iter(CASES))
     shutil.copytree(folder / "predictions", tmp_path / "predictions")
     place = tmp_path / f"predictions/{name}.nii.gz"
     if spoilt is None:
         place.unlink()
-    else:
+    elif isinstance(spoilt, np.ndarray):
         Volume.from_array(spoilt, np.eye(4)).write(place)
+    elif spoilt == "twice":
+        Volume.read(place).write(place.with_name(f"{name}.mha"))
+    elif spoilt == "values":
+        place.with_name(f"{name}.json").write_text('{"values": {"organ": ["one"]}}')
+    elif spoilt == "odd map":
+        Volume.from_array(np.full(SHAPE, np.nan, np.float32), np.eye(4)).write(
+            place.with_name(f"{name}_probability.nii.gz")
+        )
     command = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(tmp_path / "predictions")]
     assert main([*command, "--output", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -141,11 +141,14 @@ def test_one_scan_that_fails_stops_no_other(
 
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = _folder(tmp_path / "few", 3, 10.0)
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch/jobs.jsonl").write_text('{"output": "a.nii.gz", "mask": "b.nii.gz"}\n{"output": 3}\n')
     for arguments, said in (
         ([str(few)], "3 lesions"),
         ([str(few), str(few)], "name them"),
         ([str(tmp_path / "none")], "does not exist"),
         ([str(few), "--preset", "most"], "unknown preset"),
+        ([str(tmp_path / "batch")], "jobs.jsonl line 2: no job with an output and a mask"),
     ):
         assert main(["patterns", *arguments, "--output", str(tmp_path / "out")]) == 2
         error = capsys.readouterr().err.strip().splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,7 @@ def test_an_interrupted_segment_leaves_nothing(bundle: Path, tmp_path: Path, mon
         (["--organ-mask", "two.nii.gz"], "choose the organ's with --organ-label N"),
         (["--organ-mask", "two.nii.gz", "--organ-label", "7"], "7"),
         (["--organ-label", "1"], "give that, too"),
+        (["--organ-mask", "two.nii.gz", "--organ-label", "²"], "²"),
         (["--organ-by", "luck"], "use totalsegmentator"),
         (["--organ-by", "totalsegmentator"], "is not installed"),
         (["--organ-by", "totalsegmentator", "--organ-mask", "two.nii.gz"], "not both"),
@@ -255,6 +257,34 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert line.startswith("error: ")
     assert words in line
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"patch": [16, 16]}, "patch = [16, 16], which is none"),
+        ({"patch": [16, 16, 100000]}, "patch"),
+        ({"patch": None}, "patch = null"),
+        ({"spacing_mm": -1}, "spacing_mm = -1"),
+        ({"spacing_mm": float("nan")}, "spacing_mm = NaN"),
+        ({"spacing_mm": "one"}, "spacing_mm"),
+        ({"window_hu": [250.0, -175.0]}, "window_hu"),
+        ({"window_hu": [1.0]}, "window_hu"),
+        ({"classes": 3}, "classes = 3"),
+        ({"classes": ["a", "a"]}, "classes"),
+        ({"organ": None}, "organ = null"),
+        ({"network": [1]}, "network"),
+        ({"network": {"channels": [4, 8]}}, "network"),
+        ({}, "its weights hold NaN"),
+    ],
+)
+def test_a_model_that_nobody_can_segment_with_is_refused(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    network = model.from_config(CONFIG)
+    if not change:
+        next(network.parameters()).data[:] = torch.nan
+    model.save(tmp_path / "m", {**CONFIG, **change}, network, "")
+    with pytest.raises(InputError, match=re.escape(words)):
+        model.Segmenter.load(str(tmp_path / "m"), "cpu")
 
 
 # Takes what TotalSegmentator 2.18 takes of these, and nothing else; calls what is above 0 HU organ, on the scan's grid.

@@ -19,7 +19,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation.model import Segmenter
 from TextoMorphLib.sources import load
 from TextoMorphLib.training.checkpoint_choice import Validation
-from TextoMorphLib.training.patches import Patches, PatchSettings, prepare
+from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, prepare
 from TextoMorphLib.training.train_segmentation import reported, resolved
 
 CONFIG = small_trainings.segmentation("""
@@ -159,6 +159,28 @@ def test_patches_hold_what_their_shares_say(cases: Path, tmp_path: Path) -> None
         Patches([case for case in prepared if not len(case.tumour)], settings, load("cells", 2.0))
 
 
+def test_a_class_that_few_have_is_shown_as_often_as_the_others() -> None:
+    def prepared(name: str, *values: int) -> Prepared:
+        label = np.ones((20, 20, 20), np.uint8)
+        for at, value in enumerate(values):
+            label[2:5, 2:5, 2 + 10 * at : 5 + 10 * at] = value
+        flat = label.ravel()
+        case = Case(name, Path(name), "liver")
+        return Prepared(
+            case, np.zeros(label.shape, np.int16), label, np.flatnonzero(flat == 1), np.flatnonzero(flat > 1)
+        )
+
+    cases = [*(prepared(f"solid{n}", 2) for n in range(18)), prepared("both", 2, 3)]
+    shown = {}
+    for even in (True, False):
+        how = PatchSettings((8, 8, 8), 2.0, mix={"real": 1.0}, foreground=1.0, even_classes=even)
+        patches = Patches(cases, how, None)
+        drawn = [patches.one(np.random.default_rng(seed))[1] for seed in range(200)]
+        shown[even] = np.mean([(label == 3).any() for label in drawn])
+    assert 0.4 < shown[True] < 0.6
+    assert shown[False] < 0.1
+
+
 @pytest.mark.parametrize(
     ("change", "more", "words"),
     [
@@ -182,12 +204,33 @@ def test_patches_hold_what_their_shares_say(cases: Path, tmp_path: Path) -> None
         (("steps = 6", 'steps = "six"'), [], "steps must be a whole number, not 'six'"),
         (("ema = 0.9", "ema = 1.0"), [], "ema from 0 to below 1"),
         (("patches = 3", "share = 0.0"), [], "share must lie between 0 and 1"),
-        (("diameters_mm = [8.0, 14.0]", 'diameters_mm = "large"'), [], "cannot take these settings"),
+        (("diameters_mm = [8.0, 14.0]", 'diameters_mm = "large"'), [], "must be two numbers, such as"),
+        (('kind = "ellipsoids"', 'kind = "ellipsoids"\ncolour = 3'), [], "cannot take these settings"),
         (("[training]", "[bank]\nsize = 0\n[training]"), [], "size and workers must be 1 or more"),
         (('kind = "ellipsoids"', 'kind = "magic"'), [], "unknown source"),
         (("", ""), ["--fold", "7"], "no fold '7'"),
         (("", ""), ["--shard", "2/2"], "no shard"),
         (("patches = 3", 'select_on = "luck"'), [], "not possible here"),
+        (("[mix]", "[trainning]\nsteps = 3\n[mix]"), [], "the configuration knows name, patches"),
+        (('name = "tried"', 'name = "tried"\nbase = 3'), [], "base must be the name of a file, not 3"),
+        (('name = "tried"', 'name = "tried"\nbase = "bad.toml"'), [], "names itself as its base"),
+        (('name = "tried"', 'name = "tried"\nbank = true'), [], "bank must be a table"),
+        (("learning_rate = 1e-3", "learning_rate = inf"), [], "learning_rate must be a finite number"),
+        (("real = 1.0", "real = nan"), [], "mix.real must be a finite number"),
+        (("flip = 0.5", "window_hu = [nan, 100.0]"), [], "window_hu must be a finite number"),
+        (("seed = 1", "seed = 99999999999"), [], "seed must be from 0 to"),
+        (("[16, 16, 16]", "[16384, 16384, 16384]"), [], "patch must be 8 to 512 voxels"),
+        (("channels = [4, 8]", "channels = [-4, 8]"), [], "cannot be built so"),
+        (("[8.0, 14.0]", "[14.0, 8.0]"), [], "diameters_mm must be two rising numbers above 0"),
+        (("[8.0, 14.0]", "[8.0, 14.0]\ncontrast_hu = [nan, 3.0]"), [], "contrast_hu must be two rising numbers"),
+        (("[8.0, 14.0]", '[8.0, 14.0]\nshapes = "bad.toml"'), [], "no such file of shapes"),
+        (('"ellipsoids"', '"words"\ntexts = [3]'), [], "texts must be descriptions, not 3"),
+        (('"ellipsoids"', '"words"\nmodel = "no such"'), [], "unknown model"),
+        (('"ellipsoids"', '"words"\norgan = "brain"'), [], "unknown organ"),
+        (('"ellipsoids"', '"words"\npreset = "slow"'), [], "unknown preset"),
+        (('"ellipsoids"', '"words"\ndevice = "tpu"'), [], "unknown device"),
+        (("", ""), ["--fold", "²"], "no fold '²'"),
+        (("", ""), ["--shard", "²/³"], "no shard"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -213,6 +256,7 @@ def test_bad_input_is_one_line(
         ({"label": np.full((28, 28, 28), 255, np.uint8)}, "holds the value 255"),
         ({"label": np.zeros((5, 5, 5), np.uint8)}, "another grid"),
         ({"hu": np.full((28, 28, 28), np.nan, np.float32)}, "NaN"),
+        ({"label": np.zeros((28, 28, 28), np.uint8)}, "its liver is empty"),
         ({}, "no case to train on has a tumour"),
     ],
 )
@@ -232,6 +276,28 @@ def test_a_bad_case_is_named_and_nothing_is_left(
     assert main(["train", "segmentation", str(cases / "config.toml"), *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_runs_away_ends_and_leaves_no_model(
+    cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "wild.toml"
+    config.write_text(CONFIG.replace("learning_rate = 1e-3", "learning_rate = 1e30"))
+    assert train(cases, tmp_path / "run", str(config)) == 2
+    assert "the training ran away: at step 6" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("model"))
+
+
+def test_a_run_below_a_file_and_a_configuration_that_is_no_text(
+    cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert train(cases, tmp_path / "file/run", str(cases / "config.toml")) == 2
+    assert "is a file; name another" in capsys.readouterr().err
+    (tmp_path / "odd.toml").write_bytes(b"\xff\xfe\x00")
+    assert train(cases, tmp_path / "run", str(tmp_path / "odd.toml")) == 2
+    assert "not UTF-8 text" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
