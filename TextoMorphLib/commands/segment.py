@@ -124,6 +124,8 @@ def segment(
     with common.progress("segmenting") as step:
         where = organ_by or (str(organ_mask) if organ_mask else None)
         found, report = looked_at(segmenter, volume, organ, how, ct, where, step)
+    for note in report["notes"]:
+        common.warn(note)
     write(volume, found, report, output, beside, dicom_seg, ct)
     _show(report["lesions"])
     for path in filter(None, (output, outputs.report_path(output), beside, dicom_seg)):
@@ -155,7 +157,23 @@ def looked_at(
         },
         "seconds": round(time.perf_counter() - started, 2),
     }
-    return found, report
+    return found, {
+        **report,
+        "notes": [] if organ is not None else doubts(segmenter.config["organ"], report["organ_ml"]),
+    }
+
+
+def doubts(organ: str, found_ml: float) -> list[str]:
+    """What is wrong with an organ as a model has found it, as far as its size tells."""
+    from TextoMorphLib.text.organs import organs
+
+    most = organs[organ].most_ml if organ in organs else float("inf")
+    if found_ml <= most:
+        return []
+    return [
+        f"what the model calls {organ} is {found_ml:.0f} ml, more than one has: other tissue is taken for it, and what "
+        "is found there for tumours; show it the organ, with --organ-mask"
+    ]
 
 
 def _check_files(inputs: tuple[Path | None, ...], output: Path, more: tuple[Path | None, ...], overwrite: bool) -> None:

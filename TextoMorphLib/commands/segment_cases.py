@@ -72,6 +72,8 @@ def segment_cases(
             place = output / f"{case.id}{END}"
             where = "the case's own" if case_organ else None
             found, report = one.looked_at(segmenter, volume, organ, how, case.ct, where, lambda *_: True)
+            for note in report["notes"]:
+                common.warn(f"case {case.id}: {note}")
             one.write(volume, found, report, place, one.probability_path(place) if how.probability else None)
     typer.echo(f"{len(todo)} cases segmented, {len(chosen) - len(todo)} were there already, in {output}")
 

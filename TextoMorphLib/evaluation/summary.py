@@ -198,6 +198,15 @@ def _mcnemar_by_size(first: Scores, second: Scores, rule: str, sizes: Sequence[f
     }
 
 
+def _mcnemar_of_class(first: Scores, second: Scores, name: str) -> dict[str, Any]:
+    """The lesions of a class: which of two methods finds them and calls them so."""
+    called = [
+        [each["predicted_class"] == name for score in scores for each in score.counted if each["class"] == name]
+        for scores in (first, second)
+    ]
+    return intervals.mcnemar(*called)
+
+
 def confusion(scores: Scores, classes: Sequence[str]) -> dict[str, dict[str, int]]:
     """Reference's classes against predicted ones; "missed" and, for false positives, the row "none"."""
     table = {row: dict.fromkeys((*classes, "missed"), 0) for row in (*classes, "none")}
@@ -215,8 +224,10 @@ def compare(first: Scores, second: Scores, sizes: Sequence[float] = SIZES_MM) ->
     patients = [score.patient for score in first]
     by_patient = [_by_patient(scores) for scores in (first, second)]
     healthy = [name for name, (ill, _) in by_patient[0].items() if not ill]
+    classes = dict.fromkeys(name for score in first for name in score.by_class)
     return {
         "lesions": _mcnemar_by_size(first, second, "found", sizes),
+        **({"classes": {name: _mcnemar_of_class(first, second, name) for name in classes}} if classes else {}),
         "specificity": intervals.mcnemar(*([not every[name][1] for name in healthy] for every in by_patient)),
         **{
             name: intervals.difference(

@@ -263,6 +263,7 @@ def _confusion(table: Figures) -> str:
 def _comparison(made: Figures) -> str:
     header = ["lesions found", "both", "only here", "only there", "of", "p (exact McNemar)"]
     named = [(name, each) for name, each in made["lesions"].items()]
+    named += [(f"{name}, called so", each) for name, each in made.get("classes", {}).items()]
     named.append(("healthy patients without an alarm", made["specificity"]))
     body = [[name, *_pair(each)] for name, each in named]
     lines = []
@@ -272,6 +273,9 @@ def _comparison(made: Figures) -> str:
         label = "false positives a scan" if name == "false_positives" else f"{name.upper()}, %"
         lines.append([label, f"{unit * each['difference']:+.2f}", f"{low:+.2f} to {high:+.2f}"])
     tables = [_table(header, body), _table(["there minus here", "mean", "95% interval"], lines)]
+    if "classes" in made:
+        tables.append("Classes there\n\n" + _classes(made["summary"]["classes"]))
+        tables.append(_confusion(made["summary"]["confusion"]))
     if "at_false_alarms" in made:
         tables.append(equal_alarms([("there", made["at_false_alarms"])]))
         tables.append(paired(made["at_false_alarms"]["mcnemar"]))

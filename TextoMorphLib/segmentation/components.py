@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 
 from TextoMorphLib.io import on_disk
 from TextoMorphLib.io.on_disk import let_go
 from TextoMorphLib.spatial.geometry import TOUCHING, Box
 from TextoMorphLib.spatial.slabs import Pieces, filled, slabs
 
-OWN_ORGAN_SHARE = 0.1  # parts of the organ smaller than this share of the largest are no organ
+OWN_ORGAN_SHARE = 0.25  # parts of the organ smaller than this share of the largest are no organ
+NECK, COARSE_MM = (
+    0.15,
+    3.0,
+)  # of its greatest depth: what is thinner on both sides is a neck; the grid it is looked at on
 
 
 class Lesion(NamedTuple):
@@ -34,29 +39,42 @@ def tumours(labels: np.ndarray) -> Pieces:
     return Pieces(seen, labels.shape, TOUCHING)
 
 
-def own_organ(labels: np.ndarray) -> np.ndarray:
-    """The network's organ with the tumours in it: the large connected parts, holes filled; on disk."""
-    pieces = Pieces(lambda start, stop: labels[..., start:stop] > 0, labels.shape, TOUCHING)
-    sizes = np.zeros(pieces.count + 1, np.int64)
-    for part, numbers in pieces:
-        sizes += np.bincount(numbers[labels[part] == 1], minlength=len(sizes))  # tumour alone is no organ
-    large = sizes >= max(OWN_ORGAN_SHARE * sizes.max(), 1)
-    large[0] = False
+def own_organ(labels: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """The network's organ with the tumours in it: its large parts, holes filled; on disk.
+
+    What hangs on a part by a neck alone is none of it: a network that has seen little but the organ goes on from there
+    into muscle, vessels and bowel. How thin a neck is goes by how deep the organ is, so that a pancreas keeps its tail.
+    Looked at on a coarse grid, which keeps memory small.
+
+    Args:
+        labels: 0 elsewhere, 1 organ, 2 and above tumours.
+        spacing: Of the voxels, mm.
+    """
+    step = np.maximum(np.round(COARSE_MM / spacing).astype(int), 1)
+    coarse, sides = np.asarray(labels[:: step[0], :: step[1], :: step[2]]), step * spacing
+    depth = ndimage.distance_transform_edt(np.pad(coarse > 0, 1), sampling=sides)[1:-1, 1:-1, 1:-1]
+    neck = NECK * depth.max()
+    numbers, count = ndimage.label(depth > neck, TOUCHING)
+    sizes = np.bincount(numbers[coarse == 1], minlength=count + 1)  # tumour alone is no organ
+    sizes[0] = 0
+    core = (sizes >= max(OWN_ORGAN_SHARE * sizes.max(), 1))[numbers]
+    near = ndimage.distance_transform_edt(~core, sampling=sides) <= neck + np.linalg.norm(sides) / 2
+    near &= core.any()
     organ = on_disk.zeros(labels.shape, bool)
-    for part, numbers in pieces:
-        organ[part] = large[numbers]
+    i, j, k = (np.arange(size) // by for size, by in zip(labels.shape, step, strict=True))
+    for start, stop in slabs(labels.shape):
+        organ[..., start:stop] = (labels[..., start:stop] > 0) & near[np.ix_(i, j, k[start:stop])]
         let_go(organ, labels)
     return filled(lambda start, stop: organ[..., start:stop], labels.shape)
 
 
 def restricted(labels: np.ndarray, allowed: np.ndarray, tumour: np.ndarray | None) -> int:
-    """Leaves out tumour where it is not allowed, in place; returns how many voxels."""
+    """Leaves out tumour, and organ, where they are not allowed, in place; returns how many voxels of tumour."""
     left_out = 0
     for start, stop in slabs(labels.shape):
         part, no = np.s_[:, :, start:stop], ~allowed[..., start:stop]
-        outside = (labels[part] > 1) & no
-        left_out += int(outside.sum())
-        labels[part][outside] = 0
+        left_out += int(((labels[part] > 1) & no).sum())
+        labels[part][no] = 0
         if tumour is not None:
             tumour[part][no] = 0
             let_go(tumour)

@@ -83,8 +83,8 @@ class Segmenter:
 def _wrong(config: Mapping[str, Any]) -> str:
     """What in a bundle's configuration nobody can segment with; empty if nothing."""
 
-    def numbers(name: str, count: int, kinds: type | tuple[type, ...] = (int, float)) -> bool:
-        listed = config.get(name)
+    def numbers(name: str, count: int, kinds: Any = (int, float)) -> bool:
+        listed: Any = config.get(name)
         fits = isinstance(listed, list) and len(listed) == count
         return fits and all(isinstance(n, kinds) and not isinstance(n, bool) and math.isfinite(n) for n in listed)
 

@@ -90,7 +90,7 @@ def segment(
     dropped = {"outside_organ": 0, "too_small": 0}
     inner = labels[box]
     if restrict:
-        allowed = own_organ(inner) if organ is None else organ[box]
+        allowed = own_organ(inner, ct.spacing) if organ is None else organ[box]
         dropped["outside_organ"] = restricted(inner, allowed, None if tumour is None else tumour[box])
     dropped["too_small"] = tidied(inner, ct.spacing, least_mm, organ is not None)
     return Segmentation(labels, tumour, dropped, box)

@@ -18,6 +18,8 @@ class Organ:
         places: Places in it, as texts say them.
         in_reports: Regular expression of what a report means it by.
         terms_of: The organ whose terms its reports use; itself where terms name it.
+        most_ml: Larger than this (both, of two kidneys) is hardly any, even where it is ill: what a segmenter calls so
+            has other tissue in it. Infinite where nobody has said it.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Organ:
     places: tuple[str, ...]
     in_reports: str
     terms_of: str
+    most_ml: float = float("inf")
 
 
 def _read() -> dict[str, Organ]:
@@ -36,6 +39,7 @@ def _read() -> dict[str, Organ]:
             tuple(each["places"]),
             each["in_reports"],
             each.get("terms_of", each["name"]),
+            float(each.get("most_ml", "inf")),
         )
         for each in sorted(found, key=lambda each: each.get("order", len(found)))
     }

@@ -216,6 +216,16 @@ def test_two_classes(tmp_path: Path) -> None:
     assert pdac["patients"]["counts"] == {"sensitivity": [1, 1], "specificity": [1, 1], "ppv": [1, 1]}
     assert "| cyst | 1 | 1 | 0 |" in (tmp_path / "out/evaluation.md").read_text()
 
+    right = [(2, SMALL), (3, touching)], [(3, BIG)]  # apart here, since what touches has one class
+    for name, prediction in zip(cases, (right[0][1:], right[1]), strict=True):
+        labels(tmp_path / f"others/{name}.nii.gz", prediction)
+    made = run(tmp_path, "compared", "--compare", str(tmp_path / "others"))["comparison"]["classes"]
+    assert (made["pdac"]["only_first"], made["pdac"]["only_second"], made["pdac"]["of"]) == (1, 0, 1)
+    assert (made["cyst"]["both"], made["cyst"]["only_second"], made["cyst"]["of"]) == (1, 1, 2)
+    text = (tmp_path / "compared/evaluation.md").read_text().partition("## Against")[2]
+    assert "| cyst, called so | 1 | 0 | 1 | 2 |" in text
+    assert "| cyst | 0 | 2 | 0 |" in text
+
 
 @pytest.mark.parametrize(
     ("more", "words"),

@@ -15,6 +15,7 @@ from monai.inferers.utils import sliding_window_inference
 from torch import nn
 
 from TextoMorphLib.cli import main
+from TextoMorphLib.commands.segment import doubts
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import dice
 from TextoMorphLib.io import outputs
@@ -88,6 +89,26 @@ def test_an_organ_mask_is_the_limit(segmenter: model.Segmenter) -> None:
     assert found.box[0].start > 5
     with pytest.raises(InputError, match="empty"):
         predict.segment(segmenter, ct, np.zeros(ct.shape, bool))
+
+
+def test_what_hangs_on_the_organ_by_a_neck_is_none_of_it(segmenter: model.Segmenter) -> None:
+    """A network's liver goes on through a vessel into another organ, where it sees a tumour; two kidneys are two."""
+    hu = np.full((80, 60, 40), -100, np.int16)
+    i, j, k = np.ogrid[:80, :60, :40]
+    liver, other = ((((i - at) / size) ** 2 + ((j - 30) / size) ** 2 + ((k - 20) / size) ** 2) < 1
+                    for at, size in ((24, 18), (64, 11)))  # fmt: skip
+    hu[20:70, 29:32, 19:22] = ORGAN  # of 6 mm
+    hu[liver | other] = ORGAN
+    hu[20:28, 26:34, 16:24] = PDAC
+    hu[62:66, 28:32, 18:22] = PDAC
+    found = predict.segment(segmenter, Volume.from_array(hu, np.diag([2.0, 2.0, 2.0, 1.0])), overlap=0.25)
+    assert dice(liver, found.labels > 0) > 0.93
+    assert not found.labels[56:].any()
+    assert (found.labels[22:26, 28:32, 18:22] == 2).all()
+    other |= (((i - 64) / 16) ** 2 + ((j - 30) / 16) ** 2 + ((k - 20) / 16) ** 2) < 1  # nearly as large
+    hu[other & (hu < 0)] = ORGAN
+    found = predict.segment(segmenter, Volume.from_array(hu, np.diag([2.0, 2.0, 2.0, 1.0])), overlap=0.25)
+    assert (found.labels[63:65, 29:31, 19:21] == 2).all()
 
 
 class ByPlace(nn.Module):
@@ -195,6 +216,9 @@ def test_segment_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert np.allclose(made.affine, ct.affine)
     told = json.loads((tmp_path / "out.json").read_text())
     assert told["values"] == {"organ": [1], "pdac": [2], "cyst": [3]}
+    assert doubts("liver", 5900.0)[0].startswith("what the model calls liver is 5900 ml, more than one has")
+    assert not told["notes"]
+    assert not doubts("liver", 1500.0)
     assert told["model"]["name"] == "tried"
     assert Volume.read(tmp_path / "out_probability.nii.gz").hu().max() <= 1.001
     first = out.read_bytes()
