@@ -46,6 +46,7 @@ from TextoMorphLib.errors import Cancelled, Doubt, InputError
 # The base of all usage errors; typer has it from click, or from a copy of its own.
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
+PLACE_FAILS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
 STDOUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EBADF)  # a full disk, a closed pipe
 MAKE, LOOK, SEGMENT, MODELS = "Make tumours", "Measure", "Segment", "Models and setup"
 
@@ -161,6 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (Cancelled, KeyboardInterrupt, typer.Abort):
             status = 130
         except OSError as error:
+            if error.filename is not None and error.errno in PLACE_FAILS:
+                return _end(2, f"error: cannot use {_one_line(str(error.filename))}: {error.strerror}")
             if error.filename is not None or error.errno not in STDOUT_FAILS:
                 raise
             _shut_stdout()

@@ -13,6 +13,10 @@ class InputError(ValueError):
     """Bad input; the message is one line that says what is wrong and what to do."""
 
 
+class DiskError(InputError):
+    """The disk refuses (full, read-only, no permission): no fault of one of many inputs, so it ends the work."""
+
+
 # How one of several labels is chosen where no option of the command names it.
 ORGAN_ALONE = "give a mask that holds the organ alone"
 ALONE = "give a mask that holds only what is meant"
@@ -103,9 +107,12 @@ def one_of_many(name: str, failed: Callable[[str], object] | None) -> Iterator[N
 
     Raises:
         InputError: That, with its name.
+        DiskError: The disk refuses, which concerns all of them.
     """
     try:
         yield
+    except DiskError:
+        raise
     except InputError as error:
         told = f"{name}: {error}"
         if failed is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,3 +29,20 @@ def ct(phantom_ct: Path) -> Volume:
 def mask(phantom_mask: Path, ct: Volume) -> np.ndarray:
     """A lesion of 16 mm in its liver."""
     return read_mask(phantom_mask, ct)
+
+
+@pytest.fixture
+def small_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """A disk that takes no file of more than so many bytes, within a block; the system's own limit, no stand-in."""
+    resource = pytest.importorskip("resource", reason="this system limits no files")
+
+    @contextmanager
+    def limited(most: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

@@ -113,8 +113,7 @@ def _write(made: dict[str, Any], output: Path, published: list[dict[str, str]]) 
         tables.picture(made),
     )
     output.mkdir(exist_ok=True)
-    for name, each in zip(FILES, content, strict=True):
-        outputs.write_bytes(output / name, each)
+    outputs.write_all(dict(zip((output / name for name in FILES), content, strict=True)))
     every = made["lesions"]["all"]
     typer.echo(f"lesions found: {every['found']} of {every['of']}")
     for name in ("sensitivity", "specificity", "ppv"):

@@ -90,6 +90,8 @@ def generate(
     folder, --keep-patient takes patient and study from it.
     """
     parts = _parts(mask, text, lesions)
+    if lesions:
+        outputs.check_image(out, inputs=[lesions], overwrite=overwrite)
     settings = (organ, seed, steps, guidance, preset, replace, label, resample_mask, assume_hu, texture)
     job = Job(ct, mask, text or "", out, *settings, parts, hedges, organ_mask)
     for option, given in {"--dicom-seg": dicom_seg, "--keep-patient": keep_patient}.items():

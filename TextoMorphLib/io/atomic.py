@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import DiskError, InputError
 
 _PREFIX = f".textomorph-{hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]}-"
 _ABANDONED_S = 86_400  # no write takes a day; another container's, whose processes are not seen here, may take minutes
@@ -34,8 +34,10 @@ def replacing(*places: Path, overwrite: bool = True) -> Iterator[list[Path]]:
         A path for each place, with its suffix, in its folder; nothing is there yet.
 
     Raises:
-        InputError: The disk refuses, or a place exists that may not be replaced.
+        InputError: A place exists that may not be replaced; as `DiskError`, the disk refuses.
     """
+    for place in places:
+        check_ordinary(place)
     beside = [_beside(place) for place in places]
     try:
         yield beside
@@ -43,10 +45,28 @@ def replacing(*places: Path, overwrite: bool = True) -> Iterator[list[Path]]:
     except FileExistsError as error:
         raise InputError(f"{error.filename} exists; choose another name or add --overwrite") from error
     except OSError as error:
-        raise InputError(f"cannot write {places[0]}: {error.strerror or error}") from error
+        others = [str(place) for place in places[1:] if place.parent != places[0].parent]
+        whole = f" with {', '.join(others)} (all or none)" if others else ""
+        raise DiskError(f"cannot write {places[0]}{whole}: {_reason(error)}") from error
     finally:
         for path in beside:
             _remove(path)
+
+
+def _reason(error: OSError) -> str:
+    short = " requested and " in str(error)  # how NumPy says that the disk took only a part
+    return error.strerror or ("the disk is full" if short else str(error))
+
+
+def check_ordinary(place: Path) -> None:
+    """Refuses a place that is a device, a pipe or a socket: what is moved there would take its stead.
+
+    Raises:
+        InputError: It is one.
+    """
+    with suppress(OSError):
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            raise InputError(f"cannot write {place}: it is no ordinary file (a device or a pipe); name another")
 
 
 def _move(moves: list[tuple[Path, Path]], overwrite: bool) -> None:

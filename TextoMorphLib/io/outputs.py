@@ -7,12 +7,13 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import formats
-from TextoMorphLib.io.atomic import replacing
+from TextoMorphLib.io.atomic import check_ordinary, replacing
 from TextoMorphLib.io.names import check_path
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _check(path: Path, inputs: Iterable[Path], overwrite: bool) -> None:
     check_path(path)
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; give a file name in it")
-    if any(path.resolve() == given.resolve() for given in inputs):
+    check_ordinary(path)
+    if any(_same(path, given) for given in inputs):
         raise InputError(f"cannot write {path}: it is one of the inputs; choose another name")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists; choose another name or add --overwrite")
@@ -92,6 +94,13 @@ def _check(path: Path, inputs: Iterable[Path], overwrite: bool) -> None:
         raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; make it first")
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: no permission to write in {path.parent}")
+
+
+def _same(path: Path, other: Path) -> bool:
+    """Whether two names are one file, by links and letters' case, too."""
+    with suppress(OSError):
+        return path.resolve() == other.resolve() or (path.exists() and path.samefile(other))
+    return False
 
 
 def write_image(
@@ -173,6 +182,20 @@ def write_bytes(path: Path, content: bytes, private: bool = False) -> None:
     with replacing(path) as (beside,):
         beside.touch(0o600 if private else 0o666)
         beside.write_bytes(content)
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all or none.
+
+    Args:
+        contents: What each is to hold.
+
+    Raises:
+        InputError: The disk refuses.
+    """
+    with replacing(*contents) as places:
+        for place, content in zip(places, contents.values(), strict=True):
+            place.write_bytes(content)
 
 
 def to_json(value: Any) -> str:

@@ -85,6 +85,8 @@ class Volume:
         check_path(path)
         if not path.exists():
             raise InputError(f"{path} does not exist; check the name")
+        if not (path.is_file() or path.is_dir()):
+            raise InputError(f"cannot read {path}: it is no ordinary file (a device, a pipe); save it as one first")
         read = formats.reader(path, mapped)
         try:
             return read(path)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.segmentation.networks import MISSING
 from TextoMorphLib.sources import TumourSource
 from TextoMorphLib.training.loop import LossFunction
@@ -78,9 +79,8 @@ def fixed_patches(
     patches = Patches(cases, plain, source)
     drawn = [patches.one(np.random.default_rng([7, number])) for number in range(choice.patches)]
     image, label = np.stack([each[0] for each in drawn]).astype(np.float16), np.stack([each[1] for each in drawn])
-    with open(path.with_suffix(".partial"), "wb") as file:
+    with replacing(path) as (beside,), open(beside, "wb") as file:
         np.savez_compressed(file, image=image, label=label)
-    path.with_suffix(".partial").replace(path)
     return image, label
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from scipy import ndimage
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import Cancelled, InputError, doubts_of_many, one_of_many
 from TextoMorphLib.evaluation.lesions import components
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.segmentation.model import SIDES, intensities
 from TextoMorphLib.sources import TumourSource
@@ -161,10 +161,8 @@ def _keep_small(target: np.ndarray, label: np.ndarray, to_grid: np.ndarray) -> N
 
 
 def _write(path: Path, ct: np.ndarray, label: np.ndarray) -> None:
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    with open(beside, "wb") as file:
+    with replacing(path) as (beside,), open(beside, "wb") as file:
         np.save(file, np.stack([ct, label.astype(np.int16)]))
-    os.replace(beside, path)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,24 @@ def missing_mask(folder: Path, given: Arguments) -> None:
     given["--mask"] = str(folder / "no such mask.nii.gz")
 
 
+@case("no ordinary file")
+def scan_is_a_pipe(folder: Path, given: Arguments) -> None:
+    given["ct"] = str(folder / "pipe.nii.gz")
+    os.mkfifo(given["ct"])
+
+
+@case("no ordinary file")
+def output_is_a_pipe(folder: Path, given: Arguments) -> None:
+    given["--output"], given["--overwrite"] = str(folder / "pipe.nii.gz"), ""
+    os.mkfifo(given["--output"])
+
+
+@case("is one of the inputs")
+def output_is_a_hard_link_of_the_scan(folder: Path, given: Arguments) -> None:
+    given["--output"], given["--overwrite"] = str(folder / "other.nii.gz"), ""
+    os.link(given["ct"], given["--output"])
+
+
 @case("DICOM")
 def folder_without_dicom(folder: Path, given: Arguments) -> None:
     (folder / "series").mkdir()

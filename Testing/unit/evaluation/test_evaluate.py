@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +335,12 @@ def test_methods_are_compared_at_equal_false_alarms(folder: Path, capsys: pytest
     arguments = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(folder / "empty"), "--output"]
     assert main([*arguments, str(folder / "none"), "--false-alarms", "1"]) == 2
     assert "segment with --probability" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_no_part_of_an_evaluation(
+    folder: Path, tmp_path: Path, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    arguments = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(folder / "predictions")]
+    with small_disk(12_000):  # the picture is larger
+        assert main([*arguments, "--output", str(tmp_path / "full")]) == 2
+    assert list((tmp_path / "full").iterdir()) == []

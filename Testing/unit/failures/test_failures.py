@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import failing_cases
@@ -187,3 +189,17 @@ def test_bad_input_is_one_line(data: Path, capsys: pytest.CaptureFixture[str]) -
         assert len(error) == 1, error
         assert said in error[0]
     assert not (data / "t").exists()
+
+
+def test_a_full_disk_ends_the_search_and_is_no_cases_fault(
+    data: Path, small_disk: Callable[[int], AbstractContextManager[None]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    (data / "out").mkdir()
+    arguments = ["failures", "find", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
+    output = data / "out/failures.jsonl"
+    with small_disk(1000):
+        assert main([*arguments, "--output", str(output)]) == 2
+    errors = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("warning")]
+    assert len(errors) == 1
+    assert errors[0].startswith("error: cannot write")
+    assert not output.exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -320,3 +322,11 @@ def test_presets_are_whole_configurations(tmp_path: Path, capsys: pytest.Capture
         assert "too few patients" in capsys.readouterr().err
     assert main(["train", "segmentation", "--cases", "x.jsonl", "--output", "y"]) == 2
     assert "--preset laptop" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_no_half_of_a_prepared_case(
+    cases: Path, tmp_path: Path, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with small_disk(3000), pytest.raises(InputError, match=r"cannot write .* the disk is full"):
+        prepare(read_cases(cases / "cases.jsonl"), ("tumour",), 2.0, tmp_path)
+    assert list(tmp_path.iterdir()) == []
