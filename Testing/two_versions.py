@@ -3,15 +3,15 @@
     python Testing/two_versions.py images OLD_COMMIT [NEW_COMMIT] --scan CT MASK [--scan CT MASK ...]
     python Testing/two_versions.py speed OLD_COMMIT [NEW_COMMIT] --scan CT MASK [--rounds N]
 
-`images`: every scan meets five texts and two seeds, through the command as a user calls it; exit status 1 where an
-image differs. `speed`: CPU seconds on one thread, of the whole command (cold) and of one more lesion in a process that
-has made one (warm), in turns; what else the machine does hardly changes these, as it would seconds on the clock.
+`images`: every scan meets five texts and two seeds, through the command as a user calls it, in one process a version;
+exit status 1 where an image differs. `speed`: CPU seconds on one thread, of the whole command (cold) and of one more
+lesion in a process that has made one (warm), in turns; what else the machine does hardly changes these, as it would
+seconds on the clock.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import statistics
@@ -41,6 +41,17 @@ model.synthesize(ct, mask, sys.argv[3])
 began = time.process_time()
 model.synthesize(ct, mask, sys.argv[3], seed=1)
 print(json.dumps(time.process_time() - began))
+"""
+IMAGES = """
+import hashlib, json, sys
+from pathlib import Path
+from TextoMorphLib.cli import main
+found = []
+for asked in json.loads(sys.argv[1]):
+    if status := main(asked):
+        sys.exit(status)
+    found.append(hashlib.sha256(Path(asked[-2]).read_bytes()).hexdigest())
+Path(sys.argv[2]).write_text(json.dumps(found))
 """
 
 
@@ -73,22 +84,24 @@ def run(checkout: Path, *command: str, threads: str | None = None) -> tuple[str,
 
 def generate(ct: str, mask: str, text: str, seed: int, output: Path) -> list[str]:
     """The command as a user calls it."""
-    asked = ["-m", "TextoMorphLib", "generate", ct, "--mask", mask, "--text", text, "--seed", str(seed)]
+    asked = ["generate", ct, "--mask", mask, "--text", text, "--seed", str(seed)]
     return [*asked, "--device", "cpu", "--preset", "preview", "--output", str(output), "--overwrite"]
 
 
 def images(folders: list[Path], scans: list[list[str]], scratch: Path) -> int:
     """Prints a line an image; 1 if one differs."""
+    wanted = list(product(scans, TEXTS, SEEDS))
+    asked = json.dumps([generate(*scan, text, seed, scratch) for scan, text, seed in wanted])
+    hashes = scratch.with_name("hashes.json")
+    found = []
+    for folder in folders:
+        run(folder, "-c", IMAGES, asked, str(hashes))
+        found.append(json.loads(hashes.read_text()))
     differ = 0
-    for (ct, mask), text, seed in product(scans, TEXTS, SEEDS):
-        found = []
-        for folder in folders:
-            run(folder, *generate(ct, mask, text, seed, scratch))
-            found.append(hashlib.sha256(scratch.read_bytes()).hexdigest())
-        same = found[0] == found[1]
-        differ += not same
-        print("same  " if same else "DIFFER", Path(ct).name, seed, text, flush=True)
-    print(f"{differ} images differ" if differ else "all images are the same")
+    for (scan, text, seed), old, new in zip(wanted, *found, strict=True):
+        differ += old != new
+        print("same  " if old == new else "DIFFER", Path(scan[0]).name, seed, text)
+    print(f"{differ} images differ" if differ else f"all {len(wanted)} images are the same")
     return int(bool(differ))
 
 
@@ -98,7 +111,8 @@ def speed(folders: list[Path], scan: list[str], scratch: Path, rounds: int) -> i
     warm: list[list[float]] = [[], []]
     for _ in range(rounds):
         for number, folder in enumerate(folders):
-            cold[number].append(run(folder, *generate(*scan, TEXTS[0], 0, scratch), threads="1")[1])
+            command = "-m", "TextoMorphLib", *generate(*scan, TEXTS[0], 0, scratch)
+            cold[number].append(run(folder, *command, threads="1")[1])
             warm[number].append(json.loads(run(folder, "-c", WARM, *scan, TEXTS[0], threads="1")[0]))
     for name, (old, new) in (("cold", cold), ("warm", warm)):
         ratio = statistics.median(b / a for a, b in zip(old, new, strict=True))

@@ -13,6 +13,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from typing import Annotated, Any
 
 import typer
@@ -153,7 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _quiet(), _ended_by_sigterm():
         try:
             with attended():
-                status = typer.main.get_command(app).main(arguments, prog_name="textomorph", standalone_mode=False)
+                wanted = _wanted(sys.argv[1:] if arguments is None else arguments)
+                status = typer.main.get_command(wanted).main(arguments, prog_name="textomorph", standalone_mode=False)
             sys.stdout.flush()
         except InputError as error:
             return _end(2, f"error: {_one_line(str(error))}")
@@ -172,6 +174,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if status == 130:
         return _end(130, "cancelled")
     return status if isinstance(status, int) else 0
+
+
+def _wanted(arguments: Sequence[str]) -> typer.Typer:
+    """The app, of a known command that one alone: typer looks at all options of all that it holds at each start."""
+    part = copy(app)
+    part.registered_commands = [
+        each for each in app.registered_commands if each.callback and [each.callback.__name__] == [*arguments[:1]]
+    ]
+    part.registered_groups = [each for each in app.registered_groups if [each.name] == [*arguments[:1]]]
+    return part if part.registered_commands or part.registered_groups else app
 
 
 @contextmanager

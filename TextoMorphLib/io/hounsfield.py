@@ -156,12 +156,13 @@ def _shown(shares: _Shares, sample: Array, known: Array, spacing: Array) -> bool
 def _shares(hu: Array) -> _Shares:
     """Of the values that are no padding."""
     hu = np.sort(hu)  # what follows is quick then
+    value = hu.dtype.type  # a bound of another type would have all values made one of its type
 
     def over(low: float) -> Array:
-        return hu[np.searchsorted(hu, low, "right") :]
+        return hu[np.searchsorted(hu, value(low), "right") :]
 
     def share(low: float, high: float) -> float:
-        count = np.searchsorted(hu, high, "left") - np.searchsorted(hu, low, "right")
+        count = np.searchsorted(hu, value(high), "left") - np.searchsorted(hu, value(low), "right")
         return float(count / hu.size) if hu.size else 0.0
 
     denser, dense = over(FAT_AND_AIR_HU[1]), over(DENSE_HU)
@@ -188,7 +189,7 @@ def _smooth(hu: Array) -> Array:
     scipy.ndimage would do it, too, and takes a fifth of a second to import.
     """
     within = hu[np.searchsorted(hu, hu[0], "right") : np.searchsorted(hu, hu[-1], "left")] if hu.size else hu
-    count = np.diff(np.searchsorted(within, _EDGES))
+    count = np.diff(np.searchsorted(within, _EDGES.astype(hu.dtype)))
     bell = np.exp(-0.5 * (np.arange(-16, 17) / 4.0) ** 2)
     return np.convolve(count, bell / bell.sum(), mode="same")
 

@@ -154,22 +154,23 @@ def check_count(voxels: int, ct: Volume, replace: bool = False) -> None:
 def _chosen(path: Path, volume: Volume, label: Label) -> Array:
     """Where the one label is, or the chosen one."""
     values = volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()
-    found = np.unique(values)
+    drawn = values != 0  # few voxels, NaN among them: the rest need not be sorted
+    found = np.unique(values[drawn])
     if not np.isfinite(found).all():
         raise InputError(f"the mask {path} holds NaN or infinite voxels; write 0 outside the lesion and 1 in it")
     whole = np.rint(found.astype(np.float64))
-    if np.abs(found - whole).max() > 1e-3:
+    if (np.abs(found - whole) > 1e-3).any():
         return _thresholded(path, values, label)
     labels = sorted({int(value) for value in whole} - {0})
     names = _segment_names(volume)
     if label is None:
         if len(labels) > 1:
             raise _several(path, labels, names)
-        return np.rint(values) != 0
+        return drawn if values.dtype.kind in "iu" else np.rint(values) != 0
     number = dicom_masks.chosen_number(label, names)
     if number not in labels:
         raise InputError(f"the mask {path} has no label {label}; it has {_listed(labels, names) or 'none'}")
-    return np.rint(values) == number
+    return (values if values.dtype.kind in "iu" else np.rint(values)) == number
 
 
 def _thresholded(path: Path, values: Array, label: Label) -> Array:

@@ -60,9 +60,14 @@ def resample(image: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> n
 
 def tight_box(mask: np.ndarray) -> Box:
     """The smallest box that holds a mask (3D, not empty)."""
-    planes = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    i, j, k = (slice(int(found[0]), int(found[-1]) + 1) for found in planes)
-    return i, j, k
+    across = mask.any(axis=0)  # the one look at all of it
+    j, k = (_ends(across.any(axis=axis)) for axis in (1, 0))
+    return _ends(mask[:, j, k].any(axis=(1, 2))), j, k
+
+
+def _ends(there: np.ndarray) -> slice:
+    found = np.flatnonzero(there)
+    return slice(int(found[0]), int(found[-1]) + 1)
 
 
 def grow(box: Box, margin: np.ndarray, shape: tuple[int, ...]) -> Box:

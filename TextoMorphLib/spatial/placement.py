@@ -131,9 +131,10 @@ def _bone(smooth: np.ndarray, ct: Volume) -> np.ndarray:
     if not dense.any():
         return dense
     reach = [int(each) for each in np.maximum(np.rint(GAP_MM / ct.spacing), 1)]
-    wide = np.pad(dense, [(each, each) for each in reach])
-    closed = ndimage.binary_closing(wide, np.ones([2 * each + 1 for each in reach], bool))
-    return _filled(closed[tuple(slice(each, -each) for each in reach)], ct)
+    wide = np.pad(dense, [(each, each) for each in reach]).astype(np.uint8)
+    size = [2 * each + 1 for each in reach]
+    closed = ndimage.minimum_filter(ndimage.maximum_filter(wide, size, mode="constant"), size, mode="constant")
+    return _filled(closed[tuple(slice(each, -each) for each in reach)] > 0, ct)
 
 
 def _outside(ct: Volume, box: Box) -> np.ndarray:
@@ -153,7 +154,11 @@ def _outside(ct: Volume, box: Box) -> np.ndarray:
 
 
 def _filled(image: np.ndarray, ct: Volume) -> np.ndarray:
-    """With the holes of each slice across the patient's long axis."""
+    """With the holes of each slice across the patient's long axis: what is not joined to the slice's rim."""
     axis = int(np.argmax(np.abs(ct.affine[2, :3]) / ct.spacing))
-    slices = [ndimage.binary_fill_holes(each) for each in np.moveaxis(image, axis, 0)]
-    return np.moveaxis(np.stack(slices), 0, axis)
+    touching = ndimage.generate_binary_structure(3, 1)
+    touching[tuple(slice(None, None, 2) if each == axis else 1 for each in range(3))] = False  # slices are apart
+    rim = [(0, 0) if each == axis else (1, 1) for each in range(3)]
+    pieces, _ = ndimage.label(np.pad(~image, rim, constant_values=True), touching)
+    around = pieces[tuple(slice(None) if each == axis else slice(0, 1) for each in range(3))]
+    return np.asarray((pieces != around)[tuple(slice(None) if each == axis else slice(1, -1) for each in range(3))])

@@ -17,7 +17,7 @@ from typing import Any
 from TextoMorphLib.paths import resources
 from TextoMorphLib.text.organs import organs
 from TextoMorphLib.text.spelling import nearest
-from TextoMorphLib.text.tokens import Token, normal, tokens
+from TextoMorphLib.text.tokens import Token, normal, norms_of
 from TextoMorphLib.text.vocabulary import PARTS_OF_SPEECH, Term, terms, words
 
 LONGEST_WORDING = 16  # words
@@ -160,12 +160,12 @@ class Lexicon:
     def _add_all(self, wordings: Sequence[str], role: str, value: str) -> None:
         for wording in wordings:
             norms = _norms_of(wording)
-            joined = ["".join(norms)] if role == "modifier" and len(norms) == 2 else norms  # "pencil-thin"
-            for form in (norms, joined):
-                self._entry(form).roles.setdefault(role, set()).add(value)
+            self._entry(norms).roles.setdefault(role, set()).add(value)
+            if role == "modifier" and len(norms) == 2:  # "pencil-thin"
+                self._entry(["".join(norms)]).roles.setdefault(role, set()).add(value)
 
     def _add_term(self, term: Term, organ: str | None) -> None:
-        last = {_norms_of(w)[-1] for part in ("nouns", "heads", "named") for w in term.wordings[part]}
+        nouns = _nouns() | {_norms_of(w)[-1] for part in ("nouns", "heads", "named") for w in term.wordings[part]}
         for part in PARTS_OF_SPEECH:
             for wording in term.wordings[part]:
                 for norms in _norms(wording, organ):
@@ -177,9 +177,7 @@ class Lexicon:
                     entry.predicate = part == "phrases"
                     organ_word = term.about == "background" and norms[-1] in _organ_words()  # "fatty liver"
                     entry.noun = (
-                        organ_word
-                        or part in ("nouns", "heads", "named")
-                        or (part == "also" and norms[-1] in last | _nouns())
+                        organ_word or part in ("nouns", "heads", "named") or (part == "also" and norms[-1] in nouns)
                     )
                     if entry.noun and "thing" not in entry.roles:
                         entry.roles["thing"] = {
@@ -201,11 +199,16 @@ class Lexicon:
         return next((_CLASS_OF_KIND[kind] for kind in term.kinds if kind in _CLASS_OF_KIND), "lesion")
 
     def _entry(self, norms: Sequence[str]) -> _Entry:
+        self.words.update(norms)
         node = self._tree
         for norm in norms:
-            self.words.add(norm)
-            node = node.setdefault(norm, {})
-        entry: _Entry = node.setdefault("", _Entry())
+            below = node.get(norm)
+            if below is None:
+                below = node[norm] = {}
+            node = below
+        entry: _Entry | None = node.get("")
+        if entry is None:
+            entry = node[""] = _Entry()
         return entry
 
     def read(self, found: Sequence[Token]) -> list[Word]:
@@ -297,12 +300,19 @@ def _norms(wording: str, organ: str | None) -> Iterator[Sequence[str]]:
     wording = re.sub(r"^(an?|the) ", "", wording)
     slots = list(dict.fromkeys(_SLOTS.findall(wording)))
     articles = ("", " the ") if "the {organ}" in wording else ("",)
+    if not slots:
+        yield from _spelt((wording,), slots)
+        return
     for choice in product(*(_choices(slot, organ) for slot in slots)):
         for article in articles:
-            parts = [_without(part, article) for part in (wording, *choice)]
-            yield _filled(parts, slots)
-            if any("-" in part for part in parts):
-                yield _filled([part.replace("-", "") for part in parts], slots)
+            yield from _spelt((_without(wording, article), *(_without(word, article) for word in choice)), slots)
+
+
+def _spelt(parts: Sequence[str], slots: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Norms of a wording and of the words in its slots, as they are and without hyphens."""
+    yield _filled(parts, slots)
+    if any("-" in part for part in parts):
+        yield _filled([part.replace("-", "") for part in parts], slots)
 
 
 def _without(text: str, word: str) -> str:
@@ -311,9 +321,16 @@ def _without(text: str, word: str) -> str:
 
 def _filled(parts: Sequence[str], slots: Sequence[str]) -> tuple[str, ...]:
     """Norms of a wording with words in its slots; what stands around them is read once for all words."""
-    words = dict(zip(slots, parts[1:], strict=True))
-    found = [_norms_of(words[norm.strip(_SLOT)]) if norm.startswith(_SLOT) else (norm,) for norm in _around(parts[0])]
-    return tuple(norm for norms in found for norm in norms)
+    if not slots:
+        return _norms_of(parts[0])
+    words = {_SLOT + slot + _SLOT: word for slot, word in zip(slots, parts[1:], strict=True)}
+    found: list[str] = []
+    for norm in _around(parts[0]):
+        if norm in words:
+            found += _norms_of(words[norm])
+        else:
+            found.append(norm)
+    return tuple(found)
 
 
 @lru_cache(maxsize=20_000)
@@ -325,4 +342,4 @@ def _around(wording: str) -> tuple[str, ...]:
 @lru_cache(maxsize=20_000)
 def _norms_of(wording: str) -> tuple[str, ...]:
     """Of a wording whose slots are filled; an organ's lexicon shares most of them with that of all organs."""
-    return tuple(token.norm for token in tokens(wording))
+    return norms_of(wording)

@@ -168,7 +168,7 @@ def tokens(text: str, words: Collection[str] = (), start: int = 0, end: int | No
             continue
         if said == "=":
             said = ":"
-        token = Token("clearcut" if said == "net" else _full(normal(said)), match.start(), match.end(), joined)
+        token = Token(_norm(said), match.start(), match.end(), joined)
         joined = False
         if token.norm == "\n" and not _ends_line(found, text, match.end()):
             continue
@@ -180,6 +180,20 @@ def tokens(text: str, words: Collection[str] = (), start: int = 0, end: int | No
     return _cancers(found)
 
 
+def norms_of(wording: str) -> tuple[str, ...]:
+    """What the words of a wording are compared by; as `tokens` of the vocabulary's, of which most are plain words."""
+    if _PLAIN.fullmatch(wording):
+        norms = tuple(_norm(word) for word in wording.split(" "))
+        if "ca" not in norms:  # which may be a carcinoma
+            return norms
+    return tuple(token.norm for token in tokens(wording))
+
+
+def _norm(said: str) -> str:
+    return "clearcut" if said == "net" else _full(normal(said))
+
+
+_PLAIN = re.compile(r"[a-z]{2,}(?: [a-z]{2,})*")  # single letters may be marks
 _SCALES = ("hypo", "hyper", "iso", "pseudo")
 # Before these "Ca" is a cancer and no calcium.
 _OF_CANCER = frozenset(
