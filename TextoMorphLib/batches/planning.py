@@ -26,7 +26,7 @@ from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.sources.in_scans import Room, placed
 from TextoMorphLib.sources.placement import read_shapes
 from TextoMorphLib.sources.words import from_vocabulary
-from TextoMorphLib.spatial.geometry import grow, tight_box
+from TextoMorphLib.spatial.geometry import ball_mm, grow, tight_box
 
 PLAN, CASES = "plan.json", "cases.jsonl"
 LEAST_ROOM_ML = 1.0  # of an organ, for lesions to go into it
@@ -169,8 +169,7 @@ def _in_scan(
         mask = _lesion(room, asked, shapes, rng)
         name = f"{number + 1:05d}.nii.gz"
         Volume.from_array(mask, ct.affine).write(output / MASKS / name)
-        voxel_ml = float(np.prod(ct.spacing)) / 1000
-        mm = (6000 * np.count_nonzero(mask) * voxel_ml / np.pi) ** (1 / 3)
+        mm = ball_mm(np.count_nonzero(mask) * float(np.prod(ct.spacing)))
         found.placed.append({"output": name, "case": scan.name, "asked_mm": round(asked, 1), "mm": round(mm, 1)})
         found.lines[number] = {
             "ct": seen_from(scan.ct, output),

@@ -276,12 +276,14 @@ def _told(lesion: Lesion, segmenter: Segmenter, ct: Volume) -> dict[str, Any]:
     """A lesion in the report."""
     import numpy as np
 
+    from TextoMorphLib.spatial.geometry import ball_mm
+
     volume_mm3 = lesion.voxels * float(np.prod(ct.spacing))
     centre = ct.affine[:3, :3] @ lesion.centre + ct.affine[:3, 3]
     return {
         "number": lesion.number,
         "class": segmenter.classes[lesion.value - 2],
-        "diameter_mm": round((6 * volume_mm3 / np.pi) ** (1 / 3), 2),
+        "diameter_mm": round(ball_mm(volume_mm3), 2),
         "volume_ml": round(volume_mm3 / 1000, 3),
         "centre_voxel": [round(float(n), 1) for n in lesion.centre],
         "centre_ras_mm": [round(float(n), 1) for n in centre],

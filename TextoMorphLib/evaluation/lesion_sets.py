@@ -148,6 +148,7 @@ def measure(settings: Settings, scan: Scan) -> list[Row]:
     from TextoMorphLib.io.masks import read_labels
     from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.measurement import radiomics
+    from TextoMorphLib.spatial.geometry import ball_mm
     from TextoMorphLib.spatial.region import regions
 
     volume = Volume.read(scan.ct)
@@ -160,7 +161,7 @@ def measure(settings: Settings, scan: Scan) -> list[Row]:
         if voxels < LEAST_MM3:
             continue
         features = radiomics.features(region.ct, inside, np.ones(3), settings.bin_width, settings.preset)
-        rows.append(Row(scan.set, scan.organ, scan.ct.name, float((6 / np.pi * voxels) ** (1 / 3)), features))
+        rows.append(Row(scan.set, scan.organ, scan.ct.name, ball_mm(voxels), features))
     return rows
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.spatial.geometry import TOUCHING, Box, tight_box
+from TextoMorphLib.spatial.geometry import TOUCHING, Box, ball_mm, tight_box
 
 LEAST_MM, LEAST_VOXELS = 5.0, 10  # reference lesions below either are counted apart
 LEAST_IOU = 0.1
@@ -143,11 +143,6 @@ def components(mask: np.ndarray) -> tuple[np.ndarray, int]:
     return numbers, count
 
 
-def equivalent_diameter(volume_mm3: float) -> float:
-    """Diameter of the ball with this volume, mm."""
-    return float((6 * volume_mm3 / np.pi) ** (1 / 3))
-
-
 def match(reference: np.ndarray, prediction: np.ndarray, spacing: Sequence[float] | np.ndarray) -> Matching:
     """Matches predicted components with the lesions of a reference.
 
@@ -185,7 +180,7 @@ def match(reference: np.ndarray, prediction: np.ndarray, spacing: Sequence[float
         union = int(true_sizes[number]) + int(seen_sizes[touching].sum()) - overlap
         size = int(true_sizes[number])
         value = int(reference[around][inner][true[inner] == number][0])
-        diameter = equivalent_diameter(size * voxel)
+        diameter = ball_mm(size * voxel)
         lesions.append(
             Lesion(
                 number, value, size, diameter, box, overlap, overlap / union, tuple(int(other) for other in touching)
@@ -197,7 +192,7 @@ def match(reference: np.ndarray, prediction: np.ndarray, spacing: Sequence[float
         own = pairs[1] == number
         size = int(seen_sizes[number])
         value = int(np.bincount(prediction[around][inner][seen[inner] == number].astype(int)).argmax())
-        diameter = equivalent_diameter(size * voxel)
+        diameter = ball_mm(size * voxel)
         touched = tuple(int(other) for other in pairs[0][own])
         predicted.append(Prediction(number, value, size, diameter, box, int(shared[own].sum()), touched))
     whole = [np.zeros(first.shape, np.int32) for _ in range(2)]  # pages that stay zero take no memory

@@ -14,6 +14,7 @@ from scipy.special import ndtr
 from TextoMorphLib.measurement.outline import outline
 from TextoMorphLib.measurement.parts import GAS_HU, parts
 from TextoMorphLib.measurement.septa import septa_hu
+from TextoMorphLib.spatial.geometry import ball_mm
 from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
 
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
@@ -142,7 +143,7 @@ def measure(
         core_hu=_core(synthetic, depth, whole, deepest),
         bright_fraction=float(calcium.sum()) / volume,
         calcium_mm=_largest(calcium),
-        diameter_mm=(6 / np.pi * volume) ** (1 / 3),
+        diameter_mm=ball_mm(volume),
         volume_ml=volume / 1000,
         noise_inside_hu=_noise(synthetic, interior),
         noise_outside_hu=noise,
@@ -260,7 +261,7 @@ def _wall(change: np.ndarray, depth: np.ndarray, inside: np.ndarray) -> float:
 def _largest(calcium: np.ndarray) -> float:
     """Diameter of the ball with the volume of the largest connected part, mm; NaN if there is none."""
     grains, count = ndimage.label(calcium)
-    return float(np.cbrt(6 / np.pi * np.bincount(grains.ravel())[1:].max())) if count else float("nan")
+    return ball_mm(np.bincount(grains.ravel())[1:].max()) if count else float("nan")
 
 
 def _core(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float) -> float:

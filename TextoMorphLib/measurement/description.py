@@ -19,7 +19,7 @@ from scipy.spatial.distance import cdist
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.evidence import Evidence, chance, doubtful
-from TextoMorphLib.spatial.geometry import tight_box
+from TextoMorphLib.spatial.geometry import ball_mm, tight_box
 from TextoMorphLib.spatial.region import lesions, regions
 from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
 from TextoMorphLib.text.vocabulary import Term, terms
@@ -134,7 +134,7 @@ def _words(volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, h
     region = max(regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue), key=lambda each: each.mask.sum())
     evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue)
     millilitres = np.count_nonzero(mask) * float(np.prod(volume.spacing)) / 1000
-    diameter = float(np.cbrt(6000 / np.pi * millilitres))
+    diameter = ball_mm(1000 * millilitres)
     evidence = replace(evidence, lesion=replace(evidence.lesion, volume_ml=millilitres, diameter_mm=diameter))
     said, unsaid = _terms(evidence, organ)
     diameters = _diameters(volume, mask)

@@ -33,16 +33,17 @@ def septa_hu(scan: np.ndarray, interior: np.ndarray, healthy: np.ndarray, tissue
     """
     if not interior.any() or not tissue.any():
         return float("nan")
+    curvature = _curvature(scan, interior)
     # Noise gives dark sheets as well as bright ones; healthy tissue may have vessels, or a cortex.
     noise = min(
-        float(np.quantile(_sheets(healthy, _middle(_deep(tissue))), NOISE)),
-        float(np.quantile(_sheets(-scan, interior), SEPTA)),
+        float(np.quantile(_sheets(_curvature(healthy, _middle(_deep(tissue)))), NOISE)),
+        float(np.quantile(_sheets(-curvature), SEPTA)),
     )
-    return max(float(np.quantile(_sheets(scan, interior), SEPTA)) - noise, 0.0) / PLATE
+    return max(float(np.quantile(_sheets(curvature), SEPTA)) - noise, 0.0) / PLATE
 
 
-def _sheets(scan: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """How strong a bright sheet there is at each of some voxels; at every n-th where they are many."""
+def _curvature(scan: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """[N, 3, 3], HU: second derivatives of the smoothed scan at some voxels; at every n-th where they are many."""
     box = grow(tight_box(where), np.full(3, REACH), scan.shape)
     scan, at = scan[box], np.flatnonzero(where[box])
     at = at[:: max(len(at) // ENOUGH_VOXELS, 1)]
@@ -51,7 +52,12 @@ def _sheets(scan: np.ndarray, where: np.ndarray) -> np.ndarray:
         for j in range(i, 3):
             order = np.bincount([i, j], minlength=3)
             curvature[:, i, j] = curvature[:, j, i] = ndimage.gaussian_filter(scan, SIGMA_MM, order).ravel()[at]
-    across, first, second = np.linalg.eigvalsh(curvature * SIGMA_MM**2).T
+    return curvature * SIGMA_MM**2
+
+
+def _sheets(curvature: np.ndarray) -> np.ndarray:
+    """How strong a bright sheet there is at each of some voxels, HU."""
+    across, first, second = np.linalg.eigvalsh(curvature).T
     along = np.maximum(np.abs(first), np.abs(second))
     return np.where(across < 0, -across * np.clip(1 - along / np.maximum(-across, 1e-6), 0, 1), 0)
 

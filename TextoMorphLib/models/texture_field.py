@@ -24,7 +24,7 @@ from TextoMorphLib.models.texture import (
     flow,
     scaled_numbers,
 )
-from TextoMorphLib.spatial.geometry import grow, placed
+from TextoMorphLib.spatial.geometry import ball_mm, grow, placed
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.slices import depth_in_plane, low_pass, noise_and_grain, slice_axis
 
@@ -89,7 +89,7 @@ def site(volume: Volume, region: Region, known: np.ndarray | None = None) -> Sit
         spacing = spacing * [1, 1, joined]
     depth = depth_in_plane(mask, spacing)
     noise, grain = noise_and_grain(hu, seen, depth, spacing, LOW_PASS_MM)
-    diameter = float(np.cbrt(6 / np.pi * region.mask.sum() * volume.spacing.prod()))
+    diameter = ball_mm(region.mask.sum() * volume.spacing.prod())
     low = low_pass(hu, seen, spacing, LOW_PASS_MM)
     return Site(low, seen, depth, spacing, joined, noise, grain, diameter, axis, (a, b, c))
 

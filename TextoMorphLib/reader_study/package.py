@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.spatial.geometry import distances, grow, shifted, tight_box
+from TextoMorphLib.spatial.geometry import ball_mm, distances, grow, shifted, tight_box
 from TextoMorphLib.spatial.region import REACH_MM
 
 AIR_HU = -1024
@@ -60,7 +60,7 @@ class Frame:
 
 def diameter_mm(mask: np.ndarray, spacing: np.ndarray) -> float:
     """Of the ball with the mask's volume."""
-    return float(2 * (3 * np.count_nonzero(mask) * np.prod(spacing) / (4 * np.pi)) ** (1 / 3))
+    return ball_mm(np.count_nonzero(mask) * float(np.prod(spacing)))
 
 
 def only_lesion(twin: Volume, real: Volume, mask: np.ndarray) -> Volume:

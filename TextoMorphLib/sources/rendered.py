@@ -9,6 +9,7 @@ from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.simulation.lesion_parameters import sample_lesion
 from TextoMorphLib.simulation.renderer import render
 from TextoMorphLib.spatial.compositing import background, no_darker_than_fluid, noise_around, paste
+from TextoMorphLib.spatial.geometry import ball_mm
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.text import understanding, vocabulary
 
@@ -28,7 +29,7 @@ def rendered(
     """
     description = vocabulary.describe(understanding.find(text, organ))
     level = region.parenchyma_hu
-    diameter = float(np.cbrt(6 / np.pi * int(np.count_nonzero(region.depth > 0))))
+    diameter = ball_mm(np.count_nonzero(region.depth > 0))
     delta = render(
         region.depth,
         sample_lesion(description, level, diameter, seed),

@@ -9,7 +9,6 @@ from TextoMorphLib.spatial.geometry import tight_box
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import smoothed
 
-SMOOTHING_MM = 1.0
 FAT_HU = -100.0
 SURELY_FAT_HU = -35.0  # smoothed; noise does not reach it in soft tissue
 BONE_HU, PART_OF_BONE_HU, MARROW_MM = 300.0, 200.0, 4  # somewhere, and all over; a rib's cortex encloses twice that
@@ -33,7 +32,7 @@ def beyond_organ(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
         Each voxel's share of it, 0 to 1, float32; 0 farther outside the mask. 0 everywhere where it is most of the
         mask: then the lesion is meant to lie there.
     """
-    smooth = smoothed(region.ct, SMOOTHING_MM, None)
+    smooth = region.smooth
     bone, fat = _bone(region, smooth), smooth < SURELY_FAT_HU
     if not ((bone | fat) & (region.depth > -beyond_mm)).any():
         return np.zeros(region.ct.shape, np.float32)
@@ -55,7 +54,7 @@ def neighbours(region: Region, beyond_mm: float = 0.0, darker: bool = True) -> n
     Returns:
         As `beyond_organ`.
     """
-    smooth = smoothed(region.ct, SMOOTHING_MM, None)
+    smooth = region.smooth
     found = np.zeros(region.ct.shape, np.float32)
     others = [smooth > region.parenchyma_hu + ABOVE_HU, smooth < region.parenchyma_hu - BELOW_HU]
     for other in others[: 1 + darker]:

@@ -99,6 +99,11 @@ def along_patient(affine: np.ndarray) -> np.ndarray:
     return np.asarray((axes**2 / np.linalg.norm(axes, axis=0)).sum(1))
 
 
+def ball_mm(volume_mm3: float) -> float:
+    """Diameter of the ball with a volume, mm."""
+    return float((6 / np.pi * volume_mm3) ** (1 / 3))
+
+
 def smallness(diameter_mm: float) -> float:
     """How much a CT's voxels blur what is in a lesion of this diameter, 0 (little) to 1."""
     least, most = SMALL_MM

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.spatial.geometry import Box, grow, tight_box
+from TextoMorphLib.spatial.geometry import Box, ball_mm, grow, tight_box
 from TextoMorphLib.spatial.region import lesions
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
@@ -95,7 +95,7 @@ def _too_small(lesion: np.ndarray, spacing: np.ndarray, of: str) -> list[str]:
     """Whether a lesion, or pieces of it, have no room for what a text can ask for, in words."""
     pieces, count = ndimage.label(lesion, np.ones((3, 3, 3)))
     voxels = np.bincount(pieces.ravel())[1:]
-    across = (6 * voxels * float(np.prod(spacing)) / np.pi) ** (1 / 3)
+    across = np.array([ball_mm(each) for each in voxels * float(np.prod(spacing))])
     small = across < LEAST_MM
     if not small.any():
         return []

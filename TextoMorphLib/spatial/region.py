@@ -16,7 +16,7 @@ from scipy import ndimage
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, grow, placed, resample, shifted, signed_depth, tight_box
-from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu
+from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu, smoothed
 
 REACH_MM = 4.0  # nothing farther outside the mask than this may change
 JOIN_MM = 10.0  # components nearer than this are one lesion to the model
@@ -25,6 +25,7 @@ FINE_MM = 0.8  # grids finer than this are low-pass filtered before they are sam
 LEAST_SIDE_MM = 48.0  # the models have learned from nothing smaller
 LEAST_DEPTH_MM = 0.5  # however small a lesion, it is this deep somewhere
 ORGAN_FROM_MM, ORGAN_MM = 3.0, 60.0  # how far around lesions, which blur, their organ is looked at
+SMOOTHING_MM = 1.0
 UNUSABLE = 0.01  # how much of a voxel may come from what is no healthy tissue
 
 
@@ -54,6 +55,11 @@ class Region:
     def parenchyma_hu(self) -> float:
         """HU of the healthy tissue that the lesion replaces."""
         return parenchyma_hu(self.ct, self.depth, self.usable) if self.organ_hu is None else self.organ_hu
+
+    @cached_property
+    def smooth(self) -> np.ndarray:
+        """HU smoothed by 1 mm, in which noise makes no fat or vessel of soft tissue."""
+        return smoothed(self.ct, SMOOTHING_MM, None)
 
 
 def regions(

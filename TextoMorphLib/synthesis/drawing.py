@@ -15,7 +15,7 @@ from TextoMorphLib.models.device import autocast
 from TextoMorphLib.models.memory_fallback import Thrift
 from TextoMorphLib.models.samplers import guided, steadied
 from TextoMorphLib.models.schedule import Schedule
-from TextoMorphLib.spatial.geometry import along_patient, smallness
+from TextoMorphLib.spatial.geometry import along_patient, ball_mm, smallness
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.synthesis import textures
 from TextoMorphLib.synthesis.candidates import Place, Request
@@ -122,7 +122,7 @@ def drawn_together(
 
 def textured(request: Request, region: Region) -> bool:
     """Whether a lesion gets a texture of its own: one that is asked for, and room for it."""
-    return request.textured and bool(np.count_nonzero(region.depth > 0) >= np.pi / 6 * textures.LEAST_TEXTURED_MM**3)
+    return request.textured and ball_mm(np.count_nonzero(region.depth > 0)) >= textures.LEAST_TEXTURED_MM
 
 
 def _said(model: Bundle, wanted: Wanted) -> Tensor:
@@ -130,7 +130,7 @@ def _said(model: Bundle, wanted: Wanted) -> Tensor:
     asked, region = wanted.request.said, wanted.place.region
     if textured(wanted.request, region):  # what varies inside comes later
         asked = model.classifier.told(asked, {"texture": "homogeneous"})
-    diameter = (6 / np.pi * np.count_nonzero(region.depth > 0)) ** (1 / 3)
+    diameter = ball_mm(np.count_nonzero(region.depth > 0))
     room = 1 - smallness(diameter)
     emphasis = model.config.get("emphasis", {})
     return model.classifier.emphasised(asked, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})

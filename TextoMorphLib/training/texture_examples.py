@@ -16,6 +16,7 @@ from TextoMorphLib.models.texture import (
     PIXEL_MM,
     scaled_numbers,
 )
+from TextoMorphLib.spatial.geometry import ball_mm
 from TextoMorphLib.spatial.slices import depth_in_plane, low_pass, noise_and_grain
 from TextoMorphLib.spatial.tissue import organ_hu
 
@@ -88,7 +89,7 @@ def real_lesion(
     level = organ_hu(hu, healthy, np.asarray(spacing, float))
     contrast = 0.0 if level is None else mean - level
     noise, grain = noise_and_grain(hu, known, depth, spacing, LOW_PASS_MM)
-    diameter = float(np.cbrt(6 / np.pi * tumour.sum() * np.prod(spacing)))
+    diameter = ball_mm(tumour.sum() * np.prod(spacing))
     spread = float(low[core].std())
     return RealLesion(low, known, depth, np.asarray(spacing), mean, spread, contrast, noise, grain, diameter)
 

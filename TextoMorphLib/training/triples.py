@@ -25,7 +25,7 @@ from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.spatial.borders import beyond_organ
 from TextoMorphLib.spatial.compositing import FEATHER_MM, background, noise_around, smoothstep
 from TextoMorphLib.spatial.denoising import denoised
-from TextoMorphLib.spatial.geometry import along_patient, grow, shifted, tight_box
+from TextoMorphLib.spatial.geometry import along_patient, ball_mm, grow, shifted, tight_box
 from TextoMorphLib.spatial.healing import SPILL_MM, healed
 from TextoMorphLib.spatial.region import REACH_MM, Region, lesions, regions, resampled
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
@@ -248,7 +248,7 @@ def _lesions(volume: Volume, tumours: np.ndarray, numbers: np.ndarray) -> Iterat
         mask = np.zeros(tumours.shape, bool)
         mask[box] = lesion
         voxels = np.count_nonzero(mask & known)
-        diameter = float(np.cbrt(6 / np.pi * voxels * np.prod(volume.spacing)))
+        diameter = ball_mm(voxels * np.prod(volume.spacing))
         counts = np.bincount(numbers[mask & known])
         order = [int(at) for at in np.argsort(-counts, kind="stable") if at and counts[at]]
         if order:

@@ -286,7 +286,9 @@ def _diameter(found: Any, ctNode: Any) -> float:
     """Of the ball with a mask's volume, mm."""
     import numpy as np
 
-    return float(np.cbrt(6 / np.pi * np.count_nonzero(found) * np.prod(ctNode.GetSpacing())))
+    from TextoMorphLib.spatial.geometry import ball_mm
+
+    return ball_mm(np.count_nonzero(found) * float(np.prod(ctNode.GetSpacing())))
 
 
 def _centre(box: Any, found: Any, ctNode: Any) -> Place:

@@ -308,14 +308,14 @@ class Masking:
         from scipy import ndimage
 
         from TextoMorphLib.io.masks import check_count
-        from TextoMorphLib.spatial.geometry import longest_mm
+        from TextoMorphLib.spatial.geometry import ball_mm, longest_mm
 
         ct = nodes.volumeOf(ctNode)
         _box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
         check_count(int(np.count_nonzero(inside)), ct)
         millilitres = np.count_nonzero(inside) * float(np.prod(ct.spacing)) / 1000
         count = ndimage.label(inside.T)[1]  # as it lies in memory: half the time
-        across = np.cbrt(6000 * millilitres / count / np.pi)
+        across = ball_mm(1000 * millilitres / count)
         if count == 1:
             said = _("1 lesion, {ml:.1f} ml, {longest:.0f} mm at its longest, as a ball {mm:.0f} mm across")
             return said.format(ml=millilitres, longest=longest_mm(inside, ct.spacing), mm=across)
