@@ -63,9 +63,9 @@ synthetic = $synthetic
 healthy = $healthy
 [training]
 steps = $steps
-learning_rate = 1e-3
-warmup = 1
-ema = 0.9
+learning_rate = $learning_rate
+warmup = $warmup
+ema = $ema
 seed = 1
 checkpoint_minutes = $checkpoint_minutes
 """)
@@ -83,11 +83,12 @@ def networks(**more: Any) -> str:
 
 
 def segmentation(tables: str, **more: Any) -> str:
-    """Of a segmenter on patches of 16 voxels: `spacing_mm`, shares (`real`, `synthetic`, `healthy`), `steps`.
+    """Of a segmenter on patches of 16 voxels: `spacing_mm`, shares (`real`, `synthetic`, `healthy`), `steps` and so on.
 
     Args:
         tables: What else it has: `[validation]`, `[source]`.
         more: Other values.
     """
     usual = {"spacing_mm": 2.0, "real": 1.0, "synthetic": 1.0, "healthy": 0.5, "steps": 6, "checkpoint_minutes": 3.0}
+    usual |= {"learning_rate": 1e-3, "warmup": 1, "ema": 0.9}
     return _SEGMENTATION.substitute({**usual, **more}) + tables

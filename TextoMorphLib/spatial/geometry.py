@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import SupportsFloat
+
 import numpy as np
 from scipy import ndimage
 
@@ -60,13 +62,14 @@ def resample(image: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> n
 
 def tight_box(mask: np.ndarray) -> Box:
     """The smallest box that holds a mask (3D, not empty)."""
-    across = mask.any(axis=0)  # the one look at all of it
-    j, k = (_ends(across.any(axis=axis)) for axis in (1, 0))
-    return _ends(mask[:, j, k].any(axis=(1, 2))), j, k
+    across = np.asarray(mask.any(axis=0))  # the one look at all of it
+    j, k = _ends(across, 1), _ends(across, 0)
+    return _ends(mask[:, j, k], (1, 2)), j, k
 
 
-def _ends(there: np.ndarray) -> slice:
-    found = np.flatnonzero(there)
+def _ends(mask: np.ndarray, axes: int | tuple[int, int]) -> slice:
+    """From the first to the last plane that holds something, along the axis that is not among `axes`."""
+    found = np.flatnonzero(np.any(mask, axis=axes))
     return slice(int(found[0]), int(found[-1]) + 1)
 
 
@@ -99,9 +102,9 @@ def along_patient(affine: np.ndarray) -> np.ndarray:
     return np.asarray((axes**2 / np.linalg.norm(axes, axis=0)).sum(1))
 
 
-def ball_mm(volume_mm3: float) -> float:
+def ball_mm(volume_mm3: SupportsFloat) -> float:
     """Diameter of the ball with a volume, mm."""
-    return float((6 / np.pi * volume_mm3) ** (1 / 3))
+    return float((6 / np.pi * float(volume_mm3)) ** (1 / 3))
 
 
 def smallness(diameter_mm: float) -> float:

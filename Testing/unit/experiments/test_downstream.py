@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+import small_trainings
 from TextoMorphLib.cases import read_cases
 from TextoMorphLib.cli import main
 from TextoMorphLib.experiments.downstream import darkness
@@ -19,54 +20,34 @@ from TextoMorphLib.training.loop import read_config
 
 SHAPE = (64, 60, 36)
 AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
-CONFIG = """
-name = "tiny"
-seeds = [1, 2]
-false_alarms = 4
-
-[patches]
-patch = [16, 16, 16]
-spacing_mm = 3.0
-count = 2
-
-[network]
-name = "unet"
-channels = [4, 8]
-strides = [2]
-
-[mix]
-real = 0.0
-synthetic = 1.0
-healthy = 0.3
-
+CONFIG = "seeds = [1, 2]\nfalse_alarms = 4\n" + small_trainings.segmentation(
+    """
 [bank]
 size = 2
-
 [validation]
 select_on = "last"
-
-[training]
-steps = 30
-learning_rate = 2e-2
-warmup = 5
-ema = 0.8
-
 [targeting]
 of = "round"
 lesions = "grown"
 patches = 2
 seed = 9
 share = 0.5
-
 [arms.round]
 kind = "ellipsoids"
 avoid_vessels = false
 diameters_mm = [14.0, 22.0]
-
 [arms.grown]
 kind = "cells"
 diameters_mm = [14.0, 22.0]
-"""
+""",
+    spacing_mm=3.0,
+    real=0.0,
+    healthy=0.3,
+    steps=30,
+    learning_rate=2e-2,
+    warmup=5,
+    ema=0.8,
+)
 
 
 def _scan(folder: Path, name: str, lesions: bool) -> None:
