@@ -39,6 +39,12 @@ Dicom = Annotated[
 ]
 
 
+DicomSeg = Annotated[bool, typer.Option("--dicom-seg", help="With the mask as a DICOM segmentation (needs highdicom).")]
+KeepPatient = Annotated[
+    bool, typer.Option("--keep-patient", help="The DICOM series gets the real patient and study, not made-up ones.")
+]
+
+
 def generate(
     ct: common.Ct,
     out: Annotated[
@@ -69,13 +75,8 @@ def generate(
     organ_mask: OrganMask = None,
     picture: Picture = None,
     dicom: Dicom = None,
-    dicom_seg: Annotated[
-        bool, typer.Option("--dicom-seg", help="With the mask as a DICOM segmentation (needs highdicom).")
-    ] = False,
-    keep_patient: Annotated[
-        bool,
-        typer.Option("--keep-patient", help="The DICOM series gets the real patient and study, not made-up ones."),
-    ] = False,
+    dicom_seg: DicomSeg = False,
+    keep_patient: KeepPatient = False,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Put a described tumour into a CT.

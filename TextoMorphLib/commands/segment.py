@@ -108,7 +108,6 @@ def segment(
         return
     if fold is not None or case_organ:
         raise InputError("--fold and --case-organ need a CASES.jsonl in place of the CT")
-
     beside = probability_path(output) if probability else None
     _check_files((ct, organ_mask), output, (beside, dicom_seg), overwrite)
     _check(ct, dicom_seg, least_mm, overlap)

@@ -205,16 +205,13 @@ def fit(
     try:
         with log.shown:
             for batch in DataLoader(batches, batch_size=None, num_workers=config.workers):
-                values = run.take(batch)
-                if values is None:
+                if (values := run.take(batch)) is None:
                     continue
                 log.write(run.step, values)
                 if run.step % LOOK_EVERY == 0 or run.step == config.steps:
                     _check_loss(values["loss"], run.step)
                 if check and (run.step == config.steps or (check_every and run.step % check_every == 0)):
-                    if run.accelerator.is_main_process:
-                        log.checked(run.step, check(run.average.module, run.step))
-                    run.accelerator.wait_for_everyone()
+                    _checked(run, log, check)
                 if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
                     run.save()
                     saved_at = time.monotonic()
@@ -223,6 +220,13 @@ def fit(
         raise Cancelled(f"stopped at step {run.step}; go on with --resume") from None
     run.save()
     return run.average.module.cpu()
+
+
+def _checked(run: _Run, log: _Log, check: Check) -> None:
+    """Looks at the moving average, in one process for all."""
+    if run.accelerator.is_main_process:
+        log.checked(run.step, check(run.average.module, run.step))
+    run.accelerator.wait_for_everyone()
 
 
 def _check_loss(loss: Tensor, step: int) -> None:
