@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
 Shared = TypeVar("Shared")
@@ -50,8 +51,16 @@ def _start(prepare: Callable[[], Any], workers: int) -> None:
     import torch
 
     global _shared
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     _shared = prepare()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that asks is gone, killed perhaps: nobody would take what it makes."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(work: Callable[[Any, Job], Done], job: Job) -> Done:
