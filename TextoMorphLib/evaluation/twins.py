@@ -20,12 +20,15 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
 from TextoMorphLib.parallel import in_order
 from TextoMorphLib.sources import scans
-from TextoMorphLib.spatial.region import lesions
+from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.organs import ORGANS
 
 TWINS, PAIRS = "twins", "pairs"
 LISTED = "twins.jsonl"  # the twins as cases, for `patterns`
+# A scan whose usual values lie so far apart in the mean was stored in coarser steps; it is cut off where its last value
+# is no chance.
+USUAL, LEAST_LEVELS, COARSE_STEP_HU, CUT_OFF = (0.1, 0.9), 20, 1.3, 0.002
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,31 @@ def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) ->
         exclude=tumours,
         within=healthy if healthy.any() else None,
     ).volume
+    made = stored_alike(made, volume)
     twin = measured(made.hu(), mask, volume.spacing)
     assert twin is not None  # the mask and what is known are the real one's
     return Pair(case.id, case.patient, case.fold, text, real, twin), made
+
+
+def stored_alike(made: Volume, scan: Volume) -> Volume:
+    """A twin in the steps of its scan's HU, and cut off where that is: neither may tell which of the two is real."""
+    everywhere = (slice(None),) * 3
+    hu, before = made.hu(everywhere), scan.hu(everywhere)
+    levels, counts = np.unique(before[before > UNKNOWN_HU], return_counts=True)
+    shares = np.cumsum(counts) / counts.sum()
+    usual = levels[(shares > USUAL[0]) & (shares < USUAL[1])]
+    if usual.size < LEAST_LEVELS:
+        return made
+    low, high = (
+        end if count > CUT_OFF * counts.sum() else far
+        for end, count, far in ((levels[0], counts[0], -np.inf), (levels[-1], counts[-1], np.inf))
+    )
+    stored = np.clip(hu, low, high)
+    if np.diff(usual).mean() > COARSE_STEP_HU:
+        above = np.clip(np.searchsorted(levels, stored), 1, len(levels) - 1)
+        nearer = np.where(stored - levels[above - 1] < levels[above] - stored, levels[above - 1], levels[above])
+        stored = np.where((stored > levels[0]) & (stored < levels[-1]), nearer, stored)
+    return made.with_hu(everywhere, stored, (hu != before) & (before > UNKNOWN_HU))
 
 
 def largest(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:

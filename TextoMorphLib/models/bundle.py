@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import ATTRIBUTES, CONDITIONINGS, Denoiser
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork
+from TextoMorphLib.models.texture_manner import Manner
 
 CLASSIFIER = "attribute_classifier"
 FORMER_NAMES = {"reader": CLASSIFIER}  # what bundles and configurations called parts before
@@ -266,8 +267,8 @@ def _built(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _check_texture(folder: Path, config: dict[str, Any]) -> None:
     """What is used of a texture's entry is there, and of its kind."""
-    numbers = [config[name] for name in ("steps", "liveliness", "noise")]
-    numbers += [config["spread"]["residual"], config.get("slow", 0.0)]
+    numbers = [config[name] for name in ("steps", "noise")]
+    numbers += [config["spread"]["residual"], *(config.get(each.name, each.default) for each in fields(Manner))]
     weights = config["spread"]["weights"]
     whole = len(weights) == len(TEXTURE_NUMBERS) + 1 and all(
         isinstance(value, (int, float)) for value in (*numbers, *weights)

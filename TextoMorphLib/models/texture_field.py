@@ -24,6 +24,7 @@ from TextoMorphLib.models.texture import (
     flow,
     scaled_numbers,
 )
+from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, changed
 from TextoMorphLib.spatial.geometry import ball_mm, grow, placed
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.slices import depth_in_plane, low_pass, noise_and_grain, slice_axis
@@ -31,8 +32,6 @@ from TextoMorphLib.spatial.slices import depth_in_plane, low_pass, noise_and_gra
 AROUND_MM = 16.0  # of the scan that is looked at
 THIN_MM, USUAL_MM = 1.9, 2.5  # slices closer than the first are joined to about the second: the training's distance
 CORE_MM = 1.5  # a field's mean and spread are those deeper than this
-SLOW_MM, SLOW_SLICES = 5.0, 0.7  # what is coarser than the first, in the plane, is slow; so many slices share it
-DETAIL_MM, PATCH_MM = 2.4, 3.0  # what is finer than the first is detail; it is stronger in patches of the second
 DIVIDES = 4  # sides of what the network sees
 
 
@@ -127,8 +126,7 @@ def drawn(
     seed: int,
     steps: int,
     device: torch.device,
-    liveliness: float = 0.0,
-    slow: float = 0.0,
+    manner: Manner = AS_DRAWN,
 ) -> np.ndarray:
     """A texture.
 
@@ -141,8 +139,7 @@ def drawn(
         seed: Decides it.
         steps: Of the flow.
         device: Where the network is.
-        liveliness: Of the detail, as `enlivened` takes it.
-        slow: Share by which what is slow is made stronger: a network's samples have a little less of it than tumours.
+        manner: What is put back that the network's samples lack.
 
     Returns:
         [h, w, slices] of the region's box, axes as the site's (slices last), of mean 0 and spread 1 in the lesion.
@@ -172,35 +169,10 @@ def drawn(
         return network(noisy, now, where, told).float() * inside
 
     made = flow(velocity, white * inside, steps)[0].clamp(-CLIPPED, CLIPPED).cpu().numpy()
-    made = enlivened(made + slow * _smooth(made, field, SLOW_MM, SLOW_SLICES), field, liveliness, seed)
     core = depth > CORE_MM if np.count_nonzero(depth > CORE_MM) >= DIVIDES**2 else field
+    made = changed(made, field, core, manner, seed)
     made = (made - made[core].mean()) / max(float(made[core].std()), 1e-3)
     return _on_scan(np.where(field, made, 0).transpose(1, 2, 0), place, matrix, offset)
-
-
-def enlivened(made: np.ndarray, field: np.ndarray, liveliness: float, seed: int) -> np.ndarray:
-    """A field whose detail is stronger here and weaker there, as in real tumours: with the heavier tails of these.
-
-    Args:
-        made: [slices, h, w] at `PIXEL_MM`.
-        field: Boolean, of the same shape: where it is one.
-        liveliness: Spread of the logarithm of the detail's strength; 0 leaves all as it is.
-        seed: Decides where.
-    """
-    if not liveliness:
-        return made
-    white = np.random.Generator(np.random.PCG64(seed)).standard_normal(made.shape, np.float32)
-    smooth = ndimage.gaussian_filter(white, (0.5, PATCH_MM / PIXEL_MM, PATCH_MM / PIXEL_MM), mode="wrap")
-    strength = np.exp(liveliness * smooth / max(float(smooth.std()), 1e-6))
-    coarse = _smooth(made, field, DETAIL_MM)
-    return np.asarray((coarse + strength * (made - coarse)) * field, np.float32)
-
-
-def _smooth(made: np.ndarray, field: np.ndarray, sigma_mm: float, slices: float = 0.0) -> np.ndarray:
-    """What of a field is coarser than a Gaussian in the plane; what lies outside is not of it."""
-    sigma = (slices, sigma_mm / PIXEL_MM, sigma_mm / PIXEL_MM)
-    share = ndimage.gaussian_filter(field.astype(np.float32), sigma)
-    return np.asarray(ndimage.gaussian_filter(made * field, sigma) / np.maximum(share, 1e-3))
 
 
 def _grid(place: Site) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:

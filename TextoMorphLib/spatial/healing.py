@@ -23,6 +23,7 @@ BORDER_MM = 1.5  # inside a mask, over which what lies beside it gives way to pa
 BESIDE_MM = 1.5  # sigma of the mean of what lies beside
 THICK = 2.0  # slices are thick from so many times the smallest step on
 LEAST_BESIDE = 0.01  # where less than this is known nearby there is parenchyma
+VESSEL_MM, VESSEL_ABOVE_HU = 0.8, (15.0, 40.0)  # what is brighter than these, smoothed by that, is a vessel
 SPILL_MM = 2.0  # how far a tumour is seen beyond its mask: it blurs, and masks are drawn tight
 
 
@@ -43,7 +44,8 @@ def healed(
         within: Boolean, of its shape: the organ, where it is known; parenchyma is judged in it, noise anywhere.
 
     Returns:
-        A new volume. Voxels 2 mm or more outside the mask are the input's, as is fat that reaches into it.
+        A new volume. Voxels 2 mm or more outside the mask are the input's, as are fat that reaches into it and
+        vessels beside it.
     """
     bad = mask if exclude is None else mask | exclude
     for number, region in enumerate(regions(volume, mask, exclude=bad, within=within)):
@@ -52,10 +54,11 @@ def healed(
         ct = volume.hu(region.box)
         outside = distances(~region.mask, volume.spacing)[1] - distances(region.mask, volume.spacing)[1]
         kept = to_scan(beyond_organ(region, SPILL_MM), region, volume)
-        scan = np.maximum(smoothstep(outside / SPILL_MM), kept)
         fresh = noise.sample_noise(noise_around(volume, region, bad), region.mask.shape, seed + number)
         filled = to_scan(background(region, SPILL_MM), region, volume)
         filled += _beside(outside) * (_tissue_beside(ct, filled, outside, volume.spacing) - filled)
+        kept = np.maximum(kept, _brighter(ct, filled, outside, volume.spacing))
+        scan = np.maximum(smoothstep(outside / SPILL_MM), kept)
         new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * fresh
         volume = volume.with_hu(region.box, new, (scan < 1) & (ct > UNKNOWN_HU))
     return volume
@@ -78,6 +81,20 @@ def _tissue_beside(ct: np.ndarray, filled: np.ndarray, outside: np.ndarray, spac
     total = ndimage.gaussian_filter(np.where(known, ct, np.float32(0)), sigma)
     beside = np.where(weight > LEAST_BESIDE, total / np.maximum(weight, LEAST_BESIDE), filled)
     return np.minimum(beside, filled)
+
+
+def _brighter(ct: np.ndarray, filled: np.ndarray, outside: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """How much a voxel beyond a mask is brighter than tumour and organ, 0 to 1: a vessel, and no tumour's spill."""
+    known = (outside > 0) & (ct > UNKNOWN_HU)
+    tumour = ct[(outside < 0) & (ct > UNKNOWN_HU)]
+    if not known.any() or not tumour.size:
+        return np.zeros(ct.shape, np.float32)
+    sigma = np.where(spacing > THICK * spacing.min(), 0, VESSEL_MM / spacing)
+    weight = ndimage.gaussian_filter(known.astype(np.float32), sigma)
+    smooth = ndimage.gaussian_filter(np.where(known, ct, np.float32(0)), sigma) / np.maximum(weight, LEAST_BESIDE)
+    above = smooth - np.maximum(filled, float(np.median(tumour)))
+    low, high = VESSEL_ABOVE_HU
+    return smoothstep((above - low) / (high - low)) * known
 
 
 def ambiguous(found: Sequence[Region], within: np.ndarray | None) -> list[str]:

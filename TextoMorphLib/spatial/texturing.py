@@ -94,6 +94,15 @@ def without_profile(field: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(inside, field - means[np.minimum(layer, len(means) - 1)], 0), np.float32)
 
 
+def profile(field: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """A field's mean at each depth in the mask; what lies outside has that of the border."""
+    inside = depth > 0
+    layer = np.where(inside, depth / LAYER_MM, 0).astype(int)
+    count = np.bincount(layer[inside])
+    means = np.bincount(layer[inside], field[inside]) / np.maximum(count, 1)
+    return np.asarray(np.interp(depth / LAYER_MM - 0.5, np.flatnonzero(count), means[count > 0]), np.float32)
+
+
 def depth_on_scan(region: Region, volume: Volume) -> np.ndarray:
     """The region's signed depth on its box of the scan's grid, mm."""
     matrix = np.linalg.inv(region.affine) @ volume.affine @ shifted(region.box)

@@ -33,6 +33,7 @@ from TextoMorphLib.synthesis.published import PublishedSynthesizer
 from TextoMorphLib.synthesis.request import check_request
 from TextoMorphLib.synthesis.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
 from TextoMorphLib.synthesis.scene import Scene, key_of, look_at
+from TextoMorphLib.synthesis.unsaid import as_usual
 from TextoMorphLib.text import effects, encoders
 from TextoMorphLib.text.concepts import ATTRIBUTES, as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
@@ -297,7 +298,7 @@ class Synthesizer:
         region, place, noise = place.region, wanted.place, wanted.noise
         with clock("composite"):
             stands_out = bool(self.model.config.get("structures"))
-            delta = finished(delta, place, region.depth, noise, request, stands_out)
+            delta = finished(as_usual(delta, place, request, seed), place, region.depth, noise, request, stands_out)
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
             made = self._pasted(volume, place, delta, request, kept, own_seed)

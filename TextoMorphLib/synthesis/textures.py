@@ -17,15 +17,16 @@ from scipy import ndimage
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.texture import SEEN_MM, TextureNetwork
 from TextoMorphLib.models.texture_field import CORE_MM, Site, drawn, site, spread_hu
+from TextoMorphLib.models.texture_manner import Manner
 from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.compositing import to_scan
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
-from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mean
+from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mean, profile
 from TextoMorphLib.text.concepts import ATTRIBUTES
 
 TEXTURE_SEEDS = 15_485_863  # from a candidate's seed to its texture's
 EVEN_HU, UNEVEN_HU, FLUID_SD_HU = 3.5, 19.0, 5.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
-DEVIATES = 1.2  # residuals of the regression, at the most, that a lesion of which nothing is said may be off
+DEVIATES = 2.0  # residuals of the regression, at the most, that a lesion of which nothing is said may be off
 LEFT_TO_TEXTURE = {  # kinds and values that leave the margin and the inside to the texture
     "content": "solid",
     "margin": "default",
@@ -37,6 +38,7 @@ STRUCTURES_HU = (60.0, 120.0)  # above the lesion: from and up to where structur
 RULED_HU = (25.0, 60.0)  # above or below it: likewise, where a rule draws what no network does
 LEAST_TEXTURED_MM = 8.0  # diameter of lesions that have a texture
 SURE = 0.5
+UNEVEN_FLUID = 2.0  # how much more varies in a real cyst besides its border than in a fluid at rest
 
 Said = Mapping[str, Mapping[str, float]]
 
@@ -74,8 +76,8 @@ def made(
     lesion = to_scan(filled + delta, region, volume)
     depth = depth_on_scan(region, volume)
     inner = depth > min(3.0, 0.45 * float(depth.max()))
-    ruled = _ruled(said)
-    mean = float(np.median(lesion[inner])) if ruled else interior_mean(lesion, depth)
+    by_rule = ruled(said)
+    mean = float(np.median(lesion[inner])) if by_rule else interior_mean(lesion, depth)
     contrast = mean - parenchyma_hu
     axes = [axis for axis in range(3) if axis != place.axis]
     sigma = [0.0, 0.0, 0.0]
@@ -85,16 +87,22 @@ def made(
     calm = _calm_hu(said)
     spread = float(np.hypot(coarse, calm)) if calm else _spread(place, config, contrast, mean, coarse, said, seed)
     order = [*axes, place.axis]
-    manner = (int(config["steps"]), device, config["liveliness"], config.get("slow", 0.0))
-    field = drawn(network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, *manner)
+    how = (int(config["steps"]), device, Manner.of(config))
+    field = drawn(network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, *how)
     field = field.transpose(np.argsort(order))
-    plain = all(_share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said)
-    whole = plain and not ruled
+    left = {kind: _share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said}
+    fluid = _share(said, "content", "cystic") >= SURE
+    whole = all(free for kind, free in left.items() if not (fluid and kind == "content")) and not by_rule
     within = depth > min(CORE_MM, 0.4 * float(depth.max()))
     # Slices drawn between two of the network's vary less than these: the lesion as a whole gets the spread.
     field = (calm or spread) / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
-    low, high = RULED_HU if ruled else STRUCTURES_HU
-    apart = np.abs(lesion - mean) if ruled else lesion - mean
+    if fluid and whole:  # a real cyst's border is as wide as any tumour's; what is in it is calm
+        border, real = profile(field, depth), _spread(place, config, contrast, mean, coarse, said, seed)
+        uneven = UNEVEN_FLUID * np.clip(depth / CORE_MM, 0, 1)
+        field = real / FLUID_SD_HU * border + uneven * (field - border)
+        field = (field - field[inner].mean()) * (depth > -1)
+    low, high = RULED_HU if by_rule else STRUCTURES_HU
+    apart = np.abs(lesion - mean) if by_rule else lesion - mean
     keep = np.clip((apart - low) / (high - low), 0, 1)
     strength = 1.0 if whole else np.asarray(1 - keep, np.float32)
     if calm:
@@ -130,7 +138,7 @@ def _noise_under(covariance: np.ndarray, sigma: list[float], shape: tuple[int, .
     return float(ndimage.gaussian_filter(noise.sample_noise(covariance, shape, 0), sigma).std())
 
 
-def _ruled(said: Said) -> bool:
+def ruled(said: Said) -> bool:
     """Whether something is asked for that is drawn by rule."""
     after = {kind: attribute.default for kind, attribute in ATTRIBUTES.items() if not attribute.learned}
     return any(kind in said and default not in said[kind] for kind, default in after.items())

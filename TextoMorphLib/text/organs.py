@@ -20,6 +20,9 @@ class Organ:
         terms_of: The organ whose terms its reports use; itself where terms name it.
         most_ml: Larger than this (both, of two kidneys) is hardly any, even where it is ill: what a segmenter calls so
             has other tissue in it. Infinite where nobody has said it.
+        unsaid_contrast_hu: How bright against it lesions are of whose density nothing is said: shares, and the HU that
+            so many of them stay under. Empty where no data say it; a model draws its own default there.
+        fluid_hu: Likewise the HU of what is in its cysts.
     """
 
     name: str
@@ -28,6 +31,8 @@ class Organ:
     in_reports: str
     terms_of: str
     most_ml: float = float("inf")
+    unsaid_contrast_hu: tuple[tuple[float, float], ...] = ()
+    fluid_hu: tuple[tuple[float, float], ...] = ()
 
 
 def _read() -> dict[str, Organ]:
@@ -40,6 +45,10 @@ def _read() -> dict[str, Organ]:
             each["in_reports"],
             each.get("terms_of", each["name"]),
             float(each.get("most_ml", "inf")),
+            *(
+                tuple((share, hu) for share, hu in each.get(known, {}).get("quantiles", ()))
+                for known in ("unsaid_contrast_hu", "fluid_hu")
+            ),
         )
         for each in sorted(found, key=lambda each: each.get("order", len(found)))
     }

@@ -13,6 +13,7 @@ from TextoMorphLib.cases import read_cases
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.evaluation import twins
 from TextoMorphLib.evaluation.observer_features import SETS
+from TextoMorphLib.evaluation.twins import stored_alike
 from TextoMorphLib.io.volume import Volume
 
 SHAPE = (60, 56, 6)  # a crop of a few thick slices, as real data come
@@ -83,3 +84,22 @@ def test_rendered_twins_need_no_model(tmp_path: Path) -> None:
     assert abs(made - real) < 40  # hypoattenuating, as the real one was called
     with pytest.raises(InputError, match="unknown source"):
         twins.pairs(cases, twins.Settings(source="drawn"), tmp_path / "other")
+
+
+def test_a_twin_is_stored_in_the_steps_of_its_scan() -> None:
+    rng = np.random.default_rng(0)
+    hu = np.clip(rng.normal(60, 90, (40, 40, 6)), -150, 250)
+    coarse = np.rint(np.rint((hu + 150) / 1.57) * 1.57 - 150)
+    drawn = hu + np.where(hu > 0, rng.normal(0, 30, hu.shape), 0)
+    scans = [Volume.from_array(each.astype(np.int16), np.eye(4)) for each in (coarse, rng.normal(60, 90, hu.shape))]
+    for scan, steps in zip(scans, (True, False), strict=True):
+        changed = hu > 0
+        made = scan.with_hu((slice(None),) * 3, drawn, changed)
+        alike = stored_alike(made, scan).hu()
+        np.testing.assert_array_equal(alike[~changed], scan.hu()[~changed])
+        if steps:
+            assert set(np.unique(alike)) <= set(np.unique(scan.hu()))
+            assert alike.max() == 250 < made.hu().max()
+            assert np.abs(alike - made.hu())[made.hu() < 250].max() <= 1
+        else:
+            np.testing.assert_array_equal(alike, made.hu())

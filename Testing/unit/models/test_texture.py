@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
 from TextoMorphLib.models.texture_field import drawn, features, site, spread_hu
+from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, changed
 from TextoMorphLib.spatial.region import regions
 
 
@@ -71,7 +72,7 @@ def test_what_is_slow_is_made_stronger_and_shared_by_slices(network: TextureNetw
     place = site(volume, region)
 
     def slow_part(slow: float) -> np.ndarray:
-        made = drawn(network, place, -20.0, 70.0, 15.0, 0, 2, torch.device("cpu"), 0.0, slow)
+        made = drawn(network, place, -20.0, 70.0, 15.0, 0, 2, torch.device("cpu"), Manner(slow=slow))
         assert made[region.mask].std() == pytest.approx(1, abs=0.35)
         return np.asarray(ndimage.gaussian_filter(np.where(region.mask, made, 0), (8, 8, 0)))
 
@@ -79,6 +80,26 @@ def test_what_is_slow_is_made_stronger_and_shared_by_slices(network: TextureNetw
     alike = [np.corrcoef(each[..., 2:6].ravel(), each[..., 3:7].ravel())[0, 1] for each in (plain, more)]
     assert more.std() > 1.2 * plain.std()
     assert alike[1] > alike[0]
+
+
+def test_samples_are_as_uneven_and_as_different_as_tumours_are() -> None:
+    rng = np.random.default_rng(0)
+    field = np.ones((7, 40, 40), bool)
+    sample = ndimage.gaussian_filter(rng.standard_normal(field.shape), (0, 1.5, 1.5)).astype(np.float32)
+
+    def made(manner: Manner, seed: int = 0) -> np.ndarray:
+        return changed(sample, field, field, manner, seed)
+
+    np.testing.assert_allclose(made(AS_DRAWN), sample, atol=1e-5)
+    assert stats.kurtosis(made(Manner(tails=0.7)).ravel()) > stats.kurtosis(sample.ravel()) + 0.5
+    assert stats.kurtosis(made(Manner(patchy=0.6)).ravel()) > stats.kurtosis(sample.ravel()) + 0.5
+    assert stats.skew(made(Manner(skew=0.4)).ravel()) > stats.skew(sample.ravel()) + 0.4
+    leaning = [stats.skew(made(Manner(skew_spread=0.4), seed).ravel()) for seed in range(8)]
+    assert np.std(leaning) > 0.2
+    bands = [made(Manner(bands=0.4), seed) for seed in range(6)]
+    assert np.std([np.log((each - ndimage.gaussian_filter(each, (0, 1, 1))).std()) for each in bands]) > 0.04
+    alike = [np.corrcoef(each[1:].ravel(), each[:-1].ravel())[0, 1] for each in (sample, made(Manner(across=0.8)))]
+    assert alike[1] > alike[0] + 0.2
 
 
 def test_the_spread_follows_from_the_place(network: TextureNetwork) -> None:

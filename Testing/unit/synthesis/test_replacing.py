@@ -160,6 +160,25 @@ def test_a_vessel_beside_a_tumour_leaves_no_bright_edge_where_it_was() -> None:
     assert healthy[vessel].mean() == pytest.approx(hu[vessel].mean(), abs=3)
 
 
+@pytest.mark.parametrize(("vessel_hu", "tumour_hu"), [(200.0, 50.0), (200.0, 200.0)])
+def test_a_vessel_that_touches_a_tumour_goes_on_to_it_and_the_tumours_own_light_does_not(
+    vessel_hu: float, tumour_hu: float
+) -> None:
+    shape = (90, 90, 20)
+    at = (np.indices(shape) - np.reshape(shape, (3, 1, 1, 1)) / 2) * MM[:, None, None, None]
+    mask = np.hypot(at[0], at[1]) < 11
+    hu = np.where(np.hypot(at[0] - 15.5, at[1]) < 4.5, vessel_hu, 100.0)  # across the slices
+    hu[mask] = tumour_hu
+    hu = ndimage.gaussian_filter(hu, 0.8 / MM) + np.random.default_rng(0).normal(0, 8, shape)
+    scan = Volume.from_array(hu.astype(np.float32), np.diag([*MM, 1]))
+    healthy = healed(scan, mask).hu()
+    line = ~mask & (distances(~mask, MM)[0] < 1.8)
+    touched, apart = line & (np.abs(at[1]) < 2) & (at[0] > 0), line & (at[0] < 0)
+    kept = healthy[touched].mean() - healthy[apart].mean()
+    assert kept > 50 if tumour_hu < vessel_hu else kept < 30
+    assert healthy[apart].mean() == pytest.approx(100, abs=8)
+
+
 @pytest.mark.parametrize("fat", [0.33, 0.6])
 def test_a_pancreas_mixed_with_fat_has_the_level_of_its_own_tissue(fat: float) -> None:
     """Fat in strands; what is commonest near the tumour is another organ's, or the strands' blur."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.texture import TextureNetwork
+from TextoMorphLib.text.organs import organs
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,24 @@ def test_a_bundle_that_lacks_its_texture_is_refused(textured: Path, tmp_path: Pa
     bundle.seal(tmp_path / "model")
     with pytest.raises(InputError, match=r"texture\.safetensors"):
         bundle.verify(tmp_path / "model")
+
+
+def test_density_that_is_not_said_is_that_of_the_organs_tumours(
+    textured: Path, scan: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ct, mask = scan
+    model = Synthesizer.load(str(textured), "cpu")
+
+    def contrast(text: str, seed: int, organ: str = "pancreas") -> float:
+        return model.synthesize(ct, mask, text, organ, seed, preset="preview").lesions[0].contrast_hu
+
+    known = dataclasses.replace(organs["pancreas"], unsaid_contrast_hu=((0.0, -40.0), (1.0, 60.0)))
+    monkeypatch.setitem(organs, "pancreas", known)
+    left_open = [contrast("solid", seed) for seed in (1, 3)]
+    assert left_open[0] - left_open[1] > 30
+    said = [("isoattenuating", "pancreas"), ("cystic", "pancreas"), ("solid", "liver")]
+    before = [contrast(text, 1, organ) for text, organ in said]
+    known = dataclasses.replace(organs["pancreas"], unsaid_contrast_hu=())
+    monkeypatch.setitem(organs, "pancreas", known)
+    assert before == [contrast(text, 1, organ) for text, organ in said]
+    assert abs(contrast("solid", 1) - left_open[0]) > 3

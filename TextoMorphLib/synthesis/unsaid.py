@@ -1,0 +1,59 @@
+"""How bright a lesion is where the text leaves that open, and real lesions of the organ tell it.
+
+A model draws what its training took for usual, in every organ alike. How bright tumours are of whose density a text
+says nothing depends on the organ: of a pancreatic one that stands out somebody would have said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from TextoMorphLib.spatial.compositing import smoothstep
+from TextoMorphLib.spatial.texturing import interior_mean
+from TextoMorphLib.synthesis.candidates import Place, Request
+from TextoMorphLib.synthesis.textures import ruled
+from TextoMorphLib.text.organs import organs
+
+UNSAID_SEEDS = 32_452_843  # from a lesion's seed to that of what is not said
+MARGIN_MM, FLUID_MARGIN_MM = 3.6, 1.2  # width of a border of which nothing is said, and of a cyst's
+SURE = 0.5
+# What a lesion must be for its level to be left open: a wall, septa, a core or a border that are spoken of were seen.
+SOLID = {"density": "default", "content": "solid", "margin": "default", "wall": "none", "septa": "none"}
+FLUID = {"content": "cystic"}
+
+
+def as_usual(delta: np.ndarray, place: Place, request: Request, seed: int) -> np.ndarray:
+    """A lesion moved to the level that such lesions have, where the text leaves it open.
+
+    Args:
+        delta: Lesion minus healthy tissue on the region's grid, HU.
+        place: Where it goes.
+        request: What is asked.
+        seed: The lesion's, the same for all of its candidates.
+
+    Returns:
+        HU, float32, of delta's shape.
+    """
+    organ, understood = organs[request.organ], request.understood
+    if ruled(understood):
+        return delta
+    if organ.unsaid_contrast_hu and _is(understood, SOLID):
+        level, margin_mm = place.parenchyma_hu + _drawn(organ.unsaid_contrast_hu, seed), MARGIN_MM
+    elif organ.fluid_hu and _is(understood, FLUID):
+        level, margin_mm = _drawn(organ.fluid_hu, seed), FLUID_MARGIN_MM
+    else:
+        return delta
+    depth = place.region.depth
+    now = interior_mean(place.filled + delta, depth)
+    return np.asarray(delta + (level - now) * smoothstep(0.5 + depth / margin_mm), np.float32)
+
+
+def _is(understood: Mapping[str, Mapping[str, float]], kinds: Mapping[str, str]) -> bool:
+    return all(understood[kind].get(value, 0.0) >= SURE for kind, value in kinds.items() if kind in understood)
+
+
+def _drawn(known: tuple[tuple[float, float], ...], seed: int) -> float:
+    shares, hu = zip(*known, strict=True)
+    return float(np.interp(np.random.Generator(np.random.PCG64(seed + UNSAID_SEEDS)).random(), shares, hu))
