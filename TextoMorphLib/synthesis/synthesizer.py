@@ -25,7 +25,7 @@ from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.spatial.compositing import paste
 from TextoMorphLib.spatial.region import resampled
 from TextoMorphLib.spatial.texturing import paste_textured
-from TextoMorphLib.synthesis import candidates, phase, textures
+from TextoMorphLib.synthesis import candidates, phase, textures, unsaid
 from TextoMorphLib.synthesis.candidates import Candidate, Place, Request
 from TextoMorphLib.synthesis.drawing import Drawn, Wanted, drawn, drawn_together, textured
 from TextoMorphLib.synthesis.finishing import finished, outlined
@@ -33,7 +33,6 @@ from TextoMorphLib.synthesis.published import PublishedSynthesizer
 from TextoMorphLib.synthesis.request import check_request
 from TextoMorphLib.synthesis.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
 from TextoMorphLib.synthesis.scene import Scene, key_of, look_at
-from TextoMorphLib.synthesis.unsaid import as_usual
 from TextoMorphLib.text import effects, encoders
 from TextoMorphLib.text.concepts import ATTRIBUTES, as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
@@ -207,7 +206,7 @@ class Synthesizer:
 
     def _told(self, text: str, request: Request, meant: Understanding) -> dict[str, Any]:
         """What a report says of the text, the settings and the model."""
-        unsaid = self.model.choice("unsaid")
+        left = self.model.choice("unsaid")
         return {
             "synthetic": True,
             "text": text,
@@ -215,7 +214,7 @@ class Synthesizer:
             "understood": request.understood,
             "drawn_by_rule": [kind for kind in self.model.config.get("drawn_after", []) if kind in request.understood],
             "understanding": meant.as_dict(),
-            **effects.told(meant, self.classifier.kinds, self._unlearned(meant), request.tokens is not None, unsaid),
+            **effects.told(meant, self.classifier.kinds, self._unlearned(meant), request.tokens is not None, left),
             "organ": request.organ,
             "steps": request.steps,
             "guidance": request.guidance,
@@ -223,8 +222,7 @@ class Synthesizer:
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "versions": versions(),
             "device": device_name(self.device),
-            "notes": [*meant.warnings(), *self._unknown(meant), *conditions.untold(self.denoiser, request.organ)]
-            + ([self.thrift.note] if self.thrift.note else []),
+            "notes": [*meant.warnings(), *unsaid.told(request), *self._unknown(meant, request)],
         }
 
     def _drawn(
@@ -298,7 +296,8 @@ class Synthesizer:
         region, place, noise = place.region, wanted.place, wanted.noise
         with clock("composite"):
             stands_out = bool(self.model.config.get("structures"))
-            delta = finished(as_usual(delta, place, request, seed), place, region.depth, noise, request, stands_out)
+            delta = unsaid.as_usual(delta, place, request, seed)
+            delta = finished(delta, place, region.depth, noise, request, stands_out)
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
             made = self._pasted(volume, place, delta, request, kept, own_seed)
@@ -389,10 +388,12 @@ class Synthesizer:
         after = self.model.config.get("drawn_after", [])
         return self.classifier.unknown({kind: said for kind, said in meant.description.items() if kind not in after})
 
-    def _unknown(self, meant: Understanding) -> list[str]:
-        """What the text says and the model knows no value for, in words."""
-        missing = self._unlearned(meant)
-        return [f"the model {self.model.name} does not know {kind} '{value}'; drawn without" for kind, value in missing]
+    def _unknown(self, meant: Understanding, request: Request) -> list[str]:
+        """What is asked and the model does not know, and what it does to save memory, in words."""
+        spared = [self.thrift.note] if self.thrift.note else []
+        without = f"the model {self.model.name} does not know"
+        missing = [f"{without} {kind} '{value}'; drawn without" for kind, value in self._unlearned(meant)]
+        return [*missing, *conditions.untold(self.denoiser, request.organ), *spared]
 
     def _tensor(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self.device)

@@ -36,18 +36,28 @@ def as_usual(delta: np.ndarray, place: Place, request: Request, seed: int) -> np
     Returns:
         HU, float32, of delta's shape.
     """
-    organ, understood = organs[request.organ], request.understood
-    if ruled(understood):
-        return delta
-    if organ.unsaid_contrast_hu and _is(understood, SOLID):
+    organ = organs[request.organ]
+    if told(request):
         level, margin_mm = place.parenchyma_hu + _drawn(organ.unsaid_contrast_hu, seed), MARGIN_MM
-    elif organ.fluid_hu and _is(understood, FLUID):
+    elif organ.fluid_hu and _is(request.understood, FLUID) and not ruled(request.understood):
         level, margin_mm = _drawn(organ.fluid_hu, seed), FLUID_MARGIN_MM
     else:
         return delta
     depth = place.region.depth
     now = interior_mean(place.filled + delta, depth)
     return np.asarray(delta + (level - now) * smoothstep(0.5 + depth / margin_mm), np.float32)
+
+
+def told(request: Request) -> list[str]:
+    """A note where a solid lesion's density is not said, and the organ's real lesions decide it."""
+    known = organs[request.organ].unsaid_contrast_hu
+    if not known or ruled(request.understood) or not _is(request.understood, SOLID):
+        return []
+    return [
+        f"the text leaves the density open: the seed draws it as of real tumours of the {request.organ} whose density "
+        f"cannot be told ({known[0][1]:.0f} to {known[-1][1]:.0f} HU from the organ), and little may show; "
+        "write 'hypoattenuating' or another density to have that"
+    ]
 
 
 def _is(understood: Mapping[str, Mapping[str, float]], kinds: Mapping[str, str]) -> bool:

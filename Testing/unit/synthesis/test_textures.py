@@ -91,6 +91,9 @@ def test_a_bundle_that_lacks_its_texture_is_refused(textured: Path, tmp_path: Pa
         bundle.verify(tmp_path / "model")
 
 
+TOLD_DENSITY = ("solid", "isoattenuating")
+
+
 def test_density_that_is_not_said_is_that_of_the_organs_tumours(
     textured: Path, scan: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +106,8 @@ def test_density_that_is_not_said_is_that_of_the_organs_tumours(
     known = dataclasses.replace(organs["pancreas"], unsaid_contrast_hu=((0.0, -40.0), (1.0, 60.0)))
     monkeypatch.setitem(organs, "pancreas", known)
     left_open = [contrast("solid", seed) for seed in (1, 3)]
+    notes = [model.synthesize(ct, mask, text, "pancreas", 1, preset="preview").report["notes"] for text in TOLD_DENSITY]
+    assert ["density open" in " ".join(told) for told in notes] == [True, False]
     assert left_open[0] - left_open[1] > 30
     said = [("isoattenuating", "pancreas"), ("cystic", "pancreas"), ("solid", "liver")]
     before = [contrast(text, 1, organ) for text, organ in said]
