@@ -90,5 +90,5 @@ def segmentation(tables: str, **more: Any) -> str:
         more: Other values.
     """
     usual = {"spacing_mm": 2.0, "real": 1.0, "synthetic": 1.0, "healthy": 0.5, "steps": 6, "checkpoint_minutes": 3.0}
-    usual |= {"learning_rate": 1e-3, "warmup": 1, "ema": 0.9}
+    usual |= {"learning_rate": "1e-3", "warmup": 1, "ema": 0.9}
     return _SEGMENTATION.substitute({**usual, **more}) + tables

@@ -80,9 +80,7 @@ def made(
     mean = float(np.median(lesion[inner])) if by_rule else interior_mean(lesion, depth)
     contrast = mean - parenchyma_hu
     axes = [axis for axis in range(3) if axis != place.axis]
-    sigma = [0.0, 0.0, 0.0]
-    for axis in axes:
-        sigma[axis] = SEEN_MM / float(volume.spacing[axis])
+    sigma = [SEEN_MM / float(volume.spacing[axis]) if axis in axes else 0.0 for axis in range(3)]
     coarse = _noise_under(covariance, sigma, region.mask.shape)
     calm = _calm_hu(said)
     spread = float(np.hypot(coarse, calm)) if calm else _spread(place, config, contrast, mean, coarse, said, seed)
@@ -97,23 +95,26 @@ def made(
     # Slices drawn between two of the network's vary less than these: the lesion as a whole gets the spread.
     field = (calm or spread) / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
     if fluid and whole:  # a real cyst's border is as wide as any tumour's; what is in it is calm
-        border, real = profile(field, depth), _spread(place, config, contrast, mean, coarse, said, seed)
-        uneven = UNEVEN_FLUID * np.clip(depth / CORE_MM, 0, 1)
-        field = real / FLUID_SD_HU * border + uneven * (field - border)
+        field = _as_cyst(field, depth, _spread(place, config, contrast, mean, coarse, said, seed))
         field = (field - field[inner].mean()) * (depth > -1)
     low, high = RULED_HU if by_rule else STRUCTURES_HU
     apart = np.abs(lesion - mean) if by_rule else lesion - mean
     keep = np.clip((apart - low) / (high - low), 0, 1)
     strength = 1.0 if whole else np.asarray(1 - keep, np.float32)
-    if calm:
-        return Texture(field, None, whole, 1.0, strength)
-    return Texture(field, (sigma[0], sigma[1], sigma[2]), whole, float(config["noise"]), strength)
+    how_noisy = (None, 1.0) if calm else ((sigma[0], sigma[1], sigma[2]), float(config["noise"]))
+    return Texture(field, how_noisy[0], whole, how_noisy[1], strength)
 
 
 def look(volume: Volume, region: Region) -> Site:
     """A lesion's place, as the network is to see it."""
     known = volume.hu((slice(None),) * 3) > UNKNOWN_HU if region.usable is not None else None
     return site(volume, region, known)
+
+
+def _as_cyst(field: np.ndarray, depth: np.ndarray, spread: float) -> np.ndarray:
+    """A fluid's field, HU, whose border has the spread of a solid tumour's."""
+    border, uneven = profile(field, depth), UNEVEN_FLUID * np.clip(depth / CORE_MM, 0, 1)
+    return np.asarray(spread / FLUID_SD_HU * border + uneven * (field - border))
 
 
 def _calm_hu(said: Said) -> float | None:

@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_no_half_made_study(tmp_path: Path, largest: int) -> 
     command = [sys.executable, "-c", full + MAKING, str(table), str(tmp_path / "study")]
     there = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **there}, check=False)
-    assert "InputError: cannot write" in done.stderr
+    assert "DiskError: cannot write" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["scans"]
 
 
