@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -51,16 +52,28 @@ def _start(prepare: Callable[[], Any], workers: int) -> None:
     import torch
 
     global _shared
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     _shared = prepare()
 
 
-def _end_with_parent() -> None:
-    """Ends this process when the one that asks is gone, killed perhaps: nobody would take what it makes."""
-    if (parent := parent_process()) is not None:
-        parent.join()
-        os._exit(1)
+def end_with_parent() -> None:
+    """From now on this worker ends, as by SIGTERM, when the process that asks it is gone, killed perhaps.
+
+    It would wait for ever, and hold its memory; and nobody would take what it makes.
+    """
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    parent = parent_process()
+    if parent is None:
+        return
+    parent.join()
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:
+        os._exit(143)
 
 
 def _work(work: Callable[[Any, Job], Done], job: Job) -> Done:

@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import threading
 import typing
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,6 +15,7 @@ from typing import Any
 from TextoMorphLib.batches.lines import Line, groups
 from TextoMorphLib.batches.work import Outcome, Worker
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.parallel import end_with_parent
 
 if typing.TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -90,7 +90,7 @@ _worker: dict[str, Any] = {}
 def _start_worker(model: str, device: str, threads: int, stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sets `stop`
     signal.signal(signal.SIGTERM, _end_worker)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     import torch
 
     torch.set_num_threads(threads)
@@ -101,18 +101,6 @@ def _end_worker(*_: Any) -> None:
     """Ends the process: at once when it waits, after its temporary files are gone when it works."""
     _worker["ended"] = True
     raise SystemExit(143)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for ever, and hold its model's memory."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    parent.join()
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-    else:
-        os._exit(143)
 
 
 def _work(lines: list[Line]) -> list[Outcome]:

@@ -13,10 +13,8 @@ from TextoMorphLib.spatial.geometry import TOUCHING, Box
 from TextoMorphLib.spatial.slabs import Pieces, filled, slabs
 
 OWN_ORGAN_SHARE = 0.25  # parts of the organ smaller than this share of the largest are no organ
-NECK, COARSE_MM = (
-    0.15,
-    3.0,
-)  # of its greatest depth: what is thinner on both sides is a neck; the grid it is looked at on
+NECK = 0.15  # of its greatest depth: what is thinner on both sides is a neck
+COARSE_MM = 3.0  # the grid that it is looked at on
 
 
 class Lesion(NamedTuple):

@@ -87,20 +87,21 @@ def interior_mean(values: np.ndarray, depth: np.ndarray) -> float:
 
 def without_profile(field: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """A field without its mean at each depth in the mask."""
-    layer = np.clip(np.floor(depth / LAYER_MM), 0, None).astype(int)
-    inside = depth > 0
-    count = np.bincount(layer[inside])
-    means = np.bincount(layer[inside], field[inside]) / np.maximum(count, 1)
-    return np.asarray(np.where(inside, field - means[np.minimum(layer, len(means) - 1)], 0), np.float32)
+    layer, _, means = _by_depth(field, depth)
+    return np.asarray(np.where(depth > 0, field - means[np.minimum(layer, len(means) - 1)], 0), np.float32)
 
 
 def profile(field: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """A field's mean at each depth in the mask; what lies outside has that of the border."""
-    inside = depth > 0
-    layer = np.where(inside, depth / LAYER_MM, 0).astype(int)
-    count = np.bincount(layer[inside])
-    means = np.bincount(layer[inside], field[inside]) / np.maximum(count, 1)
+    _, count, means = _by_depth(field, depth)
     return np.asarray(np.interp(depth / LAYER_MM - 0.5, np.flatnonzero(count), means[count > 0]), np.float32)
+
+
+def _by_depth(field: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """In which layer of the mask each voxel is (0 outside), and of each layer the voxels and the field's mean."""
+    layer, inside = np.where(depth > 0, depth / LAYER_MM, 0).astype(int), depth > 0
+    count = np.bincount(layer[inside])
+    return layer, count, np.bincount(layer[inside], field[inside]) / np.maximum(count, 1)
 
 
 def depth_on_scan(region: Region, volume: Volume) -> np.ndarray:

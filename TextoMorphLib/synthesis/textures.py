@@ -22,7 +22,7 @@ from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.compositing import to_scan
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
 from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mean, profile
-from TextoMorphLib.text.concepts import ATTRIBUTES
+from TextoMorphLib.text.concepts import ATTRIBUTES, share
 
 TEXTURE_SEEDS = 15_485_863  # from a candidate's seed to its texture's
 EVEN_HU, UNEVEN_HU, FLUID_SD_HU = 3.5, 19.0, 5.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
@@ -88,9 +88,8 @@ def made(
     how = (int(config["steps"]), device, Manner.of(config))
     field = drawn(network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, *how)
     field = field.transpose(np.argsort(order))
-    left = {kind: _share(said, kind, value) >= SURE for kind, value in LEFT_TO_TEXTURE.items() if kind in said}
-    fluid = _share(said, "content", "cystic") >= SURE
-    whole = all(free for kind, free in left.items() if not (fluid and kind == "content")) and not by_rule
+    fluid = share(said, "content", "cystic") >= SURE
+    whole = fits(said, {**LEFT_TO_TEXTURE, "content": "cystic"} if fluid else LEFT_TO_TEXTURE) and not by_rule
     within = depth > min(CORE_MM, 0.4 * float(depth.max()))
     # Slices drawn between two of the network's vary less than these: the lesion as a whole gets the spread.
     field = (calm or spread) / max(float(field[within].std()), 0.1) * (field - field[inner].mean()) * (depth > -1)
@@ -119,9 +118,9 @@ def _as_cyst(field: np.ndarray, depth: np.ndarray, spread: float) -> np.ndarray:
 
 def _calm_hu(said: Said) -> float | None:
     """The spread of a lesion in which there is little to see besides the scan's noise; None for other lesions."""
-    if _share(said, "content", "cystic") >= SURE:
+    if share(said, "content", "cystic") >= SURE:
         return FLUID_SD_HU
-    return EVEN_HU if _share(said, "texture", "homogeneous") >= SURE else None
+    return EVEN_HU if share(said, "texture", "homogeneous") >= SURE else None
 
 
 def _spread(
@@ -130,7 +129,7 @@ def _spread(
     """The field's standard deviation, HU: that of real tumours, or what the words say; never under the scan's noise."""
     deviate = np.random.Generator(np.random.PCG64(seed)).standard_normal()
     real = spread_hu(place, contrast, mean, config["spread"], float(np.clip(deviate, -DEVIATES, DEVIATES)))
-    least = UNEVEN_HU if _share(said, "texture", "heterogeneous") >= SURE else EVEN_HU
+    least = UNEVEN_HU if share(said, "texture", "heterogeneous") >= SURE else EVEN_HU
     return max(real, float(np.hypot(coarse, least)))
 
 
@@ -145,5 +144,6 @@ def ruled(said: Said) -> bool:
     return any(kind in said and default not in said[kind] for kind, default in after.items())
 
 
-def _share(said: Said, kind: str, value: str) -> float:
-    return said.get(kind, {}).get(value, 0.0)
+def fits(said: Said, kinds: Mapping[str, str]) -> bool:
+    """Whether each of some kinds surely has its value, as far as anything is known of it."""
+    return all(share(said, kind, value) >= SURE for kind, value in kinds.items() if kind in said)

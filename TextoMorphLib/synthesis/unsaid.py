@@ -6,19 +6,16 @@ says nothing depends on the organ: of a pancreatic one that stands out somebody 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from TextoMorphLib.spatial.compositing import smoothstep
 from TextoMorphLib.spatial.texturing import interior_mean
 from TextoMorphLib.synthesis.candidates import Place, Request
-from TextoMorphLib.synthesis.textures import ruled
+from TextoMorphLib.synthesis.textures import fits, ruled
 from TextoMorphLib.text.organs import organs
 
 UNSAID_SEEDS = 32_452_843  # from a lesion's seed to that of what is not said
 MARGIN_MM, FLUID_MARGIN_MM = 3.6, 1.2  # width of a border of which nothing is said, and of a cyst's
-SURE = 0.5
 # What a lesion must be for its level to be left open: a wall, septa, a core or a border that are spoken of were seen.
 SOLID = {"density": "default", "content": "solid", "margin": "default", "wall": "none", "septa": "none"}
 FLUID = {"content": "cystic"}
@@ -37,9 +34,9 @@ def as_usual(delta: np.ndarray, place: Place, request: Request, seed: int) -> np
         HU, float32, of delta's shape.
     """
     organ = organs[request.organ]
-    if told(request):
+    if _is_open(request):
         level, margin_mm = place.parenchyma_hu + _drawn(organ.unsaid_contrast_hu, seed), MARGIN_MM
-    elif organ.fluid_hu and _is(request.understood, FLUID) and not ruled(request.understood):
+    elif organ.fluid_hu and fits(request.understood, FLUID) and not ruled(request.understood):
         level, margin_mm = _drawn(organ.fluid_hu, seed), FLUID_MARGIN_MM
     else:
         return delta
@@ -50,9 +47,9 @@ def as_usual(delta: np.ndarray, place: Place, request: Request, seed: int) -> np
 
 def told(request: Request) -> list[str]:
     """A note where a solid lesion's density is not said, and the organ's real lesions decide it."""
-    known = organs[request.organ].unsaid_contrast_hu
-    if not known or ruled(request.understood) or not _is(request.understood, SOLID):
+    if not _is_open(request):
         return []
+    known = organs[request.organ].unsaid_contrast_hu
     return [
         f"the text leaves the density open: the seed draws it as of real tumours of the {request.organ} whose density "
         f"cannot be told ({known[0][1]:.0f} to {known[-1][1]:.0f} HU from the organ), and little may show; "
@@ -60,8 +57,9 @@ def told(request: Request) -> list[str]:
     ]
 
 
-def _is(understood: Mapping[str, Mapping[str, float]], kinds: Mapping[str, str]) -> bool:
-    return all(understood[kind].get(value, 0.0) >= SURE for kind, value in kinds.items() if kind in understood)
+def _is_open(request: Request) -> bool:
+    said = request.understood
+    return bool(organs[request.organ].unsaid_contrast_hu) and fits(said, SOLID) and not ruled(said)
 
 
 def _drawn(known: tuple[tuple[float, float], ...], seed: int) -> float:

@@ -103,8 +103,8 @@ def sharpness(said: Mapping[str, Mapping[str, float]]) -> float:
     Returns:
         0 to 1.
     """
-    return _share(said, "margin", "well") + _share(said, "margin", "default") * max(
-        _share(said, "content", "cystic"), _share(said, "wall", "walled")
+    return share(said, "margin", "well") + share(said, "margin", "default") * max(
+        share(said, "content", "cystic"), share(said, "wall", "walled")
     )
 
 
@@ -133,10 +133,11 @@ def evenness(said: Mapping[str, Mapping[str, float]]) -> float:
     Returns:
         0 to 1.
     """
-    empty = _share(said, "septa", "none") * _share(said, "calcification", "none")
-    whole = _share(said, "content", "solid") + _share(said, "content", "cystic")
-    return _share(said, "texture", "homogeneous") * empty * whole
+    empty = share(said, "septa", "none") * share(said, "calcification", "none")
+    whole = share(said, "content", "solid") + share(said, "content", "cystic")
+    return share(said, "texture", "homogeneous") * empty * whole
 
 
-def _share(said: Mapping[str, Mapping[str, float]], kind: str, value: str) -> float:
+def share(said: Mapping[str, Mapping[str, float]], kind: str, value: str) -> float:
+    """How likely a kind has a value; 0 for kinds of which nothing is known."""
     return said.get(kind, {}).get(value, 0.0)

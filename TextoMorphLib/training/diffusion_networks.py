@@ -22,11 +22,8 @@ from TextoMorphLib.text.concepts import LEARNED
 from TextoMorphLib.text.encoders import TextEncoder
 from TextoMorphLib.text.organs import ORGANS
 
-ADDED = (
-    "voxels.",
-    "organs.",
-    "unet.words.",
-)  # weights that a denoiser may lack to start from: they are nothing at first
+# Weights that a denoiser may lack to start from: they are nothing at first.
+ADDED = ("voxels.", "organs.", "unet.words.")
 CARRIED = ("structures", "drawn_after")  # what a bundle's config says of what is drawn without a network
 
 
