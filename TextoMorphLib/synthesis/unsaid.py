@@ -11,14 +11,15 @@ import numpy as np
 from TextoMorphLib.spatial.compositing import smoothstep
 from TextoMorphLib.spatial.texturing import interior_mean
 from TextoMorphLib.synthesis.candidates import Place, Request
-from TextoMorphLib.synthesis.textures import fits, ruled
+from TextoMorphLib.synthesis.textures import SURE, fits, ruled
+from TextoMorphLib.text.concepts import share
 from TextoMorphLib.text.organs import organs
 
 UNSAID_SEEDS = 32_452_843  # from a lesion's seed to that of what is not said
 MARGIN_MM, FLUID_MARGIN_MM = 3.6, 1.2  # width of a border of which nothing is said, and of a cyst's
 # What a lesion must be for its level to be left open: a wall, septa, a core or a border that are spoken of were seen.
 SOLID = {"density": "default", "content": "solid", "margin": "default", "wall": "none", "septa": "none"}
-FLUID = {"content": "cystic"}
+FLUID = ("content", "cystic")
 
 
 def as_usual(delta: np.ndarray, place: Place, request: Request, seed: int) -> np.ndarray:
@@ -36,7 +37,7 @@ def as_usual(delta: np.ndarray, place: Place, request: Request, seed: int) -> np
     organ = organs[request.organ]
     if _is_open(request):
         level, margin_mm = place.parenchyma_hu + _drawn(organ.unsaid_contrast_hu, seed), MARGIN_MM
-    elif organ.fluid_hu and fits(request.understood, FLUID) and not ruled(request.understood):
+    elif organ.fluid_hu and share(request.understood, *FLUID) >= SURE and not ruled(request.understood):
         level, margin_mm = _drawn(organ.fluid_hu, seed), FLUID_MARGIN_MM
     else:
         return delta
@@ -58,8 +59,9 @@ def told(request: Request) -> list[str]:
 
 
 def _is_open(request: Request) -> bool:
-    said = request.understood
-    return bool(organs[request.organ].unsaid_contrast_hu) and fits(said, SOLID) and not ruled(said)
+    """Whether the model would take its default for a density that is not said; models without one draw freely."""
+    said, known = request.understood, organs[request.organ].unsaid_contrast_hu
+    return bool(known) and "density" in said and fits(said, SOLID) and not ruled(said)
 
 
 def _drawn(known: tuple[tuple[float, float], ...], seed: int) -> float:

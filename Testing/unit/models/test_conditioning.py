@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.denoiser import FIELD_CHANNELS, Denoiser
+from TextoMorphLib.text.organs import organs
 
 TEXT = "hypoattenuating, septated, sparkly"
 
@@ -124,6 +126,19 @@ def test_what_nobody_said_is_unknown_to_models_that_learned_so(
     assert reports["default"]["understood"]["margin"] == {"default": 1.0}
     assert "margin" not in reports["unknown"]["understood"]
     assert reports["unknown"]["understood"]["density"] == {"hypo": 1.0}
+
+
+@pytest.mark.parametrize("text", ["hyperattenuating", "ill-defined", "solid"])
+def test_an_organs_usual_density_and_fluid_stay_out_of_models_that_learned_what_nobody_said(
+    tiny_bundle: Path, place: tuple[Volume, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    model = _changed(tiny_bundle, tmp_path / "unknown", unsaid="unknown")
+    assert organs["pancreas"].fluid_hu
+    assert organs["pancreas"].unsaid_contrast_hu
+    drawn = _drawn(model, place, text, organ="pancreas", steps=1)
+    bare = dataclasses.replace(organs["pancreas"], fluid_hu=(), unsaid_contrast_hu=())
+    monkeypatch.setitem(organs, "pancreas", bare)
+    np.testing.assert_array_equal(drawn, _drawn(model, place, text, organ="pancreas", steps=1))
 
 
 def test_words_without_effect_are_told_with_the_reason(
