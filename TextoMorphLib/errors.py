@@ -50,11 +50,11 @@ def doubt(message: str) -> None:
 
 
 @contextmanager
-def doubts_told() -> Iterator[list[str]]:
-    """Collects the doubts that the block tells of.
+def doubts_kept() -> Iterator[list[str]]:
+    """Collects the doubts that the block tells of, for whoever opened it alone.
 
     Yields:
-        The messages, filled when the block ends; they are told on to whoever listens around it, too.
+        The messages, filled when the block ends.
     """
     found: list[str] = []
     with warnings.catch_warnings(record=True) as told:
@@ -63,8 +63,19 @@ def doubts_told() -> Iterator[list[str]]:
             yield found
         finally:
             found += [str(each.message) for each in told if issubclass(each.category, Doubt)]
-    for each in told:
-        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+@contextmanager
+def doubts_told() -> Iterator[list[str]]:
+    """Collects the doubts that the block tells of.
+
+    Yields:
+        The messages, filled when the block ends; they are told on to whoever listens around it, too.
+    """
+    with doubts_kept() as found:
+        yield found
+    for each in found:
+        doubt(each)
 
 
 @contextmanager
@@ -81,13 +92,13 @@ def doubts_of_many(count: int) -> Iterator[Callable[[str], AbstractContextManage
 
     @contextmanager
     def about(name: str) -> Iterator[None]:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", Doubt)
-            try:
+        found: list[str] = []
+        try:
+            with doubts_kept() as found:
                 yield
-            finally:
-                for message in dict.fromkeys(str(each.message) for each in told if issubclass(each.category, Doubt)):
-                    concerned.setdefault(message, []).append(name)
+        finally:
+            for message in dict.fromkeys(found):
+                concerned.setdefault(message, []).append(name)
 
     try:
         yield about

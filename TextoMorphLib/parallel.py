@@ -11,6 +11,8 @@ from functools import partial
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
+from TextoMorphLib.errors import doubt, doubts_kept
+
 Shared = TypeVar("Shared")
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -35,7 +37,10 @@ def in_order(
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), _start, (prepare, workers)) as pool:
         try:
-            yield from pool.map(partial(_work, work), jobs)
+            for done, doubts in pool.map(partial(_work, work), jobs):
+                for each in doubts:
+                    doubt(each)
+                yield done
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -76,5 +81,8 @@ def _outlive_nobody() -> None:
         os._exit(143)
 
 
-def _work(work: Callable[[Any, Job], Done], job: Job) -> Done:
-    return work(_shared, job)
+def _work(work: Callable[[Any, Job], Done], job: Job) -> tuple[Done, list[str]]:
+    """What comes of a job, and its doubts, which are told where the jobs are asked for."""
+    with doubts_kept() as doubts:
+        done = work(_shared, job)
+    return done, doubts

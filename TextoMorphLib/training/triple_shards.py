@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from TextoMorphLib.cases import Case
-from TextoMorphLib.errors import InputError, doubts_told
+from TextoMorphLib.errors import InputError, doubt, doubts_kept, doubts_of_many, one_of_many
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
@@ -32,7 +32,7 @@ from TextoMorphLib.parallel import given, in_order
 from TextoMorphLib.training import triple_texts, triples
 from TextoMorphLib.training.triple_texts import TextSettings
 
-FORMAT = 2  # of the files; another number where what is prepared changes
+FORMAT = 3  # of the files; another number where what is prepared changes
 TENSORS = ("filled", "lesion", "depth", "deepest", "counts", "voxel_mm", "left")
 
 
@@ -146,14 +146,18 @@ def prepare(
         pass
     found: list[RealLesion] = []
     notes: list[str] = []
-    for job in jobs:
-        with safe_open(job.path, "pt") as file:
-            told = json.loads(file.metadata()["lesions"])
-            notes += json.loads(file.metadata()["notes"])
-        found += [
-            RealLesion(job.path, number, job.case.patient, job.case.organ, **{**each, "texts": tuple(each["texts"])})
-            for number, each in enumerate(told)
-        ]
+    with doubts_of_many(len(jobs)) as about:
+        for job in jobs:
+            with safe_open(job.path, "pt") as file:
+                told = {name: json.loads(value) for name, value in file.metadata().items()}
+            notes += told["notes"]
+            with about(job.case.id):
+                for each in told["doubts"]:
+                    doubt(each)
+            found += [
+                RealLesion(job.path, at, job.case.patient, job.case.organ, **{**each, "texts": tuple(each["texts"])})
+                for at, each in enumerate(told["lesions"])
+            ]
     if not found:
         raise InputError(f"none of the {len(jobs)} cases holds a lesion that can be learnt from: {notes[0]}")
     return found, notes
@@ -163,7 +167,7 @@ def _make(autoencoder: Autoencoder, job: _Job) -> None:
     """Prepares a case and writes its file."""
     case, settings = job.case, job.settings
     rng = np.random.default_rng([settings.seed, zlib.crc32(case.id.encode())])
-    with doubts_told() as doubts:
+    with doubts_kept() as doubts, one_of_many(f"case {case.id}", None):
         scan = triples.read(case)
     sizes_mm = [lesion.diameter_mm for lesion in scan.lesions]
     texts = triple_texts.given_texts(case, [lesion.components for lesion in scan.lesions], sizes_mm, job.texts)
@@ -197,10 +201,9 @@ def _make(autoencoder: Autoencoder, job: _Job) -> None:
                 "left_hu": round(float(np.std(views[0].left[inside])), 1),
             }
         )
-    notes += [f"case {case.id}: {each}" for each in doubts]  # last: why a lesion is left out comes first
+    told = {"lesions": lesions, "notes": notes, "doubts": doubts}
     with replacing(job.path) as (partial,):
-        told = {"lesions": json.dumps(lesions), "notes": json.dumps(notes)}
-        save_file(tensors, partial, told)
+        save_file(tensors, partial, {name: json.dumps(value) for name, value in told.items()})
 
 
 @torch.inference_mode()

@@ -128,16 +128,16 @@ def read(case: Case) -> Scan:
         InputError: There is no label map or no tumour in it, it is on another grid, or all of the tumours is unknown.
     """
     if not case.label or not case.classes:
-        raise InputError(f"case {case.id} has no label map with a tumour; add one, or mark the case as healthy")
+        raise InputError("no label map with a tumour; add one, or mark the case as healthy")
     volume = Volume.read(case.ct)
     check_ct(volume)
     targets = case.targets(volume)
     if not (targets > 1).any():
-        raise InputError(f"case {case.id}: its label map {case.label} holds no tumour; mark it as healthy, or mend it")
+        raise InputError(f"its label map {case.label} holds no tumour; mark it as healthy, or mend it")
     known = volume.hu() > UNKNOWN_HU
     if not known[targets > 1].any():
         raise InputError(
-            f"case {case.id}: every voxel of its tumour is unknown (under {UNKNOWN_HU:g} HU) in {case.ct}; "
+            f"every voxel of its tumour is unknown (under {UNKNOWN_HU:g} HU) in {case.ct}; "
             "give the whole scan, or a crop that holds the tumour"
         )
     numbers, _ = ndimage.label(targets > 1, np.ones((3, 3, 3)))

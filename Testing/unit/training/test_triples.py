@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from real_cases import HEALTHY_HU, NOISE_HU, TUMOUR_HU, case, scan
 
 from TextoMorphLib.cases import Case
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import Doubt, InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.spatial.geometry import along_patient
@@ -126,7 +127,11 @@ def test_lesions_are_prepared_once_and_read_by_the_view(tmp_path: Path, autoenco
 def test_several_workers_prepare_the_same(tmp_path: Path, autoencoder: Autoencoder) -> None:
     cases = [case(tmp_path, number) for number in range(2)]
     alone = prepare(cases, autoencoder, TripleSettings(SIZES, 2), TextSettings(variants=2), tmp_path / "one")[0]
-    shared = prepare(cases, autoencoder, TripleSettings(SIZES, 2, 2), TextSettings(variants=2), tmp_path / "two")[0]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", Doubt)
+        shared = prepare(cases, autoencoder, TripleSettings(SIZES, 2, 2), TextSettings(variants=2), tmp_path / "two")[0]
+    doubts = [str(each.message) for each in told if issubclass(each.category, Doubt)]
+    assert [each.partition(":")[0] for each in doubts] == ["000, 001 (2 of 2)"]  # once, with whom it concerns
     assert [each.texts for each in alone] == [each.texts for each in shared]
     assert all(torch.equal(a.view(1)["lesion"], b.view(1)["lesion"]) for a, b in zip(alone, shared, strict=True))
 
@@ -206,14 +211,23 @@ def test_a_crop_without_the_tumour_is_refused(tmp_path: Path, autoencoder: Autoe
     made = case(tmp_path)
     volume = Volume.read(made.ct)
     Volume(np.where(Volume.read(made.label).data == 2, np.int16(-1500), volume.data), volume.affine).write(made.ct)
-    with pytest.raises(InputError, match="every voxel of its tumour is unknown"):
+    with pytest.raises(InputError, match="case 000: every voxel of its tumour is unknown"):
+        _prepared([made], autoencoder, tmp_path)
+
+
+def test_a_crop_of_one_slice_is_refused_by_its_name(tmp_path: Path, autoencoder: Autoencoder) -> None:
+    made = case(tmp_path)
+    for path in (made.ct, made.label):
+        volume = Volume.read(path)
+        Volume(volume.data[:, :, 5:6], volume.affine).write(path)
+    with pytest.raises(InputError, match="case 000: a 3D scan is needed"):
         _prepared([made], autoencoder, tmp_path)
 
 
 def test_a_label_map_of_another_spacing_is_refused(tmp_path: Path, autoencoder: Autoencoder) -> None:
     made = case(tmp_path)
     scan(spacing=(0.7, 0.7, 2.5))[1].write(made.label)
-    with pytest.raises(InputError, match="another grid"):
+    with pytest.raises(InputError, match="case 000: .*another grid"):
         _prepared([made], autoencoder, tmp_path)
 
 
