@@ -227,7 +227,7 @@ def test_a_crop_of_one_slice_is_refused_by_its_name(tmp_path: Path, autoencoder:
 def test_a_label_map_of_another_spacing_is_refused(tmp_path: Path, autoencoder: Autoencoder) -> None:
     made = case(tmp_path)
     scan(spacing=(0.7, 0.7, 2.5))[1].write(made.label)
-    with pytest.raises(InputError, match="case 000: .*another grid"):
+    with pytest.raises(InputError, match=r"case 000: .*another grid"):
         _prepared([made], autoencoder, tmp_path)
 
 
