@@ -169,7 +169,7 @@ def _in_scan(
         mask = _lesion(room, asked, shapes, rng)
         name = f"{number + 1:05d}.nii.gz"
         Volume.from_array(mask, ct.affine).write(output / MASKS / name)
-        mm = ball_mm(np.count_nonzero(mask) * float(np.prod(ct.spacing)))
+        mm = ball_mm(np.count_nonzero(mask) * ct.voxel_mm3)
         found.placed.append({"output": name, "case": scan.name, "asked_mm": round(asked, 1), "mm": round(mm, 1)})
         found.lines[number] = {
             "ct": seen_from(scan.ct, output),
@@ -198,7 +198,7 @@ def _room(scan: OrganScan, ct: Volume, organ: str, wish: Wish, found: _Found) ->
     for path in scan.organ(organ):
         mask |= read_mask(path, ct, choose=ORGAN_ALONE)
     key = f"{scan.name}, {organ}"
-    voxel_ml = float(np.prod(ct.spacing)) / 1000
+    voxel_ml = ct.voxel_mm3 / 1000
     if np.count_nonzero(mask) * voxel_ml < LEAST_ROOM_ML:
         found.left_out[key] = f"its mask has less than {LEAST_ROOM_ML:g} ml"
         return None

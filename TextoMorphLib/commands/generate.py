@@ -156,7 +156,6 @@ def run(
     from TextoMorphLib.models import device as devices
     from TextoMorphLib.sources import scans
     from TextoMorphLib.synthesis import several
-    from TextoMorphLib.text.understanding import understand
 
     devices.resolve(device)
     name = scans.named(source, model)
@@ -169,8 +168,7 @@ def run(
     with common.progress("generating") as step:
         synthesizer = scans.load(name, device)
         for number, lesion in enumerate(lesions, start=1):
-            for line in understand(lesion.text, lesion.organ, job.hedges).lines():
-                typer.echo((f"lesion {number}: " if len(lesions) > 1 else "") + line)
+            said += _understood(lesion, ct, job.hedges, f"lesion {number}: " if len(lesions) > 1 else "")
 
         def also(made: Synthesis) -> dict[Path, Callable[[Path], Any]]:
             more: dict[Path, Callable[[Path], Any]] = {}
@@ -189,6 +187,24 @@ def run(
     if dicom:
         typer.echo(f"DICOM: {dicom_export.KEPT if keep_patient else dicom_export.MADE_UP}")
     return synthesis
+
+
+def _understood(lesion: Lesion, ct: Volume, hedges: str, named: str) -> list[str]:
+    """Shows what is understood of a lesion's text, and warns of what in it does not go together; the warnings."""
+    from TextoMorphLib.spatial.region import diameters_mm
+    from TextoMorphLib.text import plausibility
+    from TextoMorphLib.text.understanding import understand
+
+    meant = understand(lesion.text, lesion.organ, hedges)
+    for line in meant.lines():
+        typer.echo(named + line)
+    across = diameters_mm(ct, lesion.mask(ct.shape))
+    warnings = list(
+        dict.fromkeys([*meant.warnings(), *(each for mm in across for each in plausibility.other_size(meant, mm))])
+    )
+    for warning in warnings:
+        common.warn(named + warning)
+    return [*warnings, *(named + warning for warning in warnings)]
 
 
 def _where(ct: Volume, lesions: Sequence[Lesion], organ: np.ndarray | None) -> tuple[list[str], list[str]]:

@@ -252,8 +252,6 @@ def probability_path(output: Path) -> Path:
 
 def _report(segmenter: Segmenter, found: Segmentation, ct: Volume) -> dict[str, Any]:
     """What is known of a segmentation: its model, what its numbers mean, and each lesion."""
-    import numpy as np
-
     import TextoMorphLib
     from TextoMorphLib.segmentation.components import lesions, organ_voxels
 
@@ -265,7 +263,7 @@ def _report(segmenter: Segmenter, found: Segmentation, ct: Volume) -> dict[str, 
         "version": TextoMorphLib.__version__,
         "device": str(segmenter.device),
         "lesions": [_told(lesion, segmenter, ct) for lesion in lesions(found.labels[found.box], found.box)],
-        "organ_ml": round(float(organ_voxels(found.labels) * np.prod(ct.spacing)) / 1000, 1),
+        "organ_ml": round(organ_voxels(found.labels) * ct.voxel_mm3 / 1000, 1),
         "dropped_voxels": found.dropped,
         "box": [[part.start, part.stop] for part in found.box],
     }
@@ -273,11 +271,9 @@ def _report(segmenter: Segmenter, found: Segmentation, ct: Volume) -> dict[str, 
 
 def _told(lesion: Lesion, segmenter: Segmenter, ct: Volume) -> dict[str, Any]:
     """A lesion in the report."""
-    import numpy as np
-
     from TextoMorphLib.spatial.geometry import ball_mm
 
-    volume_mm3 = lesion.voxels * float(np.prod(ct.spacing))
+    volume_mm3 = lesion.voxels * ct.voxel_mm3
     centre = ct.affine[:3, :3] @ lesion.centre + ct.affine[:3, 3]
     return {
         "number": lesion.number,

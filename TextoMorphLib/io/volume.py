@@ -126,6 +126,11 @@ class Volume:
         """Voxel size along i, j and k in mm."""
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
+    @property
+    def voxel_mm3(self) -> float:
+        """A voxel's volume; less than its edges' product where a tilted gantry shears it."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
     def fingerprint(self) -> bytes:
         """Of voxels, HU scale and place: an edited scan is another one, whichever object holds it."""
         fortran = self.data.flags.f_contiguous

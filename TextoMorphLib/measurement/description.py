@@ -133,7 +133,7 @@ def _words(volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, h
     # Of a lesion in the scan's corner, mirrored parts may lie apart from the rest.
     region = max(regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue), key=lambda each: each.mask.sum())
     evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue)
-    millilitres = np.count_nonzero(mask) * float(np.prod(volume.spacing)) / 1000
+    millilitres = np.count_nonzero(mask) * volume.voxel_mm3 / 1000
     diameter = ball_mm(1000 * millilitres)
     evidence = replace(evidence, lesion=replace(evidence.lesion, volume_ml=millilitres, diameter_mm=diameter))
     said, unsaid = _terms(evidence, organ)

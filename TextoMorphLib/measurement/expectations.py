@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from TextoMorphLib.text.concepts import as_drawn
-from TextoMorphLib.text.vocabulary import Check, Mention, describe, terms
+from TextoMorphLib.text.vocabulary import Check, Mention, describe, gives_way, terms
 
 Row = dict[str, Any]
 # Where a text asks for one of these, a cyst's mean is not its fluid's.
@@ -33,6 +33,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
     mentions = list(mentions)
     beside_fluid = any(not each.negated and each.term.kinds.keys() & BESIDE_FLUID for each in mentions)
     dense = as_drawn(describe(mentions)).get("fluid") == "dense"
+    lost = gives_way(mentions)
     rows: list[Row] = []
     degree = ""
     for mention in mentions:
@@ -42,7 +43,9 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
         denial = "not " if mention.term.name in mention.term.wordings["adjectives"] else "no "
         asked = denial * mention.negated + degree + mention.term.name
         degree = ""
-        if all(row["asked"] != asked for row in rows):
+        if mention.name in lost:
+            rows.append(_unmeasured(asked, f"gives way to {lost[mention.name]}"))
+        elif all(row["asked"] != asked for row in rows):
             rows += _rows(asked, mention, attributes, beside_fluid, dense)
     return rows
 

@@ -88,7 +88,7 @@ def site(volume: Volume, region: Region, known: np.ndarray | None = None) -> Sit
         spacing = spacing * [1, 1, joined]
     depth = depth_in_plane(mask, spacing)
     noise, grain = noise_and_grain(hu, seen, depth, spacing, LOW_PASS_MM)
-    diameter = ball_mm(region.mask.sum() * volume.spacing.prod())
+    diameter = ball_mm(region.mask.sum() * volume.voxel_mm3)
     low = low_pass(hu, seen, spacing, LOW_PASS_MM)
     return Site(low, seen, depth, spacing, joined, noise, grain, diameter, axis, (a, b, c))
 

@@ -87,15 +87,15 @@ def warnings(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None)
         own[tight] = lesion
         of = f"lesion {number}" if len(found) > 1 else "the mask"
         said += in_words(shares(ct, own, organ_mask), of)
-        said += _too_small(lesion, ct.spacing, of)
+        said += _too_small(lesion, ct.voxel_mm3, of)
     return said
 
 
-def _too_small(lesion: np.ndarray, spacing: np.ndarray, of: str) -> list[str]:
+def _too_small(lesion: np.ndarray, voxel_mm3: float, of: str) -> list[str]:
     """Whether a lesion, or pieces of it, have no room for what a text can ask for, in words."""
     pieces, count = ndimage.label(lesion, np.ones((3, 3, 3)))
     voxels = np.bincount(pieces.ravel())[1:]
-    across = np.array([ball_mm(each) for each in voxels * float(np.prod(spacing))])
+    across = np.array([ball_mm(each) for each in voxels * voxel_mm3])
     small = across < LEAST_MM
     if not small.any():
         return []

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.spatial.geometry import Box, grow, placed, resample, shifted, signed_depth, tight_box
+from TextoMorphLib.spatial.geometry import Box, ball_mm, grow, placed, resample, shifted, signed_depth, tight_box
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu, smoothed
 
 REACH_MM = 4.0  # nothing farther outside the mask than this may change
@@ -92,6 +92,11 @@ def regions(
     exclude = ~(within | mask) if exclude is None else exclude | ~(within | mask)
     cut = [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
     return [replace(region, organ_hu=_organ_hu(volume, within, lesioned, region.box)) for region in cut]
+
+
+def diameters_mm(volume: Volume, mask: np.ndarray) -> list[float]:
+    """Of the ball with each lesion's volume, in the order of `regions`."""
+    return [ball_mm(np.count_nonzero(lesion) * volume.voxel_mm3) for _, lesion in lesions(mask, volume.spacing)]
 
 
 def resampled(volume: Volume, region: Region) -> np.ndarray:

@@ -23,7 +23,7 @@ from TextoMorphLib.models.samplers import Progress
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
 from TextoMorphLib.spatial.compositing import paste
-from TextoMorphLib.spatial.region import resampled
+from TextoMorphLib.spatial.region import diameters_mm, resampled
 from TextoMorphLib.spatial.texturing import paste_textured
 from TextoMorphLib.synthesis import candidates, phase, textures, unsaid
 from TextoMorphLib.synthesis.candidates import Candidate, Place, Request
@@ -33,7 +33,7 @@ from TextoMorphLib.synthesis.published import PublishedSynthesizer
 from TextoMorphLib.synthesis.request import check_request
 from TextoMorphLib.synthesis.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
 from TextoMorphLib.synthesis.scene import Scene, key_of, look_at
-from TextoMorphLib.text import effects, encoders
+from TextoMorphLib.text import effects, encoders, plausibility
 from TextoMorphLib.text.concepts import ATTRIBUTES, as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
 
@@ -139,7 +139,7 @@ class Synthesizer:
             lambda: self._drawn(self._scene(ct, mask, replace, exclude, within, clock), request, seed, progress, clock)
         )
         lesions = tuple(best.lesion for best in found)
-        warnings += [each for one in lesions for each in meant.differences(one.diameter_mm, one.mean_hu)]
+        warnings += plausibility.differences(meant, diameters_mm(ct, mask), [one.mean_hu for one in lesions])
         told = {"seed": seed, "replace": replace, "warnings": list(dict.fromkeys(warnings))}
         report = {**self._told(text, request, meant), **told, "seconds": clock.rounded(), **candidates.told(found)}
         return Synthesis(volume, report, lesions)

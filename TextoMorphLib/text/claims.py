@@ -121,6 +121,9 @@ class Claims:
             term, owner = self.lexicon.terms[turned], Owner(LESION)
         if term is self.lexicon.terms["well-defined"] and at and self.words[at - 1].norm in _BADLY:
             term = self.lexicon.terms["ill-defined"]  # "poor defined limits"
+        if word.has("modifier", "undivided"):
+            term = self.lexicon.terms["septated"]
+            self.inverted.add(at)
         if word.norm == "even" and stresses(self.words[at + 1 : at + 2]):
             return None, ""
         if word.has("heard"):

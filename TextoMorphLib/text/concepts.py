@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ class Attribute:
         implies: What each value is drawn with where nothing is said of that,
         replaces: and whatever is said of it.
         together: What means each value where it is said together: a cyst that is called dense is one of dense fluid.
+        overrules: What hardly goes with each value, and counts for nothing beside it: fluid is as dense as fluid is.
+        unlikely: What hardly goes with each value, and is drawn all the same.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Attribute:
     implies: Mapping[str, Description] = field(default_factory=dict)
     replaces: Mapping[str, Description] = field(default_factory=dict)
     together: Mapping[str, Description] = field(default_factory=dict)
+    overrules: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    unlikely: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     @property
     def default(self) -> str:
@@ -80,6 +84,8 @@ def _attribute(name: str, entry: Mapping[str, Any]) -> Attribute:
         implies=entry.get("implies", {}),
         replaces=entry.get("replaces", {}),
         together=entry.get("together", {}),
+        overrules=entry.get("overrules", {}),
+        unlikely=entry.get("unlikely", {}),
     )
 
 
@@ -121,6 +127,9 @@ def as_drawn(description: Description) -> Description:
             told.setdefault(other, implied)
     for kind, value in known.items():
         told.update(ATTRIBUTES[kind].replaces.get(value, {}))
+        for other, values in ATTRIBUTES[kind].overrules.get(value, {}).items():
+            if told.get(other) in values:
+                told[other] = ATTRIBUTES[other].default
     return told
 
 

@@ -22,17 +22,23 @@ _MOVES = (
     r"(?:extend|grow|grew|grown|spread|break|broke|burst|push|pass|protrud|project|bulg|extension|growth|ingrowth|"
     r"outgrowth|protrusion|component)(?:e|s|ing|ed)?"
 )
+_CROSSES = r"(?:cross|travers|straddl|transect|bridg)(?:es|e|ing|ed)?"
 _GROWS = re.compile(
     rf"(?:^| )(?:{_ENTERS}(?: (?:into|through|beyond))?|(?:{_ENTERING}|breach) (?:of|into|through|to)|"
-    rf"{_MOVES}(?: \w+ly)? (?:into|through|beyond|outside)|involv(?:e|es|ing))(?= |$)"
+    rf"{_MOVES}(?: \w+ly)? (?:into|through|beyond|outside|across)|involv(?:e|es|ing)|"
+    rf"{_CROSSES}(?: (?:into|through|over|beyond))?)(?= |$)"
 )
+_CROSSED = re.compile(r"(?:cross|travers|straddl|transect|bridg)(?:ing|ed)$")
 _PASSED = re.compile(r"(?:invad|infiltrat|penetrat|perforat|transgress|breach|erod|destroy|involv)(?:e|ed)$")
 _PASSING = re.compile(rf"(?:{_ENTERING}|extension|breach|spread)$")
 _ALONE = (
     "vascular invasion", "venous invasion", "macrovascular invasion", "tumor thrombus", "tumor in vein",
     "infiltration of the vessel",
 )  # fmt: skip
-_THROUGH = ("through", "beyond", "breach", "penetrat", "perforat", "transgress", "burst", "broke", "break")
+_THROUGH = (
+    "through", "beyond", "breach", "penetrat", "perforat", "transgress", "violat", "burst", "broke", "break", "cross",
+    "travers", "straddl", "transect", "bridg",
+)  # fmt: skip
 _AROUND = frozenset((
     "gallbladder", "vessels", "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis",
     "urinary tract", "fat around", "peritoneal cavity",
@@ -113,6 +119,9 @@ def _entered(words: Sequence[Word], organ: str | None) -> Iterator[tuple[int, in
         at, end = of[match.start() + match.group().startswith(" ")], of[match.end() - 1]
         if (term := words[at].term) is not None and term.name == GROWS:
             continue
+        crossed = _CROSSED.search(match.group())
+        if crossed and any(_is_crossing(word) for word in words[end : end + 2]):
+            continue  # "crossing vessels", "crossed by a vein"
         through = any(how in match.group() for how in _THROUGH)
         for index in range(end + 1, min(len(words), end + 1 + _FARTHEST)):
             if is_around(words[index], organ, through) or _is_neighbour(words, index):
@@ -120,6 +129,11 @@ def _entered(words: Sequence[Word], organ: str | None) -> Iterator[tuple[int, in
                 break
             if _ends(words[index]):
                 break
+
+
+def _is_crossing(word: Word) -> bool:
+    """Whether a word after "crossing" or "crossed" says that it is something else that crosses."""
+    return "by" in word.norm.split(" ") or "vessels" in word.roles.get("other", ())
 
 
 def _is_neighbour(words: Sequence[Word], at: int) -> bool:

@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.text import comparisons
+from TextoMorphLib.text import comparisons, plausibility
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.asides import without_asides
 from TextoMorphLib.text.claims import Claims
@@ -45,7 +45,7 @@ HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
 STONE = "renal stone"
 _TARGETS = ("target", "target lesion")
 FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other write 'target sign'"
-OTHER_SIZE, OTHER_HU = 1.5, 20.0  # from which factor and difference on a text's number is another one
+OTHER_HU = 20.0  # from which difference on a text's number is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
 
@@ -143,24 +143,11 @@ class Understanding:
         found = []
         if self.read < len(self.text):
             found.append(f"the text is long: only its first {self.read:,} of {len(self.text):,} characters were read")
-        for a, b in self.contradictions:
-            found.append(f"the text says '{self.words(a)}' and '{self.words(b)}'; the later counts")
+        found += plausibility.told(self)
         if self.elsewhere:
             found.append(f"the text speaks of the {self.elsewhere}, the lesion goes into the {self.organ}")
         if not self.mentions:
             found.append("nothing in the text says what the lesion looks like: it gets the default look")
-        return found
-
-    def differences(self, diameter_mm: float, mean_hu: float) -> list[str]:
-        """What the text's numbers say otherwise than a drawn lesion's diameter (mm) and mean (HU)."""
-        found = []
-        said = self.numbers.diameter_mm
-        if said is not None and diameter_mm > 0 and not 1 / OTHER_SIZE < said / diameter_mm < OTHER_SIZE:
-            found.append(f"the text says {said:g} mm, the mask is {diameter_mm:.0f} mm across; the mask counts")
-        if self.numbers.hu is not None and abs(self.numbers.hu - mean_hu) > OTHER_HU:
-            found.append(
-                f"the text says {self.numbers.hu:g} HU, the lesion has {mean_hu:.0f} HU; words steer, numbers do not"
-            )
         return found
 
     def as_dict(self) -> dict[str, Any]:

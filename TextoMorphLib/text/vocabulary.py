@@ -221,6 +221,30 @@ def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]
     return [(a, b) for a, b in pairs if _clash(a, b)]
 
 
+def gives_way(mentions: Sequence[Mention]) -> dict[str, str]:
+    """What is said and does not count, by name, each with the name of what counts in its place.
+
+    Of a contradiction that is most often what was said first; beside fluid, an "isoattenuating" or a "hypervascular".
+    """
+    said, found = describe(mentions), dict[str, str]()
+    for a, b in contradictions(mentions):
+        lost, kept = (b, a) if _holds(a, said) and not _holds(b, said) else (a, b)
+        found[lost.name] = kept.name
+    asserted = [mention for mention in mentions if not mention.negated and _holds(mention, said)]
+    for one in asserted if said.get("fluid") != "dense" else ():
+        for kind, value in one.term.kinds.items():
+            table = ATTRIBUTES[kind].overrules.get(value, {}) if kind in ATTRIBUTES else {}
+            for other in asserted:
+                if any(other.term.kinds.get(name) in values for name, values in table.items()):
+                    found[other.name] = one.name
+    return found
+
+
+def _holds(mention: Mention, said: Description) -> bool:
+    """Whether a description is as a mention has it."""
+    return (mention.term.kinds.items() <= said.items()) != mention.negated
+
+
 def _clash(a: Mention, b: Mention) -> bool:
     first, second = a.term.claims, b.term.claims
     shared = first.keys() & second.keys()

@@ -248,7 +248,7 @@ def _lesions(volume: Volume, tumours: np.ndarray, numbers: np.ndarray) -> Iterat
         mask = np.zeros(tumours.shape, bool)
         mask[box] = lesion
         voxels = np.count_nonzero(mask & known)
-        diameter = ball_mm(voxels * np.prod(volume.spacing))
+        diameter = ball_mm(voxels * volume.voxel_mm3)
         counts = np.bincount(numbers[mask & known])
         order = [int(at) for at in np.argsort(-counts, kind="stable") if at and counts[at]]
         if order:

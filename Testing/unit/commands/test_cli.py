@@ -117,6 +117,18 @@ def test_text_without_known_terms_warns_and_runs(
     assert (tmp_path / "out.nii.gz").is_file()
 
 
+def test_what_does_not_go_together_is_told_once(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments[arguments.index(TEXT)] = "a 30 cm cyst, isoattenuating"
+    assert main(arguments) == 0
+    told = capsys.readouterr().err
+    assert told.count("hardly go together") == told.count("the text says 300 mm") == 1
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert any("300 mm" in warning for warning in report["warnings"])
+    assert any("hardly go together" in note for note in report["notes"])
+
+
 def test_ctrl_c_leaves_nothing(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,12 @@ QUALIFIERS = ("mildly", "markedly")  # of a density; alone they say nothing
         ("liver", "Invasion of adjacent structures: yes"),
         ("liver", "possible invasion of the stomach"),
         ("liver", "tumour thrombus in the portal vein"),
+        ("liver", "hypodense lesion that crosses the diaphragm"),
+        ("liver", "extends across the right hemidiaphragm"),
+        ("liver", "transdiaphragmatic extension"),
+        ("liver", "violates the capsule"),
+        ("liver", "traverses the chest wall"),
+        ("liver", "straddling the diaphragm"),
         ("pancreas", "infiltrating the duodenum"),
         ("pancreas", "extends into the duodenum without invasion of the portal vein"),
         ("pancreas", "splenic hilum involved; splenic vein not invaded"),
@@ -39,6 +45,8 @@ def test_growth_into_the_surroundings_is_heard(organ: str, text: str) -> None:
     ("organ", "text"),
     [
         ("liver", "does not invade the diaphragm"),
+        ("liver", "it does not cross the diaphragm"),
+        ("liver", "cannot exclude crossing of the diaphragm"),
         ("liver", "abuts but does not invade the chest wall"),
         ("liver", "it is not seen to infiltrate the stomach"),
         ("liver", "cannot exclude invasion of the stomach"),
@@ -63,6 +71,8 @@ def test_growth_that_is_denied_in_doubt_or_past_is_told_and_not_drawn(organ: str
         ("liver", "extends into the left lobe, abuts the diaphragm"),
         ("liver", "compresses the vena cava, vessels extending through the lesion"),
         ("liver", "colon cancer invading the spleen. Hypodense liver lesion."),
+        ("liver", "lesion with crossing vessels, crossed by a hepatic vein"),
+        ("liver", "crosses into segment 4, septa cross the lesion"),
         ("pancreas", "encasing the superior mesenteric artery"),
         ("pancreas", "cystic lesion involving the main pancreatic duct"),
     ],
@@ -76,6 +86,7 @@ def test_what_touches_or_stays_in_the_organ_does_not_invade(organ: str, text: st
     [
         ("growing through the capsule into the perihepatic fat", {"wall", "fat"}),
         ("extends to the capsule", {"wall"}),
+        ("crossing the capsule", {"wall"}),
         ("mass that does not infiltrate the duodenum", {"margin"}),
     ],
 )

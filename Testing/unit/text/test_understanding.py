@@ -151,15 +151,6 @@ def test_numbers_are_read() -> None:
     assert (numbers.hu, numbers.segments) == (8.0, ("7", "8"))
 
 
-def test_numbers_that_the_lesion_does_not_have_are_said() -> None:
-    found = understand("a 3 cm cyst of 5 HU", "liver")
-    assert found.differences(29.0, 8.0) == []
-    assert [line.split(",")[0] for line in found.differences(12.0, 60.0)] == [
-        "the text says 30 mm",
-        "the text says 5 HU",
-    ]
-
-
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -20,7 +20,7 @@ class Understanding:
     Attributes:
         terms: Names of the terms found, denied ones after "no ".
         unknown: Words that no term covers and that are no mere fillers.
-        contradictions: Pairs of terms that cannot both hold.
+        contradictions: Pairs of terms that cannot, or hardly, hold both.
         marked: The description as HTML, with terms and unknown words coloured.
     """
 
@@ -66,6 +66,7 @@ class Describing:
             >>> logic.understand("gloomy, hypodense, no calcification", "liver").unknown
             ['gloomy']
         """
+        from TextoMorphLib.text.plausibility import doubtful
         from TextoMorphLib.text.understanding import understand
 
         found = understand(text, organ)
@@ -76,7 +77,8 @@ class Describing:
             marked += [html.escape(text[done:start]), f"<b>{words}</b>" if colour == UNDERSTOOD else words]
             done = end
         marked.append(html.escape(text[done:]))
-        clashes = [(_named(a), _named(b)) for a, b in found.contradictions]
+        pairs = [*found.contradictions, *doubtful(found)]
+        clashes = [(_named(a), _named(b)) for a, b in pairs]
         terms = list(dict.fromkeys(_named(mention) for mention in found.mentions))
         return Understanding(terms, list(found.unknown_words), clashes, "".join(marked))
 
