@@ -28,13 +28,15 @@ _NOT_SIMPLE = {
 
 def told(meant: Understanding) -> list[str]:
     """What a text says that does not go together, in words."""
-    found, lost = [], gives_way(meant.mentions)
+    found, lost = list[str](), gives_way(meant.mentions)
     for a, b in meant.contradictions:
         same = meant.words(a).lower() == meant.words(b).lower()  # "calcified", "not calcified"
-        one, other = (a.name, b.name) if same else (meant.words(a), meant.words(b))
-        found.append(f"the text says '{one}' and '{other}'; {'the later' if a.name in lost else 'the earlier'} counts")
+        names = (a.name, b.name) if same else (meant.words(a), meant.words(b))
+        found.append(
+            f"the text says '{names[0]}' and '{names[1]}'; {'the later' if a.name in lost else 'the earlier'} counts"
+        )
     for drawn, other in doubtful(meant):
-        first, second = sorted((drawn, other), key=lambda mention: mention.start)
+        first, second = (drawn, other) if drawn.start < other.start else (other, drawn)
         how = f"'{meant.words(drawn)}' counts" if other.name in lost else "both are drawn, as far as that can be"
         found.append(f"'{meant.words(first)}' and '{meant.words(second)}' hardly go together: {how}")
     return found

@@ -15,9 +15,10 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.measurement.description import Words
 from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.text.plausibility import OTHER_SIZE
 from TextoMorphLib.text.report_files import read_report
 from TextoMorphLib.text.reports import ReportedLesion, extract
-from TextoMorphLib.text.understanding import OTHER_SIZE, check_text, understand
+from TextoMorphLib.text.understanding import check_text, understand
 from TextoMorphLib.training.wordings import wordings_of
 
 REFUSE, MEASURE = "refuse", "measure"
