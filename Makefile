@@ -18,8 +18,12 @@ INSTALLED := $(VENV)/.installed
 # USE_CUDA=1 takes the default build nevertheless, USE_CUDA=0 the CPU build on a machine with a GPU.
 USE_CUDA ?= $(if $(shell command -v nvidia-smi),1,0)
 CPU_TORCH := torch==2.13.0+cpu
+CPU_TORCHVISION := torchvision==0.28.0+cpu
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 NEEDS_CPU_BUILD := $(filter Linux-0,$(shell uname -s)-$(USE_CUDA))
+# nnU-Net loads torchvision, by way of timm, and one built for CUDA does not load beside a torch that is not: both are of
+# one build, or pip says that there is none.
+NNUNET_TORCH := $(if $(NEEDS_CPU_BUILD),--extra-index-url $(CPU_INDEX) "$(CPU_TORCH)" "$(CPU_TORCHVISION)",torch torchvision)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit style types fuzz test-gui test-browser coverage turing-test architecture ray ray-thousand docs release lint format clean nnunet
@@ -53,7 +57,7 @@ coverage: $(INSTALLED)
 
 # nnU-Net in an environment of its own, beside .venv: two iterations of training with TextoMorph's trainer.
 nnunet: $(INSTALLED)
-	test -x .venv-nnunet/bin/nnUNetv2_train || { $(BIN)/python -m venv .venv-nnunet && .venv-nnunet/bin/python -m pip install --quiet --extra-index-url $(CPU_INDEX) "$(CPU_TORCH)" torchvision "nnunetv2>=2.8,<3"; }
+	test -x .venv-nnunet/bin/nnUNetv2_train || { $(BIN)/python -m venv .venv-nnunet && .venv-nnunet/bin/python -m pip install --quiet $(NNUNET_TORCH) "nnunetv2>=2.8,<3"; }
 	NNUNET_BIN=.venv-nnunet/bin $(BIN)/python -m pytest -rs Testing/unit/segmentation/nnunet_training.py
 
 # A batch on a cluster of two nodes on the loopback address; the second: 1,000 jobs, and a node that is killed twice.

@@ -23,6 +23,8 @@ from TextoMorphLib.training.loop import LossFunction
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, healthy_of
 
 BEST, HISTORY, FIXED = "best.safetensors", "validation.jsonl", "validation.npz"
+INNER, TEST, LAST = "inner", "test", "last"
+SELECT = (INNER, TEST, LAST)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def fixed_patches(
         mix["real"] = 0.0
     if not healthy_of(cases):
         mix["synthetic"] = mix["healthy"] = 0.0
+    if not any(len(case.organ) for case in cases):
+        mix["anywhere"] = 0.0
     plain = replace(how, mix=mix, rotate=0.0, shift_chance=0.0, flip=0.0)
     patches = Patches(cases, plain, source)
     drawn = [patches.one(np.random.default_rng([7, number])) for number in range(choice.patches)]

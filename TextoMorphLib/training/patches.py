@@ -1,4 +1,4 @@
-"""Patches for segmentation: real tumours, synthetic ones in healthy tissue, and none at all, by stated shares."""
+"""Patches for segmentation: real tumours, synthetic ones in healthy tissue, none, and all the body, by shares."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from TextoMorphLib.evaluation.lesions import components
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.segmentation.model import SIDES, intensities
+from TextoMorphLib.segmentation.predict import BODY_HU
 from TextoMorphLib.sources import TumourSource
 from TextoMorphLib.spatial.geometry import grow, tight_box
 from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
 
-PATCH_KINDS = ("real", "synthetic", "healthy")
+PATCH_KINDS = ("real", "synthetic", "healthy", "anywhere")
 KEPT_AROUND_MM = 30.0  # what is kept around the organ
 MARGIN = 6  # voxels by which a bank's patches are larger than those trained on, on each side
 PADDING_HU = -1000
+TRIES = 100  # to hit the body
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A case on the training's grid, cut to its organ's surroundings; on disk, read as needed.
+    """A case on the training's grid, whole or cut to its organ's surroundings; on disk, read as needed.
 
     Attributes:
         case: What it is made from.
         ct: int16 HU.
-        label: uint8: 0, 1 organ, 2 and above tumours.
+        label: The same shape: 0, 1 organ, 2 and above tumours.
         organ: [N] indices of the organ's voxels without tumour, into the flat array.
         tumour: [N] the same of tumour voxels.
     """
@@ -46,6 +48,12 @@ class Prepared:
     label: np.ndarray
     organ: np.ndarray
     tumour: np.ndarray
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads the file itself: whole scans are not sent."""
+        if isinstance(self.ct, np.memmap):
+            return _mapped, (self.case, self.ct.filename)
+        return Prepared, (self.case, self.ct, self.label, self.organ, self.tumour)
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,8 @@ class PatchSettings:
         spacing_mm: Of their grid.
         window_hu: Becomes 0 to 1.
         count: Patches in a batch.
-        mix: Shares of real tumours, synthetic ones, and tumour-free patches.
+        mix: Shares of real tumours, synthetic ones, tumour-free patches of the organ, and patches centred anywhere in
+            the body, as they are: these teach what is not the organ, which a network needs that is to see whole scans.
         foreground: How often a patch of a real tumour is centred on it; else it is anywhere in the organ.
         even_classes: Whether real tumours of each class are drawn equally often, where there are several; else cases
             are, and a class that few have is hardly seen, and then never called.
@@ -100,8 +109,17 @@ def prepare(
     spacing_mm: float,
     folder: Path,
     progress: Callable[[int, int], Any] | None = None,
+    whole: bool = False,
 ) -> list[Prepared]:
     """Brings cases onto the training's grid; what an earlier run did is taken from the folder.
+
+    Args:
+        cases: To prepare.
+        classes: Of tumours.
+        spacing_mm: Of the grid.
+        folder: Keeps them.
+        progress: Called with (cases done, cases in all); may return False to cancel.
+        whole: Whether the whole scan is kept, not only the organ's surroundings.
 
     Raises:
         InputError: A case that cannot be used, by its name.
@@ -113,16 +131,20 @@ def prepare(
         for number, case in enumerate(cases):
             if progress is not None and progress(number, len(cases)) is False:
                 raise Cancelled("cancelled")
-            told = json.dumps([case.line(Path("/")), list(classes), spacing_mm, _times(case)], sort_keys=True)
+            facts = [case.line(Path("/")), list(classes), spacing_mm, _times(case), *(["whole"] if whole else [])]
+            told = json.dumps(facts, sort_keys=True)
             path = folder / f"{case.id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npy"
             if not path.exists():
                 with one_of_many(f"case {case.id}", None), about(case.id):
-                    _write(path, *_resampled(case, classes, spacing_mm))
-            both = np.load(path, mmap_mode="r")
-            label = both[1].astype(np.uint8)
-            organ, tumour = np.flatnonzero(label == 1), np.flatnonzero(label > 1)
-            made.append(Prepared(case, both[0], label, organ, tumour))
+                    _write(path, *_resampled(case, classes, spacing_mm, whole))
+            made.append(_mapped(case, path))
     return made
+
+
+def _mapped(case: Case, path: Path) -> Prepared:
+    """A case whose voxels stay in its file."""
+    ct, label = np.load(path, mmap_mode="r")
+    return Prepared(case, ct, label, np.flatnonzero(label == 1), np.flatnonzero(label > 1))
 
 
 def _times(case: Case) -> list[list[int]]:
@@ -133,13 +155,14 @@ def _times(case: Case) -> list[list[int]]:
     return [[path.stat().st_mtime_ns, path.stat().st_size] for path in case.files]
 
 
-def _resampled(case: Case, classes: Sequence[str], spacing_mm: float) -> tuple[np.ndarray, np.ndarray]:
+def _resampled(case: Case, classes: Sequence[str], spacing_mm: float, whole: bool) -> tuple[np.ndarray, np.ndarray]:
     volume = Volume.read(case.ct)
     check_ct(volume)
     target = case.targets(volume, classes)
     if (case.organ_mask or case.label) and not target.any():
         raise InputError(f"its {case.organ} is empty: nothing is marked in its masks")
-    box = tight_box(target) if target.any() else tuple(slice(0, size) for size in volume.shape)
+    everything = whole or not target.any()
+    box = tuple(slice(0, size) for size in volume.shape) if everything else tight_box(target)
     box = grow(box, np.ceil(KEPT_AROUND_MM / volume.spacing), volume.shape)  # type: ignore[arg-type]
     affine, shape = isotropic_grid(volume, box, spacing_mm)
     hu = sampled_hu(volume, affine, shape)
@@ -194,8 +217,8 @@ class Patches:
     ) -> None:
         self.settings, self.source, self.bank = settings, source, bank
         self.ill = _by_class([case for case in cases if len(case.tumour)], settings.even_classes)
-        self.healthy = healthy_of(cases)
-        self.kinds, self.odds = shares(settings.mix, bool(self.ill), bool(self.healthy), source is not None)
+        self.healthy, self.marked = healthy_of(cases), [case for case in cases if len(case.organ)]
+        self.kinds, self.odds = shares(settings.mix, cases, source is not None)
         self.around = HealthyPatches(tuple(self.healthy), settings.patch)
 
     def at(self, step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -228,6 +251,10 @@ class Patches:
         ct, organ = self.around(rng)
         return ct, organ.astype(np.uint8)
 
+    def _anywhere(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        case = self.marked[int(rng.integers(len(self.marked)))]
+        return cut(case, in_body(case, rng), self.settings.patch)
+
     def _synthetic(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         assert self.source is not None
         nothing = np.zeros((1, 1, 1), np.float32)
@@ -258,15 +285,22 @@ def healthy_of(cases: Sequence[Prepared]) -> list[Prepared]:
     return [case for case in cases if not len(case.tumour) and len(case.organ)]
 
 
-def shares(mix: Mapping[str, float], ill: bool, healthy: bool, source: bool) -> tuple[list[str], np.ndarray]:
+def shares(mix: Mapping[str, float], cases: Sequence[Prepared], source: bool) -> tuple[list[str], np.ndarray]:
+    """The kinds of patches to draw, and how often each.
+
+    Raises:
+        InputError: The cases, or the lack of a source of tumours, do not allow one.
+    """
     wanted = {name: float(mix.get(name, 0)) for name in PATCH_KINDS}
-    if wanted["real"] and not ill:
+    if wanted["real"] and not any(len(case.tumour) for case in cases):
         raise InputError("no case to train on has a tumour; set real = 0 in [mix], or add such cases")
-    if (wanted["synthetic"] or wanted["healthy"]) and not healthy:
+    if (wanted["synthetic"] or wanted["healthy"]) and not healthy_of(cases):
         raise InputError(
             "no case to train on is free of tumours and has an organ mask; set synthetic = 0 and healthy = 0 in [mix], "
             "or add healthy cases"
         )
+    if wanted["anywhere"] and not any(len(case.organ) for case in cases):
+        raise InputError("no case to train on marks the organ; set anywhere = 0 in [mix], or add such cases")
     if wanted["synthetic"] and not source:
         raise InputError("[mix] wants synthetic tumours, and there is no [source]")
     names = [name for name in PATCH_KINDS if wanted[name]]
@@ -279,6 +313,15 @@ def centre_in(case: Prepared, voxels: np.ndarray, rng: np.random.Generator) -> n
     return np.array(np.unravel_index(int(voxels[rng.integers(len(voxels))]), case.label.shape))
 
 
+def in_body(case: Prepared, rng: np.random.Generator) -> np.ndarray:
+    """A voxel of a case that is not air, if it can be had."""
+    for _ in range(TRIES):
+        centre = rng.integers(case.ct.shape)
+        if case.ct[tuple(centre)] > BODY_HU:
+            break
+    return centre
+
+
 def cut(case: Prepared, centre: np.ndarray, patch: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """A patch around a voxel, float32 HU and label; moved inside the case where it has room, air beyond its edge."""
     size, shape = np.array(patch), np.array(case.label.shape)
@@ -287,7 +330,7 @@ def cut(case: Prepared, centre: np.ndarray, patch: Sequence[int]) -> tuple[np.nd
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     pad = [(int(a - s), int(s + n - b)) for a, b, s, n in zip(low, high, start, size, strict=True)]
     ct = np.pad(case.ct[box].astype(np.float32), pad, constant_values=PADDING_HU)
-    return ct, np.pad(case.label[box], pad)
+    return ct, np.pad(case.label[box].astype(np.uint8), pad)
 
 
 def augmented(

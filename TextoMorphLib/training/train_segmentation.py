@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,18 @@ from TextoMorphLib.sources.words import REPORTS
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.report_files import read_report
 from TextoMorphLib.text.reports import extract
-from TextoMorphLib.training.checkpoint_choice import BEST, FIXED, HISTORY, Choice, Validation, dice_ce, fixed_patches
+from TextoMorphLib.training.checkpoint_choice import (
+    BEST,
+    FIXED,
+    HISTORY,
+    INNER,
+    LAST,
+    SELECT,
+    Choice,
+    Validation,
+    dice_ce,
+    fixed_patches,
+)
 from TextoMorphLib.training.loop import LoopConfig, fit, read_config
 from TextoMorphLib.training.patches import (
     MARGIN,
@@ -37,14 +47,13 @@ from TextoMorphLib.training.patches import (
     prepare,
     shares,
 )
+from TextoMorphLib.training.segmentation_card import card
 from TextoMorphLib.training.settings import check_names, table
 
 ALL, NO_FOLD = "all", "whole"
 WORDS = "words"
-INNER, TEST, LAST = "inner", "test", "last"
-SELECT = (INNER, TEST, LAST)
 CURVES = "curves.png"
-TABLES, PLAIN = ("patches", "network", "mix", "source", "bank", "validation", "training"), ("name",)
+TABLES, PLAIN = ("patches", "network", "mix", "source", "bank", "validation", "training"), ("name", "start")
 
 
 def main(
@@ -168,7 +177,7 @@ def _train(
     inner = [] if validation.select_on == LAST else inner
     told = _config(settings, how, classes, train)
     torch.manual_seed(loop.seed)
-    network = segmenter.from_config(told)
+    network = _network(told, settings.get("start"))
     if not torch.cuda.is_available():  # on a processor, gradients of 3D convolutions take a third of the time so
         network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # its stubs lack it
     _check_network(network, how)
@@ -192,8 +201,8 @@ def _train(
         if checked:
             average.load_state_dict(load_file(place / BEST))
             outputs.write_bytes(place / CURVES, checked.picture())
-        card = _card(told, settings, train, inner, tested, validation, checked.best() if checked else None, draw)
-        segmenter.save(place / "model", told, average, card)
+        text = card(told, settings, train, inner, tested, validation, checked.best() if checked else None, draw)
+        segmenter.save(place / "model", told, average, text)
     return place / "model"
 
 
@@ -203,6 +212,20 @@ def _patches(settings: Mapping[str, Any]) -> PatchSettings:
     if "mix" in settings and isinstance(given, Mapping):
         given = {**given, "mix": settings["mix"]}
     return table(PatchSettings, {"patches": given}, "patches")
+
+
+def _network(told: dict[str, Any], start: str | None) -> torch.nn.Module:
+    """The network of a configuration: untrained, or with the weights of a bundle to start from."""
+    network = segmenter.from_config(told)
+    if start is not None:
+        weights = segmenter.Segmenter.load(start, "cpu").network.state_dict()
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(
+                f"model '{start}' has another network or other classes than the configuration; start without it"
+            ) from error
+    return network
 
 
 def _check_network(network: torch.nn.Module, how: PatchSettings) -> None:
@@ -224,9 +247,10 @@ def _prepared(
     """The cases by their ids; a first run that finds something wrong with them leaves nothing behind."""
     first = not cache.exists()
     try:
-        made = {case.case.id: case for case in prepare([*kept, *inner], classes, how.spacing_mm, cache)}
-        own = [made[case.id] for case in kept]
-        shares(how.mix, any(len(case.tumour) for case in own), bool(healthy_of(own)), source)
+        whole = bool(how.mix.get("anywhere"))
+        both = prepare([*kept, *inner], classes, how.spacing_mm, cache, whole=whole)
+        made = {case.case.id: case for case in both}
+        shares(how.mix, [made[case.id] for case in kept], source)
     except InputError:
         if first:
             shutil.rmtree(cache, ignore_errors=True)
@@ -357,41 +381,3 @@ def reported(cases: Sequence[Case]) -> list[str]:
     if not found:
         raise InputError(f"texts = '{REPORTS}': no case to train on has texts, or a report that describes a lesion")
     return list(found)
-
-
-def _card(
-    told: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    train: Sequence[Case],
-    inner: Sequence[Case],
-    tested: Sequence[Case],
-    validation: Choice,
-    best: Mapping[str, Any] | None,
-    draw: Patches,
-) -> str:
-    shares = ", ".join(f"{name} {odds:.2f}" for name, odds in zip(draw.kinds, draw.odds, strict=True))
-    warning = (
-        "The checkpoint was chosen on the tested fold, as in the published protocol: figures there are optimistic."
-        if validation.select_on == TEST
-        else "No tested case had a part in choosing the checkpoint."
-    )
-    source, steps = settings.get("source"), settings["training"]["steps"]
-    chosen = (
-        f"step {best['step']} of {steps}, the highest pooled tumour DSC ({best['validation_dsc']:.3f})\n  on "
-        f"{validation.patches} fixed patches. This figure chose the checkpoint, so it is no result"
-        if best
-        else f"the last, step {steps}; nothing was looked at to choose it"
-    )
-    return f"""# {told["name"]}
-
-Segments {told["organ"]} (1) and {", ".join(f"{name} ({2 + at})" for at, name in enumerate(told["classes"]))}. For
-research only; not a medical device.
-
-- Network: {json.dumps(told["network"])}, patches of {told["patch"]} voxels at {told["spacing_mm"]:g} mm,
-  {told["window_hu"]} HU.
-- Trained on {len(train)} cases ({sum(case.healthy for case in train)} healthy), {len(inner)} of them looked at for
-  choosing the checkpoint alone ({validation.select_on}); {len(tested)} cases kept for testing. {warning}
-- Shares of the patches: {shares}. Source of synthetic tumours: {json.dumps(source) if source else "none"}.
-- Checkpoint: {chosen}.
-- Cases: {", ".join(case.id for case in train)}.
-"""

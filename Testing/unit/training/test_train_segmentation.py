@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -161,6 +162,41 @@ def test_patches_hold_what_their_shares_say(cases: Path, tmp_path: Path) -> None
         Patches([case for case in prepared if not len(case.tumour)], settings, load("cells", 2.0))
 
 
+def test_patches_from_anywhere_show_the_body_far_from_the_organ(tmp_path: Path) -> None:
+    label = np.zeros((48, 48, 48), np.uint8)
+    label[4:8, 4:8, 4:8] = 1
+    hu = np.where(np.arange(48) < 36, 50, -1000).astype(np.int16) * np.ones_like(label, np.int16)
+    for name, data in (("ct", hu), ("label", label)):
+        Volume.from_array(data, np.diag([3.0, 3.0, 3.0, 1.0])).write(tmp_path / f"{name}.nii.gz")
+    case = Case("a", tmp_path / "ct.nii.gz", "liver", organ_mask=(tmp_path / "label.nii.gz",), healthy=True)
+    (near,) = prepare([case], ("tumour",), 3.0, tmp_path / "cache")
+    (whole,) = prepare([case], ("tumour",), 3.0, tmp_path / "cache", whole=True)
+    assert max(near.ct.shape) < 24
+    assert whole.ct.shape == (48, 48, 48)
+    patches = Patches([whole], PatchSettings((8, 8, 8), 3.0, mix={"anywhere": 1.0}, rotate=0, shift_chance=0), None)
+    drawn = [patches.one(np.random.default_rng(seed)) for seed in range(100)]
+    assert sum(label.any() for _, label in drawn) < 20
+    assert all(image[4, 4, 4] > 0 for image, label in drawn if not label.any())  # centred on the body, not on air
+    sent = pickle.dumps(whole)  # to a process that makes tumours
+    assert len(sent) < 2000
+    assert (pickle.loads(sent).label == whole.label).all()
+    with pytest.raises(InputError, match="marks the organ; set anywhere = 0"):
+        Patches([replace(whole, organ=whole.organ[:0])], replace(patches.settings, mix={"anywhere": 1.0}), None)
+
+
+def test_a_training_goes_on_from_a_bundle(cases: Path, tmp_path: Path) -> None:
+    assert train(cases, tmp_path / "first") == 0
+    config, start = tmp_path / "on.toml", tmp_path / "first/whole/model"
+    still = CONFIG.replace("learning_rate = 1e-3", "learning_rate = 1e-9").replace("steps = 6", "steps = 1")
+    config.write_text(f'start = "{start}"\n' + still.replace("healthy = 0.5", "anywhere = 0.5"))
+    assert train(cases, tmp_path / "second", str(config)) == 0
+    first, second = (load_file(tmp_path / run / "whole/model/network.safetensors") for run in ("first", "second"))
+    assert all(np.allclose(first[key], second[key], atol=1e-3) for key in first)
+    card = (tmp_path / "second/whole/model/MODEL_CARD.md").read_text()
+    assert f"Started from the model {start}" in card
+    assert "real 0.40, synthetic 0.40, anywhere 0.20" in card
+
+
 def test_a_class_that_few_have_is_shown_as_often_as_the_others() -> None:
     def prepared(name: str, *values: int) -> Prepared:
         label = np.ones((20, 20, 20), np.uint8)
@@ -188,7 +224,7 @@ def test_a_class_that_few_have_is_shown_as_often_as_the_others() -> None:
     [
         (('name = "unet"', 'name = "magic"'), [], "unknown network"),
         (("rotate", "spin"), [], "[patches] knows"),
-        (("real = 1.0", "unreal = 1.0"), [], "mix knows real, synthetic, healthy, not unreal"),
+        (("real = 1.0", "unreal = 1.0"), [], "mix knows real, synthetic, healthy, anywhere, not unreal"),
         (("real = 1.0", "real = -1.0"), [], "must be 0 or more"),
         (("real = 1.0", 'real = "all"'), [], "real must be a number, not 'all'"),
         (("[mix]", "[[mix]]"), [], "mix must be a table"),
@@ -213,7 +249,11 @@ def test_a_class_that_few_have_is_shown_as_often_as_the_others() -> None:
         (("", ""), ["--fold", "7"], "no fold '7'"),
         (("", ""), ["--shard", "2/2"], "no shard"),
         (("patches = 3", 'select_on = "luck"'), [], "not possible here"),
-        (("[mix]", "[trainning]\nsteps = 3\n[mix]"), [], "the configuration knows name, patches"),
+        (("[mix]", "[mix]\nanywhere = -1.0"), [], "must be 0 or more"),
+        (('name = "tried"', 'name = "tried"\nstart = "no such"'), [], "unknown model 'no such'"),
+        (('name = "tried"', 'name = "tried"\nstart = "starter"'), [], "one that segments is wanted"),
+        (('name = "tried"', 'name = "tried"\nstart = "liver-small"'), [], "has another network or other classes"),
+        (("[mix]", "[trainning]\nsteps = 3\n[mix]"), [], "the configuration knows name, start, patches"),
         (('name = "tried"', 'name = "tried"\nbase = 3'), [], "base must be the name of a file, not 3"),
         (('name = "tried"', 'name = "tried"\nbase = "bad.toml"'), [], "names itself as its base"),
         (('name = "tried"', 'name = "tried"\nbank = true'), [], "bank must be a table"),
