@@ -24,7 +24,7 @@ from TextoMorphLib.models.texture import (
     flow,
     scaled_numbers,
 )
-from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, changed
+from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, bounded, changed
 from TextoMorphLib.spatial.geometry import ball_mm, grow, placed
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.slices import depth_in_plane, low_pass, noise_and_grain, slice_axis
@@ -156,7 +156,8 @@ def drawn(
     depth, known = cut(place.depth, -99.0), cut(place.known.astype(np.float32), 0.0) > 0.999
     field = depth > -GROWN_MM
     seen = known & ~field & (depth > -CONTEXT_MM)
-    context = np.clip((cut(place.low, 0.0) - mean_hu) / CONTEXT_HU, -3, 3) * seen
+    beside = cut(place.low, 0.0) - mean_hu
+    context = np.clip(beside / CONTEXT_HU, -3, 3) * seen
     shown = np.stack([field, context, seen, np.clip(depth / CONTEXT_MM, -1, 2)]).astype(np.float32)
     numbers = scaled_numbers(
         contrast_hu, mean_hu, sd_hu, place.noise_hu, place.grain_hu, float(place.spacing[2]), place.diameter_mm
@@ -172,6 +173,8 @@ def drawn(
     core = depth > CORE_MM if np.count_nonzero(depth > CORE_MM) >= DIVIDES**2 else field
     made = changed(made, field, core, manner, seed)
     made = (made - made[core].mean()) / max(float(made[core].std()), 1e-3)
+    if manner.border:
+        made = bounded(made, depth, beside / max(sd_hu, 1e-3), seen, manner.border)
     return _on_scan(np.where(field, made, 0).transpose(1, 2, 0), place, matrix, offset)
 
 

@@ -23,6 +23,10 @@ ACROSS_MM, ACROSS_SLICES = 2.5, 0.8  # what is coarser than the first, neighbour
 MOST_DEVIATES, LEAST_SD = 2.0, 1e-3
 RANGE = (-6.0, 8.0)  # standard deviations that stretched tails stay in
 MANNER_SEEDS = 11
+BESIDE_MM = 4.0  # as far outside lies what a border may go on from
+BORDER_MM = (1.5, 4.0)  # depth up to which all is border, and from which nothing is
+WITHIN = 8.0  # standard deviations that what is no border may be off besides
+OVER = 1.0  # standard deviations that a border may be over its bounds, at the most
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Manner:
         tails_spread: of its logarithm, between lesions.
         skew: Its shift: over 0, the bright tail is the longer one;
         skew_spread: between lesions.
+        border: Standard deviations that a border may be off where nothing beside it is; 0 for no bounds.
     """
 
     liveliness: float = 0.0
@@ -50,6 +55,7 @@ class Manner:
     tails_spread: float = 0.0
     skew: float = 0.0
     skew_spread: float = 0.0
+    border: float = 0.0
 
     @classmethod
     def of(cls, config: Mapping[str, float]) -> Manner:
@@ -94,6 +100,34 @@ def changed(made: np.ndarray, field: np.ndarray, core: np.ndarray, manner: Manne
         scaled = (made - made[core].mean()) / max(float(made[core].std()), LEAST_SD)
         made = np.clip(np.sinh((np.arcsinh(scaled) + skew) / tails), *RANGE)
     return np.asarray(made * field, np.float32)
+
+
+def bounded(made: np.ndarray, depth: np.ndarray, beside: np.ndarray, seen: np.ndarray, most: float) -> np.ndarray:
+    """A field whose border is no brighter and no darker than what it goes on from.
+
+    Real tumours have bright and dark patches at their borders where a vessel or fat lies beside them. A sample has them
+    elsewhere, too, where they look like a piece of a wall.
+
+    Args:
+        made: [slices, h, w] at `PIXEL_MM`, standard deviations.
+        depth: In the plane, mm, positive inside.
+        beside: The scan around the lesion, in the field's units.
+        seen: Boolean: where that is known.
+        most: Standard deviations that a border may be off where nothing beside it is.
+    """
+    reach = BESIDE_MM / PIXEL_MM
+    side = np.arange(-int(reach), int(reach) + 1)
+    ball = (np.hypot(*np.meshgrid(side, side)) <= reach)[None]
+    free = WITHIN * np.clip((depth - BORDER_MM[0]) / (BORDER_MM[1] - BORDER_MM[0]), 0, 1)
+    highest = ndimage.maximum_filter(np.where(seen, beside, -np.inf), footprint=ball, mode="nearest")
+    lowest = ndimage.minimum_filter(np.where(seen, beside, np.inf), footprint=ball, mode="nearest")
+    over = np.maximum(made - np.maximum(highest, most) - free, 0)
+    under = np.maximum(np.minimum(lowest, -most) - free - made, 0)
+    return np.asarray(made - (over - _soft(over)) + (under - _soft(under)), np.float32)
+
+
+def _soft(over: np.ndarray) -> np.ndarray:
+    return over / (1 + over / OVER)
 
 
 def smooth(made: np.ndarray, field: np.ndarray, sigma_mm: float, slices: float = 0.0) -> np.ndarray:

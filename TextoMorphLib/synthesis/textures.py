@@ -26,7 +26,8 @@ from TextoMorphLib.text.concepts import ATTRIBUTES, share
 
 TEXTURE_SEEDS = 15_485_863  # from a candidate's seed to its texture's
 EVEN_HU, UNEVEN_HU, FLUID_SD_HU = 3.5, 19.0, 5.0  # spread besides noise: homogeneous, heterogeneous at least, fluid
-DEVIATES = 2.0  # residuals of the regression, at the most, that a lesion of which nothing is said may be off
+DEVIATES = 1.5  # residuals of the regression, at the most, that a lesion of which nothing is said may be off
+UNEVEN_DEVIATES = 0.8  # residuals that a heterogeneous lesion is off besides: the mean of a normal's upper half
 LEFT_TO_TEXTURE = {  # kinds and values that leave the margin and the inside to the texture
     "content": "solid",
     "margin": "default",
@@ -35,6 +36,7 @@ LEFT_TO_TEXTURE = {  # kinds and values that leave the margin and the inside to 
     "calcification": "none",
 }
 STRUCTURES_HU = (60.0, 120.0)  # above the lesion: from and up to where structures keep their own values
+WALL_MM = 4.0  # depth from which a walled lesion has all of its texture
 RULED_HU = (25.0, 60.0)  # above or below it: likewise, where a rule draws what no network does
 LEAST_TEXTURED_MM = 8.0  # diameter of lesions that have a texture
 SURE = 0.5
@@ -96,10 +98,7 @@ def made(
     if fluid and whole:  # a real cyst's border is as wide as any tumour's; what is in it is calm
         field = _as_cyst(field, depth, _spread(place, config, contrast, mean, coarse, said, seed))
         field = (field - field[inner].mean()) * (depth > -1)
-    low, high = RULED_HU if by_rule else STRUCTURES_HU
-    apart = np.abs(lesion - mean) if by_rule else lesion - mean
-    keep = np.clip((apart - low) / (high - low), 0, 1)
-    strength = 1.0 if whole else np.asarray(1 - keep, np.float32)
+    strength = 1.0 if whole else 1 - _kept(lesion - mean, depth, by_rule, share(said, "wall", "walled") >= SURE)
     how_noisy = (None, 1.0) if calm else ((sigma[0], sigma[1], sigma[2]), float(config["noise"]))
     return Texture(field, how_noisy[0], whole, how_noisy[1], strength)
 
@@ -108,6 +107,15 @@ def look(volume: Volume, region: Region) -> Site:
     """A lesion's place, as the network is to see it."""
     known = volume.hu((slice(None),) * 3) > UNKNOWN_HU if region.usable is not None else None
     return site(volume, region, known)
+
+
+def _kept(apart: np.ndarray, depth: np.ndarray, by_rule: bool, walled: bool) -> np.ndarray:
+    """0 to 1: where structures stay as they are; `apart` is the lesion minus its mean, HU."""
+    low, high = RULED_HU if by_rule else STRUCTURES_HU
+    keep = np.clip(((np.abs(apart) if by_rule else apart) - low) / (high - low), 0, 1)
+    if walled:  # a patch of the border's own would leave it a wall on one side alone
+        keep = np.maximum(keep, 1 - np.clip(depth / WALL_MM, 0, 1))
+    return np.asarray(keep, np.float32)
 
 
 def _as_cyst(field: np.ndarray, depth: np.ndarray, spread: float) -> np.ndarray:
@@ -128,9 +136,10 @@ def _spread(
 ) -> float:
     """The field's standard deviation, HU: that of real tumours, or what the words say; never under the scan's noise."""
     deviate = np.random.Generator(np.random.PCG64(seed)).standard_normal()
-    real = spread_hu(place, contrast, mean, config["spread"], float(np.clip(deviate, -DEVIATES, DEVIATES)))
-    least = UNEVEN_HU if share(said, "texture", "heterogeneous") >= SURE else EVEN_HU
-    return max(real, float(np.hypot(coarse, least)))
+    uneven = share(said, "texture", "heterogeneous") >= SURE
+    off = float(np.clip(deviate, -DEVIATES, DEVIATES)) + (UNEVEN_DEVIATES if uneven else 0.0)
+    real = spread_hu(place, contrast, mean, config["spread"], off)
+    return max(real, float(np.hypot(coarse, UNEVEN_HU if uneven else EVEN_HU)))
 
 
 def _noise_under(covariance: np.ndarray, sigma: list[float], shape: tuple[int, ...]) -> float:

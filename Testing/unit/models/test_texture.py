@@ -10,7 +10,7 @@ from scipy import ndimage, stats
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
 from TextoMorphLib.models.texture_field import drawn, features, site, spread_hu
-from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, changed
+from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, bounded, changed
 from TextoMorphLib.spatial.region import regions
 
 
@@ -116,3 +116,17 @@ def test_the_spread_follows_from_the_place(network: TextureNetwork) -> None:
 def test_numbers_far_from_what_was_learned_are_held_back() -> None:
     assert len(scaled_numbers(0, 80, 14, 16, 14, 2.5, 20)) == len(TEXTURE_NUMBERS)
     assert max(abs(number) for number in scaled_numbers(-900, 4000, 500, 900, 900, 40, 400)) == 2.5
+
+
+def test_a_border_is_bright_only_where_something_bright_lies_beside_it() -> None:
+    depth = np.broadcast_to(12.0 - 1.5 * np.hypot(*np.mgrid[-12:13, -12:13]), (3, 25, 25))
+    seen = depth <= -0.7
+    made = np.where(depth > -0.7, 4.0, 0.0).astype(np.float32)
+    vessel = np.where(np.arange(25) > 12, 6.0, -0.5) * np.ones_like(depth)  # on one side
+    found = bounded(made, depth, vessel, seen, 1.0)
+    border = (depth > -0.7) & (depth < 1.5)
+    assert (found[border][vessel[border] > 1] == 4).all()
+    away = border & (np.arange(25) < 8)
+    assert 1 < found[away].min() <= found[away].max() < 2
+    assert (found[depth > 4] == 4).all()  # what is inside is left as it was
+    assert np.allclose(bounded(-made, depth, -vessel, seen, 1.0), -found)  # likewise of what is dark

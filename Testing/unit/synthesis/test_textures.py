@@ -115,3 +115,13 @@ def test_density_that_is_not_said_is_that_of_the_organs_tumours(
     monkeypatch.setitem(organs, "pancreas", known)
     assert before == [contrast(text, 1, organ) for text, organ in said]
     assert abs(contrast("solid", 1) - left_open[0]) > 3
+
+
+def test_heterogeneous_is_more_than_what_nothing_is_said_of(textured: Path, scan: tuple[Volume, np.ndarray]) -> None:
+    ct, mask = scan
+    model = Synthesizer.load(str(textured), "cpu")
+    spreads = []
+    for text in ("hypoattenuating, homogeneous", "hypoattenuating", "hypoattenuating, heterogeneous"):
+        made = model.synthesize(ct, mask, text, organ="pancreas", preset="preview", seed=5)
+        spreads.append(made.volume.data[mask].std())
+    assert spreads[0] < spreads[1] < spreads[2]
