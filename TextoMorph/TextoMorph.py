@@ -19,6 +19,7 @@ from TextoMorphModule.Actions.comparing import Comparing
 from TextoMorphModule.Actions.describing import Describing
 from TextoMorphModule.Actions.doubting import Doubting
 from TextoMorphModule.Actions.evaluating import Evaluating
+from TextoMorphModule.Actions.failing import Failing
 from TextoMorphModule.Actions.generating import Generating
 from TextoMorphModule.Actions.installing import Installing
 from TextoMorphModule.Actions.lesions import Lesions
@@ -243,6 +244,7 @@ class TextoMorphLogic(
     Training,
     Segmenting,
     Evaluating,
+    Failing,
     Reporting,
     Wording,
 ):

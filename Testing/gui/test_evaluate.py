@@ -1,4 +1,4 @@
-"""The Evaluate panel, by keys and clicks: from a segmenter's failures to one that was trained on tumours like them."""
+"""Evaluate and Failures, by keys and clicks; the whole loop that they are for is in `test_loop.py`."""
 
 from __future__ import annotations
 
@@ -8,30 +8,15 @@ from typing import Any
 import failing_cases
 import pytest
 import slicer
-from panel_hands import opened, typed
-from PySide6 import QtWidgets
+from panel_hands import click_row, opened, typed
 
-import small_trainings
 from host import mainpath
-
-VALIDATION = "[validation]\npatches = 3\nevery = 10\n"
-CONFIG = small_trainings.segmentation(VALIDATION, synthetic=0.0, healthy=0.0, steps=20)
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Cases of which one lesion is missed, one found, and one seen in vain; and healthy ones."""
     return failing_cases.write(tmp_path)
-
-
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is opened in the browser."""
-    import qt
-
-    found: list[str] = []
-    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: found.append(url.toLocalFile()))
-    return found
 
 
 @pytest.fixture
@@ -93,57 +78,48 @@ def test_what_is_wrong_is_said_and_a_step_is_cancelled(
     assert ui.predictButton.text == "1. Segment the cases"
 
 
-def test_from_failures_to_a_segmenter_that_was_trained_on_tumours_like_them(
-    host: Any,
-    panels: Any,
-    evaluate: Any,
-    data: Path,
-    pages: list[str],
-    wait_until: Any,
-    tiny_bundle: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_failures_are_listed_seen_in_their_scan_and_struck_out(
+    host: Any, panels: Any, evaluate: Any, data: Path
 ) -> None:
-    monkeypatch.setenv("TEXTOMORPH_HOME", str(data / "home"))
-    ui, wanted, output = evaluate.ui, evaluate.parameters, data / "out"
-    wanted.model = str(tiny_bundle)
+    from TextoMorphLib.cases import read_cases
+    from TextoMorphLib.failures import read_failures
+    from TextoMorphLib.failures.find import find
+
+    wanted, output = evaluate.parameters, data / "out"
+    output.mkdir()
+    find(read_cases(data / "cases.jsonl"), data / "predictions", output / "failures.jsonl", worst=1.0)
+    failures = opened(panels["Failures"])
+    ui, table = failures.ui, failures.ui.failuresTable
     wanted.evaluateCases, wanted.evaluatePredictions = str(data / "cases.jsonl"), str(data / "predictions")
     wanted.evaluateOutput = str(output)
+    kinds = [table.item(row, 0).text() for row in range(table.rowCount)]
+    assert [kind.split(",")[0] for kind in kinds] == ["miss", "worst", "false alarm"]
 
-    mainpath.click(ui.failuresButton)
-    wait_until(lambda: not evaluate.running)
-    assert ui.statusLabel.text == "1 missed, 1 false alarms, 1 outlined worst"
-    assert pages == [str(output / "failures.html")]
-    assert not ui.targetButton.enabled  # nowhere to put them yet
-    typed(ui.healthyLineEdit, str(data / "healthy.jsonl"))
-    ui.countSpinBox.selectAll()
-    typed(ui.countSpinBox.lineEdit(), "4")
-    QtWidgets.QApplication.focusWidget()
-    ui.countSpinBox.interpretText()
-    mainpath.click(ui.targetButton)
-    wait_until(lambda: not evaluate.running)
-    assert sorted(path.name for path in (output / "targets").glob("0*.nii.gz")) == [
-        f"000{number}.nii.gz" for number in range(1, 5)
-    ], ui.logEdit.toPlainText()
+    click_row(table, 2)
+    mainpath.click(ui.seeButton)
+    alarm, first = wanted.segmentation, wanted.ct
+    assert (first.GetName(), alarm.GetSegmentation().GetSegment(wanted.segmentId).GetName()) == ("b", "false alarm")
+    click_row(table, 0)
+    mainpath.click(ui.seeButton)
+    assert wanted.ct.GetName() == "a"
+    assert not alarm.GetDisplayNode().GetVisibility()  # it would lie over another scan
+    click_row(table, 2)
+    mainpath.click(ui.seeButton)
+    assert (wanted.ct, wanted.segmentation) == (first, alarm)  # nothing is loaded twice
 
-    mainpath.click(ui.trainButton)
-    train = opened(panels["Train"])
-    (data / "tried.toml").write_text(CONFIG)
-    host.file = str(data / "tried.toml")
-    mainpath.click(train.ui.configButton)
-    assert wanted.trainCases == str(output / "targets" / "cases.jsonl")
-    mainpath.click(train.ui.runButton)
-    wait_until(lambda: not train.running)
-    assert train.ui.statusLabel.text == "Trained.", train.ui.logEdit.toPlainText()
-    assert "validation_dsc" in train._process.values
-    mainpath.click(train.ui.useButton)
-    assert wanted.segmentModel == "tried"
-
-    wanted.evaluatePredictions = str(data / "again")
-    mainpath.click(ui.predictButton)
-    wait_until(lambda: not evaluate.running)
-    assert "2 cases segmented" in ui.statusLabel.text, ui.logEdit.toPlainText()
-    assert sorted(path.name for path in (data / "again").glob("*.nii.gz")) == ["a.nii.gz", "b.nii.gz"]
-    mainpath.click(ui.evaluateButton)
-    wait_until(lambda: not evaluate.running)
-    assert "of 2" in ui.statusLabel.text
-    assert host.messages == []
+    targets = output / "targets"
+    targets.mkdir()
+    for name in ("cases.jsonl", "jobs.jsonl"):
+        (targets / name).write_text("{}\n")
+    wanted.Modified()
+    assert evaluate.ui.trainButton.enabled
+    mainpath.click(ui.strikeButton)
+    assert "2 of 3 are kept" in ui.statusLabel.text
+    assert [each.kind for each in read_failures(output / "failures.jsonl")] == ["miss", "worst"]
+    assert not evaluate.ui.trainButton.enabled  # what was planned is of other failures
+    mainpath.click(ui.strikeButton)
+    assert len(read_failures(output / "failures.jsonl")) == 3
+    (output / "failures.jsonl").write_text("{}\n")
+    wanted.Modified()
+    assert "no failure as failures find writes it" in host.messages[0]
+    assert table.rowCount == 0

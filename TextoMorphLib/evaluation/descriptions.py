@@ -14,8 +14,8 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.evaluation.twins import largest
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import Words, describe
-from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
-from TextoMorphLib.spatial.region import UNKNOWN_HU
+from TextoMorphLib.spatial.grids import sampled_hu, sampled_labels
+from TextoMorphLib.spatial.region import UNKNOWN_HU, known_around
 from TextoMorphLib.text.concepts import ATTRIBUTES
 from TextoMorphLib.text.organs import ORGANS
 
@@ -73,10 +73,17 @@ def _noisier(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> S
 
 
 def _resampled(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> Seen:
-    i, j, k = (slice(0, size) for size in volume.shape)
-    affine, shape = isotropic_grid(volume, (i, j, k), GRID_MM)
-    finer = Volume.from_array(sampled_hu(volume, affine, shape), affine)
-    return finer, sampled_labels(targets, volume.affine, affine, shape)
+    """As programs do it: the scan's axes and extent, linear. What is unknown stays so and blurs into nothing."""
+    per = GRID_MM / volume.spacing
+    shape = tuple(np.maximum(np.rint(np.array(volume.shape) / per), 1).astype(int).tolist())
+    to_scan = np.diag([*per, 1.0])
+    to_scan[:3, 3] = (per - 1) / 2  # voxels' outer faces, not their centres, stay where they are
+    affine = volume.affine @ to_scan
+    hu = volume.hu()
+    unknown = hu <= UNKNOWN_HU
+    finer = sampled_hu(Volume.from_array(known_around(hu, volume.spacing), volume.affine), affine, shape)
+    finer[sampled_labels(unknown.astype(np.uint8), volume.affine, affine, shape) > 0] = 2 * UNKNOWN_HU
+    return Volume.from_array(finer, affine), sampled_labels(targets, volume.affine, affine, shape)
 
 
 def _wider(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> Seen:

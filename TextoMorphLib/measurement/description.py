@@ -191,6 +191,8 @@ def _surest(kind: str, evidence: Evidence, said: dict[str, Said], organ: str) ->
         return "could not be measured"
     if reasons and (len(reasons) == len(options) or likely >= SAY):
         return reason or reasons[0]
+    if last.endswith("_fraction") and not measured:
+        return "none is seen"
     return f"{last} of {measured:.3g} fits no term clearly"
 
 

@@ -166,15 +166,20 @@ def _ct(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
     """The scan's HU on a region's grid."""
     around, matrix = _cover(volume, affine, shape)
     within = grow(around, np.zeros(3), volume.shape)
-    hu = volume.hu(within)
-    unknown = hu <= UNKNOWN_HU
-    if unknown.any() and not unknown.all():  # the nearest of what is known goes on there, as beyond the scan's edge
-        nearest = ndimage.distance_transform_edt(unknown, volume.spacing, return_distances=False, return_indices=True)
-        hu = hu[tuple(nearest)]
+    hu = known_around(volume.hu(within), volume.spacing)
     fineness = np.maximum(FINE_MM / volume.spacing, 1)
     if (fineness > 1).any():
         hu = ndimage.gaussian_filter(hu, 0.5 * np.sqrt(fineness**2 - 1))
     return resample(hu, np.linalg.inv(shifted(within)) @ shifted(around) @ matrix, shape)
+
+
+def known_around(hu: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """HU of which the nearest that is known goes on where nothing is, as beyond the scan's edge."""
+    unknown = hu <= UNKNOWN_HU
+    if not unknown.any() or unknown.all():
+        return hu
+    nearest = ndimage.distance_transform_edt(unknown, spacing, return_distances=False, return_indices=True)
+    return np.asarray(hu[tuple(nearest)])
 
 
 def _usable(

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from TextoMorphLib import paths
+from TextoMorphLib.version import __version__
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,6 +29,10 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 def test_the_command_exists() -> None:
     module, function = PYPROJECT["project"]["scripts"]["textomorph"].split(":")
     assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_citation_is_of_this_version() -> None:
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_slicer_gets_the_same_packages_but_not_its_own() -> None:

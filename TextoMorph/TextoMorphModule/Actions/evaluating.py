@@ -1,6 +1,8 @@
 """Evaluate: predictions of many cases scored, their failures found and made again, each a process of its own."""
 
 import json
+from collections.abc import Iterator
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ class Evaluating:
         Example:
             >>> logic.segmentCases("/data/cases.jsonl", "liver-small", "/data/predictions")
         """
+        _made(str(Path(predictions).parent))
         arguments = ["segment", cases, "--model", model, "--output", predictions, "--device", device]
         return Console([*arguments, *_of(fold)], **called)
 
@@ -54,11 +57,13 @@ class Evaluating:
     ) -> Console:
         """Starts to plan look-alikes of the failures in healthy scans: a batch in `targets` in the output folder.
 
+        Where the failures have changed since look-alikes of them were planned, it is in `targets-2` and so on.
+
         Example:
             >>> logic.targetFailures("/data/cases.jsonl", "/data/healthy.jsonl", "/data/out", 100)
         """
         arguments = ["failures", "target", str(Path(output) / FAILURES), "--healthy", healthy, "--cases", cases]
-        arguments += ["--count", str(count), "--seed", str(seed), "--output", str(Path(output) / TARGETS)]
+        arguments += ["--count", str(count), "--seed", str(seed), "--output", str(_next(output))]
         return Console(arguments, **called)
 
     def makeTargets(self, output: str, model: str = "starter", device: str = "auto", **called: Any) -> Console:
@@ -67,7 +72,7 @@ class Evaluating:
         Example:
             >>> logic.makeTargets("/data/out")
         """
-        jobs = str(Path(output) / TARGETS / "jobs.jsonl")
+        jobs = str((_planned(output) or Path(output) / TARGETS) / "jobs.jsonl")
         return Console(["batch", jobs, "--resume", "--model", model, "--device", device], **called)
 
     def failuresPage(self, output: str) -> Path | None:
@@ -81,14 +86,14 @@ class Evaluating:
         return page if output and page.is_file() else None
 
     def plannedTargets(self, output: str) -> Path | None:
-        """The look-alikes as cases to train on, where they were planned.
+        """The look-alikes as cases to train on, where they were planned, and of the failures as they are now.
 
         Example:
             >>> logic.plannedTargets("/data/out")
             PosixPath('/data/out/targets/cases.jsonl')
         """
-        cases = Path(output) / TARGETS / "cases.jsonl"
-        return cases if output and (Path(output) / TARGETS / "jobs.jsonl").is_file() and cases.is_file() else None
+        folder = _planned(output) if output else None
+        return folder / "cases.jsonl" if folder else None
 
     def evaluation(self, output: str) -> dict[str, Any] | None:
         """What `evaluateCases` found, as its evaluation.json says it; None if there is none.
@@ -125,6 +130,27 @@ class Evaluating:
         assert made is not None
         listed = [{"case": case["id"], **lesion} for case in made["cases"] for lesion in case["lesions"]]
         return tables.show(f"{Path(output).name} lesions", LESIONS, listed)
+
+
+def _folders(output: str) -> Iterator[Path]:
+    """Where look-alikes were or will be planned: `targets`, `targets-2`, and so on."""
+    yield Path(output) / TARGETS
+    yield from (Path(output) / f"{TARGETS}-{number}" for number in count(2))
+
+
+def _next(output: str) -> Path:
+    """The first of these folders in which none are planned."""
+    return next(folder for folder in _folders(output) if not (folder / "jobs.jsonl").is_file())
+
+
+def _planned(output: str) -> Path | None:
+    """The last of these folders, if its plan is of the failures as they are now."""
+    last = list(takewhile(lambda folder: (folder / "jobs.jsonl").is_file(), _folders(output)))[-1:]
+    failures = Path(output) / FAILURES
+    if not last or not (last[0] / "cases.jsonl").is_file():
+        return None
+    changed = failures.is_file() and failures.stat().st_mtime_ns > (last[0] / "jobs.jsonl").stat().st_mtime_ns
+    return None if changed else last[0]
 
 
 def _of(fold: str) -> list[str]:

@@ -120,8 +120,13 @@ class EvaluatePanel(ProcessPanel):
             self.ui.failuresButton,
             _("Looking for failures."),
             lambda: self.logic.findFailures(*self._given(), **self._heard()),
-            self.onPage,
+            self._onFound,
         )
+
+    def _onFound(self) -> None:
+        self.onPage()
+        if self.parameters:
+            self.parameters.Modified()  # they are listed under Failures
 
     def onTarget(self) -> None:
         """Plans look-alikes where none are planned, and makes them."""

@@ -1,0 +1,23 @@
+"""The small changes of a scan after which `describe` is asked again change nothing but what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from TextoMorphLib.evaluation.descriptions import CHANGES
+from TextoMorphLib.io.volume import Volume
+
+
+def test_a_crop_that_is_resampled_keeps_its_extent_and_makes_no_air_of_what_is_unknown() -> None:
+    hu = np.full((30, 24, 4), -1500.0, np.float32)
+    hu[5:25, 4:20] = 80.0
+    targets = (hu > 0).astype(np.uint8)
+    targets[10:18, 8:14] = 2
+    volume = Volume.from_array(hu, np.diag([-0.8, 0.7, 2.5, 1.0]))
+    finer, labels = CHANGES["resampled to 1 mm"](volume, targets, np.random.default_rng(0))
+    assert np.allclose(finer.spacing, 1)
+    assert set(np.unique(finer.hu() > -1200)) == {False, True}
+    assert np.allclose(finer.hu()[finer.hu() > -1200], 80)
+    for before, after in ((hu > 0, finer.hu() > 0), (targets == 2, labels == 2)):
+        millilitres = [np.count_nonzero(before) * 0.8 * 0.7 * 2.5, float(np.count_nonzero(after))]
+        assert abs(millilitres[1] / millilitres[0] - 1) < 0.1
