@@ -2,7 +2,7 @@
 
 Crops of 48 mm are cut from the scans; those in subfolders are files of their own, with -1500 where nothing is known.
 
-python Testing/fuzz/scales.py FOLDER_OF_CTS
+python Testing/fuzz/scales.py FOLDER_OF_CTS [--scans] [CHANGE ...]
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "+100": lambda hu: hu + 100,
     "-50": lambda hu: hu - 50,
     "+50": lambda hu: hu + 50,
+    **{f"x {factor:g}": lambda hu, factor=factor: hu * factor for factor in (0.9, 0.95, 0.97, 1.03, 1.05, 1.1)},  # type: ignore[misc]
     "x 8": lambda hu: hu * 8,
     "x 2": lambda hu: hu * 2,
     "x 0.5": lambda hu: hu / 2,
@@ -72,8 +73,12 @@ def verdict(hu: np.ndarray, affine: np.ndarray) -> str:
 def main() -> None:
     rng = np.random.default_rng(0)
     counted: dict[tuple[str, str], Counter[str]] = {}
+    wanted = [each for each in sys.argv[2:] if each != "--scans"] or list(CHANGES)
     for kind, volume, hu in pieces(Path(sys.argv[1]), rng):
-        for name, change in CHANGES.items():
+        if kind != "scans" and "--scans" in sys.argv:
+            continue
+        for name in wanted:
+            change = CHANGES[name]
             changed = np.where(hu <= UNKNOWN_HU, hu, change(hu)) if kind == "files of crops" else change(hu)
             counted.setdefault((kind, name), Counter())[verdict(changed, volume.affine)] += 1
     for (kind, name), ends in counted.items():

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from TextoMorphLib.io.volume import Array, Volume
 
-_SEGMENTATION, _CONTOURS = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
+_SEGMENTATION, _LABELS = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+_CONTOURS = "1.2.840.10008.5.1.4.1.1.481.3"
+_KINDS = (_SEGMENTATION, _LABELS, _CONTOURS)
 _OFF_SLICE = 0.3  # of the distance between slices, how far a contour may lie beside one
 
 
@@ -48,7 +50,7 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", Doubt)
             found = dcmread(file, force=True)
-            return _segment(found, label) if found.SOPClassUID == _SEGMENTATION else _filled(found, ct, label)
+            return _filled(found, ct, label) if found.SOPClassUID == _CONTOURS else _segment(found, label)
     except SeveralLabelsError as several:
         raise SeveralLabelsError(f"cannot read {path}: {several.held}", several.choose) from several
     except InputError as error:
@@ -60,11 +62,11 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
 def _file(path: Path) -> Path | None:
     if path.is_dir():
         kinds = {file: _kind(file) for file in path.iterdir() if file.is_file()}
-        objects = [file for file, kind in kinds.items() if kind in (_SEGMENTATION, _CONTOURS)]
+        objects = [file for file, kind in kinds.items() if kind in _KINDS]
         return objects[0] if len(objects) == 1 and sum(map(bool, kinds.values())) == 1 else None
     if path.suffix.lower() not in (".dcm", ".ima", "") or not path.is_file():
         return None
-    return path if _kind(path) in (_SEGMENTATION, _CONTOURS) else None
+    return path if _kind(path) in _KINDS else None
 
 
 def _kind(file: Path) -> str:
@@ -110,12 +112,13 @@ def _segment(found: Dataset, label: int | str | None) -> Volume:
     from TextoMorphLib.io.volume import Volume
 
     names = {int(item.SegmentNumber): str(item.get("SegmentLabel", "")) for item in found.SegmentSequence}
+    names.pop(0, None)  # a label map's background
     number = _one_of(names, label, "segments")
     frames = np.asarray(found.pixel_array).reshape(-1, found.Rows, found.Columns)
     if str(found.get("SegmentationType", "BINARY")) == "FRACTIONAL":
         doubt("the segmentation holds fractions; what is half or more is taken for lesion")
         frames = frames >= 0.5 * float(found.get("MaximumFractionalValue", 255))
-    elif frames.max(initial=0) > 1:  # a label map, whose values are the segments
+    elif found.SOPClassUID == _LABELS or frames.max(initial=0) > 1:  # its values are the segments
         frames = frames == number
     shared, own = found.SharedFunctionalGroupsSequence[0], found.PerFrameFunctionalGroupsSequence
     orientation = _group(shared, own[0], "PlaneOrientationSequence").ImageOrientationPatient

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Array, Volume
 
 SPACING_MM = (0.1, 20.0)
+TILTED, MOST_TILTED = 1.5, 35.0  # degrees; gantries tilt by up to 30
 BRIGHTEST_HU = 35_000.0  # metal on an extended scale
 FAT_AND_AIR_HU = (-1500.0, -30.0)
 SOFT_TISSUE_HU = (-30.0, 250.0)  # of unenhanced and enhanced organs, scan noise and all
@@ -30,6 +31,10 @@ DENSE_HU = -210.0  # from fat on
 # Where values are common in a CT, and nowhere else; those of air itself lie close together
 PEAKS_HU = {"air": (-1060.0, -930.0), "lung": (-930.0, -680.0), "fat": (-130.0, -55.0), "soft": (-10.0, 240.0)}
 BROAD_HU = 150.0  # peaks that are wider at half their height than this are several tissues, and tell nothing
+# Air around the body, as scanners are calibrated to it (and what scans are cut off at); no lung lies so close together
+AIR_HU, THIN_AIR_HU, LUNG_WIDE_HU = (-1032.0, -965.0), -850.0, 95.0
+WHOLE_MM, MUCH_AIR = 270.0, 0.25  # the least width of a scan that shows it, and the least share of air
+_FLOOR = 0.05  # the share of the lowest value from which on it was cut off there
 FAT_TO_SOFT_HU = (105.0, 300.0)  # from fat's peak to that of soft tissue, from unenhanced muscle to kidneys,
 AIR_TO_FAT_HU = (850.0, 940.0)  # and from air's to fat's
 OFF_BY = (0.07, 40.0)  # a factor and an offset that scanners do not leave
@@ -74,6 +79,8 @@ class _Shares:
     spread: float  # the width of the middle 90%, HU
     dense: float  # the median of fat and what is denser, HU
     fat: float  # what lies where fat does,
+    air: float  # what is air, foam or thin lung
+    floor: float  # the value at which the scan was cut off below, 0 for none
     gap: float  # and as much would lie there if it were but partly air
     peaks: tuple[_Peak, ...]  # where values are commonest,
     hills: tuple[_Peak, ...]  # and where they are commoner than beside
@@ -91,14 +98,15 @@ def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
             None where the user has no such choice: nothing then speaks of it.
 
     Raises:
-        InputError: A single slice, NaN or infinite voxels, spacing outside 0.1 to 20 mm, or values that
-            cannot be HU.
+        InputError: A single slice, NaN or infinite voxels, spacing outside 0.1 to 20 mm, axes that no gantry tilts so
+            far, or values that cannot be HU.
     """
     if min(volume.shape) < 2:
         raise InputError("a 3D scan is needed, this one is a single slice; give the whole CT volume")
     if volume.spacing.min() < SPACING_MM[0] or volume.spacing.max() > SPACING_MM[1]:
         size = " x ".join(f"{mm:.4g}" for mm in volume.spacing)
         raise InputError(f"the scan's spacing of {size} mm is outside 0.1 to 20 mm; check the header's units")
+    _check_axes(volume)
     ends = _ends(volume.data)
     if not np.isfinite(ends).all():
         bad = volume.data.size - np.count_nonzero(np.isfinite(volume.data))
@@ -120,13 +128,32 @@ def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
         doubt(f"the scan is taken to be in HU as you say, though {told}")
     elif assume_hu:
         return
-    elif reason := _odd(shares):
+    elif reason := (_odd(shares) or _odd_air(shares, volume)):
         doubt(f"the scan may not be in HU: {reason}; make sure that air is -1000 and water 0 in it")
     elif not _shown(shares, sample, known, volume.spacing * step):
         doubt(
             "the HU scale could not be checked: no pure fat is in this part of the body to show it, and an offset or a "
             "factor would not be seen; make sure that air is -1000 and water 0 in it"
             + ("" if assume_hu is None else " (--assume-hu: you have)")
+        )
+
+
+def _check_axes(volume: Volume) -> None:
+    """Tells of axes that are not at right angles.
+
+    Raises:
+        InputError: They are farther from it than a tilted gantry leaves them.
+    """
+    axes = volume.affine[:3, :3] / volume.spacing
+    apart = np.degrees(np.arcsin(np.clip(np.abs(axes.T @ axes - np.diag(np.ones(3))).max(), 0, 1)))
+    if apart > MOST_TILTED:
+        raise InputError(
+            f"the scan's axes are {apart:.0f} degrees off right angles, which no gantry is; check the header"
+        )
+    if apart > TILTED:
+        doubt(
+            f"the scan's axes are {apart:.0f} degrees off right angles (a tilted gantry?): it is kept so, and "
+            f"distances across its slices may be off by up to {np.tan(np.radians(apart)):.0%}"
         )
 
 
@@ -177,6 +204,8 @@ def _shares(hu: Array) -> _Shares:
         spread=float(ends[1] - ends[0]),
         dense=float(np.median(dense)) if dense.size else 0.0,
         fat=share(*FAT_HU),
+        air=share(FAT_AND_AIR_HU[0], -750.0),
+        floor=float(hu[0]) if hu.size and np.searchsorted(hu, hu[0], "right") > _FLOOR * hu.size else 0.0,
         gap=share(*GAP_HU) * (FAT_HU[1] - FAT_HU[0]) / (GAP_HU[1] - GAP_HU[0]),
         peaks=_peaks(smooth, PEAK),
         hills=_peaks(smooth, HILL),
@@ -240,6 +269,20 @@ def _odd(shares: _Shares) -> str:
     if shares.spread < LEAST_SPREAD_HU:
         return f"nearly all values lie within {shares.spread:.0f} of each other"
     return ""
+
+
+def _odd_air(shares: _Shares, volume: Volume) -> str:
+    """Whether the air around the body lies where none is, as after a factor of 0.95; empty if it does not.
+
+    Within the body, and beside it, gas and cushions lie anywhere down to -960: a scan must show the body's width
+    and much air.
+    """
+    wide_mm = sorted(volume.spacing * volume.shape)[1]
+    airs = [peak.hu for peak in shares.hills if peak.hu < THIN_AIR_HU and peak.wide < LUNG_WIDE_HU]
+    airs += [shares.floor] if shares.floor < THIN_AIR_HU else []
+    if wide_mm < WHOLE_MM or shares.air < MUCH_AIR or not airs or AIR_HU[0] < min(airs) < AIR_HU[1]:
+        return ""
+    return f"air seems to lie at {min(airs):.0f}"
 
 
 def _other_scale(shares: _Shares) -> str:

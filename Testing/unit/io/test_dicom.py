@@ -112,6 +112,35 @@ def test_a_multi_frame_file_is_the_same_scan(tmp_path: Path) -> None:
     np.testing.assert_allclose(volume.affine, expected.affine, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_frames_in_any_order_have_places_and_scales_of_their_own(tmp_path: Path) -> None:
+    from highdicom.legacy import LegacyConvertedEnhancedCTImage
+
+    expected = Volume.read(series(tmp_path / "in", legacy))
+    files = [dcmread(path) for path in sorted((tmp_path / "in").iterdir())]
+    whole = LegacyConvertedEnhancedCTImage(files, generate_uid(), 1, generate_uid(), 1)
+    order = [3, 0, 6, 1, 5, 2, 4]
+    whole.PixelData = np.frombuffer(whole.PixelData, np.uint16).reshape(SLICES, ROWS, COLUMNS)[order].tobytes()
+    groups = [whole.PerFrameFunctionalGroupsSequence[number] for number in order]
+    heights = [float(NORMAL @ group.PlanePositionSequence[0].ImagePositionPatient) for group in groups]
+    for number, group in enumerate(groups):
+        scale = Dataset()
+        scale.RescaleSlope, scale.RescaleIntercept, scale.RescaleType = "1", str(100 * number - 1024), "HU"
+        group.PixelValueTransformationSequence = [scale]
+    whole.PerFrameFunctionalGroupsSequence = groups
+    del whole.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+    (tmp_path / "multi").mkdir()
+    whole.save_as(tmp_path / "multi" / "one.dcm")
+    volume = Volume.read(tmp_path / "multi")
+    np.testing.assert_allclose(volume.affine, expected.affine, atol=1e-6)
+    np.testing.assert_array_equal(volume.hu() - expected.hu(), np.broadcast_to(100 * np.argsort(heights), volume.shape))
+
+    whole.compress(RLELossless, generate_instance_uid=False)  # whose reader knows one scale
+    whole.save_as(tmp_path / "multi" / "one.dcm")
+    with pytest.raises(InputError, match=r"scales of their own, and are packed.*gdcmconv"):
+        Volume.read(tmp_path / "multi")
+
+
 def legacy(index: int, header: Dataset) -> None:
     """What a converter to multi-frame wants to find."""
     for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime"):
@@ -173,6 +202,10 @@ BAD_SERIES = {
     "a place that is no number": (at(2, ImagePositionPatient=["nan", "0", "0"]), "no number|damaged"),
     "uneven": (at(6, ImagePositionPatient=list(ORIGIN + 2.5 * 6.3 * NORMAL)), "slices are missing or uneven"),
     "multi-frame": (at(NumberOfFrames=2), "multi-frame"),
+    "axes of another length": (at(ImageOrientationPatient=[2, 0, 0, 0, 2, 0]), "not of length 1"),
+    "axes not at right angles": (at(ImageOrientationPatient=[1, 0, 0, 0.5, 0.87, 0]), "not at right angles"),
+    "a slope of 0": (at(3, RescaleSlope="0"), "slope of 0"),
+    "two images in a file of one": (at(2, PixelData=STORED[:2].tobytes()), "holds 2 images|damaged"),
     "no position": (at(1, ImagePositionPatient=None), "where it lies"),
 }
 

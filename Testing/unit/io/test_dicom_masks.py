@@ -43,7 +43,7 @@ def ct(tmp_path: Path) -> Volume:
     return Volume.read(tmp_path / "ct")
 
 
-def two_segments(folder: Path, kind: str = "BINARY") -> Path:
+def two_segments(folder: Path, kind: str = "BINARY", cyst: np.ndarray = CYST) -> Path:
     images = [pydicom.dcmread(path) for path in sorted(folder.glob("0*.dcm"))]
     described = [
         highdicom.seg.SegmentDescription(
@@ -55,7 +55,7 @@ def two_segments(folder: Path, kind: str = "BINARY") -> Path:
         )
         for number, label in ((1, "Tumour"), (2, "Cyst"))
     ]
-    pixels = np.stack([TUMOUR, CYST], -1).transpose(2, 1, 0, 3)
+    pixels = np.stack([TUMOUR, cyst], -1).transpose(2, 1, 0, 3)
     made = highdicom.seg.Segmentation(
         images,
         (pixels * 0.8).astype(np.float32) if kind == "FRACTIONAL" else pixels.astype(np.uint8),
@@ -87,6 +87,24 @@ def test_a_segment_is_chosen_by_number_or_name(tmp_path: Path, ct: Volume, kind:
         np.testing.assert_array_equal(read_mask(path, ct, label=label), expected)
     with pytest.raises(InputError, match=r"no one segment Vein; it has 1 \(Tumour\)"):
         read_mask(path, ct, label="Vein")
+
+
+def test_segments_that_overlap_or_leave_slices_out_are_whole(tmp_path: Path, ct: Volume) -> None:
+    apart = ball((18, 16, 6), 8)
+    apart[:, :, ::2] = False  # as a segment that is drawn on every second slice
+    path = two_segments(tmp_path / "ct", cyst=apart)
+    assert (TUMOUR & apart).any()
+    np.testing.assert_array_equal(read_mask(path, ct, label="Tumour"), TUMOUR)
+    np.testing.assert_array_equal(read_mask(path, ct, label="Cyst"), apart)
+
+
+def test_a_label_map_holds_no_segment_but_those_that_it_shows(tmp_path: Path, ct: Volume) -> None:
+    path = two_segments(tmp_path / "ct", "LABELMAP")
+    for label, expected in ((2, CYST), (1, TUMOUR)):
+        np.testing.assert_array_equal(read_mask(path, ct, label=label), expected)
+    empty = two_segments(tmp_path / "ct", "LABELMAP", np.zeros(SHAPE, bool))
+    np.testing.assert_array_equal(read_mask(empty, ct, label=1), TUMOUR)
+    assert not read_mask(empty, ct, label=2).any()
 
 
 def test_a_segmentation_of_another_series_is_refused(tmp_path: Path, ct: Volume) -> None:

@@ -98,6 +98,43 @@ def test_other_scales_are_refused_or_told(change: Callable[[np.ndarray], np.ndar
     assert issubclass(told[0].category, Doubt)
 
 
+def whole() -> np.ndarray:
+    """A body in air, 340 mm wide on a grid of 7 mm, of which air is a third."""
+    hu = np.full((48, 48, 20), -995.0)
+    hu[8:40, 4:44] = organs((32, 40, 20))
+    hu[8:40, 4:24] = -100
+    return hu + np.random.default_rng(5).normal(0, 8, hu.shape)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda hu: hu * 0.9, lambda hu: hu * 0.95, lambda hu: np.maximum(hu, -1000) * 0.93, lambda hu: hu * 1.06],
+)
+def test_air_around_the_body_shows_a_small_factor(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    coarse = np.diag([7.0, 7.0, 7.0, 1.0])
+    for sound in (whole(), np.maximum(whole(), -1000), np.maximum(whole(), -990)):
+        check_ct(Volume.from_array(sound.astype(np.int16), coarse))
+    scaled = change(whole()).astype(np.int16)
+    with pytest.warns(Doubt, match="may not be in HU"):
+        check_ct(Volume.from_array(scaled, coarse))
+    with warnings.catch_warnings(record=True) as told:  # cushions and gas lie there, too
+        warnings.simplefilter("always")
+        check_ct(Volume.from_array(change(whole()).astype(np.int16), np.diag([2.0, 2.0, 2.0, 1.0])))
+    assert not [each for each in told if "air seems" in str(each.message)]
+
+
+@pytest.mark.parametrize(("shear", "degrees"), [(0.1, 6), (0.5, 27)])
+def test_axes_off_right_angles_are_told_and_no_gantrys_are_refused(shear: float, degrees: int) -> None:
+    affine = np.eye(4)
+    affine[1, 2] = shear
+    with pytest.warns(Doubt, match=f"axes are {degrees} degrees off right angles"):
+        check_ct(Volume.from_array(organs().astype(np.int16), affine))
+    affine[1, 2] = 1.0
+    with pytest.raises(InputError, match="45 degrees off right angles, which no gantry is"):
+        check_ct(Volume.from_array(organs().astype(np.int16), affine))
+    assert Volume.from_array(organs(), affine).voxel_mm3 == pytest.approx(1)
+
+
 @pytest.mark.parametrize("change", [lambda hu: hu + 60, lambda hu: hu - 150, lambda hu: hu + 200, lambda hu: hu * 2])
 def test_air_fat_and_organs_on_a_scale_of_their_own_are_refused(change: Callable[[np.ndarray], np.ndarray]) -> None:
     check_ct(Volume.from_array(organs().astype(np.float32), OBLIQUE))

@@ -156,6 +156,28 @@ def test_shifted_by_less_than_a_header_can_hold_is_the_same_grid(tmp_path: Path)
         read_mask(tmp_path / "other.nii.gz", CT)
 
 
+def test_of_voxels_alike_the_header_says_where_they_lie(tmp_path: Path) -> None:
+    """The same array under a header with an axis turned round: where that says, or refused, never as stored."""
+    flip = np.diag([-1.0, 1, 1, 1])
+    about_itself = flip.copy()
+    about_itself[0, 3] = CT.shape[0] - 1
+    lies_on_it = write(tmp_path / "turned.nii.gz", BALL, AFFINE @ about_itself)
+    np.testing.assert_array_equal(read_mask(lies_on_it, CT), BALL[::-1])
+    for header in (AFFINE @ flip, np.diag([-1.0, -1, 1, 1]) @ AFFINE):  # the second as LPS is taken for RAS
+        path = write(tmp_path / "mask.nii.gz", BALL, header)
+        with pytest.raises(InputError, match="another grid"):
+            read_mask(path, CT)
+
+
+def test_labels_a_hair_under_whole_numbers_are_those(tmp_path: Path) -> None:
+    soft = BALL * np.float32(1.9995)
+    soft[:3, :3, :3] = 0.9995
+    path = write(tmp_path / "mask.nii.gz", soft)
+    np.testing.assert_array_equal(read_mask(path, CT, label=2), BALL)
+    with pytest.raises(InputError, match="neither labels nor probabilities"):
+        read_mask(write(tmp_path / "odd.nii.gz", soft * np.float32(0.99)), CT)
+
+
 def test_wholly_outside(tmp_path: Path) -> None:
     path = write(tmp_path / "mask.nii.gz", BALL, AFFINE @ _shift(0, 0, 200))
     with pytest.raises(InputError, match="outside the scan"):

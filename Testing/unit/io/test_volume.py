@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+import warnings
 from pathlib import Path
 
 import nibabel as nib
@@ -12,7 +13,7 @@ import pytest
 import SimpleITK
 from nibabel.nifti1 import Nifti1Extension
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import Doubt, InputError
 from TextoMorphLib.io.volume import Volume
 
 SHAPE = (14, 12, 10)
@@ -96,6 +97,18 @@ def test_a_note_leaves_extensions_as_they_are_whatever_they_hold(tmp_path: Path,
     assert after[352:voxels] == before[352:voxels]
     assert b"synthetic" in after[voxels : voxels + 32]
     np.testing.assert_array_equal(Volume.read(tmp_path / "out.nii").data, body())
+
+
+def test_more_voxels_than_the_header_tells_of_are_told(tmp_path: Path) -> None:
+    """As where a header lost slices; a few bytes more are only padding."""
+    content = nifti(tmp_path / "in.nii", body()).read_bytes()
+    (tmp_path / "padded.nii").write_bytes(content + bytes(64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Volume.read(tmp_path / "padded.nii")
+    (tmp_path / "more.nii.gz").write_bytes(gzip.compress(content + bytes(2 * SHAPE[0] * SHAPE[1])))
+    with pytest.warns(Doubt, match=r"more voxels than its header tells of \(14 x 12 x 10\)"):
+        Volume.read(tmp_path / "more.nii.gz")
 
 
 def test_big_endian_single_frame_nifti(tmp_path: Path) -> None:
@@ -266,11 +279,18 @@ def _metaimage(spacing: str) -> bytes:
     ).encode() + bytes(16)
 
 
+def _trailing(path: Path) -> None:
+    path.write_bytes(nifti(path, body()).read_bytes() + b"more")
+
+
 BAD_FILES = {
     "missing.nii.gz": (lambda path: None, "does not exist"),
     "truncated.nii.gz": (_truncated, "cut short"),
     "truncated.nii": (_truncated, "cut short"),
-    "empty.nii.gz": (lambda path: path.write_bytes(b""), "not a NIfTI file"),
+    "empty.nii.gz": (lambda path: path.write_bytes(b""), "it is empty"),
+    "packed.nii": (lambda path: path.write_bytes(gzip.compress(b"scan" * 99)), "packed; name it [.]nii[.]gz"),
+    "trailing.nii.gz": (lambda path: _trailing(path), "damaged or not gzip-compressed"),
+    "complex.nii": (lambda path: nifti(path, body().astype(np.complex64)), "complex64 are no CT numbers"),
     "text.nii.gz": (lambda path: path.write_text("hello"), "not gzip-compressed"),
     "text.nii": (lambda path: path.write_text("hello " * 200), "not a NIfTI file"),
     "text.nrrd": (lambda path: path.write_text("hello"), "damaged"),

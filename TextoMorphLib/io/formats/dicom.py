@@ -36,7 +36,9 @@ _TAGS = (
     "ImagePositionPatient",
     *_SEQUENCES,
 )
+_UNPACK = "unpack the series first, as by gdcmconv --raw"
 _UNEVEN = 0.1  # of the distance between slices
+_SQUARE = 0.02  # how far an orientation's vectors may be from length 1 and right angles
 _OFF_LINE_MM = 0.3  # how far a slice may lie beside the line of the others: what rounded positions lose, and no more
 
 
@@ -111,6 +113,9 @@ def _slices(path: Path) -> list[_Slice]:
             raise InputError(f"{path.name} does not say where it lies in the patient; take it out of the folder")
         if not np.isfinite([*image.spacing, *image.orientation, *image.position]).all():
             raise InputError(f"{path.name} says of its place what is no number; take it out of the folder")
+        axes = np.reshape(image.orientation, (2, 3))
+        if np.abs(axes @ axes.T - np.eye(2)).max() > _SQUARE:
+            raise InputError(f"{path.name} gives axes that are not of length 1 or not at right angles; export it again")
     return found
 
 
@@ -240,27 +245,48 @@ def _hu(path: Path) -> Array:
                 image.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
                 if not image.original_encoding[0]:
                     image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+            scales = _scales(image)
             if syntax is not None and syntax.is_compressed:
+                if len(set(scales)) > 1:
+                    raise InputError(f"the frames of {path.name} have scales of their own, and are packed; {_UNPACK}")
                 return _unpacked(path, syntax.name)
             spare = image.BitsAllocated - image.BitsStored
             if image.BitsAllocated not in (8, 16, 32) or image.HighBit != image.BitsStored - 1:
                 return _unpacked(path)
             stored = (image.pixel_array << spare) >> spare  # above the highest bit may lie an overlay
-            return _rescaled(stored.reshape(-1, image.Rows, image.Columns), image)
+            stored = stored.reshape(-1, image.Rows, image.Columns)
+            if len(stored) != len(scales):
+                raise InputError(f"{path.name} holds {len(stored)} images, and its header tells of {len(scales)}")
+            return _rescaled(stored, scales)
     except InputError:
         raise
     except Exception as error:  # pydicom raises whatever a damaged file makes it stumble over
         raise InputError(f"the pixels of {path.name} are damaged, cut short or of an unknown kind") from error
 
 
-def _rescaled(stored: Array, image: Dataset) -> Array:
-    planes = []
+def _scales(image: Dataset) -> list[tuple[float, float]]:
+    """Slope and intercept of each of a file's frames.
+
+    Raises:
+        InputError: A slope of 0, with which all would be one value, or one that is no number.
+    """
     shared = list(image.get(_SEQUENCES[0]) or [])[:1]
     own = list(image.get(_SEQUENCES[1]) or [])
-    for number, plane in enumerate(stored):
+    found = []
+    for number in range(int(image.get("NumberOfFrames") or 1)):
         groups = [*own[number : number + 1], *shared]
         told = next((group[_RESCALE].value[0] for group in groups if _RESCALE in group), image)
-        slope, intercept = float(told.get("RescaleSlope") or 1), float(told.get("RescaleIntercept") or 0)
+        slope, intercept = (told.get(name) for name in ("RescaleSlope", "RescaleIntercept"))
+        scale = 1.0 if slope in (None, "") else float(slope), float(intercept or 0)
+        if scale[0] == 0 or not np.isfinite(scale).all():
+            raise InputError("its header rescales by a slope of 0, or by no number; export it again")
+        found.append(scale)
+    return found
+
+
+def _rescaled(stored: Array, scales: list[tuple[float, float]]) -> Array:
+    planes = []
+    for plane, (slope, intercept) in zip(stored, scales, strict=True):
         if slope.is_integer() and intercept.is_integer():
             planes.append(plane.astype(np.int64) * int(slope) + int(intercept))
         else:
@@ -281,7 +307,7 @@ def _unpacked(path: Path, packing: str = "") -> Array:
         with silent():
             found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO"))
     except RuntimeError as error:
-        packed = f" (packed as {packing}); unpack the series first, as by gdcmconv --raw" if packing else ""
+        packed = f" (packed as {packing}); {_UNPACK}" if packing else ""
         raise InputError(
             f"the pixels of {path.name} are damaged or in a compression that is not read here{packed}"
         ) from error

@@ -77,6 +77,8 @@ def _volume(path: Path, raw: Array) -> Volume:
         raise InputError("its NIfTI header is damaged")
     if len(raw) < offset + count * dtype.itemsize:
         raise InputError(f"it is cut short: {len(raw)} of {offset + count * dtype.itemsize} bytes are there")
+    if len(raw) >= offset + (count + count // shape[-1]) * dtype.itemsize:
+        doubt(f"{path.name} holds more voxels than its header tells of ({' x '.join(map(str, shape))}): is it whole?")
     data = raw[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape, order="F")
     for affine in frames.values():
         affine[:3] *= _MM.get(unit, 1.0)
@@ -189,7 +191,8 @@ def _header(raw: bytes) -> Nifti1Header:
             header = kind(raw[:size], check=False)
             if bytes(header["magic"]).startswith(b"n+"):
                 return header
-    raise InputError("it is not a NIfTI file")
+    packed = " but packed; name it .nii.gz" if raw.startswith(b"\x1f\x8b") else ""
+    raise InputError(f"it is not a NIfTI file{packed}" if raw.strip(b"\0") else "it is empty")
 
 
 def _new_header(volume: Volume) -> Nifti1Header:
