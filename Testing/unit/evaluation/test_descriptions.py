@@ -12,7 +12,7 @@ def test_a_crop_that_is_resampled_keeps_its_extent_and_makes_no_air_of_what_is_u
     hu = np.full((30, 24, 4), -1500.0, np.float32)
     hu[5:25, 4:20] = 80.0
     targets = (hu > 0).astype(np.uint8)
-    targets[10:18, 8:14] = 2
+    targets[8:22, 6:16] = 2
     volume = Volume.from_array(hu, np.diag([-0.8, 0.7, 2.5, 1.0]))
     finer, labels = CHANGES["resampled to 1 mm"](volume, targets, np.random.default_rng(0))
     assert np.allclose(finer.spacing, 1)
