@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, metadata, requires
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,11 @@ def bill(path: Path) -> dict[str, Any]:
         for each in found["dependencies"]
         if each["ref"] in kept
     ]
+    found["metadata"]["component"]["version"] = __version__
+    for each in found["components"]:
+        words = metadata(each["name"]).get("License", "")
+        if not each.get("licenses") and words:  # in words of its own
+            each["licenses"] = [{"license": {"name": words}}]
     found["components"] += weights()
     path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return found

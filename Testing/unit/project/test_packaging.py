@@ -31,6 +31,12 @@ def test_the_command_exists() -> None:
     assert callable(getattr(importlib.import_module(module), function))
 
 
+def test_the_wheel_gets_all_resources_but_pictures_of_docs() -> None:
+    given = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert all(inside == f"TextoMorphLib/{path}" for path, inside in given.items())
+    assert {*given, "Resources/Screenshots"} == {f"Resources/{path.name}" for path in (ROOT / "Resources").iterdir()}
+
+
 def test_the_citation_is_of_this_version() -> None:
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
