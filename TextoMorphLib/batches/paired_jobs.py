@@ -14,6 +14,7 @@ import numpy as np
 from TextoMorphLib.cases.pairs import JOBS, MASKS, pairs
 from TextoMorphLib.errors import ORGAN_ALONE, Cancelled, InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import making
 from TextoMorphLib.synthesis.request import check_request
 
 DIAMETERS_MM = (10.0, 40.0)
@@ -65,18 +66,18 @@ def plan(
     lines = _lines(found, texts, count, organ, seed, rng)
     placed = folder / MASKS
     had_masks = placed.exists()
-    try:
-        folder.mkdir(exist_ok=True)
-        if organ_masks:
-            placed.mkdir(exist_ok=True)
-            _place(lines, folder, rng, progress)
-        outputs.write_bytes(jobs, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
-    except BaseException as error:
-        if organ_masks and not had_masks:
-            shutil.rmtree(placed, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise InputError(f"cannot write to {folder}: {error.strerror or error}") from error
-        raise
+    with making(folder):
+        try:
+            if organ_masks:
+                placed.mkdir(exist_ok=True)
+                _place(lines, folder, rng, progress)
+            outputs.write_bytes(jobs, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+        except BaseException as error:
+            if organ_masks and not had_masks:
+                shutil.rmtree(placed, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise InputError(f"cannot write to {folder}: {error.strerror or error}") from error
+            raise
     return jobs
 
 

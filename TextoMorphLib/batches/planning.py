@@ -20,6 +20,7 @@ from TextoMorphLib.cases import TUMOUR, Case, write_cases
 from TextoMorphLib.cases.pairs import JOBS, MASKS
 from TextoMorphLib.errors import ALONE, ORGAN_ALONE, Cancelled, InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
@@ -95,21 +96,24 @@ def plan(
     texts = _texts(organs, wish, rng)
     shapes = read_shapes(wish.shapes) if wish.shapes else None
     found = _Found()
-    try:
-        (output / MASKS).mkdir(parents=True, exist_ok=True)
-        left = _assigned(range(count), organs, {organ: [s for s in known if s.organ(organ)] for organ in wish.organs})
-        for _ in range(2):  # what finds no room in its own scan goes to one that has some
-            again: list[int] = []
-            for scan, numbers in left:
-                again += _in_scan(scan, numbers, organs, texts, wish, shapes, output, found, count, progress)
-            left = _assigned(again, organs, found.roomy)
-        return _written(found, organs, output, folder, wish)
-    except BaseException as error:
-        if not (output / JOBS).exists():
-            shutil.rmtree(output / MASKS, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise InputError(f"cannot write to {output}: {error.strerror or error}") from error
-        raise
+    with making(output):
+        try:
+            (output / MASKS).mkdir(exist_ok=True)
+            left = _assigned(
+                range(count), organs, {organ: [s for s in known if s.organ(organ)] for organ in wish.organs}
+            )
+            for _ in range(2):  # what finds no room in its own scan goes to one that has some
+                again: list[int] = []
+                for scan, numbers in left:
+                    again += _in_scan(scan, numbers, organs, texts, wish, shapes, output, found, count, progress)
+                left = _assigned(again, organs, found.roomy)
+            return _written(found, organs, output, folder, wish)
+        except BaseException as error:
+            if not (output / JOBS).exists():
+                shutil.rmtree(output / MASKS, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise InputError(f"cannot write to {output}: {error.strerror or error}") from error
+            raise
 
 
 def _texts(organs: list[str], wish: Wish, rng: np.random.Generator) -> list[str]:

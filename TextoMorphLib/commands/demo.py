@@ -10,7 +10,7 @@ import typer
 from TextoMorphLib.batches.job import Job
 from TextoMorphLib.commands import common
 from TextoMorphLib.commands.generate import run
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.atomic import making
 
 TEXT = "well-defined hypoattenuating lesion in the liver"
 
@@ -32,11 +32,8 @@ def demo(
     """
     from TextoMorphLib.simulation import example_ct
 
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {output_dir}: {error.strerror}") from error
-    ct, mask, what = example_ct.prepare(output_dir, phantom)
+    with making(output_dir):
+        ct, mask, what = example_ct.prepare(output_dir, phantom)
     typer.echo(what)
     job = Job(ct, mask, TEXT, output_dir / "synthetic.nii.gz")
     run(job, model, device, picture=output_dir / "picture.png", overwrite=True)

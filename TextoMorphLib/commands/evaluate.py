@@ -104,6 +104,7 @@ def _compared(
 def _write(made: dict[str, Any], output: Path, published: list[dict[str, str]]) -> None:
     from TextoMorphLib.evaluation import tables
     from TextoMorphLib.io import outputs
+    from TextoMorphLib.io.atomic import making
 
     content = (
         (outputs.to_json(made) + "\n").encode(),
@@ -112,8 +113,8 @@ def _write(made: dict[str, Any], output: Path, published: list[dict[str, str]]) 
         tables.to_markdown(made, published).encode(),
         tables.picture(made),
     )
-    output.mkdir(exist_ok=True)
-    outputs.write_all(dict(zip((output / name for name in FILES), content, strict=True)))
+    with making(output):
+        outputs.write_all(dict(zip((output / name for name in FILES), content, strict=True)))
     every = made["lesions"]["all"]
     typer.echo(f"lesions found: {every['found']} of {every['of']}")
     for name in ("sensitivity", "specificity", "ppv"):

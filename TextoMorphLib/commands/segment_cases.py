@@ -11,6 +11,7 @@ import typer
 from TextoMorphLib.commands import common
 from TextoMorphLib.commands import segment as one
 from TextoMorphLib.errors import InputError, doubts_of_many, one_of_many
+from TextoMorphLib.io.atomic import making
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +62,7 @@ def segment_cases(
     segmenter = Segmenter.load(model, device)
     _check(chosen, segmenter, case_organ)
     todo = [case for case in chosen if overwrite or not _is_there(case, output, segmenter.sha256)]
-    output.mkdir(exist_ok=True)
-    with common.progress("segmenting cases") as step, doubts_of_many(len(todo)) as about:
+    with making(output), common.progress("segmenting cases") as step, doubts_of_many(len(todo)) as about:
         for done, case in enumerate(todo):
             step(done, len(todo))
             with about(case.id), one_of_many(f"case {case.id}", None):

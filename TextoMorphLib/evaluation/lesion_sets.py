@@ -17,6 +17,7 @@ import numpy as np
 from TextoMorphLib.cases.pairs import JOBS
 from TextoMorphLib.errors import Cancelled, InputError, one_of_many
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.textfile import from_json, read_text
 from TextoMorphLib.parallel import given, in_order
 
@@ -187,24 +188,24 @@ def table(
         InputError: A scan cannot be measured; those before it are kept.
         Cancelled: `progress` returned False.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    kept: dict[Scan, Path] = {}
-    for scan in every:
-        with one_of_many(scan.said, failed):
-            kept[scan] = folder / f"{_key(scan, settings)}.json"
-    todo = [scan for scan, path in kept.items() if not path.is_file()]
-    done = len(kept) - len(todo)
-    for scan, found in zip(todo, in_order(_tried, todo, partial(given, settings), workers), strict=True):
-        if isinstance(found, InputError):
-            del kept[scan]
+    with making(folder):
+        kept: dict[Scan, Path] = {}
+        for scan in every:
             with one_of_many(scan.said, failed):
-                raise found
-        else:
-            outputs.write_bytes(kept[scan], outputs.to_json({"lesions": [asdict(row) for row in found]}).encode())
-        done += 1
-        if progress is not None and progress(done, len(every)) is False:
-            raise Cancelled("cancelled")
-    return [row for path in kept.values() for row in _kept(path)]
+                kept[scan] = folder / f"{_key(scan, settings)}.json"
+        todo = [scan for scan, path in kept.items() if not path.is_file()]
+        done = len(kept) - len(todo)
+        for scan, found in zip(todo, in_order(_tried, todo, partial(given, settings), workers), strict=True):
+            if isinstance(found, InputError):
+                del kept[scan]
+                with one_of_many(scan.said, failed):
+                    raise found
+            else:
+                outputs.write_bytes(kept[scan], outputs.to_json({"lesions": [asdict(row) for row in found]}).encode())
+            done += 1
+            if progress is not None and progress(done, len(every)) is False:
+                raise Cancelled("cancelled")
+        return [row for path in kept.values() for row in _kept(path)]
 
 
 def _tried(settings: Settings, scan: Scan) -> list[Row] | InputError:

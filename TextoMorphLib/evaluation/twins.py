@@ -15,6 +15,7 @@ from TextoMorphLib.cases import Case, write_cases
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.observer_features import Features, measured
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.provenance import provenance
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
@@ -172,20 +173,19 @@ def pairs(
     with_tumour = [case for case in cases if case.label and case.classes and not case.healthy]
     if not with_tumour:
         raise InputError("no case has a tumour in a label map")
-    for part in (TWINS, PAIRS):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    key = {**asdict(settings), "sha256": scans.fingerprint(name)}
-    jobs = [(case, settings, settings.seed + number, folder, key) for number, case in enumerate(with_tumour)]
-    todo = [job for job in jobs if _known(folder, job[0], {**key, "seed": job[2]}) is None]
-    done = len(jobs) - len(todo)
-    for _ in in_order(_make, todo, partial(_synthesizer, settings), workers):
-        done += 1
-        if progress is not None and progress(done, len(jobs)) is False:
-            raise Cancelled("cancelled")
-    found = [(case, _known(folder, case, {**key, "seed": seed})) for case, _, seed, _, _ in jobs]
-    made = [(case, Pair(**each["pair"])) for case, each in found if each and each["pair"]]
-    write_cases((_listed(case, pair, folder) for case, pair in made), folder / LISTED)
-    return [pair for _, pair in made]
+    with making(folder / TWINS, folder / PAIRS):
+        key = {**asdict(settings), "sha256": scans.fingerprint(name)}
+        jobs = [(case, settings, settings.seed + number, folder, key) for number, case in enumerate(with_tumour)]
+        todo = [job for job in jobs if _known(folder, job[0], {**key, "seed": job[2]}) is None]
+        done = len(jobs) - len(todo)
+        for _ in in_order(_make, todo, partial(_synthesizer, settings), workers):
+            done += 1
+            if progress is not None and progress(done, len(jobs)) is False:
+                raise Cancelled("cancelled")
+        found = [(case, _known(folder, case, {**key, "seed": seed})) for case, _, seed, _, _ in jobs]
+        made = [(case, Pair(**each["pair"])) for case, each in found if each and each["pair"]]
+        write_cases((_listed(case, pair, folder) for case, pair in made), folder / LISTED)
+        return [pair for _, pair in made]
 
 
 def _listed(case: Case, pair: Pair, folder: Path) -> Case:

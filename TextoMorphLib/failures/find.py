@@ -17,6 +17,7 @@ from TextoMorphLib.evaluation.scores import prediction_of, read_both, usual_valu
 from TextoMorphLib.failures.page import picture
 from TextoMorphLib.failures.record import FALSE_ALARM, MISS, WORST, Failure, write_failures
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe, phrase
 from TextoMorphLib.spatial.geometry import Box, tight_box
@@ -74,15 +75,15 @@ def find(
     )
     limit = dices[max(round(worst * len(dices)) - 1, 0)] if dices and worst > 0 else -1.0
     files = output.with_name(output.stem)
-    files.mkdir(exist_ok=True)
-    failures: list[Failure] = []
-    for number, case in enumerate(cases, start=len(cases)):
-        _tell(progress, number, 2 * len(cases))
-        kept = [each for each in seen.get(case.id, ()) if each.kind != WORST or (each.dice or 0) <= limit]
-        with one_of_many(f"case {case.id}", failed):
-            failures += _looked_at(case, kept, predictions, classes, values, usual, files)
-    write_failures(failures, output)
-    return failures
+    with making(files):
+        failures: list[Failure] = []
+        for number, case in enumerate(cases, start=len(cases)):
+            _tell(progress, number, 2 * len(cases))
+            kept = [each for each in seen.get(case.id, ()) if each.kind != WORST or (each.dice or 0) <= limit]
+            with one_of_many(f"case {case.id}", failed):
+                failures += _looked_at(case, kept, predictions, classes, values, usual, files)
+        write_failures(failures, output)
+        return failures
 
 
 def _tell(progress: Callable[[int, int], Any] | None, done: int, of: int) -> None:

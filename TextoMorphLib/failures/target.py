@@ -24,6 +24,7 @@ from TextoMorphLib.errors import ALONE, Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import LEAST_MM
 from TextoMorphLib.failures.record import FALSE_ALARM, Failure
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.sources.in_scans import Room, placed
@@ -79,29 +80,28 @@ def target(
     if lacking := sorted({failure.organ for failure in failures} - {case.organ for case in scans}):
         raise InputError(f"{healthy} has no case that is healthy and of the {lacking[0]}; look-alikes need one")
     rng = np.random.default_rng(seed)
-    for name in (MASKS, LABELS):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    drawn = [failures[n] for n in _evenly(len(failures), count, rng)]
-    turns = {organ: _evenly(_many(scans, organ), count, rng) for organ in {each.organ for each in failures}}
-    planned = [
-        (number, failure, [case for case in scans if case.organ == failure.organ][turns[failure.organ][number]])
-        for number, failure in enumerate(drawn)
-    ]
-    lines: dict[int, dict[str, Any]] = {}
-    known: _Organ | None = None
-    for done, (number, failure, case) in enumerate(sorted(planned, key=lambda each: each[2].id)):
-        if progress is not None and progress(done, count) is False:
-            raise Cancelled("cancelled")
-        if known is None or known.case.id != case.id:
-            known = _organ(case)
-        lines[number] = _job(number, failure, known, folder, spread, seed)
-    shares: dict[str, Any] = {"jobs": dict(Counter(failure.kind for failure in drawn))}
-    shares["places"] = dict(Counter(case.id for _, _, case in planned))
-    shares["patches"], shares["left_out"] = _patches(failures, cases, folder) if cases else (0, [])
-    write_cases((_case(lines[number], planned[number][2], folder) for number in sorted(lines)), folder / CASES)
-    outputs.write_bytes(folder / SHARES, (outputs.to_json(shares) + "\n").encode())
-    _write_jobs([lines[number] for number in sorted(lines)], folder / JOBS)
-    return shares
+    with making(folder / MASKS, folder / LABELS):
+        drawn = [failures[n] for n in _evenly(len(failures), count, rng)]
+        turns = {organ: _evenly(_many(scans, organ), count, rng) for organ in {each.organ for each in failures}}
+        planned = [
+            (number, failure, [case for case in scans if case.organ == failure.organ][turns[failure.organ][number]])
+            for number, failure in enumerate(drawn)
+        ]
+        lines: dict[int, dict[str, Any]] = {}
+        known: _Organ | None = None
+        for done, (number, failure, case) in enumerate(sorted(planned, key=lambda each: each[2].id)):
+            if progress is not None and progress(done, count) is False:
+                raise Cancelled("cancelled")
+            if known is None or known.case.id != case.id:
+                known = _organ(case)
+            lines[number] = _job(number, failure, known, folder, spread, seed)
+        shares: dict[str, Any] = {"jobs": dict(Counter(failure.kind for failure in drawn))}
+        shares["places"] = dict(Counter(case.id for _, _, case in planned))
+        shares["patches"], shares["left_out"] = _patches(failures, cases, folder) if cases else (0, [])
+        write_cases((_case(lines[number], planned[number][2], folder) for number in sorted(lines)), folder / CASES)
+        outputs.write_bytes(folder / SHARES, (outputs.to_json(shares) + "\n").encode())
+        _write_jobs([lines[number] for number in sorted(lines)], folder / JOBS)
+        return shares
 
 
 def _check(count: int, folder: Path) -> None:

@@ -53,6 +53,28 @@ def replacing(*places: Path, overwrite: bool = True) -> Iterator[list[Path]]:
             _remove(path)
 
 
+@contextmanager
+def making(*folders: Path) -> Iterator[None]:
+    """Folders, made with their parents where they are not there; those that are still empty when the block fails go.
+
+    Raises:
+        DiskError: One cannot be made.
+    """
+    missing = {each for folder in folders for each in (folder, *folder.parents) if not each.exists()}
+    try:
+        for folder in folders:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DiskError(f"cannot make the folder {folder}: {_reason(error)}") from error
+        yield
+    except BaseException:
+        for each in sorted(missing, key=lambda path: len(path.parts), reverse=True):
+            with suppress(OSError):
+                each.rmdir()
+        raise
+
+
 def _reason(error: OSError) -> str:
     short = " requested and " in str(error)  # how NumPy says that the disk took only a part
     return error.strerror or ("the disk is full" if short else str(error))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import outputs
+from TextoMorphLib.io.atomic import making
 from TextoMorphLib.reader_study import pdf, plots
 from TextoMorphLib.reader_study.plots import SIZE_NAMES, Scores
 from TextoMorphLib.reader_study.score import ALL, DIFFERENCES
@@ -38,17 +38,14 @@ def export(scores: Scores, folder: Path, environment: Mapping[str, str] | None =
     Raises:
         InputError: The folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
     contents = {
         "readings.csv": readings_csv(scores).encode("utf-8-sig"),  # the mark makes spreadsheets read it as UTF-8
         "scores.json": (outputs.to_json(scores) + "\n").encode(),
         "report.html": report(scores).encode(),
     }
-    for name, content in contents.items():
-        outputs.write_bytes(folder / name, content)
+    with making(folder):
+        for name, content in contents.items():
+            outputs.write_bytes(folder / name, content)
     written = [folder / name for name in contents]
     page, printed = folder / "report.html", folder / "report.pdf"
     why_no_pdf = pdf.write_pdf(page, printed, environment)

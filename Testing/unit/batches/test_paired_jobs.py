@@ -83,7 +83,7 @@ def test_lesions_are_placed_in_organs_and_the_batch_runs(tmp_path: Path, tiny_bu
 
     with pytest.raises(Cancelled):
         paired_jobs.plan(*given, organ_masks=True, progress=lambda done, total: done < 1)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
     path = paired_jobs.plan(*given, organ_masks=True)
     masks = [Volume.read(path.parent / line["mask"]).data > 0 for line in planned(path)]

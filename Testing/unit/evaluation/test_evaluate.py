@@ -343,7 +343,7 @@ def test_a_full_disk_leaves_no_part_of_an_evaluation(
     arguments = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(folder / "predictions")]
     with small_disk(12_000):  # the picture is larger
         assert main([*arguments, "--output", str(tmp_path / "full")]) == 2
-    assert list((tmp_path / "full").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not Path("/sys").is_dir(), reason="this system has no folder in which nobody may write")
@@ -351,4 +351,4 @@ def test_a_place_where_nobody_may_write_is_one_line(folder: Path, capfd: pytest.
     arguments = ["evaluate", str(folder / "cases.jsonl"), "--predictions", str(folder / "predictions")]
     assert main([*arguments, "--output", "/sys/evaluation"]) == 2
     (said,) = (line for line in capfd.readouterr().err.splitlines() if not line.startswith("warning"))
-    assert said.startswith("error: cannot use /sys/evaluation: ")
+    assert said.startswith("error: cannot make the folder /sys/evaluation: ")
