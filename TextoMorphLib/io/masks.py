@@ -11,7 +11,7 @@ import numpy as np
 
 from TextoMorphLib.errors import InputError, SeveralLabelsError, doubt
 from TextoMorphLib.io import dicom_masks
-from TextoMorphLib.io.names import check_path
+from TextoMorphLib.io.names import check_path, check_readable
 from TextoMorphLib.io.volume import Array, Volume
 
 MOST_OF_SCAN, MOST_IF_REPLACED = 0.5, 0.9
@@ -51,6 +51,7 @@ def read_mask(
     """
     path = Path(path)
     check_path(path)
+    check_readable(path)
     try:
         return _read(path, ct, resample, label)
     except SeveralLabelsError as several:

@@ -15,7 +15,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.io import formats
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.hounsfield import check_ct
-from TextoMorphLib.io.names import check_path
+from TextoMorphLib.io.names import check_path, check_readable
 
 Array = np.ndarray[Any, np.dtype[Any]]
 __all__ = ["Array", "Box", "Volume", "check_ct"]
@@ -88,6 +88,7 @@ class Volume:
         if not (path.is_file() or path.is_dir()):
             raise InputError(f"cannot read {path}: it is no ordinary file (a device, a pipe); save it as one first")
         read = formats.reader(path, mapped)
+        check_readable(path)
         try:
             return read(path)
         except InputError as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
+import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -12,8 +15,10 @@ import numpy as np
 import pytest
 import SimpleITK
 from nibabel.nifti1 import Nifti1Extension
+from test_dicom import series
 
 from TextoMorphLib.errors import Doubt, InputError
+from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
 
 SHAPE = (14, 12, 10)
@@ -97,6 +102,32 @@ def test_a_note_leaves_extensions_as_they_are_whatever_they_hold(tmp_path: Path,
     assert after[352:voxels] == before[352:voxels]
     assert b"synthetic" in after[voxels : voxels + 32]
     np.testing.assert_array_equal(Volume.read(tmp_path / "out.nii").data, body())
+
+
+@pytest.fixture
+def anybody() -> Iterator[Path]:
+    """A folder that anybody may enter; the test goes on as somebody who is not root."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+        os.seteuid(os.getuid())
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="this system has no such users")
+@pytest.mark.parametrize("name", ["in.nii.gz", "in.nrrd", "in.mha", "series"])
+def test_what_may_not_be_read_is_no_damaged_file(anybody: Path, name: str) -> None:
+    path = anybody / name
+    if name == "series":
+        path = series(path) / "003"
+    else:
+        Volume.from_array(body(), grid(np.eye(3))).write(path)
+    Volume.read(anybody / name)  # what is imported for it, root alone may read, perhaps
+    path.chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    for read in (Volume.read, lambda path: read_mask(path, Volume.from_array(body(), OBLIQUE))):
+        with pytest.raises(InputError, match=f"cannot read .*{path.name}: Permission denied"):
+            read(anybody / name)
 
 
 def test_more_voxels_than_the_header_tells_of_are_told(tmp_path: Path) -> None:
@@ -293,6 +324,7 @@ BAD_FILES = {
     "complex.nii": (lambda path: nifti(path, body().astype(np.complex64)), "complex64 are no CT numbers"),
     "text.nii.gz": (lambda path: path.write_text("hello"), "not gzip-compressed"),
     "text.nii": (lambda path: path.write_text("hello " * 200), "not a NIfTI file"),
+    "empty.nrrd": (lambda path: path.write_bytes(b""), "it is empty"),
     "text.nrrd": (lambda path: path.write_text("hello"), "damaged"),
     "scan.jpg": (lambda path: path.write_text("hello"), "use .*[.]nii"),
     "slice.dcm": (lambda path: path.write_text("hello"), "folder of the DICOM series"),

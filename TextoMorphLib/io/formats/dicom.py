@@ -13,7 +13,7 @@ import numpy as np
 from TextoMorphLib.errors import InputError, doubt
 from TextoMorphLib.io.formats import Format
 from TextoMorphLib.io.formats.itk import LPS_TO_RAS, silent, smallest
-from TextoMorphLib.io.names import check_path
+from TextoMorphLib.io.names import check_path, check_readable
 from TextoMorphLib.io.volume import Array, Volume
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def read(folder: Path) -> Volume:
 def _slices(path: Path) -> list[_Slice]:
     """What a file's header says; nothing if it is no image (notes, reports, structure sets, DICOMDIR)."""
     check_path(path)
+    if path.stat().st_size:  # an empty file is no image, and no fault of the series
+        check_readable(path)
     try:
         header = header_of(path, _TAGS)
         if header is None:

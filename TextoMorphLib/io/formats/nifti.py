@@ -192,7 +192,7 @@ def _header(raw: bytes) -> Nifti1Header:
             if bytes(header["magic"]).startswith(b"n+"):
                 return header
     packed = " but packed; name it .nii.gz" if raw.startswith(b"\x1f\x8b") else ""
-    raise InputError(f"it is not a NIfTI file{packed}" if raw.strip(b"\0") else "it is empty")
+    raise InputError(f"it is not a NIfTI file{packed}")
 
 
 def _new_header(volume: Volume) -> Nifti1Header:
