@@ -29,15 +29,24 @@ def read_text(path: Path) -> str:
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise json.JSONDecodeError(f"'{max(names, key=names.count)}' stands twice", "", 0)
+    return found
+
+
 def from_json(content: str | bytes, **options: Any) -> Any:
     """What JSON says; `options` are those of `json.loads`.
 
     Raises:
-        json.JSONDecodeError: It is no JSON, or JSON that cannot be read: too deep, numbers of thousands of digits.
+        json.JSONDecodeError: It is no JSON, or JSON that cannot be read: too deep, numbers of thousands of digits, a
+            name that stands twice in one object.
         InputError: What a hook among the options refuses.
     """
     try:
-        return json.loads(content, **options)
+        return json.loads(content, **{"object_pairs_hook": _once, **options})
     except (json.JSONDecodeError, InputError):
         raise
     except RecursionError:

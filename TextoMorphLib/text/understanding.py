@@ -32,6 +32,7 @@ from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
+from TextoMorphLib.text.plain import plain
 from TextoMorphLib.text.quantities import Quantities, quantities
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
@@ -72,7 +73,7 @@ class Understanding:
     """What is understood of a text.
 
     Attributes:
-        text: The text.
+        text: The text, its letters as they are meant (`plain`): places count in it.
         organ: Whose lesion it is about; None for any.
         mentions: What is said of the lesion, by terms: asserted or denied, stated or possible; with their places.
         heard: What is said besides and has no effect: of other things, the past, in doubt, or of what the model has no
@@ -192,6 +193,7 @@ def understand(text: str, organ: str | None = None, hedges: str = MARKED) -> Und
     if organ is not None and organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}': choose {', '.join(ORGANS[:-1])} or {ORGANS[-1]}")
     check_hedges(hedges)
+    text = plain(text, lexicon(organ).words)
     read = text[:MOST_CHARACTERS]
     reader = _Reader(read, organ, hedges)
     reader.all()
@@ -241,7 +243,7 @@ def check_text(text: str, organ: str | None = None) -> None:
         raise InputError("the text is empty; describe the tumour, for example 'hypoattenuating, ill-defined'")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InputError("the text is not valid Unicode; save it, or set the terminal, as UTF-8")
-    if language := other_language(text, organ):
+    if language := other_language(plain(text, lexicon(organ).words), organ):
         raise InputError(f"the text seems to be in {language}; only English is understood, so translate it first")
     if understand(text, organ).denies_lesion:
         raise InputError("the text says that there is no lesion; describe the one to draw")

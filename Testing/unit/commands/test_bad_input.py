@@ -157,6 +157,7 @@ def test_train_refuses(
     ("line", "words"),
     [
         ("{not json", "not JSON"),
+        ('{"text": "hypodense", "text": "hyperdense"}', "'text' stands twice"),
         ("[1]", "not a JSON object"),
         ('{"ct": "ct.nii.gz", "mask": "mask.nii.gz"}', "text, output left out"),
         ({"sede": 1}, "unknown sede"),

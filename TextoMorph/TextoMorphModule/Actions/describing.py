@@ -70,6 +70,7 @@ class Describing:
         from TextoMorphLib.text.understanding import understand
 
         found = understand(text, organ)
+        text = found.text
         colours = {(m.start, m.end): UNDERSTOOD for m in found.mentions} | dict.fromkeys(found.unknown, UNKNOWN)
         marked, done = [], 0
         for (start, end), colour in sorted(colours.items()):
