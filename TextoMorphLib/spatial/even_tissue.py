@@ -8,9 +8,12 @@ kidney's cortex, which may be even and are no noise, show against it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
+from TextoMorphLib.spatial.geometry import Box, grow, tight_box
 from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, UNKNOWN_HU
 
 SMOOTHING_MM = 2.0  # edges and vessels are told from noise in the scan smoothed by this
@@ -28,7 +31,8 @@ PATCH_MM = 10.0
 LEAST_COVER = 0.3
 QUIETEST, LOUD = 0.05, 1.25  # no louder than in this share of the places,
 USUAL = 1.15  # and then than is usual where it is so: not the quietest places alone.
-LOUDER = 1.2  # even patches that are so much louder than quiet tissue have a texture of their own
+LOUDER = 1.2  # even patches that are so much louder than quiet tissue have a texture of their own,
+SAMPLED_VOXELS = 250_000  # which so much of a scan tells as well as all of it
 CUT_OFF, MOST_CUT = 0.002, 0.05  # the share of a scan at its largest or least value that is no chance; of what is used
 TISSUES_HU = (SOFT_TISSUE_HU, (-150.0, 260.0), (-200.0, 400.0), (UNKNOWN_HU, np.inf))  # the next where there is less
 NEAR_MM = 10.0  # how far around the mask it is looked for first,
@@ -49,22 +53,15 @@ def even(
     Returns:
         Where it is, and the scan minus its trend there, HU; both of the scan's shape.
     """
-    plane = np.ones(3)
-    if spacing.max() > 2 * spacing.min():
-        plane[across(spacing)] = 0  # thick slices are not mixed
-    per_mm = plane / spacing
+    per_mm = _per_mm(spacing)
     known = _measured(ct, per_mm) if usable is None else _measured(ct, per_mm) & usable
     ct = np.where(ct > UNKNOWN_HU, ct, np.float32(0))
     smooth = _mean(ct, known, SMOOTHING_MM * per_mm)
-    chosen = _flat_and_quiet(ct, known, smooth, spacing, plane)
-    patches = _even_patches(ct, known, smooth, per_mm)
-    detail = np.square(ct - smooth)
-    if np.count_nonzero(patches) >= FEW_VOXELS and (
-        np.count_nonzero(chosen) < FEW_VOXELS or detail[patches].mean() <= LOUDER**2 * detail[chosen].mean()
-    ):
-        chosen = patches
+    chosen = _even_patches(ct, known, smooth, per_mm)
+    if np.count_nonzero(chosen) < FEW_VOXELS or _have_texture(chosen, ct, known, smooth, spacing):
+        chosen = _flat_and_quiet(ct, known, smooth, spacing)
     chosen = _nearest(chosen, mask, spacing)
-    residual = ct - _mean(ct, chosen, TREND_MM * per_mm)
+    residual = ct - _trend(ct, chosen, per_mm)
     return chosen & _usual(residual, chosen, 4), residual
 
 
@@ -76,6 +73,14 @@ def across(spacing: np.ndarray) -> int:
 def robust_sd(values: np.ndarray) -> float:
     """The standard deviation that a Gaussian with the same median absolute deviation has; 0 for no values."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values)))) if values.size else 0.0
+
+
+def _per_mm(spacing: np.ndarray) -> np.ndarray:
+    """Voxels a mm along each axis; 0 across thick slices, which are not mixed."""
+    per_mm = 1 / spacing
+    if spacing.max() > 2 * spacing.min():
+        per_mm[across(spacing)] = 0
+    return per_mm
 
 
 def _measured(ct: np.ndarray, per_mm: np.ndarray) -> np.ndarray:
@@ -110,15 +115,29 @@ def _even_patches(ct: np.ndarray, known: np.ndarray, smooth: np.ndarray, per_mm:
     return chosen
 
 
-def _flat_and_quiet(
-    ct: np.ndarray, known: np.ndarray, smooth: np.ndarray, spacing: np.ndarray, plane: np.ndarray
-) -> np.ndarray:
+def _have_texture(
+    patches: np.ndarray, ct: np.ndarray, known: np.ndarray, smooth: np.ndarray, spacing: np.ndarray
+) -> bool:
+    """Whether even patches are so loud that they have a texture of their own; of a large scan, some slices tell."""
+    axis = across(spacing)
+    step = np.ones(3, int)
+    step[axis] = np.clip(ct.size // SAMPLED_VOXELS, 1, ct.shape[axis])
+    i, j, k = (slice(None, None, each) for each in step)
+    some = ct[i, j, k], known[i, j, k], smooth[i, j, k]
+    quiet = _flat_and_quiet(*map(np.ascontiguousarray, some), spacing * step)
+    if np.count_nonzero(quiet) < FEW_VOXELS:
+        return False
+    loud, low = (np.square(hu[at] - mean[at]).mean() for hu, mean, at in ((ct, smooth, patches), (*some[::2], quiet)))
+    return bool(loud > LOUDER**2 * low)
+
+
+def _flat_and_quiet(ct: np.ndarray, known: np.ndarray, smooth: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Soft tissue away from steep places and no noisier than the quietest; other tissue where there is little of it.
 
     All that is known where no tissue has enough.
     """
-    per_mm = plane / spacing
-    along = [axis for axis in range(3) if plane[axis] and ct.shape[axis] > 1]
+    per_mm = _per_mm(spacing)
+    along = [axis for axis in range(3) if per_mm[axis] and ct.shape[axis] > 1]
     steep = sum((np.square(np.gradient(smooth, spacing[axis], axis=axis)) for axis in along), np.zeros_like(smooth))
     steep = ndimage.uniform_filter(steep, _voxels(NARROW_MM, per_mm))
     for low, high in TISSUES_HU:
@@ -138,7 +157,7 @@ def _quiet(ct: np.ndarray, flat: np.ndarray, per_mm: np.ndarray) -> np.ndarray:
     """Where flat tissue is about as quiet as it is anywhere; nowhere if there is too little of it."""
     patch = _voxels(PATCH_MM, per_mm)
     cover = ndimage.uniform_filter(flat.astype(np.float32), patch)
-    square = np.where(flat, np.square(ct - _mean(ct, flat, TREND_MM * per_mm)), np.float32(0))
+    square = np.where(flat, np.square(ct - _trend(ct, flat, per_mm)), np.float32(0))
     energy = ndimage.uniform_filter(square, patch) / np.maximum(cover, 1e-3)
     flat = flat & (cover > LEAST_COVER)
     if np.count_nonzero(flat) < FEW_VOXELS:
@@ -151,18 +170,47 @@ def _quiet(ct: np.ndarray, flat: np.ndarray, per_mm: np.ndarray) -> np.ndarray:
 
 def _nearest(tissue: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """What of a tissue is near a mask, or nearest to it."""
+    box = grow(tight_box(mask), np.ceil(NEAR_MM / spacing), mask.shape)
+    near = np.zeros_like(tissue)
+    near[box] = tissue[box] & (ndimage.distance_transform_edt(~mask[box], sampling=spacing) < NEAR_MM)
+    if np.count_nonzero(near) >= ENOUGH_VOXELS:
+        return near
+    if np.count_nonzero(tissue) <= WANTED_VOXELS:
+        return tissue
     away = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    near = tissue & (away < NEAR_MM)
-    if np.count_nonzero(near) >= ENOUGH_VOXELS or np.count_nonzero(tissue) <= WANTED_VOXELS:
-        return near if np.count_nonzero(near) >= ENOUGH_VOXELS else tissue
     return np.asarray(tissue & (away <= np.partition(away[tissue], WANTED_VOXELS)[WANTED_VOXELS]))
 
 
-def _mean(ct: np.ndarray, where: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+def _mean(ct: np.ndarray, where: np.ndarray, sigma: np.ndarray, mode: Sequence[str] | str = "reflect") -> np.ndarray:
     """The mean around each voxel of what lies at some places; 0 where none of them is near."""
-    weight = ndimage.gaussian_filter(where.astype(np.float32), sigma, truncate=3)
-    total = ndimage.gaussian_filter(np.where(where, ct, np.float32(0)), sigma, truncate=3)
+    if where.all():
+        return np.asarray(ndimage.gaussian_filter(ct, sigma, mode=mode, truncate=3))
+    weight = ndimage.gaussian_filter(where.astype(np.float32), sigma, mode=mode, truncate=3)
+    total = ndimage.gaussian_filter(np.where(where, ct, np.float32(0)), sigma, mode=mode, truncate=3)
     return np.asarray(total / np.maximum(weight, 1e-3))
+
+
+def _trend(ct: np.ndarray, where: np.ndarray, per_mm: np.ndarray) -> np.ndarray:
+    """What of the scan varies slowly at some places, there; 0 far from them."""
+    trend = np.zeros_like(ct)
+    if where.any():
+        sigma = TREND_MM * per_mm
+        box, mode = _alone(where, np.ceil(3 * sigma))
+        trend[box] = _mean(ct[box], where[box], sigma, mode)
+    return trend
+
+
+def _alone(where: np.ndarray, reach: np.ndarray) -> tuple[Box, list[str]]:
+    """The box of some places, outside of which is nothing that a filter of a reach would see, and its modes there.
+
+    Along an axis on which the array's edge mirrors them into that reach, all of it.
+    """
+    box, mode = [], []
+    for part, size, far in zip(tight_box(where), where.shape, reach, strict=True):
+        mirrored = 2 * min(part.start, size - part.stop) < far
+        box.append(slice(0, size) if mirrored else part)
+        mode.append("reflect" if mirrored else "constant")
+    return (box[0], box[1], box[2]), mode
 
 
 def _voxels(mm: float, per_mm: np.ndarray) -> np.ndarray:
