@@ -14,8 +14,9 @@ from scipy.special import ndtr
 from TextoMorphLib.measurement.outline import outline
 from TextoMorphLib.measurement.parts import GAS_HU, parts
 from TextoMorphLib.measurement.septa import septa_hu
-from TextoMorphLib.spatial.geometry import ball_mm
-from TextoMorphLib.spatial.tissue import parenchyma_hu, smoothed
+from TextoMorphLib.measurement.surroundings import TEXTURE_MM, Surroundings, noise_hu, or_all
+from TextoMorphLib.spatial.geometry import ball_mm, grow, tight_box
+from TextoMorphLib.spatial.tissue import parenchyma_hu
 
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
 LEAST_CONTRAST_HU = 10.0  # below this a border has no width that could be measured
@@ -26,13 +27,12 @@ MOST_WALL_MM = 8.0  # and how thick it may be
 WALL_EDGE_MM = 0.8  # sigma of a wall's inner edge
 SEAM_MM = 1.5  # inside the mask, how far what was there before may reach
 WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to the residuals
-TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
+REACH = 6  # voxels, beyond which smoothing does not see
 SHALLOW_MM = 7.0  # deepest point of lesions that have few layers
 CALCIUM_HU = 200.0
 CALCIUM_ABOVE_LESION_HU = 100.0
 LEAST_SHARE = 0.3  # of a lesion that has to be left where calcium is kept away from
 MOST_KEPT = 0.1  # the share of a voxel that may be the scan's own where a lesion is looked at
-MAD = 1.4826  # standard deviation of a Gaussian from its median absolute deviation
 
 
 @dataclass(frozen=True)
@@ -108,45 +108,57 @@ def measure(
         kept: What in the mask stayed the scan's own (its shares, 0 to 1), and is not looked at.
         organ_hu: HU of the healthy tissue where the organ's mask tells it; None where it is told from the scan.
     """
+    level = parenchyma_hu(healthy, depth, usable) if organ_hu is None else organ_hu
+    return measure_in(Surroundings(healthy, depth, usable, level), synthetic, kept)
+
+
+def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | None = None) -> Attributes:
+    """Measures one lesion as `measure` does, of several that are drawn at one place.
+
+    Args:
+        around: What it is measured against.
+        synthetic: The scan with the lesion, HU, on a 1 mm grid.
+        kept: What in the mask stayed the scan's own (its shares, 0 to 1), and is not looked at.
+    """
+    healthy, depth, parenchyma = around.healthy, around.depth, around.parenchyma_hu
     whole_mask = depth > 0
     drawn = np.ones_like(whole_mask) if kept is None else kept < MOST_KEPT
-    inside = _or_all(whole_mask & drawn, whole_mask)
+    inside = or_all(whole_mask & drawn, whole_mask)
     deepest = float(depth.max())
-    parenchyma = parenchyma_hu(healthy, depth, usable) if organ_hu is None else organ_hu
-    tissue = _parenchyma(healthy, depth, parenchyma, usable)
     calcium, gas = _calcium_and_gas(synthetic, inside)
     soft = _away(calcium | gas, inside)
     whole = inside & soft
-    within = _or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
+    within = or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
 
     # Inside, what was there before has gone (vessels, fat), but for what reaches into the mask's first millimetre.
     seam = min(SEAM_MM, 0.5 * deepest)
     change = synthetic - parenchyma - np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
-    seen = soft & drawn if usable is None else soft & drawn & (usable | whole_mask)
-    edge = seen & (tissue | (depth > seam))
+    seen = soft & drawn if around.usable is None else soft & drawn & (around.usable | whole_mask)
+    edge = seen & (around.tissue | (depth > seam))
     margin, rim = _border(change, depth, edge, deepest)
     wall = _wall(change, depth, whole) if rim >= LEAST_WALL_HU else float("nan")
-    interior = _or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
+    interior = or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     if wall > THICK_WALL_MM:
-        interior = _or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
-    mean, noise, volume = float(synthetic[interior].mean()), _noise(healthy, tissue), float(whole_mask.sum())
+        interior = or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
+    mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
+    stands_out = _brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma)
     return Attributes(
         parenchyma_hu=parenchyma,
         mean_hu=mean,
         contrast_hu=mean - parenchyma,
-        texture_hu=_texture(healthy, synthetic, depth, within, tissue),
+        texture_hu=_texture(synthetic, depth, within, around.noise_left_hu),
         margin_mm=margin,
         rim_hu=rim,
-        rim_seen_hu=_brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma) - noise,
+        rim_seen_hu=stands_out - around.noise_hu,
         wall_mm=wall,
-        septa_hu=septa_hu(synthetic, _deep(whole, depth, wall), healthy, tissue),
+        septa_hu=septa_hu(synthetic, _deep(whole, depth, wall), around.noise_sheets_hu),
         core_hu=_core(synthetic, depth, whole, deepest),
         bright_fraction=float(calcium.sum()) / volume,
         calcium_mm=_largest(calcium),
         diameter_mm=ball_mm(volume),
         volume_ml=volume / 1000,
-        noise_inside_hu=_noise(synthetic, interior),
-        noise_outside_hu=noise,
+        noise_inside_hu=_noise_inside(synthetic, interior),
+        noise_outside_hu=around.noise_hu,
         **vars(parts(synthetic, inside, _away(calcium, inside), depth)),  # it keeps away from gas by itself
         **vars(outline(change, depth, edge)),
     )
@@ -169,29 +181,17 @@ def _away(foreign: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return ~foreign
 
 
-def _parenchyma(healthy: np.ndarray, depth: np.ndarray, level: float, usable: np.ndarray | None) -> np.ndarray:
-    """Voxels in and around the mask that were plain parenchyma before."""
-    smooth = smoothed(healthy, 1.5, usable)
-    near = depth > -12
-    if usable is not None:
-        near = _or_all(near & usable, near)
-    spread = float(np.median(np.abs(smooth[near] - level)))
-    return _or_all(near & (np.abs(smooth - level) < np.clip(3 * spread, 8, 30)), near)
-
-
-def _texture(
-    healthy: np.ndarray, synthetic: np.ndarray, depth: np.ndarray, interior: np.ndarray, tissue: np.ndarray
-) -> float:
+def _texture(synthetic: np.ndarray, depth: np.ndarray, interior: np.ndarray, noise_hu: float) -> float:
     """SD of the smoothed interior about its mean at each depth, less what scan noise leaves after smoothing."""
-    smooth = ndimage.gaussian_filter(synthetic, TEXTURE_MM)
+    box = grow(tight_box(interior), np.full(3, REACH), depth.shape)
+    smooth, within = ndimage.gaussian_filter(synthetic[box], TEXTURE_MM), interior[box]
     layer = np.minimum(depth[interior] // (1 if depth.max() < SHALLOW_MM else 2), 12).astype(int)
-    values = smooth[interior]
+    values = smooth[within]
     count = np.bincount(layer)
     level = np.bincount(layer, values) / np.maximum(count, 1)
     variance = float(np.square(values - level[layer]).sum()) / max(len(values) - np.count_nonzero(count), 1)
-    noise = ndimage.gaussian_filter(healthy, TEXTURE_MM) - ndimage.gaussian_filter(healthy, 4.0)
     # Where noise outweighs texture its estimate may exceed the whole; a remainder keeps lesions in order even so.
-    return max(variance - _robust_sd(noise[tissue]) ** 2, 0.05 * variance) ** 0.5
+    return max(variance - noise_hu**2, 0.05 * variance) ** 0.5
 
 
 def _border(change: np.ndarray, depth: np.ndarray, usable: np.ndarray, deepest: float) -> tuple[float, float]:
@@ -268,18 +268,11 @@ def _core(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest:
     """Median of the centre minus median of the zone around it, HU."""
     # What is next to the border is blurred with the parenchyma, or is a wall.
     start = max(0.15 * deepest, min(3.0, 0.3 * deepest))
-    centre = _or_all(inside & (depth > 0.65 * deepest), inside)
-    around = _or_all(inside & (depth > start) & (depth < start + 0.2 * deepest), inside)
+    centre = or_all(inside & (depth > 0.65 * deepest), inside)
+    around = or_all(inside & (depth > start) & (depth < start + 0.2 * deepest), inside)
     return float(np.median(synthetic[centre]) - np.median(synthetic[around]))
 
 
-def _noise(scan: np.ndarray, where: np.ndarray) -> float:
-    return _robust_sd((scan - ndimage.gaussian_filter(scan, 1.5))[where])
-
-
-def _robust_sd(values: np.ndarray) -> float:
-    return float(MAD * np.median(np.abs(values - np.median(values))))
-
-
-def _or_all(some: np.ndarray, fallback: np.ndarray) -> np.ndarray:
-    return some if some.any() else fallback
+def _noise_inside(synthetic: np.ndarray, interior: np.ndarray) -> float:
+    box = grow(tight_box(interior), np.full(3, REACH), interior.shape)
+    return noise_hu(synthetic[box], interior[box])

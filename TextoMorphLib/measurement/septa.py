@@ -16,7 +16,7 @@ EDGE = 3  # voxels
 SEPTA, NOISE = 0.95, 0.9  # quantiles: septa are a small part of a lesion, and noise is told without vessels
 
 
-def septa_hu(scan: np.ndarray, interior: np.ndarray, healthy: np.ndarray, tissue: np.ndarray) -> float:
+def septa_hu(scan: np.ndarray, interior: np.ndarray, noise_hu: float) -> float:
     """How far septa stand out of a lesion's body.
 
     The curvature of a sheet is large across it and small along it (Sato et al., 2000, "Tissue classification based on
@@ -25,21 +25,27 @@ def septa_hu(scan: np.ndarray, interior: np.ndarray, healthy: np.ndarray, tissue
     Args:
         scan: HU, on a 1 mm grid.
         interior: Boolean, of the same shape: the lesion without its wall.
-        healthy: The scan before, HU.
-        tissue: Boolean, of the same shape: plain parenchyma in it, for what noise alone gives.
+        noise_hu: What noise alone gives, as `noise_sheets_hu` returns it.
 
     Returns:
         HU, 0 where there is nothing but noise; NaN for a lesion too small to have septa.
     """
-    if not interior.any() or not tissue.any():
+    if not interior.any():
         return float("nan")
     curvature = _curvature(scan, interior)
     # Noise gives dark sheets as well as bright ones; healthy tissue may have vessels, or a cortex.
-    noise = min(
-        float(np.quantile(_sheets(_curvature(healthy, _middle(_deep(tissue)))), NOISE)),
-        float(np.quantile(_sheets(-curvature), SEPTA)),
-    )
+    noise = min(noise_hu, float(np.quantile(_sheets(-curvature), SEPTA)))
     return max(float(np.quantile(_sheets(curvature), SEPTA)) - noise, 0.0) / PLATE
+
+
+def noise_sheets_hu(healthy: np.ndarray, tissue: np.ndarray) -> float:
+    """How strong sheets noise alone gives in plain parenchyma, HU.
+
+    Args:
+        healthy: The scan before, HU, on a 1 mm grid.
+        tissue: Boolean, of the same shape, not empty: plain parenchyma in it.
+    """
+    return float(np.quantile(_sheets(_curvature(healthy, _middle(_deep(tissue)))), NOISE))
 
 
 def _curvature(scan: np.ndarray, where: np.ndarray) -> np.ndarray:

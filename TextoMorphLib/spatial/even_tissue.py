@@ -123,12 +123,12 @@ def _have_texture(
     step = np.ones(3, int)
     step[axis] = np.clip(ct.size // SAMPLED_VOXELS, 1, ct.shape[axis])
     i, j, k = (slice(None, None, each) for each in step)
-    some = ct[i, j, k], known[i, j, k], smooth[i, j, k]
-    quiet = _flat_and_quiet(*map(np.ascontiguousarray, some), spacing * step)
+    hu, here, mean = (np.ascontiguousarray(each[i, j, k]) for each in (ct, known, smooth))
+    quiet = _flat_and_quiet(hu, here, mean, spacing * step)
     if np.count_nonzero(quiet) < FEW_VOXELS:
         return False
-    loud, low = (np.square(hu[at] - mean[at]).mean() for hu, mean, at in ((ct, smooth, patches), (*some[::2], quiet)))
-    return bool(loud > LOUDER**2 * low)
+    loudness = np.square(ct[patches] - smooth[patches]).mean()
+    return bool(loudness > LOUDER**2 * np.square(hu[quiet] - mean[quiet]).mean())
 
 
 def _flat_and_quiet(ct: np.ndarray, known: np.ndarray, smooth: np.ndarray, spacing: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch import Tensor
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.expectations import Row, beside, compare
+from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.models import samplers
 from TextoMorphLib.models.texture_field import Site
 from TextoMorphLib.spatial.borders import beyond_organ, neighbours
@@ -124,6 +125,11 @@ class Place:
     def parenchyma_hu(self) -> float:
         """HU of the healthy tissue."""
         return self.region.parenchyma_hu
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What lesions here are measured against."""
+        return Surroundings(self.region.ct, self.region.depth, self.region.usable, self.parenchyma_hu)
 
     @cached_property
     def beyond(self) -> np.ndarray:

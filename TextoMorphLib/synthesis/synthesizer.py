@@ -14,7 +14,7 @@ from torch import Tensor
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.measurement.attributes import Attributes, measure_in
 from TextoMorphLib.models import bundle, conditions, contours, samplers
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast, resolve
@@ -293,7 +293,7 @@ class Synthesizer:
             (delta,) = drawn(self.model, self.thrift, self.schedule, [wanted], on_step, clock)
         else:
             wanted, delta = ahead
-        region, place, noise = place.region, wanted.place, wanted.noise
+        region, around, place, noise = place.region, place.surroundings, wanted.place, wanted.noise
         with clock("composite"):
             stands_out = bool(self.model.config.get("structures"))
             delta = unsaid.as_usual(delta, place, request, seed)
@@ -304,7 +304,7 @@ class Synthesizer:
 
         def look() -> Attributes:
             with clock("measure"):
-                return measure(region.ct, resampled(made, region), region.depth, region.usable, own, region.organ_hu)
+                return measure_in(around, resampled(made, region), own)
 
         return Candidate(made, number, look, request.mentions)
 

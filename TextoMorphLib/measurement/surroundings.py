@@ -1,0 +1,71 @@
+"""What a lesion is measured against: the healthy scan in and around its mask, looked at once for all that is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import ndimage
+
+from TextoMorphLib.measurement.septa import noise_sheets_hu
+from TextoMorphLib.spatial.even_tissue import robust_sd
+from TextoMorphLib.spatial.tissue import smoothed
+
+TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
+NOISE_MM = 1.5  # what is finer than this is noise
+TREND_MM = 4.0  # what is coarser than this is anatomy
+AROUND_MM = 12.0  # how far around the mask parenchyma is looked for
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The scan before a lesion.
+
+    Attributes:
+        healthy: HU, on a 1 mm grid.
+        depth: Signed distance to the mask's border in mm, of the same shape, positive inside.
+        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
+        parenchyma_hu: HU of the healthy tissue.
+    """
+
+    healthy: np.ndarray
+    depth: np.ndarray
+    usable: np.ndarray | None
+    parenchyma_hu: float
+
+    @cached_property
+    def tissue(self) -> np.ndarray:
+        """Boolean: the voxels in and around the mask that are plain parenchyma."""
+        smooth = smoothed(self.healthy, NOISE_MM, self.usable)
+        near = self.depth > -AROUND_MM
+        if self.usable is not None:
+            near = or_all(near & self.usable, near)
+        apart = np.abs(smooth - self.parenchyma_hu)
+        return or_all(near & (apart < np.clip(3 * float(np.median(apart[near])), 8, 30)), near)
+
+    @cached_property
+    def noise_hu(self) -> float:
+        """Standard deviation of the fine noise in the parenchyma, HU."""
+        return noise_hu(self.healthy, self.tissue)
+
+    @cached_property
+    def noise_left_hu(self) -> float:
+        """Standard deviation of the noise that smoothing before texture is measured leaves, HU."""
+        left = ndimage.gaussian_filter(self.healthy, TEXTURE_MM) - ndimage.gaussian_filter(self.healthy, TREND_MM)
+        return robust_sd(left[self.tissue])
+
+    @cached_property
+    def noise_sheets_hu(self) -> float:
+        """The sheets that noise alone gives, HU; see `septa.septa_hu`."""
+        return noise_sheets_hu(self.healthy, self.tissue)
+
+
+def noise_hu(scan: np.ndarray, where: np.ndarray) -> float:
+    """Standard deviation of a scan's fine noise at some places, HU."""
+    return robust_sd((scan - ndimage.gaussian_filter(scan, NOISE_MM))[where])
+
+
+def or_all(some: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    """Some places; others where there are none."""
+    return some if some.any() else fallback
