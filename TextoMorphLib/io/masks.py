@@ -156,7 +156,7 @@ def _chosen(path: Path, volume: Volume, label: Label) -> Array:
     """Where the one label is, or the chosen one."""
     values = volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()
     drawn = values != 0  # few voxels, NaN among them: the rest need not be sorted
-    found = np.unique(values[drawn])
+    found = np.unique(values.T[drawn.T] if values.flags.f_contiguous else values[drawn])  # as they lie in memory
     if not np.isfinite(found).all():
         raise InputError(f"the mask {path} holds NaN or infinite voxels; write 0 outside the lesion and 1 in it")
     whole = np.rint(found.astype(np.float64))

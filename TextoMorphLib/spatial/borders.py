@@ -33,9 +33,15 @@ def beyond_organ(region: Region, beyond_mm: float = 0.0) -> np.ndarray:
         mask: then the lesion is meant to lie there.
     """
     smooth = region.smooth
-    bone, fat = _bone(region, smooth), smooth < SURELY_FAT_HU
-    if not ((bone | fat) & (region.depth > -beyond_mm)).any():
-        return np.zeros(region.ct.shape, np.float32)
+    fat = smooth < SURELY_FAT_HU
+    near, none = region.depth > -beyond_mm, np.zeros(region.ct.shape, np.float32)
+    beside_fat = (fat & near).any()
+    # What dense voxels enclose is no farther from them than this: without any, bone need not be looked for.
+    if not (beside_fat or (smooth[region.depth > -beyond_mm - MARROW_MM - 2] > PART_OF_BONE_HU).any()):
+        return none
+    bone = _bone(region, smooth)
+    if not (beside_fat or (bone & near).any()):
+        return none
     half_way = (min(region.parenchyma_hu, 150.0) + FAT_HU) / 2
     share = np.where(bone, 1, np.clip(0.5 + (half_way - smooth) / EDGE_HU, 0, 1)).astype(np.float32)
     return _where_large(share, bone | fat, region, beyond_mm, CLEFT_MM, bone)
@@ -70,7 +76,7 @@ def _bone(region: Region, smooth: np.ndarray) -> np.ndarray:
         return np.zeros(smooth.shape, bool)
     fine = smoothed(region.ct, FINE_MM, None)
     # Noise on a kidney's enhanced cortex reaches that HU in fewer voxels.
-    dense = ndimage.mean(fine > BONE_HU, pieces, np.arange(count + 1)) > LEAST_DENSE
+    dense = np.bincount(pieces[fine > BONE_HU], minlength=count + 1) > LEAST_DENSE * np.bincount(pieces.ravel())
     dense[0] = False
     if not dense.any():
         return np.zeros(smooth.shape, bool)
@@ -89,14 +95,17 @@ def _where_large(
     """The share in and next to the pieces that are thick enough, or sure, and go on outside the mask; 0 elsewhere."""
     width = 2 * thin_mm
     opened = ndimage.binary_opening(np.pad(apart, width, mode="edge"), iterations=thin_mm)
-    inner = (slice(width, -width),) * 3
-    pieces, count = ndimage.label(opened[inner])
+    opened = opened[(slice(width, -width),) * 3]
+    found = np.zeros(region.ct.shape, np.float32)
+    wide = 2 if thin_mm == CLEFT_MM else 1
+    if sure is None and not (opened & (region.depth > -beyond_mm - wide - 1)).any():
+        return found
+    pieces, count = ndimage.label(opened)
     outside = np.bincount(pieces[region.depth < 0], minlength=count + 1) >= LEAST_OUTSIDE_MM3[thin_mm]
     outside[0] = False
     core = outside[pieces] if sure is None else outside[pieces] | sure
     inside = region.depth > 0
-    found = np.zeros(region.ct.shape, np.float32)
-    near = ndimage.binary_dilation(core, iterations=2 if thin_mm == CLEFT_MM else 1) & (region.depth > -beyond_mm)
+    near = ndimage.binary_dilation(core, iterations=wide) & (region.depth > -beyond_mm)
     if not near.any() or np.count_nonzero(core & inside) > MOST_OF_MASK * np.count_nonzero(inside):
         return found
     box = tight_box(near)

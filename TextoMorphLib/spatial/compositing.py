@@ -204,7 +204,7 @@ def paste(
     from_mm, gone = (wide + sharp * (narrow - wide) for wide, narrow in zip(WINDOW_MM, SHARP_WINDOW_MM, strict=True))
     scan = 1 - smoothstep(inside / SEAM_MM)
     lesion = smoothstep((gone - centre) / (gone - from_mm)) * to_scan(delta, region, volume)
-    if kept is not None:
+    if kept is not None and kept.any():
         own = to_scan(kept, region, volume)
         scan, lesion = np.maximum(scan, own), (1 - own) * lesion
     filled = to_scan(background, region, volume)

@@ -53,17 +53,16 @@ def shares(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None) -
     inside = mask[box]
     hu = ct.hu(box)
     unknown = hu <= UNKNOWN_HU
-    # Padding is no neighbour that counts.
-    known = (~unknown).astype(np.float32)
     sigma = SMOOTHING_MM / ct.spacing
-    weight = ndimage.gaussian_filter(known, sigma)
-    smooth = ndimage.gaussian_filter(np.where(unknown, np.float32(0), hu), sigma) / np.maximum(weight, 1e-3)
+    smooth = ndimage.gaussian_filter(np.where(unknown, np.float32(0), hu), sigma)
+    if unknown.any():  # padding is no neighbour that counts
+        smooth /= np.maximum(ndimage.gaussian_filter((~unknown).astype(np.float32), sigma), 1e-3)
+    names = (*LOWER_HU, "outside", "unknown")
     kinds = np.digitize(smooth[inside], list(LOWER_HU.values())[1:])
-    named = np.array(list(LOWER_HU))[kinds].astype("<U8")
-    named[(named == "soft") & _bone(smooth, ct)[inside]] = "bone"
-    named[_outside(ct, box)[inside]] = "outside"
-    named[unknown[inside]] = "unknown"
-    found = {name: float(np.mean(named == name)) for name in ("unknown", "outside", *LOWER_HU)}
+    kinds[(kinds == names.index("soft")) & _bone(smooth, ct)[inside]] = names.index("bone")
+    kinds[_outside(ct, box)[inside]] = names.index("outside")
+    kinds[unknown[inside]] = names.index("unknown")
+    found = dict(zip(names, (np.bincount(kinds, minlength=len(names)) / kinds.size).tolist(), strict=True))
     if organ_mask is not None:
         found["organ"] = float(np.mean(~organ_mask[box][inside]))
     return found
@@ -145,17 +144,28 @@ def _outside(ct: Volume, box: Box) -> np.ndarray:
     pieces, count = ndimage.label(ndimage.gaussian_filter(hu, 0.7) > BODY_HU)
     if not count:
         return np.ones([part.stop - part.start for part in box], bool)
-    body = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
-    body = _filled(body, ct)
+    # Of the slices, in which holes are filled, the box's alone.
+    axis = _across(ct)
+    near = [slice(None)] * 3
+    near[axis] = slice(max(box[axis].start // step[axis] - 1, 0), (box[axis].stop - 1) // step[axis] + 2)
+    body = _filled(pieces[tuple(near)] == np.bincount(pieces.ravel())[1:].argmax() + 1, ct)
     # Half a coarse voxel of skin is not told from air.
     body = ndimage.binary_dilation(body)
-    at = np.ix_(*(np.arange(part.start, part.stop) // each for part, each in zip(box, step, strict=True)))
-    return ~body[tuple(np.minimum(index, size - 1) for index, size in zip(at, body.shape, strict=True))]
+    at = (
+        np.arange(part.start, part.stop) // each - (own.start or 0)
+        for part, each, own in zip(box, step, near, strict=True)
+    )
+    return ~body[np.ix_(*(np.minimum(index, size - 1) for index, size in zip(at, body.shape, strict=True)))]
+
+
+def _across(ct: Volume) -> int:
+    """The axis along the patient."""
+    return int(np.argmax(np.abs(ct.affine[2, :3]) / ct.spacing))
 
 
 def _filled(image: np.ndarray, ct: Volume) -> np.ndarray:
     """With the holes of each slice across the patient's long axis: what is not joined to the slice's rim."""
-    axis = int(np.argmax(np.abs(ct.affine[2, :3]) / ct.spacing))
+    axis = _across(ct)
     touching = ndimage.generate_binary_structure(3, 1)
     touching[tuple(slice(None, None, 2) if each == axis else 1 for each in range(3))] = False  # slices are apart
     rim = [(0, 0) if each == axis else (1, 1) for each in range(3)]

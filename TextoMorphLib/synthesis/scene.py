@@ -63,4 +63,4 @@ def look_at(
             filled, covariance = background(region), noise_around(ct, region, tumours)
         with clock("encode"):
             places.append(Place(healthy, region, filled, covariance, *encode(filled, region.depth), replace))
-    return Scene(key, mask.copy(), healthy, places, warnings)
+    return Scene(key, mask.copy(order="K"), healthy, places, warnings)  # in its own order the next is soon compared
