@@ -72,9 +72,9 @@ def neighbours(region: Region, beyond_mm: float = 0.0, darker: bool = True) -> n
 def _bone(region: Region, smooth: np.ndarray) -> np.ndarray:
     """Bone with its marrow, where it goes on outside the mask.
 
-    Another rule than `placement`'s, on purpose. That one warns: it may take all that dense voxels enclose in a slice for
-    marrow, bowel with contrast among it, and costs a sentence where it errs. What is bone here is left out of a lesion:
-    an enhanced cortex of a kidney must not be, nor what a ring of dense vessels encloses.
+    Another rule than `placement`'s, on purpose. That one warns: it may take all that dense voxels enclose in a slice
+    for marrow, bowel with contrast among it, and costs a sentence where it errs. What is bone here is left out of a
+    lesion: an enhanced cortex of a kidney must not be, nor what a ring of dense vessels encloses.
     """
     pieces, count = ndimage.label(smooth > PART_OF_BONE_HU)
     if not count:
