@@ -245,7 +245,7 @@ def compare(
     own, spacing = mask[box], before.spacing
     deep = ndimage.distance_transform_edt(np.pad(own, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > BORDER_MM
     hu = before.hu(box)
-    deep &= ~_kept(hu, [each.hu(box) for each in after])
+    deep &= ~_kept(hu, [each.hu(box) for each in after], own)
     tissue = even(hu, own if tumours is None else own | tumours[box], spacing) if truth is None else deep
     if np.count_nonzero(deep) < LEAST_VOXELS or (truth is None and np.count_nonzero(tissue) < LEAST_TISSUE):
         return {}
@@ -262,10 +262,14 @@ def compare(
     }
 
 
-def _kept(before: np.ndarray, after: Sequence[np.ndarray]) -> np.ndarray:
-    """Where nothing was drawn: large vessels, fat, bone and dense contrast under a mask stay as they are."""
-    same = np.logical_and.reduce([each == before for each in after]).astype(np.float32)
-    kept = ndimage.uniform_filter(same, KEPT_VOXELS) > MOST_SAME
+def _kept(before: np.ndarray, after: Sequence[np.ndarray], mask: np.ndarray) -> np.ndarray:
+    """Where nothing was drawn: large vessels, fat, bone and dense contrast under a mask stay as they are.
+
+    Only what lies under the mask counts: in slices of 5 mm a lesion's neighbours are mostly what is around it.
+    """
+    same = np.logical_and.reduce([each == before for each in after]) & mask
+    inside, of = (ndimage.uniform_filter(each.astype(np.float32), KEPT_VOXELS) for each in (same, mask))
+    kept = mask & (inside > MOST_SAME * of)
     return np.asarray(ndimage.binary_dilation(kept, iterations=KEPT_VOXELS // 2))
 
 

@@ -51,6 +51,17 @@ def test_another_noise_in_the_lesion_is_seen() -> None:
     assert told["determinable"]["sd"]
 
 
+def test_what_is_around_a_lesion_of_few_slices_is_not_taken_for_undrawn() -> None:
+    ct, mask = organ()
+    mask[:, :, :6] = mask[:, :, 10:] = False  # four slices, as 18 mm at 5 mm between slices
+    hu = ct.hu()
+    hu[mask] = 80 + np.random.default_rng(1).normal(0, 12, np.count_nonzero(mask))
+    assert grain.compare(ct, [replace(ct, data=hu)], mask)["lesion"]["sd"] == pytest.approx(12, rel=0.15)
+    left = mask & (np.indices(SHAPE)[0] > 49)  # most of it was not drawn: what is left is too little to measure
+    hu[left] = ct.hu()[left]
+    assert grain.compare(ct, [replace(ct, data=hu)], mask) == {}
+
+
 def test_a_reference_of_two_noises_is_indeterminate() -> None:
     ct, _ = organ()
     hu = ct.hu()
