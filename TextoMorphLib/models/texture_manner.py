@@ -22,7 +22,8 @@ FINE_MM, MIDDLE_MM = 1.6, 3.0  # bands whose strength differs between lesions ar
 ACROSS_MM, ACROSS_SLICES = 2.5, 0.8  # what is coarser than the first, neighbouring slices share
 MOST_DEVIATES, LEAST_SD = 2.0, 1e-3
 RANGE = (-6.0, 8.0)  # standard deviations that stretched tails stay in
-MANNER_SEEDS = 11
+MANNER_SEEDS, GRAIN_SEEDS = 11, 13
+GRAIN_MM, GRAIN_SLICES = 3.0, 0.5  # patches, in the plane and across slices, in which noise is stronger or weaker
 BESIDE_MM = 4.0  # as far outside lies what a border may go on from
 BORDER_MM = (1.5, 4.0)  # depth up to which all is border, and from which nothing is
 WITHIN = 8.0  # standard deviations that what is no border may be off besides
@@ -44,6 +45,7 @@ class Manner:
         skew: Its shift: over 0, the bright tail is the longer one;
         skew_spread: between lesions.
         border: Standard deviations that a border may be off where nothing beside it is; 0 for no bounds.
+        grain: Spread, in a lesion, of the logarithm of the strength of the scan's noise.
     """
 
     liveliness: float = 0.0
@@ -56,6 +58,7 @@ class Manner:
     skew: float = 0.0
     skew_spread: float = 0.0
     border: float = 0.0
+    grain: float = 0.0
 
     @classmethod
     def of(cls, config: Mapping[str, float]) -> Manner:
@@ -128,6 +131,24 @@ def bounded(made: np.ndarray, depth: np.ndarray, beside: np.ndarray, seen: np.nd
 
 def _soft(over: np.ndarray) -> np.ndarray:
     return over / (1 + over / OVER)
+
+
+def noise_strength(shape: tuple[int, ...], spacing: np.ndarray, axis: int, spread: float, seed: int) -> np.ndarray:
+    """What noise is multiplied by, on a scan's grid, of mean square 1: stronger here, weaker there, as in real tumours.
+
+    Args:
+        shape: The grid's.
+        spacing: Its voxels, mm.
+        axis: Across slices.
+        spread: Of the logarithm.
+        seed: Decides where.
+    """
+    rng = np.random.Generator(np.random.PCG64([seed, GRAIN_SEEDS]))
+    sigma = GRAIN_MM / np.asarray(spacing, float)
+    sigma[axis] = GRAIN_SLICES
+    drawn = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), sigma, mode="wrap")
+    strength = np.exp(spread * drawn / max(float(drawn.std()), LEAST_SD))
+    return np.asarray(strength / np.sqrt(np.square(strength).mean()), np.float32)
 
 
 def smooth(made: np.ndarray, field: np.ndarray, sigma_mm: float, slices: float = 0.0) -> np.ndarray:

@@ -26,14 +26,15 @@ class Texture:
             has none, and the scan's noise is added in full.
         whole: Whether the field brings its own margin: the lesion is then flat but for it. Otherwise what the lesion
             has at each depth stays, and the field's mean at each depth is taken out.
-        noise: What the scan's noise is multiplied by: an estimate from around a lesion has some anatomy in it.
+        noise: What the scan's noise is multiplied by, everywhere or of the box: an estimate from around a lesion has
+            some anatomy in it, and in a lesion noise is not the same everywhere.
         strength: 0 to 1 where structures of the lesion (walls, septa, calcium) are to stay as they are; of the box.
     """
 
     field: np.ndarray
     sigma: tuple[float, float, float] | None
     whole: bool
-    noise: float = 1.0
+    noise: np.ndarray | float = 1.0
     strength: np.ndarray | float = 1.0
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.texture import SEEN_MM, TextureNetwork
 from TextoMorphLib.models.texture_field import CORE_MM, Site, drawn, site, spread_hu
-from TextoMorphLib.models.texture_manner import Manner
+from TextoMorphLib.models.texture_manner import Manner, noise_strength
 from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.compositing import to_scan
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
@@ -87,7 +87,8 @@ def made(
     calm = _calm_hu(said)
     spread = float(np.hypot(coarse, calm)) if calm else _spread(place, config, contrast, mean, coarse, said, seed)
     order = [*axes, place.axis]
-    how = (int(config["steps"]), device, Manner.of(config))
+    manner = Manner.of(config)
+    how = (int(config["steps"]), device, manner)
     field = drawn(network, place, contrast, mean, spread, seed + TEXTURE_SEEDS, *how)
     field = field.transpose(np.argsort(order))
     fluid = share(said, "content", "cystic") >= SURE
@@ -99,8 +100,10 @@ def made(
         field = _as_cyst(field, depth, _spread(place, config, contrast, mean, coarse, said, seed))
         field = (field - field[inner].mean()) * (depth > -1)
     strength = 1.0 if whole else 1 - _kept(lesion - mean, depth, by_rule, share(said, "wall", "walled") >= SURE)
-    how_noisy = (None, 1.0) if calm else ((sigma[0], sigma[1], sigma[2]), float(config["noise"]))
-    return Texture(field, how_noisy[0], whole, how_noisy[1], strength)
+    if calm:
+        return Texture(field, None, whole, 1.0, strength)
+    grain = noise_strength(field.shape, volume.spacing, place.axis, manner.grain, seed)
+    return Texture(field, (sigma[0], sigma[1], sigma[2]), whole, float(config["noise"]) * grain, strength)
 
 
 def look(volume: Volume, region: Region) -> Site:
