@@ -10,7 +10,7 @@ from scipy import ndimage, stats
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.texture import TEXTURE_NUMBERS, TextureNetwork, exchanged, flow, scaled_numbers
 from TextoMorphLib.models.texture_field import drawn, features, site, spread_hu
-from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, bounded, changed
+from TextoMorphLib.models.texture_manner import AS_DRAWN, Manner, bounded, changed, noise_strength
 from TextoMorphLib.spatial.region import regions
 
 
@@ -130,3 +130,12 @@ def test_a_border_is_bright_only_where_something_bright_lies_beside_it() -> None
     assert 1 < found[away].min() <= found[away].max() < 2
     assert (found[depth > 4] == 4).all()  # what is inside is left as it was
     assert np.allclose(bounded(-made, depth, -vessel, seen, 1.0), -found)  # likewise of what is dark
+
+
+def test_noise_is_stronger_here_and_weaker_there_and_as_strong_as_before_in_all() -> None:
+    strength = noise_strength((40, 40, 12), np.array([0.8, 0.8, 2.5]), 2, 0.18, seed=3)
+    assert np.square(strength).mean() == pytest.approx(1, abs=1e-4)
+    assert np.log(strength).std() == pytest.approx(0.18, abs=0.01)
+    noise = np.random.default_rng(0).standard_normal(strength.shape)
+    assert stats.kurtosis((strength * noise).ravel()) > stats.kurtosis(noise.ravel()) + 0.2
+    assert (noise_strength((4, 4, 4), np.ones(3), 2, 0.0, seed=3) == 1).all()
