@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
+import shutil
 import sys
 import tempfile
 import traceback
@@ -202,12 +204,19 @@ class Application(QtCore.QObject):
         return getattr(slicer.modules, name.lower(), None)
 
 
+def _folder(of: str) -> str:
+    """A new folder that is gone when the host ends."""
+    path = tempfile.mkdtemp(prefix=f"textomorph-{of}-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
 def start() -> Host:
     """Starts the host."""
     # VTK and Qt only print what an observer or a virtual method raises.
     sys.excepthook = lambda kind, error, trace: problems.tell("".join(traceback.format_exception(kind, error, trace)))
     QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
-    settings = tempfile.mkdtemp(prefix="textomorph-settings-")
+    settings = _folder("settings")
     QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, settings)
     gui = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["host"])
     gui.setStyle("Fusion")
@@ -236,7 +245,7 @@ def start() -> Host:
     # Where .mrb files are unpacked to.
     remote = slicer.vtkMRMLRemoteIOLogic()
     remote.SetMRMLScene(scene)
-    remote.GetCacheManager().SetRemoteCacheDirectory(tempfile.mkdtemp(prefix="textomorph-cache-"))
+    remote.GetCacheManager().SetRemoteCacheDirectory(_folder("cache"))
     data = slicer.vtkDataIOManagerLogic()
     data.SetMRMLScene(scene)
     data.SetMRMLApplicationLogic(application_logic)

@@ -16,6 +16,7 @@ from scipy import ndimage, optimize, stats
 
 from TextoMorphLib.evaluation.control import places
 from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.spatial.even_tissue import robust_sd
 from TextoMorphLib.spatial.region import regions, resampled
 from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU
 from TextoMorphLib.synthesis import Synthesizer
@@ -123,9 +124,7 @@ def _usual(values: np.ndarray, tissue: np.ndarray, spread: float, most: float) -
     usual = values[tissue]
     if not usual.size:
         return tissue
-    middle = np.median(usual)
-    deviation = 1.4826 * np.median(np.abs(usual - middle))
-    return np.asarray(np.abs(values - middle) <= min(spread * deviation + 0.5, most))
+    return np.asarray(np.abs(values - np.median(usual)) <= min(spread * robust_sd(usual) + 0.5, most))
 
 
 def _numbers(made: np.ndarray, depth: np.ndarray, measured: Any) -> dict[str, float]:
