@@ -72,7 +72,7 @@ def test_a_patch_is_what_a_scan_would_be(tiny_bundle: Path, monkeypatch: pytest.
         raise AssertionError("hashed or measured")
 
     monkeypatch.setattr(Volume, "fingerprint", never)
-    monkeypatch.setattr(synthesizer, "measure", never)
+    monkeypatch.setattr(synthesizer, "measure_in", never)
     assert np.array_equal(model.patch(ct, mask, "cyst", seed=5, spacing_mm=1.5), expected)
     with pytest.raises(InputError, match="empty"):
         model.patch(ct, mask & False, "cyst")
