@@ -22,6 +22,7 @@ _LACKS = ("lack", "lacking", "lack of", "lack any", "devoid of", "void of", "fre
     "deprived of", "bereft of", "non")  # fmt: skip
 _BETWEEN = ("it", "they", "any", "have", "does", "doe", "do", "did", "there")
 _PLAIN = ("not", "no", "nor", "never", "neither", "isn't", "aren't", "doesn't", "don't", "didn't", "cannot", "can't")
+_BEFORE_ORDERS = (":", "please", "kindly", "-", ",", ";")
 _PREFIXES = ("non", "un")
 _NO_MORE = ("no new", "no other", "no further", "no additional")
 _LOSSES = {"loss", "dissolution", "effacement", "obliteration", "resolution", "disappearance"}
@@ -77,6 +78,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, [i for i in forward(sentence, at) if is_property(sentence[i])])]
     if word.norm == "than" and (beyond := _beyond_than(sentence, at)):
         return [(DENIED, beyond)]
+    if word.has("hedge", "open_before") and word.has("negation") and _is_order(sentence, at):
+        return [(OPEN, forward(sentence, at))]  # "Request: exclude recurrence"
     if word.has("negation"):
         return _denied(sentence, at, word)
     if word.term is not None and word.norm.split(" ")[0] in _NONE and not word.has("negation"):
@@ -115,6 +118,11 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     ):
         found.append((PAST, forward(sentence, at)))
     return found
+
+
+def _is_order(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a verb has no subject: somebody is asked to do it."""
+    return at == 0 or sentence[at - 1].norm in _BEFORE_ORDERS
 
 
 def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]]:

@@ -198,7 +198,7 @@ def understand(text: str, organ: str | None = None, hedges: str = MARKED) -> Und
     reader = _Reader(read, organ, hedges)
     reader.all()
     elsewhere = ""
-    if reader.foreign and not reader.lesions and not reader.mentions:
+    if reader.foreign and not reader.lesions and not any(each.term.about == "lesion" for each in reader.mentions):
         elsewhere, reader = reader.foreign, _Reader(read, reader.foreign, hedges)
         reader.all()
     numbers = quantities(read, reader.apart)

@@ -19,7 +19,8 @@ no fat, gas or {x}|no {x}, fat or gas|no fat, no {x}|no {x} or fat|no longer sho
 no suggestion of {x}|there is no {x}|there is no evidence for {x}|{x} was not found|{x} not identified|rather than {x}
 not associated with {x}|excluding {x}|with no {x}|without any {x}|w/o {x}|no definite {x}|no appreciable {x}
 no {x} was demonstrated|no {x} or fat is seen|fat and {x} are absent|fat or {x} is not seen|lack of {x}|nor is there {x}
-fails to show {x}|[ ] {x}|{x} [ ]|{x}: not present|{x} not present|never shows {x}"""
+fails to show {x}|rules out {x}|CT has ruled out {x}|the scan excludes {x}
+[ ] {x}|{x} [ ]|{x}: not present|{x} not present|never shows {x}"""
 DENIED_ADJECTIVES = """not {x}|is not {x}|isn't {x}|non-{x}|not at all {x}|no longer {x}|{x}: no|{x}: n|{x}? No.
 neither {x} nor fatty|neither fatty nor {x}|by no means {x}|never {x}|far from {x}|anything but {x}|does not appear {x}
 it does not look {x}|not {x} or fatty|I do not think it is {x}|cannot be called {x}|is not considered {x}

@@ -181,3 +181,16 @@ def test_another_organs_lesion_is_drawn_only_with_a_word() -> None:
     found = understand("renal cyst", "liver")
     assert (found.description, found.elsewhere) == ({"content": "cystic"}, "kidney")
     assert any("kidney" in warning for warning in found.warnings())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Request: exclude recurrence.",
+        "Please rule out a mass.",
+        "A 20 mm growth of the kidney. Background: parenchymal atrophy. Request: exclude recurrence.",
+    ],
+)
+def test_what_is_asked_of_a_reader_denies_nothing(text: str) -> None:
+    assert not understand(text, "liver").denies_lesion
+    assert understand("The scan excludes a mass.", "liver").denies_lesion
