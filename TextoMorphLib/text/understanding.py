@@ -275,7 +275,8 @@ class _Reader:
     def denies_lesion(self) -> bool:
         """Whether lesions are denied and nothing else is said of one."""
         of_lesion = any(m.term.about == "lesion" and not m.negated for m in self.mentions)
-        return not self.lesions and not of_lesion and (self.denied_lesions > 0 or self.normal)
+        normal = self.normal and not self.foreign
+        return not self.lesions and not of_lesion and (self.denied_lesions > 0 or normal)
 
     def without_stones(self) -> None:
         """A stone is what the text is about only where it names no lesion."""

@@ -189,8 +189,9 @@ def test_another_organs_lesion_is_drawn_only_with_a_word() -> None:
         "Request: exclude recurrence.",
         "Please rule out a mass.",
         "A 20 mm growth of the kidney. Background: parenchymal atrophy. Request: exclude recurrence.",
+        "The adrenals appear normal. A space-occupying lesion of the kidney. No foci of calcification.",
     ],
 )
-def test_what_is_asked_of_a_reader_denies_nothing(text: str) -> None:
+def test_what_is_asked_of_a_reader_or_normal_elsewhere_denies_no_lesion(text: str) -> None:
     assert not understand(text, "liver").denies_lesion
     assert understand("The scan excludes a mass.", "liver").denies_lesion
