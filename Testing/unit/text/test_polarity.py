@@ -20,6 +20,8 @@ no suggestion of {x}|there is no {x}|there is no evidence for {x}|{x} was not fo
 not associated with {x}|excluding {x}|with no {x}|without any {x}|w/o {x}|no definite {x}|no appreciable {x}
 no {x} was demonstrated|no {x} or fat is seen|fat and {x} are absent|fat or {x} is not seen|lack of {x}|nor is there {x}
 fails to show {x}|rules out {x}|CT has ruled out {x}|the scan excludes {x}
+CT disproves {x}|unable to identify {x}|it is not the case that there is {x}|sans {x}|freedom from {x}|{x} subsided
+{x} has been disproved|{x} was dismissed|{x} did not develop|{x} is out of the question|{x} unproven
 [ ] {x}|{x} [ ]|{x}: not present|{x} not present|never shows {x}"""
 DENIED_ADJECTIVES = """not {x}|is not {x}|isn't {x}|non-{x}|not at all {x}|no longer {x}|{x}: no|{x}: n|{x}? No.
 neither {x} nor fatty|neither fatty nor {x}|by no means {x}|never {x}|far from {x}|anything but {x}|does not appear {x}
