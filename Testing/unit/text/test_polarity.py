@@ -28,12 +28,13 @@ neither {x} nor fatty|neither fatty nor {x}|by no means {x}|never {x}|far from {
 it does not look {x}|not {x} or fatty|I do not think it is {x}|cannot be called {x}|is not considered {x}
 not fatty or {x}|no {x} lesion|without {x} areas|{x} (-)|not definitely {x}|not really {x}|{x}: absent|[ ] {x}
 not obviously {x}|nor {x}|nor is it {x}|not the least {x}|rather fatty than {x}|fatty, not {x}|fatty rather than {x}
-unlikely to be {x}|not considered to be {x}|hardly {x} at all"""
+unlikely to be {x}|not considered to be {x}|hardly {x} at all|is the opposite of {x}|is not what one would call {x}
+was mistaken for {x}|is wrongly called {x}|is not seen to be {x}"""
 SAID_NOUNS = """{x}|with {x}|{x} present|{x} is present|{x}: present|{x}: yes|{x}: y|{x} (+)|{x} +|{x} is seen
 there is {x}|shows {x}|contains {x}|not without {x}|new {x}|{x} and fat|fat and {x}|no fat but {x}|{x}, no fat
 no fat; {x}|{x} seen
 demonstrates {x}|[x] {x}|{x} [x]|again {x}|{x} without fat|{x}? Yes.|evidence of {x}|{x} not previously seen
-{x} has developed|{x} has increased"""
+{x} has developed|{x} has increased|{x} cannot be denied"""
 SAID_ADJECTIVES = """{x}|is {x}|{x}: yes|appears {x}|{x}, not fatty|not fatty, {x}|not fatty but {x}
 {x} rather than fatty|now {x}|still {x}|it looks {x}|{x} without fat|no fat, {x}|[x] {x}|{x} (+)|remains {x}
 no longer fatty but {x}
