@@ -78,10 +78,9 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, [i for i in forward(sentence, at) if is_property(sentence[i])])]
     if word.norm == "than" and (beyond := _beyond_than(sentence, at)):
         return [(DENIED, beyond)]
-    if word.has("hedge", "open_before") and word.has("negation") and _is_order(sentence, at):
-        return [(OPEN, forward(sentence, at))]  # "Request: exclude recurrence"
     if word.has("negation"):
-        return _denied(sentence, at, word)
+        order = word.has("hedge", "open_before") and _is_order(sentence, at)  # "Request: exclude recurrence"
+        return [(OPEN, forward(sentence, at))] if order else _denied(sentence, at, word)
     if word.term is not None and word.norm.split(" ")[0] in _NONE and not word.has("negation"):
         reached = forward(sentence, at)  # "without enhancement, wall or septa"
         if any(sentence[i].has("word", "or") for i in reached):
