@@ -7,7 +7,7 @@ how much of it a lesion gets, its seed decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -93,9 +93,9 @@ def changed(made: np.ndarray, field: np.ndarray, core: np.ndarray, manner: Manne
         own, shared = smooth(made, field, ACROSS_MM), smooth(made, field, ACROSS_MM, ACROSS_SLICES)
         made = made + manner.across * (own[core].std() / max(float(shared[core].std()), LEAST_SD) * shared - own)
     if manner.patchy:
-        made = made * np.exp(manner.patchy * _patches(made.shape, PATCHES_MM, PATCHES_SLICES, rng))
+        made = made * np.exp(manner.patchy * _patches(made.shape, _sigma(PATCHES_MM, PATCHES_SLICES), rng))
     if manner.liveliness:
-        patches = _patches(made.shape, PATCH_MM, 0.5, np.random.Generator(np.random.PCG64(seed)))
+        patches = _patches(made.shape, _sigma(PATCH_MM, 0.5), np.random.Generator(np.random.PCG64(seed)))
         coarse = smooth(made, field, DETAIL_MM)
         made = coarse + np.exp(manner.liveliness * patches) * (made - coarse)
     tails, skew = manner.tails * np.exp(manner.tails_spread * stretch), manner.skew + manner.skew_spread * lean
@@ -143,23 +143,25 @@ def noise_strength(shape: tuple[int, ...], spacing: np.ndarray, axis: int, sprea
         spread: Of the logarithm.
         seed: Decides where.
     """
-    rng = np.random.Generator(np.random.PCG64([seed, GRAIN_SEEDS]))
     sigma = GRAIN_MM / np.asarray(spacing, float)
     sigma[axis] = GRAIN_SLICES
-    drawn = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), sigma, mode="wrap")
-    strength = np.exp(spread * drawn / max(float(drawn.std()), LEAST_SD))
+    strength = np.exp(spread * _patches(shape, sigma, np.random.Generator(np.random.PCG64([seed, GRAIN_SEEDS]))))
     return np.asarray(strength / np.sqrt(np.square(strength).mean()), np.float32)
 
 
 def smooth(made: np.ndarray, field: np.ndarray, sigma_mm: float, slices: float = 0.0) -> np.ndarray:
     """What of a field is coarser than a Gaussian in the plane; what lies outside is not of it."""
-    sigma = (slices, sigma_mm / PIXEL_MM, sigma_mm / PIXEL_MM)
+    sigma = _sigma(sigma_mm, slices)
     share = ndimage.gaussian_filter(field.astype(np.float32), sigma)
     return np.asarray(ndimage.gaussian_filter(made * field, sigma) / np.maximum(share, 1e-3))
 
 
-def _patches(shape: tuple[int, ...], sigma_mm: float, slices: float, rng: np.random.Generator) -> np.ndarray:
+def _sigma(sigma_mm: float, slices: float) -> tuple[float, float, float]:
+    """Of a Gaussian on [slices, h, w], voxels."""
+    return slices, sigma_mm / PIXEL_MM, sigma_mm / PIXEL_MM
+
+
+def _patches(shape: tuple[int, ...], sigma: Sequence[float] | np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A smooth random field of spread 1."""
-    white = rng.standard_normal(shape, np.float32)
-    drawn = ndimage.gaussian_filter(white, (slices, sigma_mm / PIXEL_MM, sigma_mm / PIXEL_MM), mode="wrap")
+    drawn = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), sigma, mode="wrap")
     return np.asarray(drawn / max(float(drawn.std()), 1e-6))

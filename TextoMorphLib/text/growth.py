@@ -22,13 +22,14 @@ _MOVES = (
     r"(?:extend|grow|grew|grown|spread|break|broke|burst|push|pass|protrud|project|bulg|extension|growth|ingrowth|"
     r"outgrowth|protrusion|component)(?:e|s|ing|ed)?"
 )
-_CROSSES = r"(?:cross|travers|straddl|transect|bridg)(?:es|e|ing|ed)?"
+_CROSS = ("cross", "travers", "straddl", "transect", "bridg")
+_CROSSES = rf"(?:{'|'.join(_CROSS)})(?:es|e|ing|ed)?"
 _GROWS = re.compile(
     rf"(?:^| )(?:{_ENTERS}(?: (?:into|through|beyond))?|(?:{_ENTERING}|breach) (?:of|into|through|to)|"
     rf"{_MOVES}(?: \w+ly)? (?:into|through|beyond|outside|across)|involv(?:e|es|ing)|"
     rf"{_CROSSES}(?: (?:into|through|over|beyond))?)(?= |$)"
 )
-_CROSSED = re.compile(r"(?:cross|travers|straddl|transect|bridg)(?:ing|ed)$")
+_CROSSED = re.compile(rf"(?:{'|'.join(_CROSS)})(?:ing|ed)$")
 _PASSED = re.compile(r"(?:invad|infiltrat|penetrat|perforat|transgress|breach|erod|destroy|involv)(?:e|ed)$")
 _PASSING = re.compile(rf"(?:{_ENTERING}|extension|breach|spread)$")
 _ALONE = (
@@ -36,8 +37,7 @@ _ALONE = (
     "infiltration of the vessel",
 )  # fmt: skip
 _THROUGH = (
-    "through", "beyond", "breach", "penetrat", "perforat", "transgress", "violat", "burst", "broke", "break", "cross",
-    "travers", "straddl", "transect", "bridg",
+    "through", "beyond", "breach", "penetrat", "perforat", "transgress", "violat", "burst", "broke", "break", *_CROSS,
 )  # fmt: skip
 _AROUND = frozenset((
     "gallbladder", "vessels", "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis",

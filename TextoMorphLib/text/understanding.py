@@ -46,7 +46,6 @@ HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
 STONE = "renal stone"
 _TARGETS = ("target", "target lesion")
 FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other write 'target sign'"
-OTHER_HU = 20.0  # from which difference on a text's number is another one
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
 
@@ -108,7 +107,7 @@ class Understanding:
         hu = self.numbers.hu
         around = self.numbers.organ_hu
         if hu is not None and "density" not in said and said.get("content", "solid") == "solid":
-            if around is not None and abs(hu - around) > OTHER_HU:
+            if around is not None and abs(hu - around) > plausibility.OTHER_HU:
                 said["density"] = "hypo" if hu < around else "hyper"
             elif DARK_HU[0] <= hu <= DARK_HU[1]:
                 said["density"] = "hypo"
@@ -243,9 +242,10 @@ def check_text(text: str, organ: str | None = None) -> None:
         raise InputError("the text is empty; describe the tumour, for example 'hypoattenuating, ill-defined'")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InputError("the text is not valid Unicode; save it, or set the terminal, as UTF-8")
-    if language := other_language(plain(text, lexicon(organ).words), organ):
+    meant = understand(text, organ)
+    if language := other_language(meant.text, organ):
         raise InputError(f"the text seems to be in {language}; only English is understood, so translate it first")
-    if understand(text, organ).denies_lesion:
+    if meant.denies_lesion:
         raise InputError("the text says that there is no lesion; describe the one to draw")
 
 

@@ -27,7 +27,7 @@ from TextoMorphLib.spatial.compositing import FEATHER_MM, background, noise_arou
 from TextoMorphLib.spatial.denoising import denoised
 from TextoMorphLib.spatial.geometry import along_patient, ball_mm, grow, shifted, tight_box
 from TextoMorphLib.spatial.healing import SPILL_MM, healed
-from TextoMorphLib.spatial.region import REACH_MM, Region, lesions, regions, resampled
+from TextoMorphLib.spatial.region import REACH_MM, Region, known_around, lesions, regions, resampled
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
 CONTINUED_MM = (3.0, 16.0)  # how far a tumour that the scan's edge cuts is taken to go on behind it, at least and most
@@ -271,10 +271,7 @@ def _without_noise(
     box: Box = grow(region.box, np.ceil(AROUND_MM / volume.spacing), volume.shape)
     hu = volume.hu(box)
     unknown = hu <= UNKNOWN_HU
-    if unknown.any():
-        nearest = ndimage.distance_transform_edt(unknown, volume.spacing, return_distances=False, return_indices=True)
-        hu = hu[tuple(nearest)]
-    clean, left = denoised(hu, covariance, volume.spacing, mask[box] & ~unknown)
+    clean, left = denoised(known_around(hu, volume.spacing), covariance, volume.spacing, mask[box] & ~unknown)
     affine = volume.affine @ shifted(box)
     made = [resampled(Volume.from_array(image, affine), region) for image in (clean, left)]
     return made[0], made[1]

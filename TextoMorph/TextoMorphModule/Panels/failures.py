@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions.evaluating import FAILURES
 from TextoMorphModule.Actions.segmenting import CODES
-from TextoMorphModule.Panels.panel import RunPanel, plainErrors
+from TextoMorphModule.Panels.panel import RunPanel, listsRows, plainErrors
 
 COLUMNS = ("Failure", "Case", "Size", "Words")
 WORDS = COLUMNS.index("Words")
@@ -33,17 +33,8 @@ class FailuresPanel(RunPanel):
         ui.outputButton.connect("clicked(bool)", self.onFolder)
         ui.seeButton.connect("clicked(bool)", self.onSee)
         ui.strikeButton.connect("clicked(bool)", self.onStrike)
-        table = ui.failuresTable
-        table.setColumnCount(len(COLUMNS))
-        table.setHorizontalHeaderLabels([_(name) for name in COLUMNS])
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(WORDS, qt.QHeaderView.Stretch)
-        table.verticalHeader().setVisible(False)
-        table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
-        table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
-        table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
-        table.connect("itemSelectionChanged()", self.onChosen)
+        listsRows(ui.failuresTable, COLUMNS, WORDS)
+        ui.failuresTable.connect("itemSelectionChanged()", self.onChosen)
         ui.failuresCollapsibleButton.collapsed = True
 
     def refresh(self) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -193,6 +193,19 @@ def inColour(doubts: Iterable[str], between: str = "<br>") -> str:
 def linesOf(text: str) -> list[str]:
     """What is written, a line each; empty ones do not count."""
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def listsRows(table: Any, columns: Sequence[str], widest: int) -> None:
+    """Makes a table a list whose rows are chosen one at a time; the widest column takes the room that is left."""
+    table.setColumnCount(len(columns))
+    table.setHorizontalHeaderLabels([_(name) for name in columns])
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+    header.setSectionResizeMode(widest, qt.QHeaderView.Stretch)
+    table.verticalHeader().setVisible(False)
+    table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
+    table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
+    table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
 
 
 def later(milliseconds: int, function: Callable[[], None]) -> Any:

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Panels.consent import agreesToSend
-from TextoMorphModule.Panels.panel import RunPanel
+from TextoMorphModule.Panels.panel import RunPanel, listsRows
 
 KINDS = "Reports (*.txt *.pdf *.dcm);;All files (*)"
 ADDRESS, MODEL = "TextoMorph/ChatAddress", "TextoMorph/ChatModel"  # in the settings
@@ -37,17 +37,8 @@ class ReportPanel(RunPanel):
         for line, key in ((ui.addressLineEdit, ADDRESS), (ui.endpointModelLineEdit, MODEL)):
             line.text = slicer.util.settingsValue(key, "")
             line.connect("textChanged(QString)", lambda text, key=key: qt.QSettings().setValue(key, text))
-        table = ui.lesionTable
-        table.setColumnCount(len(COLUMNS))
-        table.setHorizontalHeaderLabels([_(name) for name in COLUMNS])
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-        header.setSectionResizeMode(WORDS, qt.QHeaderView.Stretch)
-        table.verticalHeader().setVisible(False)
-        table.setEditTriggers(qt.QAbstractItemView.NoEditTriggers)
-        table.setSelectionBehavior(qt.QAbstractItemView.SelectRows)
-        table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
-        table.connect("itemSelectionChanged()", self.onLesion)
+        listsRows(ui.lesionTable, COLUMNS, WORDS)
+        ui.lesionTable.connect("itemSelectionChanged()", self.onLesion)
         ui.leftCollapsibleButton.visible = False  # before the section is folded: else unfolding shows it
         for section in (ui.leftCollapsibleButton, ui.endpointCollapsibleButton, ui.reportCollapsibleButton):
             section.collapsed = True
