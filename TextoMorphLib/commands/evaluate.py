@@ -56,6 +56,8 @@ def evaluate(
     _check_output(output, overwrite)
     published = tables.read_beside(beside) if beside else []
     listed = read_cases(cases)
+    if compare and compare.resolve() == predictions.resolve():
+        raise InputError(f"--compare names {compare} itself; name the folder of another method's predictions")
     chosen = scores.to_score(listed, [predictions, *filter(None, [compare])], fold)
     if left := sum(fold is None or case.fold == fold for case in listed) - len(chosen):
         common.warn(f"{left} cases are left out: nothing says where their tumours are")
@@ -124,7 +126,19 @@ def _write(made: dict[str, Any], output: Path, published: list[dict[str, str]]) 
         value = made[name]["with_tumour"]["mean"]
         typer.echo(f"{name.upper()} of scans with a tumour: {'-' if value is None else f'{value:.3f}'}")
     typer.echo(f"false positives a scan: {made['false_positives_per_scan']:.2f}")
+    if "comparison" in made:
+        _tell_pairs(made["comparison"])
     typer.echo(f"wrote {output / FILES[3]} and {', '.join(name for name in FILES if name != FILES[3])}")
+
+
+def _tell_pairs(made: dict[str, Any]) -> None:
+    """Says whose lesions the two methods find, and call what they are."""
+    named = [("found", made["lesions"]["all"])]
+    named += [(f"{name}, called so", each) for name, each in made.get("classes", {}).items()]
+    for name, each in named:
+        one, other = each["only_first"], each["only_second"]
+        told = f"{one} only here, {other} only in {made['folder']}, of {each['of']}"
+        typer.echo(f"lesions {name}: {told} (p = {each['p']:.2g}, exact McNemar)")
 
 
 def _sizes(text: str) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from TextoMorphLib.evaluation.scores import THRESHOLDS, CaseScore
 SIZES_MM = (20.0, 50.0)
 FROC_AT = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan, LUNA16's
 AGES = (40, 50, 60, 70, 80)
-ALL = "all"
+ALL, EVERY_CLASS = "all", "every class"
 PATIENT_RULES = (
     "A patient is called positive if any tumour is predicted in any of the patient's scans; sensitivity is of patients "
     "with a tumour in the reference, specificity of those without, PPV of those called positive.",
@@ -198,10 +198,15 @@ def _mcnemar_by_size(first: Scores, second: Scores, rule: str, sizes: Sequence[f
     }
 
 
-def _mcnemar_of_class(first: Scores, second: Scores, name: str) -> dict[str, Any]:
-    """The lesions of a class: which of two methods finds them and calls them so."""
+def _mcnemar_of_classes(first: Scores, second: Scores, names: Collection[str]) -> dict[str, Any]:
+    """The lesions of some classes: which of two methods finds them and calls them what they are."""
     called = [
-        [each["predicted_class"] == name for score in scores for each in score.counted if each["class"] == name]
+        [
+            each["predicted_class"] == each["class"]
+            for score in scores
+            for each in score.counted
+            if each["class"] in names
+        ]
         for scores in (first, second)
     ]
     return intervals.mcnemar(*called)
@@ -224,10 +229,14 @@ def compare(first: Scores, second: Scores, sizes: Sequence[float] = SIZES_MM) ->
     patients = [score.patient for score in first]
     by_patient = [_by_patient(scores) for scores in (first, second)]
     healthy = [name for name, (ill, _) in by_patient[0].items() if not ill]
-    classes = dict.fromkeys(name for score in first for name in score.by_class)
+    classes = list(dict.fromkeys(name for score in first for name in score.by_class))
+    named = {name: [name] for name in classes} | ({EVERY_CLASS: classes} if classes else {})
     return {
         "lesions": _mcnemar_by_size(first, second, "found", sizes),
-        **({"classes": {name: _mcnemar_of_class(first, second, name) for name in classes}} if classes else {}),
+        "lesions_iou": _mcnemar_by_size(first, second, "found_iou", sizes),
+        **(
+            {"classes": {name: _mcnemar_of_classes(first, second, of) for name, of in named.items()}} if classes else {}
+        ),
         "specificity": intervals.mcnemar(*([not every[name][1] for name in healthy] for every in by_patient)),
         **{
             name: intervals.difference(

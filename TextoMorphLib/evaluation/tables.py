@@ -13,6 +13,8 @@ from TextoMorphLib.io.textfile import read_table
 
 COLUMNS = ("method", "organ", "class", "metric", "size", "value")
 METRICS = ("sensitivity", "specificity", "ppv", "dsc", "nsd")
+RATES = ("sensitivity", "specificity", "ppv")  # of patients
+COLOURS = (("#9bb8d3", "#e3b47d"), ("#1f77b4", "#c46a13"))  # of bars and lines, here and there
 Figures = Mapping[str, Any]
 
 
@@ -76,7 +78,7 @@ def to_markdown(made: Figures, beside: Sequence[Mapping[str, str]] = ()) -> str:
     if "at_false_alarms" in made:
         parts.append(equal_alarms([("here", made["at_false_alarms"])]))
     if "comparison" in made:
-        parts.append(f"## Against {made['comparison']['folder']}\n\n" + _comparison(made["comparison"]))
+        parts.append(f"## Against {made['comparison']['folder']}\n\n" + _comparison(made))
     if beside:
         header = ["method", "organ", "class", "metric", "size, mm", "%"]
         listed = [[row[name] for name in COLUMNS] for row in beside]
@@ -104,47 +106,57 @@ def equal_alarms(named: Sequence[tuple[str, Figures]]) -> str:
 def picture(made: Figures) -> bytes:
     """Sensitivity by size, scores by case, and FROC or patients, as PNG."""
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     figure = Figure((12, 3.8), layout="constrained", dpi=110)
     sizes, scores, last = figure.subplots(1, 3)
-    _plot_sizes(sizes, made)
+    other = made["comparison"]["summary"] if "comparison" in made else None
+    both = [made] if other is None else [made, other]
+    _bars(sizes, [list(each["lesions"].values()) for each in both], list(made["lesions"]))
+    sizes.set(title="Lesions found, by diameter (mm)", ylabel="sensitivity")
     ill = sorted((case for case in made["cases"] if not case["healthy"]), key=lambda case: case["dsc"])
     for name, style in (("dsc", "o-"), ("nsd", "x")):
         scores.plot(range(1, len(ill) + 1), [case[name] for case in ill], style, markersize=4, label=name.upper())
     scores.set(title="Scans with a tumour, by DSC", xlabel="scan", ylim=(-0.03, 1.03))
     scores.xaxis.get_major_locator().set_params(integer=True)
     scores.legend(frameon=False)
-    if "froc" in made:
-        points = made["froc"]["points"]
-        last.plot([p["false_positives_per_scan"] for p in points], [p["sensitivity"] or 0 for p in points], "o-")
+    if all("froc" in each for each in both):
+        for each, colour in zip(both, COLOURS[1], strict=False):
+            points = each["froc"]["points"]
+            found = [point["sensitivity"] or 0 for point in points]
+            last.plot([point["false_positives_per_scan"] for point in points], found, "o-", color=colour)
         last.set(title="FROC", xlabel="false positives a scan", ylabel="sensitivity", ylim=(-0.03, 1.03))
     else:
-        names = ("sensitivity", "specificity", "ppv")
-        shares = [
-            {"sensitivity": made["patients"][name], "interval": made["patients"]["intervals"][name], "of": count[1]}
-            for name, count in ((name, made["patients"]["counts"][name]) for name in names)
-        ]
-        _bars(last, shares, list(names))
+        _bars(last, [_patient_shares(each["patients"]) for each in both], list(RATES))
         last.set(title="Patients")
+    if other is not None:
+        hands = [Patch(color=colour, label=name) for colour, name in zip(COLOURS[0], ("here", "there"), strict=True)]
+        sizes.legend(handles=hands, frameon=False)
+        scores.set(title="Scans with a tumour, by DSC, here")
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": "TextoMorph"})
     return file.getvalue()
 
 
-def _plot_sizes(axes: Any, made: Figures) -> None:
-    _bars(axes, list(made["lesions"].values()), list(made["lesions"]))
-    axes.set(title="Lesions found, by diameter (mm)", ylabel="sensitivity")
+def _patient_shares(patients: Figures) -> list[dict[str, Any]]:
+    return [
+        {"sensitivity": patients[name], "interval": patients["intervals"][name], "of": patients["counts"][name][1]}
+        for name in RATES
+    ]
 
 
-def _bars(axes: Any, shares: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
-    for at, share in enumerate(shares):
-        if share["of"]:
-            value, (low, high) = share["sensitivity"], share["interval"]
-            axes.bar(at, value, 0.6, color="#9bb8d3")
-            axes.errorbar(at, value, [[max(value - low, 0)], [max(high - value, 0)]], color="black", capsize=4)
-    axes.set_xticks(
-        range(len(names)), [f"{name}\nn = {share['of']}" for name, share in zip(names, shares, strict=True)]
-    )
+def _bars(axes: Any, methods: Sequence[Sequence[Mapping[str, Any]]], names: Sequence[str]) -> None:
+    """Shares with their intervals; of two methods side by side."""
+    width = 0.6 / len(methods)
+    for number, shares in enumerate(methods):
+        for at, share in enumerate(shares):
+            if share["of"]:
+                value, (low, high) = share["sensitivity"], share["interval"]
+                place = at + (number - (len(methods) - 1) / 2) * width
+                axes.bar(place, value, width, color=COLOURS[0][number])
+                axes.errorbar(place, value, [[max(value - low, 0)], [max(high - value, 0)]], color="black", capsize=4)
+    counts = [" and ".join(dict.fromkeys(str(share["of"]) for share in each)) for each in zip(*methods, strict=True)]
+    axes.set_xticks(range(len(names)), [f"{name}\nn = {count}" for name, count in zip(names, counts, strict=True)])
     axes.set_ylim(0, 1.03)
 
 
@@ -182,7 +194,7 @@ def _rows(group: str, figures: Figures) -> Iterator[dict[str, Any]]:
 
 
 def _rate_rows(rates: Figures) -> Iterator[tuple[str, tuple[Any, Any, int, int]]]:
-    for name in ("sensitivity", "specificity", "ppv"):
+    for name in RATES:
         count, of = rates["counts"][name]
         yield name, (rates[name], rates["intervals"][name], count, of)
 
@@ -260,25 +272,31 @@ def _confusion(table: Figures) -> str:
     return _table(["", *columns], [[row, *(str(cells[column]) for column in columns)] for row, cells in table.items()])
 
 
-def _comparison(made: Figures) -> str:
+def _comparison(here: Figures) -> str:
+    there = here["comparison"]
+    both = [("here", here), ("there", there["summary"])]
     header = ["lesions found", "both", "only here", "only there", "of", "p (exact McNemar)"]
-    named = [(name, each) for name, each in made["lesions"].items()]
-    named += [(f"{name}, called so", each) for name, each in made.get("classes", {}).items()]
-    named.append(("healthy patients without an alarm", made["specificity"]))
+    named = [(name, each) for name, each in there["lesions"].items()]
+    named.append(("all, at IoU 0.1", there["lesions_iou"]["all"]))
+    named += [(f"{name}, called so", each) for name, each in there.get("classes", {}).items()]
+    named.append(("healthy patients without an alarm", there["specificity"]))
     body = [[name, *_pair(each)] for name, each in named]
     lines = []
     for name, unit in (("dsc", 100), ("nsd", 100), ("false_positives", 1)):
-        each = made[name]
+        each = there[name]
         low, high = (unit * end for end in each["interval"])
         label = "false positives a scan" if name == "false_positives" else f"{name.upper()}, %"
         lines.append([label, f"{unit * each['difference']:+.2f}", f"{low:+.2f} to {high:+.2f}"])
-    tables = [_table(header, body), _table(["there minus here", "mean", "95% interval"], lines)]
-    if "classes" in made:
-        tables.append("Classes there\n\n" + _classes(made["summary"]["classes"]))
-        tables.append(_confusion(made["summary"]["confusion"]))
-    if "at_false_alarms" in made:
-        tables.append(equal_alarms([("there", made["at_false_alarms"])]))
-        tables.append(paired(made["at_false_alarms"]["mcnemar"]))
+    tables = [_sensitivities(both), _patients(both), _table(header, body)]
+    tables.append(_table(["there minus here", "mean", "95% interval"], lines))
+    if "classes" in there:
+        tables.append("Classes there\n\n" + _classes(there["summary"]["classes"]))
+        tables.append(_confusion(there["summary"]["confusion"]))
+    if "at_false_alarms" in there:
+        tables.append(
+            equal_alarms([(name, each["at_false_alarms"]) for name, each in (("here", here), ("there", there))])
+        )
+        tables.append(paired(there["at_false_alarms"]["mcnemar"]))
     return "\n\n".join(tables)
 
 

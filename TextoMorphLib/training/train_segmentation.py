@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ from TextoMorphLib.training.settings import check_names, table
 ALL, NO_FOLD = "all", "whole"
 WORDS = "words"
 CURVES = "curves.png"
+TELL_S = 15.0
 TABLES, PLAIN = ("patches", "network", "mix", "source", "bank", "validation", "training"), ("name", "start")
 
 
@@ -313,7 +315,7 @@ def _source(
     size, refresh = wanted.size, wanted.refresh
     maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, wanted.workers, facts)
     try:
-        maker.start(_step(place))
+        maker.start(_step(place), _telling(place / "bank"))
         bank = _MovingBank(how.spacing_mm, place / "bank", size, refresh)
         bank.made_up_to = maker.first
         yield bank, True
@@ -329,6 +331,19 @@ class _MovingBank(Bank):
     def at(self, step: int) -> None:
         super().at(step)
         self.made_up_to.value = max(self.made_up_to.value, self.first)
+
+
+def _telling(folder: Path) -> Callable[[int, int], None]:
+    """Says now and then how far a bank is: nothing is trained until it is full."""
+    said = time.monotonic()
+
+    def tell(there: int, wanted: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > TELL_S and PartialState().is_main_process:
+            said = time.monotonic()
+            print(f"{there} of {wanted} tumours are in {folder}; then the training begins", flush=True)
+
+    return tell
 
 
 def _step(place: Path) -> int:

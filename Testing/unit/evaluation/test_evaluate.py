@@ -127,13 +127,19 @@ def test_groups_sizes_one_fold_and_published_figures(folder: Path) -> None:
 
 def test_two_methods_pair_by_pair(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = run(folder, "pairs", "--compare", str(folder / "empty"))["comparison"]
+    told = capsys.readouterr()
+    assert f"lesions found: 3 only here, 0 only in {folder / 'empty'}, of 5 (p = 0.25" in told.out
+    text = (folder / "pairs/evaluation.md").read_text().partition("## Against")[2]
+    assert "| here | 33.3 (1/3;" in text
+    assert "| there | 0.0 (0/3;" in text
+    assert "| all, at IoU 0.1 | 0 | 3 | 0 | 5 | 0.25 |" in text
     every = made["lesions"]["all"]
     assert (every["both"], every["only_first"], every["only_second"], every["of"]) == (0, 3, 0, 5)
     assert every["p"] == pytest.approx(2 * 0.5**3)
     assert made["specificity"]["only_second"] == 1
     assert made["dsc"]["difference"] < 0
     assert made["false_positives"]["difference"] == pytest.approx(-2 / 6)
-    assert "--values tumour=1" in capsys.readouterr().err  # only the organ's value is in that folder
+    assert "--values tumour=1" in told.err  # only the organ's value is in that folder
     again = run(folder, "as tumour", "--predictions", str(folder / "empty"), "--values", "tumour=1")
     assert again["false_positives_per_scan"] == 1
 
@@ -224,6 +230,8 @@ def test_two_classes(tmp_path: Path) -> None:
     made = run(tmp_path, "compared", "--compare", str(tmp_path / "others"))["comparison"]["classes"]
     assert (made["pdac"]["only_first"], made["pdac"]["only_second"], made["pdac"]["of"]) == (1, 0, 1)
     assert (made["cyst"]["both"], made["cyst"]["only_second"], made["cyst"]["of"]) == (1, 1, 2)
+    every = made["every class"]
+    assert (every["both"], every["only_first"], every["only_second"], every["of"]) == (1, 1, 1, 3)
     text = (tmp_path / "compared/evaluation.md").read_text().partition("## Against")[2]
     assert "| cyst, called so | 1 | 0 | 1 | 2 |" in text
     assert "| cyst | 0 | 2 | 0 |" in text
@@ -238,6 +246,7 @@ def test_two_classes(tmp_path: Path) -> None:
         (["--by", "height"], "knows age, sex, organ"),
         (["--fold", "7"], "no case is of fold 7"),
         (["--compare", "labels_of_some"], "no prediction of both"),
+        (["--compare", "predictions/../predictions"], "another method's"),
         (["--values", "tumour"], "write it as"),
         (["--tolerance-mm", "-1"], "out of range"),
         (["--output", "no/such"], "does not exist"),

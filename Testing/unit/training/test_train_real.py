@@ -90,7 +90,13 @@ def test_from_cases_to_a_model_that_draws(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "base", ["real-diffusion-no-variants.toml", "real-diffusion-no-contrast.toml", "real-diffusion-mixed.toml"]
+    "base",
+    [
+        "real-diffusion-no-variants.toml",
+        "real-diffusion-no-contrast.toml",
+        "real-diffusion-mixed.toml",
+        "real-diffusion-classes.toml",
+    ],
 )
 def test_every_shipped_configuration_runs(
     tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, base: str, monkeypatch: pytest.MonkeyPatch

@@ -25,6 +25,7 @@ from TextoMorphLib.training.checkpoint_choice import Validation
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, prepare
 from TextoMorphLib.training.train_segmentation import reported, resolved
 
+CONFIGS = Path(__file__).parents[3] / "Resources/Training"
 CONFIG = small_trainings.segmentation("""
 [source]
 kind = "ellipsoids"
@@ -354,12 +355,36 @@ def test_words_are_those_of_the_cases_organ(cases: Path, tmp_path: Path, capsys:
         resolved(settings, [], [replace(case, organ="colon") for case in listed])
 
 
-def test_presets_are_whole_configurations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for preset in ("laptop", "paper"):
-        (tmp_path / "cases.jsonl").write_text('{"id": "a", "ct": "a.nii.gz", "organ": "liver", "healthy": true}\n')
-        arguments = ["train", "segmentation", "--preset", preset, "--cases", str(tmp_path / "cases.jsonl")]
-        assert main([*arguments, "--output", str(tmp_path / "run")]) == 2
-        assert "too few patients" in capsys.readouterr().err
+SHIPPED = {  # what is missing in a training whose scans are not there
+    "segmentation-laptop": "p0.nii.gz",
+    "segmentation-paper": "p0.nii.gz",
+    "segmentation-liver-small": "p0.nii.gz",
+    "segmentation-liver-small-body": "runs/liver/whole/model",
+    "classification-pancreas": "p0.nii.gz",
+    "classification-pancreas-tuned": "runs/tuned/model",
+}
+
+
+def test_shipped_configurations_are_whole_and_their_networks_take_their_patches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = {
+        path.stem: path for name in ("segmentation", "classification") for path in CONFIGS.glob(f"{name}-*.toml")
+    }
+    assert sorted(shipped) == sorted(SHIPPED)
+    monkeypatch.chdir(tmp_path)
+    values = {"organ": (1,), "solid": (2,), "cystic": (3,)}
+    for number in range(4):  # networks are built and tried before any scan is read
+        (tmp_path / f"p{number}_label.nii.gz").touch()
+    missing = [
+        Case(f"p{n}", tmp_path / f"p{n}.nii.gz", "pancreas", label=tmp_path / f"p{n}_label.nii.gz", values=values)
+        for n in range(4)
+    ]
+    write_cases(missing, tmp_path / "cases.jsonl")
+    for name, words in SHIPPED.items():
+        assert train(tmp_path, tmp_path / "run", str(shipped[name])) == 2
+        assert words in capsys.readouterr().err, name
+    assert not (tmp_path / "run").exists()
     assert main(["train", "segmentation", "--cases", "x.jsonl", "--output", "y"]) == 2
     assert "--preset laptop" in capsys.readouterr().err
 
