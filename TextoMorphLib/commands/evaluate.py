@@ -56,8 +56,6 @@ def evaluate(
     _check_output(output, overwrite)
     published = tables.read_beside(beside) if beside else []
     listed = read_cases(cases)
-    if compare and compare.resolve() == predictions.resolve():
-        raise InputError(f"--compare names {compare} itself; name the folder of another method's predictions")
     chosen = scores.to_score(listed, [predictions, *filter(None, [compare])], fold)
     if left := sum(fold is None or case.fold == fold for case in listed) - len(chosen):
         common.warn(f"{left} cases are left out: nothing says where their tumours are")

@@ -105,7 +105,7 @@ def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = 
         fold: Only the cases of this fold.
 
     Raises:
-        InputError: A folder or a prediction is missing, or nothing is left.
+        InputError: A folder or a prediction is missing, a folder is named twice, or nothing is left.
     """
     wanted = [case for case in cases if case.annotated and (fold is None or case.fold == fold)]
     if fold is not None and all(case.fold != fold for case in cases):
@@ -115,6 +115,10 @@ def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = 
         )
     if not wanted:
         raise InputError("no case is left to score: none says where its tumours are")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise InputError(
+            f"{folders[-1]} would be compared with itself; name the folder of another method's predictions"
+        )
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"no such folder of predictions: {folder}")
