@@ -72,6 +72,7 @@ class TextoMorphParameterNode:
     organ: Annotated[str, Choice(["liver", "pancreas", "kidney"])] = "liver"
     segmentation: vtkMRMLSegmentationNode
     segmentId: str = ""
+    replaceTumour: bool = False
     organSegmentation: vtkMRMLSegmentationNode
     organSegmentId: str = ""
     maskDisplay: Annotated[str, Choice(["outline", "filled", "hidden"])] = "outline"

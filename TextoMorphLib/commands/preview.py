@@ -39,6 +39,7 @@ def preview(
     window: Annotated[str, typer.Option("--window", metavar="LEVEL,WIDTH", help="Grey values, HU.")] = "40,400",
     table: Table = None,
     words: Words = None,
+    replace: common.Replace = False,
     overwrite: common.Overwrite = False,
 ) -> None:
     """Draw one lesion under many texts.
@@ -59,16 +60,15 @@ def preview(
     from TextoMorphLib.models import device as devices
 
     devices.resolve(device)
-    volume, where = common.read_scan(ct, mask, resample_mask, label, assume_hu)
+    volume, where = common.read_scan(ct, mask, resample_mask, label, assume_hu, replace=replace)
 
     from TextoMorphLib.synthesis import Synthesizer, previews
 
     with common.progress("previewing") as step:
         synthesizer = Synthesizer.load(model, device)
         influence = words is not None
-        made = previews.preview(
-            synthesizer, volume, where, descriptions, organ, seed, steps, guidance, preset, influence, step, grey
-        )
+        asked = (descriptions, organ, seed, steps, guidance, preset, influence, step, grey)
+        made = previews.preview(synthesizer, volume, where, *asked, replace=replace)
     for note in made.notes:
         common.warn(note)
     contents = [(out, made.picture(provenance(seed)))]

@@ -138,8 +138,9 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     margin, rim = _border(change, depth, edge, deepest)
     wall = _wall(change, depth, whole) if rim >= LEAST_WALL_HU else float("nan")
     interior = or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
-    if wall > THICK_WALL_MM:
-        interior = or_all(whole & (depth > wall + WALL_EDGE_MM), interior)
+    thick = wall + WALL_EDGE_MM if wall > THICK_WALL_MM else 0.0
+    if thick:
+        interior = or_all(whole & (depth > thick), interior)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
     stands_out = _brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma)
     return Attributes(
@@ -159,7 +160,7 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         volume_ml=volume / 1000,
         noise_inside_hu=_noise_inside(synthetic, interior),
         noise_outside_hu=around.noise_hu,
-        **vars(parts(synthetic, inside, _away(calcium, inside), depth)),  # it keeps away from gas by itself
+        **vars(parts(synthetic, inside, _away(calcium, inside), depth, thick)),  # it keeps away from gas by itself
         **vars(outline(change, depth, edge)),
     )
 

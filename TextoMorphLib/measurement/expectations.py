@@ -12,6 +12,7 @@ from TextoMorphLib.text.vocabulary import Check, Mention, describe, gives_way, t
 Row = dict[str, Any]
 # Where a text asks for one of these, a cyst's mean is not its fluid's.
 BESIDE_FLUID = {"gas", "layering", "nodule", "locules", "septa", "fat"}
+THICK = ("wall_thickness", "thick")  # nor is it then: the wall blurs into what it encloses
 OF_DENSE_FLUID = {("density", "hyper"), ("content", "cystic"), ("content", "haemorrhagic")}  # one thing, in such a cyst
 
 
@@ -31,7 +32,8 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
         something was measured, the `range` it should be in, or not in where it was `denied`.
     """
     mentions = list(mentions)
-    beside_fluid = any(not each.negated and each.term.kinds.keys() & BESIDE_FLUID for each in mentions)
+    said = [each.term.kinds for each in mentions if not each.negated]
+    beside_fluid = any(kinds.keys() & BESIDE_FLUID or THICK in kinds.items() for kinds in said)
     dense = as_drawn(describe(mentions)).get("fluid") == "dense"
     lost = gives_way(mentions)
     rows: list[Row] = []

@@ -51,7 +51,9 @@ class Parts:
     fluid_hu: float
 
 
-def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndarray) -> Parts:
+def parts(
+    scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndarray, wall_mm: float = 0.0
+) -> Parts:
     """Measures what lies inside a lesion.
 
     Args:
@@ -59,6 +61,7 @@ def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndar
         inside: Boolean, of the same shape: the lesion.
         soft: Boolean: where calcium does not brighten the scan.
         depth: Signed distance to the border, mm, positive inside.
+        wall_mm: How far a thick wall reaches inwards, and what it blurs: no fluid is looked for there.
     """
     box = grow(tight_box(inside), np.full(3, 6), scan.shape)
     scan, inside, soft, depth = scan[box], inside[box], soft[box], depth[box]
@@ -70,6 +73,7 @@ def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndar
     fat = whole & away & (smooth > FAT_HU[0]) & (smooth < FAT_HU[1])
     plain = whole & away & soft
     relative = depth / max(deepest, 1e-6)
+    fluid = plain & (relative > 0.3)
     return Parts(
         fat_fraction=_share(fat, whole),
         gas_fraction=_share(gas, inside),
@@ -78,7 +82,7 @@ def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndar
         globules_hu=_globules(scan, plain, relative),
         target_hu=_target(scan, plain, relative),
         scar_hu=_difference(smooth, plain & (relative > 0.84), plain & (relative > 0.4) & (relative < 0.7)),
-        fluid_hu=_quantile(smooth, plain & (relative > 0.3)),
+        fluid_hu=_quantile(smooth, fluid & (depth > min(wall_mm, 0.8 * deepest))),
     )
 
 

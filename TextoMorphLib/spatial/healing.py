@@ -125,6 +125,6 @@ def doubts(found: Sequence[Region]) -> list[str]:
             of = f"lesion {number}" if len(found) > 1 else "the mask"
             said.append(
                 f"{of} holds tissue of {pair[0]:.0f} HU, and around it are {pair[1]:.0f} HU: if a tumour is there "
-                "already, say so (--replace), or it is taken for healthy tissue"
+                "already, say so (--replace; in Slicer: It covers a tumour), or it is taken for healthy tissue"
             )
     return said

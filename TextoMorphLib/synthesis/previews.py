@@ -116,6 +116,7 @@ def preview(
     words: bool = False,
     progress: Callable[[int, int], Any] | None = None,
     window: tuple[float, float] = pictures.WINDOW_HU,
+    **healthy: Any,
 ) -> Previews:
     """Makes the same lesion under many texts, so that what differs is the text alone.
 
@@ -132,6 +133,7 @@ def preview(
         words: Also leave out each word in turn, which takes one more synthesis a word.
         progress: Called with (steps done, steps in all); may return False to cancel.
         window: Level and width of the picture's grey values, HU.
+        healthy: Where healthy tissue is judged, as `synthesize` takes it: replace, exclude, within.
 
     Raises:
         InputError: As `Synthesizer.synthesize`.
@@ -139,9 +141,8 @@ def preview(
     """
     runs = sum(1 + (len(list(_WORD.finditer(text))) if words else 0) for text in texts)
     view = pictures.View.around(ct, mask, 90.0, window)
-    box = tight_box(mask)
+    box, done = tight_box(mask), 0
     inside = mask[box]
-    done = 0
 
     def make(text: str) -> tuple[np.ndarray, Any]:
         nonlocal done
@@ -149,7 +150,7 @@ def preview(
         def overall(step: int, total: int) -> bool:
             return progress is None or progress(done * total + step, runs * total) is not False
 
-        made = synthesizer.synthesize(ct, mask, text, organ, seed, steps, guidance, overall, preset)
+        made = synthesizer.synthesize(ct, mask, text, organ, seed, steps, guidance, overall, preset, **healthy)
         done += 1
         return made.volume.hu(box)[inside], made
 

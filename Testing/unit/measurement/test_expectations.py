@@ -45,6 +45,14 @@ def test_a_dense_cyst_is_held_against_the_hu_of_its_fluid_whatever_is_around_it(
     assert not any(row["ok"] for row in compare(find(text), {**MEASURED, "fluid_hu": 12.0}))
 
 
+def test_a_cyst_within_a_thick_wall_is_held_against_its_darker_half() -> None:
+    found = {**MEASURED, "mean_hu": 41.0, "fluid_hu": 12.0, "wall_mm": 6.0, "rim_hu": 60.0}
+    thick, plain = (compare(find(text), found) for text in ("thick-walled cyst", "cyst"))
+    assert {row["attribute"] for row in thick if row["asked"] == "cystic"} == {"fluid_hu"}
+    assert {row["asked"]: row["ok"] for row in thick}["cystic"]
+    assert not {row["asked"]: row["ok"] for row in plain}["cystic"]
+
+
 def test_a_cyst_called_dark_and_haemorrhagic_is_dark_only_if_it_is_darker_than_the_organ() -> None:
     rows = compare(find("hypoattenuating haemorrhagic cyst"), {**MEASURED, "contrast_hu": 22.0, "fluid_hu": 64.0})
     assert {row["asked"]: row["ok"] for row in rows}["hypoattenuating"] is False

@@ -59,6 +59,12 @@ def test_gas_is_not_fat() -> None:
     assert found.fluid_hu == pytest.approx(10, abs=6)
 
 
+def test_a_thick_wall_is_no_fluid() -> None:
+    found = measured(np.where(DEPTH > 0, np.where(DEPTH < 6, 40.0, -100.0), 0.0))
+    assert found.wall_mm == pytest.approx(6, abs=0.8)
+    assert found.fluid_hu == pytest.approx(10, abs=8)
+
+
 @pytest.mark.parametrize("posterior", [True, False])
 def test_a_level_is_told_from_its_contrary(posterior: bool) -> None:
     delta = FLUID.copy()

@@ -33,7 +33,8 @@ class Generating:
             segmentId: The segment that the tumour fills.
             text: The description.
             organ: liver, pancreas or kidney.
-            settings: As `generateSeveral` takes them: seed, variants, steps, guidance, device, model, progress, preset.
+            settings: As `generateSeveral` takes them: seed, variants, steps, guidance, device, model, progress, preset,
+                replace, inside.
 
         Returns:
             As there, with its errors.
@@ -57,6 +58,8 @@ class Generating:
         progress: Progress | None = None,
         preset: str = "final",
         into: Any = None,
+        replace: bool = False,
+        inside: tuple[Any, str] | None = None,
     ) -> list[Any]:
         """Puts lesions, each with its own words, into copies of a CT, all in one run. Slicer stays alive meanwhile.
 
@@ -73,6 +76,8 @@ class Generating:
             progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
             preset: The model's steps and guidance for "preview" (fastest) or "final".
             into: An earlier result of this CT, which the first one replaces once it is made.
+            replace: The masks hold tumours, which are taken out first; healthy tissue is judged outside them.
+            inside: Segmentation node and segment ID of the organ, in which alone healthy tissue is judged then.
 
         Returns:
             A new volume node for each variant, under the CT in the subject hierarchy, each with a copy of the masks: a
@@ -91,9 +96,10 @@ class Generating:
         from TextoMorphLib.errors import Cancelled
 
         request = {"seed": seed, "steps": steps, "guidance": guidance, "preset": preset}
+        healthy = {"replace": replace, "inside": inside}
         results: list[Any] = []
         with self._alone(), contextlib.suppress(Cancelled):
-            self._generateInto(results, ctNode, lesions, request, variants, model, device, progress, into)
+            self._generateInto(results, ctNode, lesions, request, healthy, variants, model, device, progress, into)
         return results
 
     def live(
@@ -107,7 +113,7 @@ class Generating:
             segmentId: here,
             text: here,
             organ: and here.
-            settings: As `liveSeveral` takes them: seed, device, model, progress.
+            settings: As `liveSeveral` takes them: seed, device, model, progress, replace, inside.
 
         Returns:
             The volume; None after a cancel, which leaves the volume as it was.
@@ -127,6 +133,8 @@ class Generating:
         device: str = "auto",
         model: str = "starter",
         progress: Progress | None = None,
+        replace: bool = False,
+        inside: tuple[Any, str] | None = None,
     ) -> Any:
         """As `live`, for several lesions, each with its own words; all are made anew.
 
@@ -144,6 +152,8 @@ class Generating:
             "progress": progress,
             "preset": "preview",
             "into": into,
+            "replace": replace,
+            "inside": inside,
         }
         for node in self.generateSeveral(ctNode, lesions, seed, **settings):
             node.SetAttribute(nodes.LIVE, "1")
@@ -198,6 +208,7 @@ class Generating:
         ctNode: Any,
         asked: list[Asked],
         request: dict[str, Any],
+        healthy: dict[str, Any],
         variants: int,
         model: str,
         device: str,
@@ -209,7 +220,8 @@ class Generating:
 
         if not 1 <= variants <= MOST_VARIANTS:
             raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
-        ct, lesions = checkedLesions(ctNode, asked, request, self._unlessStopped(progress))
+        ct, lesions = checkedLesions(ctNode, asked, request, self._unlessStopped(progress), healthy["replace"])
+        whatIsHealthy = whereHealthy(ctNode, **healthy, progress=self._unlessStopped(progress))
         doubts = self.ctDoubts(ctNode)  # type: ignore[attr-defined]
         keptMask, steps = None, 1
         for number in range(variants):
@@ -219,7 +231,7 @@ class Generating:
                 steps = total
                 return progress is None or progress(before * total + done, variants * total)
 
-            each = {**request, "seed": request["seed"] + number}
+            each = {**request, **whatIsHealthy, "seed": request["seed"] + number}
             image, report = self._inBackground(partial(self._make, ct, lesions, each, model, device), onStep)
             if not self._unlessStopped(onStep)(steps, steps):  # during its last step: what came too late is not shown
                 return
@@ -297,7 +309,9 @@ class Generating:
         return self._loaded[1]
 
 
-def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progress) -> tuple[Any, Any, Any]:
+def checked(
+    ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progress, replace: bool = False
+) -> tuple[Any, Any, Any]:
     """A CT and its mask as the library takes them, and the mask as `nodes.cutOut` gives it.
 
     Raises:
@@ -309,12 +323,17 @@ def checked(ctNode: Any, segmentationNode: Any, segmentId: str, progress: Progre
     ct = nodes.volumeOf(ctNode)
     nodes.checkCt(ctNode)
     cut = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
-    check_count(int(cut[1].sum()), ct)
+    check_count(int(cut[1].sum()), ct, replace)
     return ct, nodes.whole(*cut, ctNode), cut
 
 
+def whereHealthy(ctNode: Any, replace: bool, inside: tuple[Any, str] | None, progress: Progress) -> dict[str, Any]:
+    """Where healthy tissue is judged, as the library takes it: outside tumours that are replaced, in the organ."""
+    return {"replace": replace, "within": nodes.maskOf(*inside, ctNode, progress) if inside else None}
+
+
 def checkedLesions(
-    ctNode: Any, asked: list[Asked], request: dict[str, Any], progress: Progress
+    ctNode: Any, asked: list[Asked], request: dict[str, Any], progress: Progress, replace: bool = False
 ) -> tuple[Any, list[Any]]:
     """A CT and the lesions that are asked for in it, as the library takes them.
 
@@ -334,7 +353,7 @@ def checkedLesions(
     for number, (segmentationNode, segmentId, text, organ) in enumerate(asked, start=1):
         try:
             box, inside = nodes.cutOut(segmentationNode, segmentId, ctNode, progress)
-            check_count(int(inside.sum()), ct)
+            check_count(int(inside.sum()), ct, replace)
             check_request(text, organ, **request)
         except InputError as error:
             raise InputError(f"lesion {number}: {error}" if len(asked) > 1 else str(error)) from error

@@ -54,6 +54,16 @@ def rowsOf(parameters: Any) -> list[Row]:
     return [row for row in found if segmentation.GetSegmentation().GetSegment(row.segment) is not None]
 
 
+def healthyOf(parameters: Any) -> dict[str, Any]:
+    """Where healthy tissue is judged, as `generateSeveral` takes it.
+
+    The organ's segment counts where all that is asked for lies in that organ: a kidney is not measured by the liver.
+    """
+    same = all(organ == parameters.organ for *_mask, organ in askedOf(parameters))
+    inside = (parameters.organSegmentation, parameters.organSegmentId)
+    return {"replace": parameters.replaceTumour, "inside": inside if same and all(inside) else None}
+
+
 def askedOf(parameters: Any) -> list[tuple[Any, str, str, str]]:
     """What Generate makes in one run, as `generateSeveral` takes it: the table's lesions, or the mask and the text."""
     rows = rowsOf(parameters) if parameters.lesionsTogether else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from TextoMorphModule.Actions import background
 from TextoMorphModule.Actions.background import Progress
-from TextoMorphModule.Actions.generating import checked
+from TextoMorphModule.Actions.generating import checked, whereHealthy
 
 
 class Previewing:
@@ -25,6 +25,8 @@ class Previewing:
         device: str = "auto",
         model: str = "starter",
         progress: Progress | None = None,
+        replace: bool = False,
+        inside: tuple[Any, str] | None = None,
     ) -> Any:
         """Makes the same lesion under many texts, shown in the CT's window. Slicer stays alive meanwhile.
 
@@ -39,6 +41,8 @@ class Previewing:
             device: auto, cpu, cuda, cuda:N or mps.
             model: A model's name or folder.
             progress: Called about twenty times a second with (steps done, steps in all); returns False to cancel.
+            replace: As `generateSeveral`,
+            inside: and so here.
 
         Returns:
             The library's `Previews`: `rows` with each text's slice, attributes and words; None after a cancel.
@@ -58,10 +62,11 @@ class Previewing:
             if not texts:
                 raise InputError("no text is given; write one description a line")
             onStep = self._unlessStopped(progress)  # type: ignore[attr-defined]
-            ct, mask, _cut = checked(ctNode, segmentationNode, segmentId, onStep)
+            ct, mask, _cut = checked(ctNode, segmentationNode, segmentId, onStep, replace)
             for text in texts:
                 check_request(text, organ, seed, None, None)
             request = {"texts": texts, "organ": organ, "seed": seed, "words": words, **_window(ctNode)}
+            request |= whereHealthy(ctNode, replace, inside, onStep)
             make = partial(self._preview, ct, mask, request, model, device)
             return self._inBackground(make, progress)  # type: ignore[attr-defined]
         return None

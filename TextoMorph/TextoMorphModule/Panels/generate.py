@@ -8,7 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import nodes
-from TextoMorphModule.Actions.lesion_table import askedOf, rowsOf
+from TextoMorphModule.Actions.lesion_table import askedOf, healthyOf, rowsOf
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.panel import RunPanel, inColour, later, whatIsMissing, withNotes
 from TextoMorphModule.Panels.run_log import tell
@@ -103,6 +103,7 @@ class GeneratePanel(RunPanel):
                 wanted.device,
                 wanted.model,
                 self.onStep,
+                **healthyOf(wanted),
             )
         self.ui.statusLabel.text = self._outcome(results, known)
         self._writeDown(results or [])

@@ -5,7 +5,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorphModule.Actions.lesion_table import askedOf
+from TextoMorphModule.Actions.lesion_table import askedOf, healthyOf
 from TextoMorphModule.Panels.painting import Painting
 from TextoMorphModule.Panels.panel import later, whatIsMissing, withNotes
 
@@ -53,16 +53,18 @@ class Live:
         self.refresh()
 
     def _request(self) -> Any:
-        """What is asked for now: the arguments of the logic's `liveSeveral`; None if something is missing."""
+        """What is asked for now, by the names of `liveSeveral`'s arguments; None if something is missing."""
         wanted = self.panel.parameters
         if whatIsMissing(wanted):
             return None
-        return (wanted.ct, askedOf(wanted), wanted.seed, wanted.device, wanted.model)
+        asked = {"ctNode": wanted.ct, "lesions": askedOf(wanted), "seed": wanted.seed, **healthyOf(wanted)}
+        return {**asked, "device": wanted.device, "model": wanted.model}
 
     def _asked(self) -> Any:
-        """What the tumours follow: scan, masks, texts and organs; another seed alone is for Generate."""
+        """What the tumours follow: scan, masks, texts, organs, what is healthy; another seed alone is for Generate."""
         request = self._request()
-        return request and (*request[:2], self._painted)
+        followed = ("ctNode", "lesions", "replace", "inside")
+        return request and (*(request[name] for name in followed), self._painted)
 
     def _follow(self) -> None:
         """Makes the newest tumour."""
@@ -79,7 +81,7 @@ class Live:
         self._say(_("Following…"))
         said, node = "", None
         try:
-            node = self.panel.logic.liveSeveral(*request, lambda done, total: self._isNewest(asked))
+            node = self.panel.logic.liveSeveral(**request, progress=lambda done, total: self._isNewest(asked))
             said = withNotes("", self.panel.logic.report(node)["notes"]) if node else ""
         except (ValueError, RuntimeError, OSError, ImportError) as error:  # said here: no box at each change
             said = str(error)

@@ -8,7 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorphModule.Actions.lesion_table import rowsOf
+from TextoMorphModule.Actions.lesion_table import healthyOf, rowsOf
 from TextoMorphModule.Panels.panel import RunPanel, inColour, linesOf, plainErrors, withNotes
 
 PICTURES_A_ROW = 3
@@ -91,6 +91,7 @@ class PreviewPanel(RunPanel):
                 wanted.device,
                 wanted.model,
                 self.onStep,
+                **healthyOf(wanted),
             )
             if made is not None:
                 png = self.logic.previewPicture(made, PICTURES_A_ROW, self.onStep)
@@ -107,7 +108,7 @@ class PreviewPanel(RunPanel):
     def _asked(wanted: Any) -> tuple[Any, ...]:
         """What pictures are drawn of, besides the texts, which they show."""
         mask = wanted.segmentation, wanted.segmentId
-        return (wanted.ct, *mask, wanted.organ, wanted.seed, wanted.model)
+        return (wanted.ct, *mask, wanted.organ, wanted.seed, wanted.model, healthyOf(wanted))
 
     def _counted(self, count: int) -> str:
         """What was drawn; of which lesion, where the table has several."""
