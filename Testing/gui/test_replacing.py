@@ -68,7 +68,7 @@ def test_the_organs_segment_counts_for_lesions_of_that_organ_alone(lesioned: Any
 
 
 def test_live_and_text_preview_replace_it_too(lesioned: Any, panels: Any, logic: Any, wait_until: Any) -> None:
-    wanted, healthy, _around = lesioned
+    wanted, _healthy, _around = lesioned
     wanted.replaceTumour = True
     live = panels["Describe"].ui.liveCheckBox
     live.click()
