@@ -51,9 +51,7 @@ class Parts:
     fluid_hu: float
 
 
-def parts(
-    scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndarray, wall_mm: float = 0.0
-) -> Parts:
+def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndarray, wall_mm: float = 0.0) -> Parts:
     """Measures what lies inside a lesion.
 
     Args:
