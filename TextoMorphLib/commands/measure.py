@@ -95,7 +95,7 @@ def measured(
     from TextoMorphLib.spatial import healing
     from TextoMorphLib.spatial.region import regions, resampled
 
-    before, where = common.read_scan(healthy, mask, resample_mask, label, assume_hu)
+    before, where = common.read_scan(healthy, mask, resample_mask, label, assume_hu, replace=replace)
     after = Volume.read(synthetic)
     check_ct(after, assume_hu)
     if before.shape != after.shape or not np.allclose(before.affine, after.affine, atol=1e-3):

@@ -19,6 +19,7 @@ def read_scan(
     label: str | int | None = None,
     assume_hu: bool = False,
     choose: str = "",
+    replace: bool = False,
 ) -> tuple[Volume, np.ndarray[Any, Any]]:
     """Read and check a scan and its mask.
 
@@ -29,6 +30,7 @@ def read_scan(
         label: Which of the mask's labels is the lesion.
         assume_hu: Take the scan's values for HU, whatever they look like.
         choose: See `masks.read_mask`.
+        replace: The mask holds a tumour that is replaced: it may cover more of the scan.
 
     Returns:
         The scan and a boolean array of its shape.
@@ -37,7 +39,7 @@ def read_scan(
         InputError: What is wrong with either.
     """
     volume = read_ct(ct, assume_hu)
-    return volume, read_lesion_mask(mask, volume, resample_mask, label, choose=choose)
+    return volume, read_lesion_mask(mask, volume, resample_mask, label, replace, choose)
 
 
 def read_ct(ct: Path, assume_hu: bool = False, reader: Callable[[Path], Volume] | None = None) -> Volume:

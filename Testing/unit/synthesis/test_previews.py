@@ -65,6 +65,27 @@ def test_tables_and_influence(
         previews.preview(synthesizer, ct, mask, ["cyst"], progress=lambda done, total: False)
 
 
+def test_a_tumour_that_fills_its_crop_is_replaced(
+    tmp_path: Path, tiny_bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    crop, mask, texts, table = (tmp_path / name for name in ("ct.nii.gz", "mask.nii.gz", "texts.txt", "table.csv"))
+    hu = np.random.default_rng(0).normal(100, 8, (32,) * 3)
+    tumour = np.zeros(hu.shape, np.uint8)
+    tumour[3:-3, 3:-3, 3:-3] = 1  # more than half of it
+    Volume.from_array((hu - 60 * tumour).astype(np.int16), np.eye(4)).write(crop)
+    Volume.from_array(tumour, np.eye(4)).write(mask)
+    texts.write_text("cyst\n")
+    command = ["preview", str(crop), "--mask", str(mask), "--texts", str(texts), "--model", str(tiny_bundle)]
+    command += ["--device", "cpu", "--output", str(tmp_path / "grid.png"), "--csv", str(table), "--assume-hu"]
+    assert main(command) == 2
+    assert "--replace" in capfd.readouterr().err
+    assert main([*command, "--replace"]) == 0
+    (row,) = csv.DictReader(table.open())
+    assert float(row["parenchyma_hu"]) == pytest.approx(100, abs=8)  # of what lies outside, not of the tumour
+    assert main(["measure", str(crop), str(crop), "--mask", str(mask), "--assume-hu"]) == 2
+    assert main(["measure", str(crop), str(crop), "--mask", str(mask), "--assume-hu", "--replace"]) == 0
+
+
 def test_the_picture_is_drawn_in_the_window_that_was_asked_for(
     tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
