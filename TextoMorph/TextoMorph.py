@@ -114,6 +114,7 @@ class TextoMorphParameterNode:
     evaluateCases: str = ""
     evaluateFold: str = ""
     evaluatePredictions: str = ""
+    evaluateCompare: str = ""
     evaluateOutput: str = ""
     evaluateHealthy: str = ""
     evaluateCount: Annotated[int, WithinRange(1, 100000)] = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,22 @@ def test_predictions_are_scored_and_shown_in_slicers_table(
     assert _cells(_shown_table())[0]["metric"].startswith("sensitivity")
     typed(ui.predictionsLineEdit, str(data / "others"))
     assert ui.statusLabel.text == ""  # what was said is not of these
+
+
+def test_two_methods_are_scored_side_by_side(host: Any, evaluate: Any, data: Path, wait_until: Any) -> None:
+    shutil.copytree(data / "predictions", data / "others")
+    (data / "others" / "a.nii.gz").write_bytes((data / "predictions" / "b.nii.gz").read_bytes())  # finds neither lesion
+    ui, wanted = evaluate.ui, evaluate.parameters
+    wanted.evaluateCases, wanted.evaluatePredictions = str(data / "cases.jsonl"), str(data / "predictions")
+    wanted.evaluateOutput = str(data / "out")
+    typed(ui.compareLineEdit, str(data / "others"))
+    mainpath.click(ui.evaluateButton)
+    wait_until(lambda: not evaluate.running)
+    found = {
+        row["group"]: (row["count"], row["of"]) for row in _cells(_shown_table()) if row["metric"] == "sensitivity all"
+    }
+    assert found == {"all": ("1", "2"), "compared": ("0", "2")}, ui.logEdit.toPlainText()
+    assert "McNemar" in ui.logEdit.toPlainText()
 
 
 def test_what_is_wrong_is_said_and_a_step_is_cancelled(

@@ -39,8 +39,13 @@ def read_beside(path: Path) -> list[dict[str, str]]:
 
 
 def rows(made: Figures) -> Iterator[dict[str, Any]]:
-    """Every figure of an evaluation, one a row: group, metric, class, value, low, high, count, of."""
+    """Every figure of an evaluation, one a row: group, metric, class, value, low, high, count, of.
+
+    What it was compared with is a group of its own, "compared".
+    """
     yield from _rows("all", made)
+    if "comparison" in made:
+        yield from _rows("compared", made["comparison"]["summary"])
     for fold, figures in made.get("folds", {}).items():
         yield from _rows(f"fold {fold}", figures)
     for by, members in made.get("groups", {}).items():

@@ -32,14 +32,19 @@ class Evaluating:
         arguments = ["segment", cases, "--model", model, "--output", predictions, "--device", device]
         return Console([*arguments, *_of(fold)], **called)
 
-    def evaluateCases(self, cases: str, predictions: str, output: str, fold: str = "", **called: Any) -> Console:
+    def evaluateCases(
+        self, cases: str, predictions: str, output: str, fold: str = "", compare: str = "", **called: Any
+    ) -> Console:
         """Starts to score predictions; the tables go to `evaluation` in the output folder, in the place of older ones.
+
+        With another method's predictions in `compare`, both are scored, and held against each other.
 
         Example:
             >>> logic.evaluateCases("/data/cases.jsonl", "/data/predictions", "/data/out")
         """
         folder = _made(output) / EVALUATION
         arguments = ["evaluate", cases, "--predictions", predictions, "--output", str(folder), "--overwrite"]
+        arguments += ["--compare", compare] if compare else []
         return Console([*arguments, *_of(fold)], **called)
 
     def findFailures(self, cases: str, predictions: str, output: str, fold: str = "", **called: Any) -> Console:

@@ -47,6 +47,7 @@ class EvaluatePanel(ProcessPanel):
             (ui.casesButton, ui.casesLineEdit, file),
             (ui.healthyButton, ui.healthyLineEdit, file),
             (ui.predictionsButton, ui.predictionsLineEdit, folder),
+            (ui.compareButton, ui.compareLineEdit, folder),
             (ui.outputButton, ui.outputLineEdit, folder),
         ):
             kinds = (CASES,) if how is file else ()
@@ -110,7 +111,7 @@ class EvaluatePanel(ProcessPanel):
         self._start(
             self.ui.evaluateButton,
             _("Evaluating."),
-            lambda: self.logic.evaluateCases(*self._given(), **self._heard()),
+            lambda: self.logic.evaluateCases(*self._given(), self.parameters.evaluateCompare.strip(), **self._heard()),
             lambda: self.logic.showFigures(self.parameters.evaluateOutput) if self.parameters else None,
         )
 
