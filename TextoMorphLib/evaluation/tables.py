@@ -136,7 +136,7 @@ def picture(made: Figures) -> bytes:
         last.set(title="Patients")
     if other is not None:
         hands = [Patch(color=colour, label=name) for colour, name in zip(COLOURS[0], ("here", "there"), strict=True)]
-        sizes.legend(handles=hands, frameon=False)
+        sizes.legend(handles=hands, loc="lower left", framealpha=0.9)
         scores.set(title="Scans with a tumour, by DSC, here")
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": "TextoMorph"})
@@ -314,4 +314,5 @@ def paired(mcnemar: Figures) -> str:
 
 
 def _pair(each: Figures) -> list[str]:
-    return [*(str(each[key]) for key in ("both", "only_first", "only_second", "of")), f"{each['p']:.3g}"]
+    counts = [str(each[key]) for key in ("both", "only_first", "only_second", "of")]
+    return [*counts, f"{each['p']:.3g}" if each["of"] else "-"]  # nothing is known of none

@@ -41,6 +41,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+CHOOSES = {"network": "name", "source": "kind"}  # the entry of a table that decides what its others mean
 MOST_SEED = 2**31 - 1
 LOOK_EVERY = 20  # steps between looks at the loss, which a graphics card has to be waited for
 Batch = dict[str, Tensor]
@@ -143,9 +144,16 @@ def _on_its_base(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Tables are merged, all else is replaced."""
-    both = {name: _merged(base[name], over[name]) for name in base if isinstance(over.get(name), dict)}
+    """Tables are merged, all else is replaced; so is a table that chooses another network or source of tumours."""
+    tables = [name for name, value in base.items() if isinstance(value, dict) and isinstance(over.get(name), dict)]
+    both = {name: _merged(base[name], over[name]) for name in tables if not _another(name, base[name], over[name])}
     return {**base, **over, **both}
+
+
+def _another(name: str, base: dict[str, Any], over: dict[str, Any]) -> bool:
+    """Whether what a table sets is of another thing than what its base sets."""
+    chooses = CHOOSES.get(name)
+    return chooses is not None and chooses in base and over.get(chooses, base[chooses]) != base[chooses]
 
 
 def _toml(path: Path) -> dict[str, Any]:

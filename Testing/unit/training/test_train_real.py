@@ -300,6 +300,16 @@ def test_a_base_is_gone_on_from_and_no_circle(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text("[batch]\npush = 1.0\npull = 0.1\n[training]\nsteps = 9\n")
     (tmp_path / "own.toml").write_text('base = "base.toml"\n[batch]\npush = 0.0\n')
     assert read_config(tmp_path / "own.toml") == {"batch": {"push": 0.0, "pull": 0.1}, "training": {"steps": 9}}
+    (tmp_path / "net.toml").write_text(
+        '[network]\nname = "unet"\nstrides = [2]\n[source]\nkind = "words"\norgan = "liver"\n'
+    )
+    (tmp_path / "other.toml").write_text(
+        'base = "net.toml"\n[network]\nname = "swin_unetr"\n[source]\nkind = "words"\npreset = "final"\n'
+    )
+    assert read_config(tmp_path / "other.toml") == {
+        "network": {"name": "swin_unetr"},  # strides are the U-Net's
+        "source": {"kind": "words", "organ": "liver", "preset": "final"},
+    }
     (tmp_path / "former.toml").write_text('[reader]\nweights = "reader.safetensors"\n')
     assert read_config(tmp_path / "former.toml") == {"attribute_classifier": {"weights": "reader.safetensors"}}
     (tmp_path / "self.toml").write_text('base = "self.toml"')

@@ -361,6 +361,7 @@ SHIPPED = {  # what is missing in a training whose scans are not there
     "segmentation-liver-small": "p0.nii.gz",
     "segmentation-liver-small-body": "runs/liver/whole/model",
     "classification-pancreas": "p0.nii.gz",
+    "classification-pancreas-real": "p0.nii.gz",
     "classification-pancreas-tuned": "runs/tuned/model",
 }
 
