@@ -7,6 +7,7 @@
 #SBATCH --mem=3G
 #SBATCH --time=12:00:00
 #SBATCH --requeue
+#SBATCH --open-mode=append # a task that is requeued keeps what it has told
 set -euo pipefail
 
 export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
