@@ -56,7 +56,7 @@ def evaluate(
     _check_output(output, overwrite)
     published = tables.read_beside(beside) if beside else []
     listed = read_cases(cases)
-    chosen = scores.to_score(listed, [predictions, *filter(None, [compare])], fold)
+    chosen = scores.to_score(listed, [predictions, *filter(None, [compare])], fold, false_alarms is not None)
     if left := sum(fold is None or case.fold == fold for case in listed) - len(chosen):
         common.warn(f"{left} cases are left out: nothing says where their tumours are")
     _warn_of_groups(chosen, grouped)
@@ -67,7 +67,6 @@ def evaluate(
     made = summary.evaluation(found, borders, grouped)
     made = {"predictions": str(predictions), "tolerance_mm": tolerance, **made}
     if false_alarms is not None:
-        _check_maps(found, predictions)
         made["at_false_alarms"] = summary.at_false_alarms(found, false_alarms, borders)
     if compare:
         with common.progress("evaluating the other") as step:
@@ -93,7 +92,6 @@ def _compared(
     made = {"folder": str(folder), "summary": summary.summary(others, borders)}
     made |= summary.compare(found, others, borders)
     if false_alarms is not None:
-        _check_maps(others, folder)
         made["at_false_alarms"] = {
             **summary.at_false_alarms(others, false_alarms, borders),
             "mcnemar": summary.compare_at_false_alarms(found, others, false_alarms, borders),
@@ -163,13 +161,6 @@ def _check_output(output: Path, overwrite: bool) -> None:
         raise InputError(f"cannot write {output}: the folder {output.parent} does not exist; make it first")
     if not overwrite and any((output / name).exists() for name in FILES):
         raise InputError(f"{output} holds an evaluation already; choose another folder or add --overwrite")
-
-
-def _check_maps(found: list[Any], folder: Path) -> None:
-    if lacking := [score.id for score in found if not score.froc]:
-        raise InputError(
-            f"--false-alarms needs probabilities, and {folder} has none of {lacking[0]}; segment with --probability"
-        )
 
 
 def _warn_of_organs(found: list[Any], folder: Path) -> None:

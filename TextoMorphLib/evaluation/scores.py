@@ -96,16 +96,17 @@ def prediction_of(case: Case, folder: Path, ending: str = "") -> Path | None:
     return found[0] if found else None
 
 
-def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = None) -> list[Case]:
+def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = None, maps: bool = False) -> list[Case]:
     """The cases that can be scored.
 
     Args:
         cases: Of one file.
         folders: Of predictions; each must hold one for every case.
         fold: Only the cases of this fold.
+        maps: Whether each folder must hold the tumour's probability of every case, too.
 
     Raises:
-        InputError: A folder or a prediction is missing, a folder is named twice, or nothing is left.
+        InputError: A folder, a prediction or a probability is missing, a folder is named twice, or nothing is left.
     """
     wanted = [case for case in cases if case.annotated and (fold is None or case.fold == fold)]
     if fold is not None and all(case.fold != fold for case in cases):
@@ -127,6 +128,10 @@ def to_score(cases: Sequence[Case], folders: Sequence[Path], fold: int | None = 
             raise InputError(
                 f"no prediction of {missing[0]}{more} in {folder}; it would be called {missing[0]}.nii.gz"
                 + ("" if fold is not None else ", or score one fold alone with --fold")
+            )
+        if maps and (lacking := [case.id for case in wanted if prediction_of(case, folder, PROBABILITY) is None]):
+            raise InputError(
+                f"--false-alarms needs probabilities, and {folder} has none of {lacking[0]}; segment with --probability"
             )
     return wanted
 
