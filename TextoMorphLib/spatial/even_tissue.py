@@ -41,33 +41,42 @@ ENOUGH_VOXELS, WANTED_VOXELS = 1500, 4000  # where there is so much; as many are
 
 def even(
     ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray, usable: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Finds it.
 
     Args:
         ct: HU on a part of the scan's own grid.
         mask: Boolean, of the same shape, not empty: what it should be near to.
         spacing: Voxel size in mm.
-        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
+        usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere. Noise is the scan's:
+            where too little is even there, as in a crop that a tumour fills, all that is even counts.
 
     Returns:
-        Where it is, and the scan minus its trend there, HU; both of the scan's shape.
+        Where it is, the scan minus its trend there, HU, and where the scan's noise is whole, neither padded nor cut
+        off; all of the scan's shape.
     """
     per_mm = _per_mm(spacing)
-    known = _measured(ct, per_mm) if usable is None else _measured(ct, per_mm) & usable
+    known = _measured(ct, per_mm)
     ct = np.where(ct > UNKNOWN_HU, ct, np.float32(0))
     smooth = _mean(ct, known, SMOOTHING_MM * per_mm)
     chosen = _even_patches(ct, known, smooth, per_mm)
     if np.count_nonzero(chosen) < FEW_VOXELS or _have_texture(chosen, ct, known, smooth, spacing):
         chosen = _flat_and_quiet(ct, known, smooth, spacing)
+    if usable is not None and np.count_nonzero(chosen & usable) >= min(ENOUGH_VOXELS, np.count_nonzero(chosen)):
+        chosen &= usable
     chosen = _nearest(chosen, mask, spacing)
     residual = ct - _trend(ct, chosen, per_mm)
-    return chosen & _usual(residual, chosen, 4), residual
+    return chosen & _usual(residual, chosen, 4), residual, known
 
 
 def across(spacing: np.ndarray) -> int:
     """The axis across slices: the one with the largest steps, the last of several."""
     return 2 - int(np.argmax(spacing[::-1]))
+
+
+def thick(spacing: np.ndarray) -> bool:
+    """Whether slices are so thick that nothing is smoothed across them."""
+    return bool(spacing.max() > 2 * spacing.min())
 
 
 def robust_sd(values: np.ndarray) -> float:
@@ -78,7 +87,7 @@ def robust_sd(values: np.ndarray) -> float:
 def _per_mm(spacing: np.ndarray) -> np.ndarray:
     """Voxels a mm along each axis; 0 across thick slices, which are not mixed."""
     per_mm = 1 / spacing
-    if spacing.max() > 2 * spacing.min():
+    if thick(spacing):
         per_mm[across(spacing)] = 0
     return per_mm
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from TextoMorphLib.spatial.even_tissue import ENOUGH_VOXELS, LOUDER, across, even, robust_sd
+from TextoMorphLib.spatial import between_slices
+from TextoMorphLib.spatial.even_tissue import across, even, robust_sd, thick
 from TextoMorphLib.spatial.geometry import tight_box
 
 FAR_MM = 50.0  # how far around the mask even tissue is looked for in the same slices,
 SLICES_MM = 10.0  # and in those so far above and below
 LAG_MM = 8.0  # noise farther apart than this is unrelated
+FEW_BETWEEN = 3000  # of even tissue, below which other tissue tells how alike neighbouring slices are
 LEAST_VOXELS = 300  # of any, below which only the strength of the noise is estimated
 
 
@@ -39,16 +41,14 @@ def autocovariance(
         HU^2 at short lags, float32, odd sides, lag zero (the variance) in the middle. White noise of a robust
         strength where there is hardly any tissue at all; zero for a scan without noise.
     """
-    tissue, residual = even(ct, mask, spacing, usable)
-    if usable is not None:  # noise is the scan's: where little is even around a tumour, its own quiet parts tell it
-        more, of_more = even(ct, mask, spacing)
-        few = int(tissue.sum()) < min(ENOUGH_VOXELS, int(more.sum()))
-        if more.any() and (few or LOUDER * robust_sd(of_more[more]) < robust_sd(residual[tissue])):
-            tissue, residual = more, of_more
+    tissue, residual, whole = even(ct, mask, spacing, usable)
     count = np.count_nonzero(tissue)
     if count < LEAST_VOXELS:
         axis = int(np.argmax(ct.shape))
         return np.full((1, 1, 1), robust_sd(np.diff(ct, axis=axis)) ** 2 / 2, np.float32)
+    alike = None
+    if count < FEW_BETWEEN and thick(spacing):
+        alike = between_slices.correlation(ct, whole, tissue, across(spacing))
     box = tight_box(tissue)
     tissue, residual = tissue[box], np.where(tissue, residual, np.float32(0))[box]
     # Ten voxels a lag at least, or chance correlations make up the spectrum.
@@ -61,6 +61,8 @@ def autocovariance(
     distance = np.sqrt(sum((lag * mm / most) ** 2 for lag, mm, most in zip(lags, spacing, lag_mms, strict=True)))
     window = np.cos(np.pi * np.clip(distance - 0.5, 0, 0.5)) ** 2
     known = np.where(pairs > LEAST_VOXELS / 4, products / np.maximum(pairs, 1) * window, 0)
+    if alike is not None:
+        between_slices.set_correlation(known, alike, across(spacing))
     return np.asarray(known, np.float32)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from TextoMorphLib.evaluation import grain
 from TextoMorphLib.evaluation.known_noise import LEAST_SD_HU, planted
@@ -36,6 +37,20 @@ def test_known_noise_is_told_as_it_is(seed: int) -> None:
     by_tissue = grain.compare(found.volume, [drawn], mask)
     assert by_tissue["tissue"]["sd"] == pytest.approx(truth.sd, rel=0.08)
     assert max(by_tissue["scatter"].values()) < 0.1 * max(truth.sd, 1)
+
+
+def test_known_noise_is_all_there_is() -> None:
+    """The scan's own is taken away where it is smooth, too, up to the first and the last slice; edges are not."""
+    ct, mask = organ()
+    own = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=SHAPE), (0.8, 0.8, 0.4))
+    edges = np.where(ct.hu() > 0, 80.0, -100.0)
+    smooth = replace(ct, data=np.rint(edges + 15 * own / own.std()).astype(np.int16))
+    found = planted(smooth, (slice(0, SHAPE[0]), slice(0, SHAPE[1]), slice(0, SHAPE[2])), 0)
+    left = found.volume.hu() - found.noise - edges
+    assert left[mask].std() < 0.3 * 15
+    assert np.abs(left.mean(axis=2)).max() < 25
+    of_slices = found.noise.std(axis=(0, 1))
+    np.testing.assert_allclose(of_slices, of_slices.mean(), rtol=0.05)
 
 
 def test_another_noise_in_the_lesion_is_seen() -> None:

@@ -139,3 +139,21 @@ def test_a_crop_that_a_tumour_fills_has_the_noise_under_the_tumour() -> None:
     box = (slice(8, 64), slice(8, 64), slice(10, 20))
     drawn = noise.sample_noise(noise.autocovariance(scan[box], mask[box], SPACING, ~mask[box]), SHAPE, seed=0)
     assert drawn.std() == pytest.approx(15, rel=0.12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("alike", [0.0, 0.4])
+def test_slices_are_as_alike_as_the_scans_in_a_crop_of_few(alike: float, seed: int) -> None:
+    """What goes on from slice to slice there, strands in fat and a tumour's own patches, is no noise."""
+    rng = np.random.default_rng(seed)
+    shape, spacing = (50, 44, 5), np.array([0.8, 0.8, 2.5])
+    share = (1 - np.sqrt(1 - 4 * alike**2)) / (2 * alike) if alike else 0.0
+    slices = ndimage.gaussian_filter(rng.standard_normal((50, 44, 6)), (0.7, 0.6, 0), mode="wrap")
+    grain = slices[..., 1:] + share * slices[..., :-1]
+    strands = ndimage.gaussian_filter(rng.standard_normal(shape[:2]), 2.5)
+    mask = np.hypot(*(np.indices(shape)[:2] - np.array([25, 22])[:, None, None, None])) < 13
+    patches = ndimage.gaussian_filter(rng.standard_normal(shape[:2]), 4)[..., None]
+    anatomy = np.where(mask, 60 + 8 * patches / patches.std(), np.where(strands > 0, 90.0, -90.0)[..., None])
+    scan = np.asarray(ndimage.gaussian_filter(anatomy, (0.8, 0.8, 0)) + grain * 14 / grain.std(), np.float32)
+    drawn = noise.sample_noise(noise.autocovariance(scan, mask, spacing, ~mask), (60, 60, 40), seed)
+    assert neighbours(drawn)[2] == pytest.approx(alike, abs=0.1)
