@@ -18,7 +18,9 @@ from TextoMorphLib.spatial.tissue import SOFT_TISSUE_HU, UNKNOWN_HU
 
 SMOOTHING_MM = 2.0  # edges and vessels are told from noise in the scan smoothed by this
 FEW_VOXELS = 500  # enough to estimate noise from
-TREND_MM = 10.0  # what varies slower than this is anatomy
+# What varies slower than this is anatomy; where even tissue is scarce, it is less even, and more of it is.
+TREND_MM, SCARCE_TREND_MM = 10.0, 6.0
+SCARCE_VOXELS = 3000
 # Even patches: of this size, varying so little, relative to the noise that smoothing takes away; the next where few;
 EVEN_PATCH_MM = 12.0
 UNEVEN = (0.35, 0.5)
@@ -65,7 +67,8 @@ def even(
     if usable is not None and np.count_nonzero(chosen & usable) >= min(ENOUGH_VOXELS, np.count_nonzero(chosen)):
         chosen &= usable
     chosen = _nearest(chosen, mask, spacing)
-    residual = ct - _trend(ct, chosen, per_mm)
+    scarce = np.count_nonzero(chosen) < SCARCE_VOXELS
+    residual = ct - _trend(ct, chosen, per_mm, SCARCE_TREND_MM if scarce else TREND_MM)
     return chosen & _usual(residual, chosen, 4), residual, known
 
 
@@ -199,11 +202,11 @@ def _mean(ct: np.ndarray, where: np.ndarray, sigma: np.ndarray, mode: Sequence[s
     return np.asarray(total / np.maximum(weight, 1e-3))
 
 
-def _trend(ct: np.ndarray, where: np.ndarray, per_mm: np.ndarray) -> np.ndarray:
+def _trend(ct: np.ndarray, where: np.ndarray, per_mm: np.ndarray, sigma_mm: float = TREND_MM) -> np.ndarray:
     """What of the scan varies slowly at some places, there; 0 far from them."""
     trend = np.zeros_like(ct)
     if where.any():
-        sigma = TREND_MM * per_mm
+        sigma = sigma_mm * per_mm
         box, mode = _alone(where, np.ceil(3 * sigma))
         trend[box] = _mean(ct[box], where[box], sigma, mode)
     return trend

@@ -11,13 +11,12 @@ import numpy as np
 from scipy import fft
 
 from TextoMorphLib.spatial import between_slices
-from TextoMorphLib.spatial.even_tissue import across, even, robust_sd, thick
+from TextoMorphLib.spatial.even_tissue import SCARCE_VOXELS, across, even, robust_sd, thick
 from TextoMorphLib.spatial.geometry import tight_box
 
 FAR_MM = 50.0  # how far around the mask even tissue is looked for in the same slices,
 SLICES_MM = 10.0  # and in those so far above and below
 LAG_MM = 8.0  # noise farther apart than this is unrelated
-FEW_BETWEEN = 3000  # of even tissue, below which other tissue tells how alike neighbouring slices are
 LEAST_VOXELS = 300  # of any, below which only the strength of the noise is estimated
 
 
@@ -47,7 +46,7 @@ def autocovariance(
         axis = int(np.argmax(ct.shape))
         return np.full((1, 1, 1), robust_sd(np.diff(ct, axis=axis)) ** 2 / 2, np.float32)
     alike = None
-    if count < FEW_BETWEEN and thick(spacing):
+    if count < SCARCE_VOXELS and thick(spacing):
         alike = between_slices.correlation(ct, whole, tissue, across(spacing))
     box = tight_box(tissue)
     tissue, residual = tissue[box], np.where(tissue, residual, np.float32(0))[box]
