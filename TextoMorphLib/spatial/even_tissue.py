@@ -64,8 +64,10 @@ def even(
     chosen = _even_patches(ct, known, smooth, per_mm)
     if np.count_nonzero(chosen) < FEW_VOXELS or _have_texture(chosen, ct, known, smooth, spacing):
         chosen = _flat_and_quiet(ct, known, smooth, spacing)
-    if usable is not None and np.count_nonzero(chosen & usable) >= min(ENOUGH_VOXELS, np.count_nonzero(chosen)):
-        chosen &= usable
+    if usable is not None:
+        healthy = chosen & usable
+        if int(healthy.sum()) >= min(ENOUGH_VOXELS, int(chosen.sum())):
+            chosen = healthy
     chosen = _nearest(chosen, mask, spacing)
     scarce = np.count_nonzero(chosen) < SCARCE_VOXELS
     residual = ct - _trend(ct, chosen, per_mm, SCARCE_TREND_MM if scarce else TREND_MM)
