@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = None if argv is None else list(argv)
     if sys.stdout is None:  # closed by who started this
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
-    with _quiet(), _ended_by_sigterm():
+    with _quiet(), _ended_by_signals() as came:
         try:
             with attended():
                 wanted = _wanted(sys.argv[1:] if arguments is None else arguments)
@@ -171,6 +171,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             _shut_stdout()
             reason = error.strerror or error
             return _end(2, f"error: cannot write to standard output ({reason}); files that were written are whole")
+        except Exception:
+            if not came:
+                raise
+            status = 130
     if status == 130:
         return _end(130, "cancelled")
     return status if isinstance(status, int) else 0
@@ -201,20 +205,29 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Schedulers end programs by SIGTERM: the same as Ctrl-C, so that nothing half-made stays."""
+def _ended_by_signals() -> Iterator[list[int]]:
+    """Schedulers end programs by SIGTERM: the same as Ctrl-C, so that nothing half-made stays.
+
+    Yields:
+        The signals that came: a library that is interrupted while it is imported may fail with something else.
+    """
+    came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield came
         return
 
-    def cancel(*_: Any) -> None:
+    def cancel(number: int, *_: Any) -> None:
+        came.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, cancel)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, cancel)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # shells have background jobs ignore it
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, cancel)
     try:
-        yield
+        yield came
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _shut_stdout() -> None:

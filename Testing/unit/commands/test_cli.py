@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nibabel as nib
@@ -145,6 +145,19 @@ def test_ctrl_c_leaves_nothing(
     monkeypatch.setattr(common, "progress", impatient)
     assert main(arguments) == 130
     assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err == "cancelled\n"
+
+
+def test_an_import_that_makes_something_else_of_being_ended_is_no_failure(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:  # what torch does when its import of numpy is interrupted
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        raise ImportError("cannot load module more than once per process")
+
+    monkeypatch.setattr(common, "progress", interrupted)
+    assert main(arguments) == 130
     assert capsys.readouterr().err == "cancelled\n"
 
 
