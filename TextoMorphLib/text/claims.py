@@ -12,7 +12,7 @@ from dataclasses import replace
 from TextoMorphLib.text import comparisons
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
-from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, said_of, sets_nothing, stresses
+from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, outdone, said_of, sets_nothing, stresses
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
@@ -158,6 +158,8 @@ class Claims:
         return bool(run) and self.words[run[-1]].thing == LESION and NO_SUCH in self.marks[run[-1]]
 
     def _unexpressed(self, at: int, word: Word, owner: Owner) -> str:
+        if not owner.foreign and (why := outdone(word, self.words[at + 1 : at + 2])):
+            return why
         if not word.has("unexpressed") or (word.has("modifier") and owner.kind not in (LESION, "other")):
             return ""
         if owner.kind == "other":
@@ -292,17 +294,12 @@ class Claims:
 
     def _partial(self, owner: Owner, term: Term | None) -> Term | None:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
-        if term is not None and is_solid(term) and not self._is_all(owner):
+        if term is not None and is_solid(term) and not self.owners.is_all(owner.head):
             return None  # "the solid part"
         if term is None or not self.owners.is_part(owner.head):
             return term
         there = term.kinds.keys() & {"calcification", "septa", "content", "fat", "gas"}
         return term if there and not is_solid(term) else None
-
-    def _is_all(self, owner: Owner) -> bool:
-        """Whether a sentence names an area and nothing beside it: "with a solid component"."""
-        other = any(each.thing and at != owner.head for at, each in enumerate(self.words))
-        return not other and not any(each.term and not is_solid(each.term) for each in self.words)
 
     def _refined(self, at: int, owner: Owner) -> Term | None:
         """What a predicate says of a part: "the wall is thick"; the noun itself takes adjectives before it."""

@@ -49,7 +49,8 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
                 place = (at, at, "hyper")
             if place is None and (found := _before(words, at)):
                 place = (at, *found[1:])
-                words[found[0]] = replace(words[found[0]], term=None)
+                if not _has_own_look(words[found[0]]):
+                    words[found[0]] = replace(words[found[0]], term=None)
             if place:
                 first, last, pole = place
                 name = next((_COMPARED.get((way, pole)) for way in sorted(words[at].roles["compare"])), None)
@@ -70,7 +71,11 @@ def _joined(words: Sequence[Word], term: Term | None, pole: str) -> Word:
         norm=" ".join(word.norm for word in words),
         start=words[0].start,
         end=words[-1].end,
-        roles={"compared": frozenset({pole}), **({"thing": frozenset({"density"})} if noun else {})},
+        roles={
+            "compared": frozenset({pole}),
+            **({"thing": frozenset({"density"})} if noun else {}),
+            **({} if term else {"heard": frozenset({"a comparison that says nothing certain"})}),
+        },
         term=term,
         noun=noun,
     )
@@ -164,6 +169,11 @@ def _beyond(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
     return None
 
 
+def _has_own_look(word: Word) -> bool:
+    """Whether what is compared is an enhancement or density that is even or uneven besides."""
+    return word.thing in ("density", "enhancement") and word.term is not None and word.term.kinds.keys() == {"texture"}
+
+
 def _degree(word: Word) -> bool:
     return word.term is not None and "degree" in word.term.kinds
 
@@ -187,7 +197,7 @@ def _before(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
             continue
         if word.norm in _MARKS or word.has("word", "but") or (word.has("word", "and") and not than):
             return None
-        pole = _pole(word)
+        pole = _DIMENSIONS[word.thing] if _has_own_look(word) else _pole(word)
         if _is_directed(words, at) and not pole and not (word.has("word", "verb") or word.has("word", "adverb")):
             return None
         if pole and (
@@ -226,6 +236,7 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
             return None
         if (
             word.norm == "fluid"
+            or (word.has("report") and words[at].has("compared"))
             or word.has("time")
             or word.has("past")
             or word.thing

@@ -144,7 +144,7 @@ class Lexicon:
         for name, known in organs.items():  # the user's own organs, too
             self._add_all((name, *known.words), "organ", name)
         self._add_all(data["time"], "time", "time")
-        for role in ("elsewhere", "likewise"):
+        for role in ("elsewhere", "likewise", "report"):
             self._add_all(data[role], role, role)
         self._add_all(data["neutral"], "neutral", "neutral")
         # Worth guessing where a word is mistyped: what says something, and is long enough to be told apart.

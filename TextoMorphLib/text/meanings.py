@@ -44,6 +44,18 @@ def ends_item(words: Sequence[Word]) -> bool:
     return not words or words[0].norm in (*PUNCTUATION, ",")
 
 
+def outdone(word: Word, following: Sequence[Word]) -> str:
+    """Why a word that says how much has no effect on the one after it; empty if it may: "thick | thin-walled"."""
+    term = following[0].term if following else None
+    if term is None or not term.kinds:
+        return ""
+    if word.term is not None and word.term.kinds.keys() == {"degree"}:
+        return "degrees are drawn of a density alone"
+    meant = term.kinds.get("wall_thickness")
+    sizes = word.roles.get("modifier", frozenset()) & {"thin", "thick"}
+    return "the next word says otherwise" if meant and sizes and meant not in sizes else ""
+
+
 def stresses(following: Sequence[Word]) -> bool:
     """Whether "even" stands before what it stresses: "not even | a capsule"."""
     return bool(following) and any(following[0].has("word", each) for each in ("det", "prep", "with"))

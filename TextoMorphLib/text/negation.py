@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.denied_clauses import denied_clause, ordered_away, taken_back
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
@@ -18,11 +19,11 @@ NO_SUCH = "no such"  # denied by a word that says that there is none: "no cystic
 _PARTLY = tuple(
     f"not {how}" for how in ("entirely", "completely", "purely", "wholly", "totally", "fully", "exclusively")
 )
-_LACKS = ("lack", "lacking", "lack of", "lack any", "devoid of", "void of", "free of", "free from", "absence of",
+_LACKS = ("lack", "lacked", "lacking", "lack of", "lack any", "devoid of", "void of", "free of", "free from", "absence of",
     "deprived of", "bereft of", "non")  # fmt: skip
 _BETWEEN = ("it", "they", "any", "have", "does", "doe", "do", "did", "there")
 _PLAIN = ("not", "no", "nor", "never", "neither", "isn't", "aren't", "doesn't", "don't", "didn't", "cannot", "can't")
-_BEFORE_ORDERS = (":", "please", "kindly", "-", ",", ";")
+_BEFORE_ORDERS = (":", "please", "kindly", "-", ",", ";", "and", "then", "but", "also", "just", "you")
 _PREFIXES = ("non", "un")
 _NO_MORE = ("no new", "no other", "no further", "no additional")
 _LOSSES = {"loss", "dissolution", "effacement", "obliteration", "resolution", "disappearance"}
@@ -78,6 +79,12 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, [i for i in forward(sentence, at) if is_property(sentence[i])])]
     if word.norm == "than" and (beyond := _beyond_than(sentence, at)):
         return [(DENIED, beyond)]
+    if word.has("negation", "clause"):
+        return [(DENIED, denied_clause(sentence, at))]
+    if word.has("negation", "order"):
+        return [(DENIED, ordered_away(sentence, at))] if _is_order(sentence, at) else []
+    if (word.has("negation", "after") and word.has("modifier")) and _is_attribute(sentence, at):
+        return []  # "simple cyst, | imperceptible wall"
     if word.has("negation"):
         order = word.has("hedge", "open_before") and _is_order(sentence, at)  # "Request: exclude recurrence"
         return [(OPEN, forward(sentence, at))] if order else _denied(sentence, at, word)
@@ -124,8 +131,15 @@ def _is_order(sentence: Sequence[Word], at: int) -> bool:
     return at == 0 or sentence[at - 1].norm in _BEFORE_ORDERS
 
 
+def _is_attribute(sentence: Sequence[Word], at: int) -> bool:
+    """Whether an adjective stands right before its noun, and so denies nothing before it."""
+    return at + 1 < len(sentence) and bool(sentence[at + 1].thing)
+
+
 def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]]:
     """What a word of denial says of which words."""
+    if (before := taken_back(sentence, at)) is not None:
+        return [(DENIED, before)]
     ends = _ends_there(sentence, at)
     following = sentence[at + 1] if at + 1 < len(sentence) else None
     opens = not at or sentence[at - 1].norm in STOPS

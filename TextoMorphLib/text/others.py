@@ -37,9 +37,9 @@ class Others:
         """
         if _is_general(words, text):
             return True
-        side, item = _heading_side(words), _item(words) or _number(words)
+        side, item = _heading_side(words), _item(words) or _number(words) or _one_of_two(words)
         if item:
-            listed = bool(self.item) or (item.isdecimal() and int(item) > 1)
+            listed = bool(self.item) or (item.isdecimal() and int(item) > 1) or item in _LATER
             self.aside = described and listed and item != self.item
             self.item = self.item or item
             return self.aside
@@ -86,6 +86,20 @@ def _number(words: Sequence[Word]) -> str:
     if len(words) < 3 or not words[0].norm.isdecimal() or words[1].norm not in (".", ")"):
         return ""
     return words[0].norm if any(word.thing == LESION for word in words[2:8]) else ""
+
+
+_LATER = ("smaller", "smallest", "second", "latter", "third")
+_RANKS = ("larger", "smaller", "largest", "smallest", "bigger", "first", "second", "former", "latter", "third")
+
+
+def _one_of_two(words: Sequence[Word]) -> str:
+    """Which of several lesions a sentence is about: "The smaller is a cyst", but "Smaller than before"."""
+    start = 1 if words and words[0].norm == "the" else 0
+    if len(words) < start + 3 or words[start].norm not in _RANKS:
+        return ""
+    after = words[start + 1]
+    named = after.thing == LESION or after.norm in ("one", ":")
+    return words[start].norm if named or after.norm in ("is", "in", "measure", "show", "has", "lie") else ""
 
 
 def _is_definite(words: Sequence[Word]) -> bool:

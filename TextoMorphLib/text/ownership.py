@@ -72,6 +72,8 @@ class Ownership(Appositions):
             owner = self._with_site(self._named(run), run)
             whose = owner if owner.foreign or owner.kind == LESION else self._of_noun(run[-1])
             return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
+        if (place := self.place_of_unknown(at)) and (owner := self._named(place)).kind == "other":
+            return owner
         subject = self.subjects[at]
         part = not subject.foreign and subject.kind != LESION and subject.head >= 0
         if part and self._is_unfit(at, subject.kind):
@@ -103,6 +105,8 @@ class Ownership(Appositions):
         named = self._named(run)
         if named.foreign or thing in ("organ", "other"):
             return named
+        if self.is_inside(run[-1]):
+            return Owner(LESION)
         if site := self._site(run[-1], thing):
             return site
         if thing == LESION:
@@ -160,12 +164,13 @@ class Ownership(Appositions):
         return thing == LESION and self._is_other_organ(organ)
 
     def _whole(self, at: int) -> bool:
-        """Whether a density may be a whole organ's: "hypodensity of", but "a focal hypodensity of"."""
+        """Whether a look may be a whole organ's: "heterogeneous enhancement of", but "a focal hypodensity of"."""
         single = any(
             word.norm in ("a", "an", "focal", "area", "this", "small", "the")
             for word in self.words[max(0, at - 3) : at]
         )
-        return says(self.words[at], "density") and not single and not self._is_object(at)
+        look = self.words[at].thing in ("density", "enhancement", "texture") or says(self.words[at], "density")
+        return look and not single and not self._is_object(at)
 
     def _possessor(self, first: int) -> Owner:
         """Who has a thing: what comes right before "with", else the subject."""
@@ -210,10 +215,10 @@ class Ownership(Appositions):
             again = self.seen or any(word.thing == LESION for word in self.words[:index])
             several = self.seen or any(word.thing == LESION for word in self.words[run[-1] + 1 :])
             if (
-                several
+                (several or again)
                 and self.words[index].norm in _BESIDE_IT
                 and index
-                and self.words[index - 1].norm in ("a", "an", "the")
+                and self.words[index - 1].norm in ("a", "an", "the", ",", "and", "&")
             ):
                 return Owner("other", "another lesion", run[-1])  # "the adjacent cyst is calcified, the mass is not"
             place = self.words[index].norm == "third" and self.words[index - 1].norm in _THIRDS

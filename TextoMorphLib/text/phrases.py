@@ -221,8 +221,37 @@ class Phrases:
         if index == 0:
             return False
         before = self.words[index - 1]
+        if before.norm == "than" and self.words[index].norm[:1].isdigit():
+            return False  # "less than 5 mm of calcium"
         held = before.norm == "to" and index > 1 and self._compares(index - 2)
         return held or before.has("reference", "than") or before.norm == "that of"
+
+    def is_inside(self, last: int) -> bool:
+        """Whether a thing is said to be in the lesion, whoever has it: "pyelonephritis with gas | within the mass"."""
+        if last + 2 >= len(self.words) or self.words[last + 1].norm not in ("within", "inside"):
+            return False
+        return self.words[last].thing != LESION and any(self.words[i].thing == LESION for i in self._place(last + 2))
+
+    def place_of_unknown(self, at: int) -> list[int]:
+        """Where something is that is not known itself: "calcified plaque of | the aorta"; empty if it is known."""
+        index = at + 1
+        while index < len(self.words) and self.is_modifier(index) and not self._is_noun(index):
+            index += 1
+        named = index > at + 1 and not self.words[index - 1].known and index < len(self.words)
+        return self._place(index + 1) if named and self.words[index].norm in ("of", "in") else []
+
+    def _place(self, index: int) -> list[int]:
+        """The nouns of what a preposition names: "of | the abdominal aorta"."""
+        while index < len(self.words) and not self._is_noun(index):
+            if not (self.words[index].has("word", "det") or self.is_modifier(index)):
+                return []
+            index += 1
+        return self.run_from(index) if index < len(self.words) else []
+
+    def is_all(self, area: int) -> bool:
+        """Whether a sentence names an area and nothing beside it: "with a solid component"."""
+        other = any(each.thing and at != area for at, each in enumerate(self.words))
+        return not other and not any(each.term and each.term.kinds.get("content") != "solid" for each in self.words)
 
     def is_part(self, index: int) -> bool:
         """Whether an area is a part of a lesion that was named before it: "a mass with hypodense areas"."""

@@ -39,7 +39,7 @@ _HU = re.compile(
 # "liver 110 HU, lesion 45 HU"
 _HU_OF_OTHER = re.compile(
     r"\b(?:liver|hepatic|kidney|renal|cortex|pancreas|pancreatic|parenchyma|spleen|aorta|muscle|background|gland|bile|water"
-    r"|vein|vessel|organ)\s*(?:parenchyma|cortex)?\s*(?:is|was|has|=|:|of|at|measur\w+|about|approx\w*\.?|~|\(|to)?\s*$",
+    r"|vein|vessel|organ|fat)\s*(?:parenchyma|cortex)?\s*(?:is|was|has|=|:|of|at|measur\w+|about|approx\w*\.?|~|\(|to)?\s*$",
     re.IGNORECASE,
 )
 _HU_OF_ORGAN = re.compile(

@@ -199,6 +199,10 @@ _SCALES = ("hypo", "hyper", "iso", "pseudo")
 _OF_CANCER = frozenset(
     ["of", "pancreas", "pancreatic", "liver", "hepatic", "kidney", "renal", "head", "tail", "body", "colon", "breast"]
 )
+_CANCEROUS = frozenset(
+    """pancreatic hepatic hepatocellular renal cell colon colonic colorectal rectal sigmoid gastric breast lung bronchial
+    ovarian urothelial ductal prostate esophageal thyroid cervical uterine bladder primary invasive metastatic""".split()
+)
 
 
 def _cancers(found: list[Token]) -> list[Token]:
@@ -209,7 +213,8 @@ def _cancers(found: list[Token]) -> list[Token]:
             continue
         dot = index + 1 < len(found) and found[index + 1].norm == "."
         after = found[index + 1 + dot : index + 2 + dot]
-        cancer = token.norm == "ca" and after and after[0].norm in _OF_CANCER
+        named = bool(read) and read[-1].norm in _CANCEROUS  # "renal cell ca"
+        cancer = token.norm == "ca" and (named or (after and after[0].norm in _OF_CANCER))
         read.append(replace(token, norm="carcinoma") if cancer else token)
     return read
 

@@ -36,6 +36,7 @@ from TextoMorphLib.text.plain import plain
 from TextoMorphLib.text.quantities import Quantities, quantities
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
+from TextoMorphLib.text.stand_ins import with_names
 from TextoMorphLib.text.tokens import Token, tokens
 from TextoMorphLib.text.visibility import of_sight, sights
 from TextoMorphLib.text.vocabulary import GROWS, Mention, Term, contradictions, describe
@@ -48,6 +49,7 @@ _TARGETS = ("target", "target lesion")
 FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other write 'target sign'"
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
+FAT_HU = (-150.0, -30.0)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class Understanding:
             said.pop("degree", None)  # "strongly enhancing, isodense later": no degree of a density
         hu = self.numbers.hu
         around = self.numbers.organ_hu
+        if hu is not None and FAT_HU[0] <= hu <= FAT_HU[1]:
+            said.setdefault("fat", "present")
         if hu is not None and "density" not in said and said.get("content", "solid") == "solid":
             if around is not None and abs(hu - around) > plausibility.OTHER_HU:
                 said["density"] = "hypo" if hu < around else "hyper"
@@ -305,7 +309,8 @@ class _Reader:
                 other = comparisons.reference(words, at) or comparisons.reference_before(words, at)
             if other is not None and not is_background(other):
                 words[at] = comparisons.with_other(word, other, self.words.terms)
-        topic = self.topic if words and (words[0].has("word", "pronoun") or self._under_heading(words)) else Owner()
+        goes_on = words[0].has("word", "pronoun") or words[0].norm in ("its", "their")
+        topic = self.topic if goes_on or self._under_heading(words) else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions))
         described = any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
         aside = self.others.about_other(words, described, self.text)
@@ -323,13 +328,16 @@ class _Reader:
         elsewhere = owners.subjects and owners.subjects[-1].kind == "other" and not self._names_lesion(claims)
         if aside or elsewhere:
             self.apart.append((words[0].start, words[-1].end))
-        last = owners.subjects[-1] if owners.subjects and not is_normal else Owner()
+        end = -2 if words[-1].norm == ";" and len(words) > 1 else -1  # a mark has no subject
+        last = owners.subjects[end] if owners.subjects and not is_normal else Owner()
+        if last.head >= 0 and self._names_lesion(claims) and not owners.is_predicated(last.head):
+            last = Owner()  # "the mass is blurred where it meets the duodenum"
         if self.heading:
             last = claims.whose[0] if _is_heading(words) else topic
         self.topic = last if last.kind == "other" else Owner()
 
     def _read(self, found: Sequence[Token]) -> list[Word]:
-        return sights(without_asides(self.words.read(found)), self.words.terms)
+        return sights(with_names(without_asides(self.words.read(found))), self.words.terms)
 
     def _names_lesion(self, claims: Claims) -> bool:
         return any(word.thing == LESION and not claims.whose[at].foreign for at, word in enumerate(claims.words))

@@ -98,7 +98,7 @@ def meant(text: str, organ: str = "liver") -> dict[str, str]:
         ("hemorrhagic", {"content": "haemorrhagic"}),
         ("lesion of 15 HU", {"density": "hypo"}),
         ("a 3.5 cm metastasis", {}),
-        ("lipoma of -90 HU", {}),
+        ("lipoma of -90 HU", {"fat": "present"}),
     ],
 )  # fmt: skip
 def test_what_is_meant(text: str, expected: dict[str, str]) -> None:

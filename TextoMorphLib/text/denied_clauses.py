@@ -1,0 +1,48 @@
+"""Denials of a whole clause: "it is not true that it is sharp", "had been thought cystic but is not"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.reach import STOPS, backward, clause, forward
+
+_DENIES = ("not", "isn't", "aren't", "wasn't", "weren't", "doesn't", "don't", "didn't", "hasn't", "haven't")
+
+_ORDERS = ("make", "add", "give", "keep", "leave", "put", "draw", "use", "increase", "change", "let", "turn", "set")
+
+
+def ordered_away(sentence: Sequence[Word], at: int) -> list[int]:
+    """What is not to be there any more: "remove | the wall and the septa | and make it darker"."""
+    reached = forward(sentence, at, whole=True)
+    return [i for i in reached if not any(word.norm in _ORDERS for word in sentence[at + 1 : i + 1])]
+
+
+def denied_clause(sentence: Sequence[Word], at: int) -> list[int]:
+    """What is denied where a clause is: what its verb says, or what it says that there is.
+
+    Args:
+        sentence: The sentence.
+        at: The words that deny the clause after them: "it is not true that".
+    """
+    within = clause(sentence, at)
+    verb = next((i for i in within if sentence[i].has("word", "verb") or sentence[i].has("word", "with")), None)
+    if verb is None:
+        return forward(sentence, at)
+    said = forward(sentence, verb)
+    if any(sentence[i].term is not None or sentence[i].has("modifier") for i in said):
+        return said
+    return [i for i in range(at + 1, verb) if sentence[i].noun]  # "that necrosis | is present"
+
+
+def taken_back(sentence: Sequence[Word], at: int) -> list[int] | None:
+    """What a clause says that is taken back at once: "had been thought | cystic | but is not"; None if not so."""
+    if sentence[at].norm not in _DENIES or not (at + 1 == len(sentence) or sentence[at + 1].norm in (*STOPS, ",")):
+        return None
+    index = at - 1
+    while index > 0 and (sentence[index].has("word", "verb") or sentence[index].has("word", "pronoun")):
+        index -= 1
+    if index < 1 or not sentence[index].has("word", "but"):
+        return None
+    said = backward(sentence, index)
+    return said if any(sentence[i].term is not None for i in said) else None
