@@ -41,6 +41,8 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     while at < len(words):
         if words[at].norm == "equivalent" and at and _is_substance(words[at - 1]):
             words[at] = replace(words[at], roles={"heard": frozenset({"compared with something else"})})
+        if words[at].has("compare", "up") and _is_change(words, at):
+            words[at] = replace(words[at], roles={"heard": frozenset({"a change, not a look"})})
         if words[at].has("compare") and words[at].term is None:
             place = None if _is_directed(words, at) else _after(words, at)
             if place is None:
@@ -129,6 +131,12 @@ def _is_lighter(words: Sequence[Word], at: int) -> bool:
     """Whether something is said to be less dark than the organ, and so brighter: "less lucent than liver"."""
     other = reference(words, at) if words[at].norm.startswith("less") else None
     return other is not None and other.thing == "organ"
+
+
+def _is_change(words: Sequence[Word], at: int) -> bool:
+    """Whether something is said to become more in numbers: "enhancement increased from 32 to 98 HU"."""
+    after = words[at + 1 : at + 3]
+    return len(after) == 2 and after[0].norm in ("from", "by") and after[1].norm[:1].isdigit()
 
 
 def _is_substance(word: Word) -> bool:

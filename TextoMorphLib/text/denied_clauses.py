@@ -18,6 +18,16 @@ def ordered_away(sentence: Sequence[Word], at: int) -> list[int]:
     return [i for i in reached if not any(word.norm in _ORDERS for word in sentence[at + 1 : i + 1])]
 
 
+def taken_out(sentence: Sequence[Word], at: int) -> list[int]:
+    """What stands between an order and its end: "take | the septa | out"; empty if it has none."""
+    for index in range(at + 1, min(at + 8, len(sentence))):
+        if sentence[index].norm in ("out", "away", "off"):
+            return list(range(at + 1, index))
+        if sentence[index].norm in (*STOPS, ","):
+            break
+    return []
+
+
 def denied_clause(sentence: Sequence[Word], at: int) -> list[int]:
     """What is denied where a clause is: what its verb says, or what it says that there is.
 

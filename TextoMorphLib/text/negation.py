@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from TextoMorphLib.text.lexicon import Word
-from TextoMorphLib.text.denied_clauses import denied_clause, ordered_away, taken_back
+from TextoMorphLib.text.denied_clauses import denied_clause, ordered_away, taken_back, taken_out
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
@@ -81,6 +81,10 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, beyond)]
     if word.has("negation", "clause"):
         return [(DENIED, denied_clause(sentence, at))]
+    if word.has("negation", "order around") and (kept := taken_out(sentence, at)):
+        return [(DENIED, kept)] if _is_order(sentence, at) else []  # "take the septa out"
+    if word.has("negation", "order around"):
+        return []
     if word.has("negation", "order"):
         return [(DENIED, ordered_away(sentence, at))] if _is_order(sentence, at) else []
     if (word.has("negation", "after") and word.has("modifier")) and _is_attribute(sentence, at):

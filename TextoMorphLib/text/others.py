@@ -76,8 +76,9 @@ def _item(words: Sequence[Word]) -> str:
     """What a line about one of several lesions begins with: "Segment 6:", "Lesion 2:"."""
     for index, word in enumerate(words[:8]):
         opens = index == 0 or words[index - 1].norm in (":", "-", ")", ".")
-        if opens and word.norm in _ITEMS and index + 2 < len(words) and words[index + 2].norm == ":":
-            return f"{word.norm} {words[index + 1].norm}"
+        number = index + 1 + (index + 1 < len(words) and words[index + 1].norm == "#")  # "Lesion #1:"
+        if opens and word.norm in _ITEMS and number + 1 < len(words) and words[number + 1].norm == ":":
+            return f"{word.norm} {words[number].norm}"
     return ""
 
 

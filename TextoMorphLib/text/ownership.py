@@ -181,9 +181,16 @@ class Ownership(Appositions):
             owner = self._named([index - 1])
             if owner.kind == "other" and not self._in_phrase(index - 1):
                 return owner
+            if owner.kind == "organ" and not self._in_phrase(index - 1) and self._is_of_organs(first):
+                return owner
         if index > 0 and self.words[index].norm == "of" and self.words[index - 1].thing == "other":
             return self._named([index - 1])  # "ascites of low density"
         return self.subjects[first]
+
+    def _is_of_organs(self, first: int) -> bool:
+        """Whether a whole organ has such a thing, too: "pancreas with fatty | lobulation"."""
+        word = self.words[first]
+        return word.thing in ("margin", "texture") or says(word, "contour")
 
     def _named(self, run: Sequence[int]) -> Owner:
         """Whose thing nouns in a row name: the last counts, unless another organ's name goes before it."""
@@ -227,6 +234,8 @@ class Ownership(Appositions):
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
+        if self.words[index].norm in _BESIDE and self._is_lesion_apart(index, run[-1]):
+            return Owner("other", "another lesion", run[-1])
         before = run[0] - 1
         while before > 0 and self._is_adjective(before) and not self._is_noun(before):
             before -= 1
@@ -250,6 +259,11 @@ class Ownership(Appositions):
             if holder.name in _OTHER_SITES or (holder.kind == "organ" and self._is_other_organ(holder.name)):
                 return Owner("other", holder.name, holder.head)
         return Owner(LESION, "", -1)
+
+    def _is_lesion_apart(self, before: int, last: int) -> bool:
+        """Whether a lesion only says where another is: "a mass next to | a granuloma", "next to | a cyst lies a mass"."""
+        beside = self.words[last + 1 :] if before == 0 else self.words[:before]
+        return any(word.thing == LESION for word in beside)
 
     def _clause_subject(self, before: int) -> Owner | None:
         """The other thing that a clause began with, if no lesion was named since."""
@@ -309,8 +323,12 @@ class Ownership(Appositions):
             if word.has("word", "but"):
                 stated = False
             of = index + 1 < len(self.words) and self.words[index + 1].norm == "of"
-            if word.norm == "rest" and index and self.words[index - 1].norm == "the" and not of:
+            rest = word.norm in ("rest", "remainder") and not of
+            if rest and index and self.words[index - 1].norm == "the":
                 subject, stated = Owner(LESION), True  # "the calcium is central, the rest hypodense"
+            compared = index > 1 and (self.words[index - 2].has("reference") or self.words[index - 2].has("word", "prep"))
+            if word.norm in ("rest", "remainder") and of and not compared and (whole := self.place(index + 2)):
+                subject, stated = self._named(whole), True  # "the remainder of the liver is fatty"
             if word.norm in (",", "\n") and subject.kind not in (LESION,) and not stated and not first:
                 subject = self.topic
             ends = index + 1 == len(self.words) or not self._is_noun(index + 1) or self._parts(index + 1)
@@ -344,9 +362,13 @@ class Ownership(Appositions):
         """Whether an organ only says where the lesion before it is: "cyst lower pole", "lesion and liver are"."""
         if self.words[index].thing != "organ" or index == 0:
             return False
-        before = self.words[index - 1]
+        start = index
+        while start > 1 and self.words[start - 1].thing != LESION and self.is_modifier(start - 1):
+            start -= 1  # "metastasis contralateral kidney"
+        before = self.words[start - 1]
         joined = before.has("word", "and") and index > 1 and self.words[index - 2].thing == LESION
-        return joined or (before.thing == LESION and self._parts(index))
+        own = not all(map(self._is_other_organ, self.words[index].roles["organ"]))
+        return joined or (own and before.thing == LESION)
 
     def _is_diagnosis(self, index: int) -> bool:
         """Whether a disease of the organ is what the lesion may be: "groove pancreatitis versus carcinoma:"."""

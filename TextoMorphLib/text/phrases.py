@@ -230,7 +230,7 @@ class Phrases:
         """Whether a thing is said to be in the lesion, whoever has it: "pyelonephritis with gas | within the mass"."""
         if last + 2 >= len(self.words) or self.words[last + 1].norm not in ("within", "inside"):
             return False
-        return self.words[last].thing != LESION and any(self.words[i].thing == LESION for i in self._place(last + 2))
+        return self.words[last].thing != LESION and any(self.words[i].thing == LESION for i in self.place(last + 2))
 
     def place_of_unknown(self, at: int) -> list[int]:
         """Where something is that is not known itself: "calcified plaque of | the aorta"; empty if it is known."""
@@ -238,9 +238,9 @@ class Phrases:
         while index < len(self.words) and self.is_modifier(index) and not self._is_noun(index):
             index += 1
         named = index > at + 1 and not self.words[index - 1].known and index < len(self.words)
-        return self._place(index + 1) if named and self.words[index].norm in ("of", "in") else []
+        return self.place(index + 1) if named and self.words[index].norm in ("of", "in") else []
 
-    def _place(self, index: int) -> list[int]:
+    def place(self, index: int) -> list[int]:
         """The nouns of what a preposition names: "of | the abdominal aorta"."""
         while index < len(self.words) and not self._is_noun(index):
             if not (self.words[index].has("word", "det") or self.is_modifier(index)):
@@ -263,7 +263,12 @@ class Phrases:
         if start and self.words[start - 1].norm == "as":
             return False  # "seen as a hypodense area"
         named = any(self.words[i].thing == LESION or says(self.words[i], "density") for i in range(start))
-        return (named and self._is_object(index)) or (self.seen and self._is_within(start, index))
+        return (named and self._is_object(index)) or (self.seen and self._is_within(start, index)) or self._is_middle(start, index)
+
+    def _is_middle(self, start: int, index: int) -> bool:
+        """Whether an area is the middle of a lesion that was named before it: "mass, central necrotic | area"."""
+        central = any(word.norm in ("central", "peripheral") for word in self.words[start:index])
+        return central and any(word.thing == LESION for word in self.words[:start])
 
     def _is_within(self, start: int, index: int) -> bool:
         """Whether areas are said to be some of the lesion's: "there are a few areas", "an area within it"."""

@@ -41,6 +41,9 @@ _ABBREVIATED = frozenset(
 )
 
 
+_ANSWERS = ("a", "answer", "ans", "reply")
+
+
 def windows(text: str, size: int) -> Iterator[tuple[int, int]]:
     """Parts (start, end) of a text of at most so many characters that end where a sentence does."""
     start = 0
@@ -56,6 +59,7 @@ def windows(text: str, size: int) -> Iterator[tuple[int, int]]:
 def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
     """Cut after full stops, semicolons and line breaks; a question is one with its answer ("Septa? No.")."""
     sentence: list[Token] = []
+    found = _without_speakers(found)
     for index, token in enumerate(found):
         following = found[index + 1] if index + 1 < len(found) else None
         sentence.append(token)
@@ -67,6 +71,18 @@ def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
         sentence = []
     if sentence:
         yield sentence
+
+
+def _without_speakers(found: Sequence[Token]) -> Sequence[Token]:
+    """Tokens without what only says that an answer follows: "Q: necrosis? | A: | no"."""
+    kept: list[Token] = []
+    for index, token in enumerate(found):
+        marks = [each.norm for each in found[max(0, index - 2) : index + 2]]
+        named = marks[-2:] == [token.norm, ":"] and "?" in marks[:-2] and token.norm in _ANSWERS
+        colon = len(kept) > 0 and kept[-1].norm == "?" and token.norm == ":"
+        if not named and not colon:
+            kept.append(token)
+    return kept
 
 
 def _ends(token: Token, following: Token | None, before: Token | None, text: str, numbered: bool) -> bool:
