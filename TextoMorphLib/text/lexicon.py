@@ -219,6 +219,8 @@ class Lexicon:
             length, entry = self._longest(found, at)
             if not entry.roles and entry.term is None and found[at].norm.endswith(_DISEASES):
                 entry = _Entry({"other": {"another disease"}})
+            if found[at].norm == "like" and found[at].joined:  # "popcorn-like" is an adjective
+                entry = _Entry()
             first, last = found[at], found[at + length - 1]
             read.append(
                 Word(

@@ -72,7 +72,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         denied = any(before.has("negation") for before in sentence[:at])  # "absent, as are septa"
         return [(DENIED, forward(sentence, at))] if denied else []
     if word.has("elsewhere"):
-        return [(OTHERS, clause(sentence, at))]
+        return [(OTHERS, _of_others(sentence, at))]
     if word.norm == "for" and any(before.norm == "too" for before in sentence[max(0, at - 4) : at]):
         return [(DENIED, forward(sentence, at))]  # "too dense for a cyst"
     if word.norm in _PARTLY:  # "not entirely cystic" is cystic
@@ -124,7 +124,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     elif word.has("past", "before"):
         found.append((PAST, forward(sentence, at, whole=True)))
     if word.has("past", "was") and (
-        any(later.has("past", "now") for later in sentence[at:]) or _was_other(sentence, at)
+        any(later.has("past", "now") for later in sentence[at:]) or _was_other(sentence, at) or _is_dated(sentence, at)
     ):
         found.append((PAST, forward(sentence, at)))
     return found
@@ -302,6 +302,20 @@ def _was_other(sentence: Sequence[Word], at: int) -> bool:
         if word.term is not None
         for kind, value in then.items()
     )
+
+
+def _is_dated(sentence: Sequence[Word], at: int) -> bool:
+    """Whether something was so in a year that is named: "there was necrosis in 2019"."""
+    return any(
+        first.norm == "in" and len(year.norm) == 4 and year.norm[:2] in ("19", "20") and year.norm.isdigit()
+        for first, year in pairwise(sentence[at:])
+    )
+
+
+def _of_others(sentence: Sequence[Word], at: int) -> list[int]:
+    """What is said of other lesions, up to where this one is spoken of: "unlike the others | this one is"."""
+    reached = clause(sentence, at)
+    return [i for i in reached if not any(word.norm in ("this", "it") for word in sentence[at + 1 : i + 1])]
 
 
 def _prefixes(sentence: Sequence[Word], marks: list[set[str]]) -> None:

@@ -119,10 +119,15 @@ def _is_rest(words: Sequence[Word]) -> bool:
     )
 
 
+_EVERYWHERE = ("bilateral", "bilaterally")  # "cortical cysts bilaterally"
+
+
 def _brings_up(words: Sequence[Word]) -> bool:
     """Whether a sentence says that there is a lesion that was not spoken of before."""
     if any(word.norm in _WITHIN for word in words):
         return False
+    if any(word.norm in _EVERYWHERE for word in words):
+        return any(word.thing == LESION for word in words)
     if words[-1].norm == "elsewhere" or (len(words) > 1 and words[-2].norm == "elsewhere"):
         return any(word.thing == LESION for word in words)
     at = next((i for i, word in enumerate(words) if word.thing == LESION), None)

@@ -313,5 +313,5 @@ def _begins(word: Word) -> bool:
         or word.has("word", "but")
         or word.has("word", "that")
         or word.has("word", "verb")
-        or (word.norm in ("with", "show", "showing", "has", "have", "contain", "which"))
+        or (word.norm in ("with", "show", "showing", "has", "have", "contain", "which", "yes"))
     )

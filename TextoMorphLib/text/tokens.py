@@ -14,7 +14,7 @@ from TextoMorphLib.text.marks import CHOICE, ITEM, NOT_ITEM, SKIP, marked
 _TOKEN = re.compile(
     r"""
     \([-+\u2212\u2013]\)                                 # (-) and (+), as laboratories write
-    |(?:[wrcsbd]/[oswfx](?!\w))|w/(?=\s)                 # w/o, r/o, c/w, s/o
+    |(?:[wrcsbd]/[oswfx](?!\w))|w/(?=\s|$)               # w/o, r/o, c/w, s/o
     |\((?:y/n|yes/no)\)                                  # what may be answered
     |Ca\+\+|Ca2\+
     |[-+]ve\b
