@@ -86,7 +86,7 @@ def _joined(words: Sequence[Word], term: Term | None, pole: str) -> Word:
 def _pole_at(words: Sequence[Word], at: int) -> str:
     """Which end of which scale the word there names; a strength that of the enhancement that was named before."""
     strong = words[at].has("modifier", "strong") and (words[at].term is None or _degree(words[at]))
-    if strong and any(word.thing == "enhancement" for word in words[:at]):
+    if strong and any(word.thing == "enhancement" or word.norm.endswith("enhancing") for word in words[:at]):
         return "arterial"  # "the enhancement is not as | strong"
     return _pole(words[at])
 

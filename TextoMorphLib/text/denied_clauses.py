@@ -56,3 +56,26 @@ def taken_back(sentence: Sequence[Word], at: int) -> list[int] | None:
         return None
     said = backward(sentence, index)
     return said if any(sentence[i].term is not None for i in said) else None
+
+
+def said_of_neither(sentence: Sequence[Word], at: int) -> list[int] | None:
+    """What is said of neither of two parts, which are there: "neither the wall nor the septa are | calcified"."""
+    if sentence[at].norm not in ("neither", "nor") or not any(word.norm == "neither" for word in sentence[: at + 1]):
+        return None
+    verb = next((i for i in range(at, len(sentence)) if sentence[i].has("word", "verb")), len(sentence))
+    first = next(i for i, word in enumerate(sentence) if word.norm == "neither")
+    parts = [word for word in sentence[first + 1 : verb] if word.term is not None or word.thing]
+    nouns = bool(parts) and all(word.noun or word.thing for word in parts) and bool(sentence[verb - 1].thing)
+    if verb + 1 >= len(sentence) or not nouns or any(word.norm == "," for word in sentence[first:verb]):
+        return None
+    said = forward(sentence, verb)
+    return said if any(sentence[i].term is not None and not sentence[i].noun for i in said) else None
+
+
+def is_only_degree(sentence: Sequence[Word], at: int) -> bool:
+    """Whether of a density only the degree is denied: "not | markedly | hypodense" is hypodense."""
+    if at + 1 >= len(sentence):
+        return False
+    degree, density = sentence[at].term, sentence[at + 1].term
+    strong = degree is not None and degree.kinds == {"degree": "marked"}
+    return strong and density is not None and density.kinds.keys() == {"density"}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from TextoMorphLib.text.lexicon import Word
-from TextoMorphLib.text.denied_clauses import denied_clause, ordered_away, taken_back, taken_out
+from TextoMorphLib.text.denied_clauses import denied_clause, is_only_degree, ordered_away, said_of_neither, taken_back, taken_out
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
@@ -142,8 +142,10 @@ def _is_attribute(sentence: Sequence[Word], at: int) -> bool:
 
 def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]]:
     """What a word of denial says of which words."""
-    if (before := taken_back(sentence, at)) is not None:
-        return [(DENIED, before)]
+    if (told := taken_back(sentence, at) or said_of_neither(sentence, at)) is not None:
+        return [(DENIED, told)]
+    if word.norm in ("not", "isn't", "aren't") and is_only_degree(sentence, at + 1):
+        return [(DENIED, [at + 1])]
     ends = _ends_there(sentence, at)
     following = sentence[at + 1] if at + 1 < len(sentence) else None
     opens = not at or sentence[at - 1].norm in STOPS
@@ -221,7 +223,8 @@ def _is_taken_back(sentence: Sequence[Word], at: int) -> bool:
     index = at - 1
     while index >= 0 and (sentence[index].has("word", "verb") or sentence[index].norm in _BETWEEN):
         index -= 1
-    return norm in _LACKS and index >= 0 and sentence[index].norm.split(" ")[-1] in _PLAIN
+    denies = index >= 0 and (sentence[index].norm.split(" ")[-1] in _PLAIN or sentence[index].norm.startswith("fail"))
+    return norm in _LACKS and denies
 
 
 def _prefers(sentence: Sequence[Word], at: int) -> bool:

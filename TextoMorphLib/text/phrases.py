@@ -11,7 +11,7 @@ FARTHEST_NOUN = 16  # words from an adjective to its noun
 PUNCTUATION = (".", ";", ":", "(", ")", "|", "\n", "!", "?", "+", "-", "\u2013", "\u2014")
 _SOME = ("some", "few", "several", "multiple", "scattered", "internal", "central", "occasional", "patchy", "small")
 _WHOLES = ("content", "calcification", "lesion", "wall", "septum")
-OF_WALLS = ("enhancing", "smooth", "sharp", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
+OF_WALLS = ("enhancing", "smooth", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
 
 
 class Phrases:

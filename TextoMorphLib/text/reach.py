@@ -89,6 +89,7 @@ _GO_ON = {
     "contain",
     "containing",
     "be",
+    "been",
     "appear",
     "seem",
     "look",
