@@ -72,8 +72,9 @@ class Ownership(Appositions):
             owner = self._with_site(self._named(run), run)
             whose = owner if owner.foreign or owner.kind == LESION else self._of_noun(run[-1])
             return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
-        if (place := self.place_of_unknown(at)) and (owner := self._named(place)).kind == "other":
-            return owner
+        place = self.place_of_unknown(at)
+        if place and self._named(place).kind == "other":
+            return self._named(place)
         subject = self.subjects[at]
         part = not subject.foreign and subject.kind != LESION and subject.head >= 0
         if part and self._is_unfit(at, subject.kind):
