@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from TextoMorphLib.text import comparisons
+from TextoMorphLib.text import comparisons, meanings
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
-from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, outdone, said_of, sets_nothing, stresses
+from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, said_of, sets_nothing, stresses
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
@@ -158,7 +158,7 @@ class Claims:
         return bool(run) and self.words[run[-1]].thing == LESION and NO_SUCH in self.marks[run[-1]]
 
     def _unexpressed(self, at: int, word: Word, owner: Owner) -> str:
-        if not owner.foreign and (why := outdone(word, self.words[at + 1 : at + 2])):
+        if not owner.foreign and (why := meanings.outdone(word, self.words[at + 1 : at + 2])):
             return why
         if not word.has("unexpressed") or (word.has("modifier") and owner.kind not in (LESION, "other")):
             return ""

@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from TextoMorphLib.text.denied_clauses import (
+    denied_clause,
+    is_only_degree,
+    ordered_away,
+    said_of_neither,
+    taken_back,
+    taken_out,
+)
 from TextoMorphLib.text.lexicon import Word
-from TextoMorphLib.text.denied_clauses import denied_clause, is_only_degree, ordered_away, said_of_neither, taken_back, taken_out
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
@@ -19,8 +26,8 @@ NO_SUCH = "no such"  # denied by a word that says that there is none: "no cystic
 _PARTLY = tuple(
     f"not {how}" for how in ("entirely", "completely", "purely", "wholly", "totally", "fully", "exclusively")
 )
-_LACKS = ("lack", "lacked", "lacking", "lack of", "lack any", "devoid of", "void of", "free of", "free from", "absence of",
-    "deprived of", "bereft of", "non")  # fmt: skip
+_LACKS = ("lack", "lacked", "lacking", "lack of", "lack any", "devoid of", "void of", "free of", "free from",
+    "absence of", "deprived of", "bereft of", "non")  # fmt: skip
 _BETWEEN = ("it", "they", "any", "have", "does", "doe", "do", "did", "there")
 _PLAIN = ("not", "no", "nor", "never", "neither", "isn't", "aren't", "doesn't", "don't", "didn't", "cannot", "can't")
 _BEFORE_ORDERS = (":", "please", "kindly", "-", ",", ";", "and", "then", "but", "also", "just", "you")

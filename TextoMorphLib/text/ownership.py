@@ -235,7 +235,7 @@ class Ownership(Appositions):
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
-        if self.words[index].norm in _BESIDE and self._is_lesion_apart(index, run[-1]):
+        if self.words[index].norm in _BESIDE and self.is_lesion_apart(index, run[-1]):
             return Owner("other", "another lesion", run[-1])
         before = run[0] - 1
         while before > 0 and self._is_adjective(before) and not self._is_noun(before):
@@ -260,11 +260,6 @@ class Ownership(Appositions):
             if holder.name in _OTHER_SITES or (holder.kind == "organ" and self._is_other_organ(holder.name)):
                 return Owner("other", holder.name, holder.head)
         return Owner(LESION, "", -1)
-
-    def _is_lesion_apart(self, before: int, last: int) -> bool:
-        """Whether a lesion only says where another is: "a mass next to | a granuloma", "next to | a cyst lies a mass"."""
-        beside = self.words[last + 1 :] if before == 0 else self.words[:before]
-        return any(word.thing == LESION for word in beside)
 
     def _clause_subject(self, before: int) -> Owner | None:
         """The other thing that a clause began with, if no lesion was named since."""
@@ -327,7 +322,9 @@ class Ownership(Appositions):
             rest = word.norm in ("rest", "remainder") and not of
             if rest and index and self.words[index - 1].norm == "the":
                 subject, stated = Owner(LESION), True  # "the calcium is central, the rest hypodense"
-            compared = index > 1 and (self.words[index - 2].has("reference") or self.words[index - 2].has("word", "prep"))
+            compared = index > 1 and (
+                self.words[index - 2].has("reference") or self.words[index - 2].has("word", "prep")
+            )
             if word.norm in ("rest", "remainder") and of and not compared and (whole := self.place(index + 2)):
                 subject, stated = self._named(whole), True  # "the remainder of the liver is fatty"
             if word.norm in (",", "\n") and subject.kind not in (LESION,) and not stated and not first:

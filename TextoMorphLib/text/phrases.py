@@ -248,6 +248,11 @@ class Phrases:
             index += 1
         return self.run_from(index) if index < len(self.words) else []
 
+    def is_lesion_apart(self, before: int, last: int) -> bool:
+        """Whether a lesion only says where another is: "a mass next to | a cyst", "next to | a cyst lies a mass"."""
+        beside = self.words[last + 1 :] if before == 0 else self.words[:before]
+        return any(word.thing == LESION for word in beside)
+
     def is_all(self, area: int) -> bool:
         """Whether a sentence names an area and nothing beside it: "with a solid component"."""
         other = any(each.thing and at != area for at, each in enumerate(self.words))
@@ -263,7 +268,11 @@ class Phrases:
         if start and self.words[start - 1].norm == "as":
             return False  # "seen as a hypodense area"
         named = any(self.words[i].thing == LESION or says(self.words[i], "density") for i in range(start))
-        return (named and self._is_object(index)) or (self.seen and self._is_within(start, index)) or self._is_middle(start, index)
+        return (
+            (named and self._is_object(index))
+            or (self.seen and self._is_within(start, index))
+            or self._is_middle(start, index)
+        )
 
     def _is_middle(self, start: int, index: int) -> bool:
         """Whether an area is the middle of a lesion that was named before it: "mass, central necrotic | area"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from TextoMorphLib.text.lexicon import Word
 
 _PARTS = ("wall", "septum", "calcification", "margin", "nodule", "scar")

@@ -49,7 +49,9 @@ def is_central(words: Sequence[Word], at: int, is_modifier: Callable[[int], bool
     near = [*words[start:at], *words[at + 1 : at + 2]]
     place = [word for word in words[at + 1 : at + 4] if not word.has("word", "det")]
     placed = len(place) > 1 and place[0].norm in ("in", "at") and place[1].thing == "centre"
-    return placed or any(word.norm in ("central", "centrally", "stellate", "star") or "central" in word.norm.split() for word in near)
+    return placed or any(
+        word.norm in ("central", "centrally", "stellate", "star") or "central" in word.norm.split() for word in near
+    )
 
 
 _SIGNALS = (

@@ -200,9 +200,12 @@ _OF_CANCER = frozenset(
     ["of", "pancreas", "pancreatic", "liver", "hepatic", "kidney", "renal", "head", "tail", "body", "colon", "breast"]
 )
 _CANCEROUS = frozenset(
-    """pancreatic hepatic hepatocellular renal cell colon colonic colorectal rectal sigmoid gastric breast lung bronchial
-    ovarian urothelial ductal prostate esophageal thyroid cervical uterine bladder primary invasive metastatic""".split()
-)
+    [
+        "pancreatic", "hepatic", "hepatocellular", "renal", "cell", "colon", "colonic", "colorectal", "rectal",
+        "sigmoid", "gastric", "breast", "lung", "bronchial", "ovarian", "urothelial", "ductal", "prostate",
+        "esophageal", "thyroid", "cervical", "uterine", "bladder", "primary", "invasive", "metastatic",
+    ]
+)  # fmt: skip
 
 
 def _cancers(found: list[Token]) -> list[Token]:

@@ -40,7 +40,13 @@ def test_what_is_wrong_is_counted_by_its_kind() -> None:
 
 @pytest.mark.parametrize(
     ("corpus", "half", "least"),
-    [(CORPUS, "seen", 0.95), (CORPUS, "kept", 0.88), (BATCHES, "seen", 0.95), (BATCHES, "kept", 0.86), (BLIND, "all", 0.97)],
+    [
+        (CORPUS, "seen", 0.95),
+        (CORPUS, "kept", 0.88),
+        (BATCHES, "seen", 0.95),
+        (BATCHES, "kept", 0.86),
+        (BLIND, "all", 0.97),
+    ],
 )
 def test_our_corpus_is_understood_without_a_contrary(corpus: Path, half: str, least: float) -> None:
     found = texts.run(texts.load(corpus, half))
