@@ -86,16 +86,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(DENIED, [i for i in forward(sentence, at) if is_property(sentence[i])])]
     if word.norm == "than" and (beyond := _beyond_than(sentence, at)):
         return [(DENIED, beyond)]
-    if word.has("negation", "clause"):
-        return [(DENIED, denied_clause(sentence, at))]
-    if word.has("negation", "order around") and (kept := taken_out(sentence, at)):
-        return [(DENIED, kept)] if _is_order(sentence, at) else []  # "take the septa out"
-    if word.has("negation", "order around"):
-        return []
-    if word.has("negation", "order"):
-        return [(DENIED, ordered_away(sentence, at))] if _is_order(sentence, at) else []
-    if (word.has("negation", "after") and word.has("modifier")) and _is_attribute(sentence, at):
-        return []  # "simple cyst, | imperceptible wall"
+    if (whole := _whole(sentence, at, word)) is not None:
+        return whole
     if word.has("negation"):
         order = word.has("hedge", "open_before") and _is_order(sentence, at)  # "Request: exclude recurrence"
         return [(OPEN, forward(sentence, at))] if order else _denied(sentence, at, word)
@@ -130,11 +122,21 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         found.append((PAST, backward(sentence, at)))
     elif word.has("past", "before"):
         found.append((PAST, forward(sentence, at, whole=True)))
-    if word.has("past", "was") and (
-        any(later.has("past", "now") for later in sentence[at:]) or _was_other(sentence, at) or _is_dated(sentence, at)
-    ):
+    if word.has("past", "was") and _is_over(sentence, at):
         found.append((PAST, forward(sentence, at)))
     return found
+
+
+def _whole(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]] | None:
+    """What is denied by a clause ("not true that"), an order ("remove") or only of its own noun; None if not so."""
+    if word.has("negation", "clause"):
+        return [(DENIED, denied_clause(sentence, at))]
+    around = word.has("negation", "order around")
+    if around or word.has("negation", "order"):
+        away = taken_out(sentence, at) if around else ordered_away(sentence, at)
+        return [(DENIED, away)] if away and _is_order(sentence, at) else []  # "take the septa out"
+    attribute = word.has("negation", "after") and word.has("modifier") and _is_attribute(sentence, at)
+    return [] if attribute else None  # "simple cyst, | imperceptible wall"
 
 
 def _is_order(sentence: Sequence[Word], at: int) -> bool:
@@ -312,6 +314,12 @@ def _was_other(sentence: Sequence[Word], at: int) -> bool:
         if word.term is not None
         for kind, value in then.items()
     )
+
+
+def _is_over(sentence: Sequence[Word], at: int) -> bool:
+    """Whether what was so is so no longer."""
+    now = any(later.has("past", "now") for later in sentence[at:])
+    return now or _was_other(sentence, at) or _is_dated(sentence, at)
 
 
 def _is_dated(sentence: Sequence[Word], at: int) -> bool:
