@@ -20,19 +20,9 @@ _OTHER_SITES = (
 )  # fmt: skip
 _NEW_START = (";", "\n", "-", "\u2013", "\u2014", "/", "|", "+")
 _LOCATES = (
-    "in",
-    "of",
-    "within",
-    "into",
-    "at",
-    "along",
-    "on",
-    "throughout",
-    "arising from",
-    "arise from",
-    "involving",
+    "in", "of", "within", "into", "at", "along", "on", "throughout", "arising from", "arise from", "involving",
     "inside",
-)
+)  # fmt: skip
 
 
 _ONLY = ("only", "mainly", "mostly", "predominantly", "exclusively", "just", "merely")
@@ -53,7 +43,7 @@ class Ownership(Appositions):
 
     def __init__(self, sentence: Sequence[Word], organ: str | None, topic: Owner, seen: bool = False) -> None:
         super().__init__(sentence, organ, seen)
-        self.topic = topic
+        self.topic, self._owners = topic, dict[tuple[int, ...], Owner]()
         self.subjects = self._subjects()
 
     def of(self, at: int) -> Owner:
@@ -73,8 +63,8 @@ class Ownership(Appositions):
             whose = owner if owner.foreign or owner.kind == LESION else self._of_noun(run[-1])
             return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
         place = self.place_of_unknown(at)
-        if place and self._named(place).kind == "other":
-            return self._named(place)
+        if place and (holder := self._named(place)).kind == "other":
+            return holder
         subject = self.subjects[at]
         part = not subject.foreign and subject.kind != LESION and subject.head >= 0
         if part and self._is_unfit(at, subject.kind):
@@ -194,7 +184,11 @@ class Ownership(Appositions):
         return word.thing in ("margin", "texture") or says(word, "contour")
 
     def _named(self, run: Sequence[int]) -> Owner:
-        """Whose thing nouns in a row name: the last counts, unless another organ's name goes before it."""
+        """Whose thing nouns in a row name; a long list asks for each again and again."""
+        return self._owners.get(tuple(run)) or self._owners.setdefault(tuple(run), self._owner_of(run))
+
+    def _owner_of(self, run: Sequence[int]) -> Owner:
+        """The last of the nouns counts, unless another organ's name goes before it."""
         last = self.words[run[-1]]
         others = [index for index in run if self.words[index].thing == "other"]
         lesions = [index for index in run if self.words[index].thing == LESION]
@@ -256,9 +250,9 @@ class Ownership(Appositions):
                 return held_by  # "the spleen shows an infarct and a granuloma"
         held = index > 0 and (self.words[index].has("word", "with") or self.words[index].norm == ":")
         if held and self.words[index - 1].thing in ("other", "organ"):  # "the spleen shows a lesion"
-            holder = self._named([index - 1])
-            if holder.name in _OTHER_SITES or (holder.kind == "organ" and self._is_other_organ(holder.name)):
-                return Owner("other", holder.name, holder.head)
+            who = self._named([index - 1])
+            if who.name in _OTHER_SITES or (who.kind == "organ" and self._is_other_organ(who.name)):
+                return Owner("other", who.name, who.head)
         return Owner(LESION, "", -1)
 
     def _clause_subject(self, before: int) -> Owner | None:

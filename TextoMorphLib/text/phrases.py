@@ -234,8 +234,8 @@ class Phrases:
 
     def place_of_unknown(self, at: int) -> list[int]:
         """Where something is that is not known itself: "calcified plaque of | the aorta"; empty if it is known."""
-        index = at + 1
-        while index < len(self.words) and self.is_modifier(index) and not self._is_noun(index):
+        index, farthest = at + 1, min(len(self.words), at + FARTHEST_NOUN)
+        while index < farthest and self.is_modifier(index) and not self._is_noun(index):
             index += 1
         named = index > at + 1 and not self.words[index - 1].known and index < len(self.words)
         return self.place(index + 1) if named and self.words[index].norm in ("of", "in") else []
