@@ -16,7 +16,6 @@ from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from TextoMorphLib.cases import read_cases
 from TextoMorphLib.evaluation import grain
@@ -46,8 +45,7 @@ def place(
     usable = None if tumours is None else ~tumours[part][near]
     found = noise.autocovariance(hu[near], mask[near], ct.spacing, usable)
     box = grow(tight_box(mask), np.full(3, 2), mask.shape)
-    inside = np.pad(mask[box], 1)
-    deep = ndimage.distance_transform_edt(inside, sampling=ct.spacing)[1:-1, 1:-1, 1:-1] > grain.BORDER_MM
+    deep = grain.away_from_border(mask[box], ct.spacing)
     if np.count_nonzero(deep) < grain.LEAST_VOXELS:
         return None
     drawn = [noise.sample_noise(found, deep.shape, seed) for seed in range(seeds)]

@@ -243,7 +243,7 @@ def compare(
     """
     box = _around(before, mask)
     own, spacing = mask[box], before.spacing
-    deep = ndimage.distance_transform_edt(np.pad(own, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > BORDER_MM
+    deep = away_from_border(own, spacing)
     hu = before.hu(box)
     deep &= ~_kept(hu, [each.hu(box) for each in after], own)
     tissue = even(hu, own if tumours is None else own | tumours[box], spacing) if truth is None else deep
@@ -260,6 +260,11 @@ def compare(
         "scatter": dict.fromkeys(NAMES, 0.0) if truth else scatter(hu, tissue, spacing),
         "errors": dict(zip(NAMES, np.sqrt(squares).tolist(), strict=True)),
     }
+
+
+def away_from_border(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """The inside of a mask without what is near its border: boolean, of its shape."""
+    return np.asarray(ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > BORDER_MM)
 
 
 def _kept(before: np.ndarray, after: Sequence[np.ndarray], mask: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ _TARGETS = ("target", "target lesion")
 FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other write 'target sign'"
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
-FAT_HU = (-150.0, -30.0)
+SAID_FAT_HU = (-150.0, -30.0)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Understanding:
             said.pop("degree", None)  # "strongly enhancing, isodense later": no degree of a density
         hu = self.numbers.hu
         around = self.numbers.organ_hu
-        if hu is not None and FAT_HU[0] <= hu <= FAT_HU[1]:
+        if hu is not None and SAID_FAT_HU[0] <= hu <= SAID_FAT_HU[1]:
             said.setdefault("fat", "present")
         if hu is not None and "density" not in said and said.get("content", "solid") == "solid":
             if around is not None and abs(hu - around) > plausibility.OTHER_HU:
