@@ -8,6 +8,7 @@ attributes asked together must all be there; and seeds must differ while their a
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from TextoMorphLib.errors import DiskError, InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
 from TextoMorphLib.simulation import captions
@@ -184,10 +186,20 @@ class Trial:
             self.ct, self.mask, text, seed=self.seed if seed is None else seed, terms=terms, **self.settings
         )
 
-    def row(self, part: str, name: str, right: bool, **more: Any) -> Row:
-        """A result of this trial."""
+    def tried(self, text: str, seed: int | None = None, terms: bool = True) -> Synthesis | InputError:
+        """As `made`, or why it is refused: one text's refusal is a result, and ends nothing."""
+        try:
+            return self.made(text, seed, terms)
+        except DiskError:
+            raise
+        except InputError as error:
+            return error
+
+    def row(self, part: str, name: str, right: bool, refused: InputError | None = None, **more: Any) -> Row:
+        """A result of this trial; what is refused is not right."""
         where = {"size_mm": self.size_mm, "site": self.site, "seed": self.seed}
-        return {"part": part, "name": name, **where, "right": bool(right), **more}
+        row = {"part": part, "name": name, **where, "right": bool(right) and refused is None, **more}
+        return row if refused is None else {**row, "refused": str(refused)}
 
 
 def run(
@@ -205,7 +217,8 @@ def run(
         workers: Processes that share the trials.
 
     Returns:
-        One row a result: part, name, size, site, seed, the measured values, and whether it is right.
+        One row a result: part, name, size, site, seed, the measured values, whether it is right, and why its text was
+        refused, if it was, which is not right, either.
     """
     rows: list[Row] = []
     if workers == 1:
@@ -300,31 +313,44 @@ def _opposites(trial: Trial, part: str) -> Iterator[Row]:
             if pair.denied is None:
                 continue
             texts = pair.denied
-        found = [trial.made(text, terms=part != "paraphrases").lesions[0] for text in texts]
-        values = [getattr(lesion, pair.attribute) for lesion in found]
-        name = " / ".join(pair.terms)
+        found = [trial.tried(text, terms=part != "paraphrases") for text in texts]
+        values = [_value(each, pair.attribute) for each in found]
+        name, refused = " / ".join(pair.terms), next((each for each in found if isinstance(each, InputError)), None)
         # A value that cannot be measured (NaN) counts as wrong.
-        yield trial.row(part, name, values[0] > values[1], attribute=pair.attribute, values=values, texts=texts)
+        right = values[0] > values[1]
+        yield trial.row(part, name, right, refused, attribute=pair.attribute, values=values, texts=texts)
         if part == "terms":
-            for term, lesion in zip(texts, found, strict=True):
+            for term, each in zip(texts, found, strict=True):
                 if term in AMOUNTS:
                     attribute, low, high = AMOUNTS[term]
-                    value = getattr(lesion, attribute)
-                    yield trial.row("amounts", term, low <= value <= high, attribute=attribute, values=[value])
+                    value, refused = _value(each, attribute), each if isinstance(each, InputError) else None
+                    yield trial.row("amounts", term, low <= value <= high, refused, attribute=attribute, values=[value])
+
+
+def _value(made: Synthesis | InputError, attribute: str) -> float:
+    return float("nan") if isinstance(made, InputError) else float(getattr(made.lesions[0], attribute))
 
 
 def _combined(trial: Trial) -> Iterator[Row]:
     for text in COMBINED:
-        failed = [row["asked"] for row in trial.made(text).report["asked"][0] if not row["ok"]]
+        made = trial.tried(text)
+        if isinstance(made, InputError):
+            yield trial.row("combined", text, False, made)
+            continue
+        failed = [row["asked"] for row in made.report["asked"][0] if not row["ok"]]
         yield trial.row("combined", text, not failed, failed=failed)
 
 
 def _described(trial: Trial) -> Iterator[Row]:
     """Whether a lesion's description, measured as a real one's is, says what it was made from, or the contrary."""
     for text in DESCRIBED:
-        (words, *_) = describe(trial.made(text).volume, trial.mask)
-        asked, said = vocabulary.describe(find(text)), words.description
+        made, asked = trial.tried(text), vocabulary.describe(find(text))
         kind, value = next(iter(asked.items()))  # the first is asked of; the second makes it visible
+        if isinstance(made, InputError):
+            yield trial.row("described", text, False, made, attribute=kind)
+            continue
+        (words, *_) = describe(made.volume, trial.mask)
+        said = words.description
         yield trial.row("described", text, said.get(kind) == value, attribute=kind)
         wrong = {each for each in asked if each in said and said[each] != asked[each]}
         yield trial.row("nothing contrary said", text, not wrong, attribute=kind)
@@ -335,13 +361,18 @@ def _diversity(trial: Trial) -> Row:
     (region,) = regions(trial.ct, trial.mask)
     inside = region.depth > 0
     text = "hypoattenuating, heterogeneous"
-    lesions = [resampled(trial.made(text, seed).volume, region)[inside] for seed in range(DIVERSITY_SEEDS)]
+    name = "eight seeds, correlation"
+    made = [trial.tried(text, seed=seed) for seed in range(DIVERSITY_SEEDS)]
+    refused = next((each for each in made if isinstance(each, InputError)), None)
+    if refused is not None:
+        return trial.row("diversity", name, False, refused, values=[float("nan")])
+    lesions = [resampled(each.volume, region)[inside] for each in made if isinstance(each, Synthesis)]
     mean = float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in combinations(lesions, 2)]))
-    return trial.row("diversity", "eight seeds, correlation", mean < 0.6, values=[mean])
+    return trial.row("diversity", name, mean < 0.6, values=[mean])
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as a Markdown table: the share that is right for each question and size, and medians."""
+    """The rows as Markdown tables: what share is right for each question and size, medians, what was refused."""
     sizes = sorted({row["size_mm"] for row in rows})
     head = ["asked", "measured by", *(f"{size:g} mm" for size in sizes), "all", "medians"]
     lines = []
@@ -351,10 +382,14 @@ def table(rows: list[Row]) -> str:
         for name in dict.fromkeys(row["name"] for row in own):
             group = [row for row in own if row["name"] == name]
             shares = [_share([row for row in group if row["size_mm"] == size]) for size in sizes]
-            values = [row["values"] for row in group if "values" in row]
+            values = [row["values"] for row in group if "values" in row and "refused" not in row]
             medians = " / ".join(f"{median:.3g}" for median in np.nanmedian(values, axis=0)) if values else ""
             cells = [name, group[0].get("attribute", ""), *shares, _share(group), medians]
             lines.append("| " + " | ".join(cells) + " |")
+    refused = Counter(f"{row['part']}, {row['name']}: {row['refused']}" for row in rows if "refused" in row)
+    if refused:
+        lines += ["", f"**refused**, counted as wrong: {refused.total()} of {len(rows)}", ""]
+        lines += [f"- {count} of {what}" for what, count in refused.items()]
     return "\n".join(lines[1:])
 
 
