@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -54,11 +55,14 @@ _shared: Any  # a worker's
 
 
 def _start(prepare: Callable[[], Any], workers: int) -> None:
-    import torch
-
     global _shared
     end_with_parent()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for torch, should the work need it: to load it takes a second
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(threads)
     _shared = prepare()
 
 

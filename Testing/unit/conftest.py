@@ -19,6 +19,12 @@ def tiny(tiny_bundle: Path) -> Synthesizer:
     return Synthesizer.load(str(tiny_bundle), "cpu")
 
 
+@pytest.fixture(scope="session")
+def starter() -> Synthesizer:
+    """The model that ships."""
+    return Synthesizer.load("starter", "cpu")
+
+
 @pytest.fixture(scope="module")
 def ct(phantom_ct: Path) -> Volume:
     """The digital phantom."""

@@ -22,7 +22,7 @@ from TextoMorphLib.spatial.tissue import parenchyma_hu
 from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
 
 CONTEXT_MM = 12.0
-LEAST_MM = 4.5  # however small the crop
+LEAST_MM = 4.5
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,17 @@ class Example:
         return render(self.depth, lesion, self.parenchyma, self.noise)
 
 
-def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8) -> Example:
+def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8, least_mm: float = LEAST_MM) -> Example:
     """Chooses a mask in a crop; its centre lies near the crop's, its size leaves room for the surroundings.
 
     Args:
         crop: HU on a 1 mm grid, a cube.
         rng: Source of randomness.
         latent_channels: Of the noise.
+        least_mm: No smaller mask, however small the crop.
     """
     largest = len(crop) - 2 * CONTEXT_MM
-    diameter = float(np.exp(rng.uniform(np.log(max(LEAST_MM, largest / 5)), np.log(largest))))
+    diameter = float(np.exp(rng.uniform(np.log(max(least_mm, largest / 5)), np.log(largest))))
     depth = lesion_depth(crop.shape, diameter, float(rng.uniform(0, 1)), rng)
     whole = tuple(slice(0, n) for n in crop.shape)
     region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ def test_costs_are_measured_and_forecast(
 ) -> None:
     for name, value in {
         "DEPTHS": (14, 28),
-        "DIAMETERS_MM": (12.0, 20.0),
+        "DIAMETERS_MM": (20.0,),
         "NUMBERS": (1, 2),
         "WORKERS_JOBS": 2,
         "PUBLISHED_SIDE": 32,

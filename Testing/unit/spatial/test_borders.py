@@ -61,12 +61,12 @@ def test_a_rib_and_muscle_under_a_mask_are_told_from_the_liver() -> None:
     assert kept[inside & (along < 0)].max() == 0
 
 
-def test_a_lesion_across_the_border_leaves_fat_as_it_is_unless_it_invades() -> None:
-    model, ct = Synthesizer.load("starter", "cpu"), half_in_fat()
+def test_a_lesion_across_the_border_leaves_fat_as_it_is_unless_it_invades(starter: Synthesizer) -> None:
+    ct = half_in_fat()
     fat = BALL & (AT[0] > 5)
     liver = BALL & (AT[0] < -3) & (np.linalg.norm(AT, axis=0) < 9)
     kept, grown = (
-        model.synthesize(ct, BALL, text, seed=1, preset="preview")
+        starter.synthesize(ct, BALL, text, seed=1, preset="preview")
         for text in ("hypoattenuating", "hypoattenuating, invading the surrounding fat")
     )
     assert kept.volume.hu()[fat].mean() == pytest.approx(ct.hu()[fat].mean(), abs=5)
@@ -76,22 +76,21 @@ def test_a_lesion_across_the_border_leaves_fat_as_it_is_unless_it_invades() -> N
 
 
 @pytest.mark.parametrize("organ", ["pancreas", "kidney"])
-def test_small_organs_keep_their_border_too(organ: str) -> None:
+def test_small_organs_keep_their_border_too(starter: Synthesizer, organ: str) -> None:
     ct = half_in_fat()
     fat, tissue = BALL & (AT[0] > 5), BALL & (AT[0] < -3) & (np.linalg.norm(AT, axis=0) < 9)
-    model = Synthesizer.load("starter", "cpu")
     kept, grown = (
-        model.synthesize(ct, BALL, text, organ, seed=1, preset="preview") for text in ("hypoattenuating", "exophytic")
+        starter.synthesize(ct, BALL, text, organ, seed=1, preset="preview") for text in ("hypoattenuating", "exophytic")
     )
     assert kept.volume.hu()[fat].mean() == pytest.approx(ct.hu()[fat].mean(), abs=5)
     assert kept.volume.hu()[tissue].mean() < 85
     assert grown.volume.hu()[fat].mean() > 0
 
 
-def test_what_of_a_mask_stays_another_organs_is_said() -> None:
-    ct, model = scan(np.where(AT[0] > 2, 58.0, 112.0)), Synthesizer.load("starter", "cpu")
+def test_what_of_a_mask_stays_another_organs_is_said(starter: Synthesizer) -> None:
+    ct = scan(np.where(AT[0] > 2, 58.0, 112.0))
     told, invading = (
-        "\n".join(model.synthesize(ct, BALL, text, seed=1, preset="preview").report["warnings"])
+        "\n".join(starter.synthesize(ct, BALL, text, seed=1, preset="preview").report["warnings"])
         for text in ("hypoattenuating", "hypoattenuating, invading the surroundings")
     )
     assert "of the mask stays as it is" in told

@@ -20,12 +20,11 @@ def beside(mask: np.ndarray, ct: Volume, mm: float) -> np.ndarray:
     return np.roll(mask, round(mm / ct.spacing[0]), axis=0)
 
 
-def test_each_lesion_gets_its_own_words(ct: Volume, mask: np.ndarray) -> None:
-    model = Synthesizer.load("starter", "cpu")
+def test_each_lesion_gets_its_own_words(starter: Synthesizer, ct: Volume, mask: np.ndarray) -> None:
     other = beside(mask, ct, 30)
     asked = [Lesion.of(mask, "hypoattenuating"), Lesion.of(other, "hyperattenuating", seed=11)]
     steps: list[tuple[int, int]] = []
-    made = several.synthesize(model, ct, asked, seed=5, progress=lambda *step: steps.append(step))
+    made = several.synthesize(starter, ct, asked, seed=5, progress=lambda *step: steps.append(step))
     change = made.volume.hu() - ct.hu()
     assert change[mask].mean() < -10
     assert change[other].mean() > 10
@@ -34,7 +33,7 @@ def test_each_lesion_gets_its_own_words(ct: Volume, mask: np.ndarray) -> None:
     assert [each["lesions"] for each in made.report["each"]] == [[1], [2]]
     assert [rows[0]["asked"] for rows in made.report["asked"]] == ["hypoattenuating", "hyperattenuating"]
     assert [lesion["mean_hu"] for lesion in made.report["lesions"]] == [round(one.mean_hu, 3) for one in made.lesions]
-    alone = model.synthesize(ct, mask, "hypoattenuating", steps=1).report
+    alone = starter.synthesize(ct, mask, "hypoattenuating", steps=1).report
     assert alone.keys() <= made.report.keys() | made.report["each"][0].keys()  # nothing that is told is lost
     assert steps == sorted(steps)
     assert steps[-1][0] == steps[-1][1]

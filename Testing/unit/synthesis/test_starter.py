@@ -7,9 +7,18 @@ import pytest
 from scipy import ndimage
 
 from TextoMorphLib import Synthesizer
+from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models import bundle
 from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
 from TextoMorphLib.simulation.phantom import phantom
+
+Anatomy = tuple[Volume, dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def anatomy() -> Anatomy:
+    """The digital phantom and its organs."""
+    return phantom()
 
 
 def test_starter_is_whole_and_under_20_mb() -> None:
@@ -22,38 +31,35 @@ def test_starter_is_whole_and_under_20_mb() -> None:
     ("more", "less"),
     [("hyperattenuating", "hypoattenuating"), ("arterial enhancement", "hypodensity"), ("solid", "cystic")],
 )
-def test_opposite_density_words_come_out_opposite(more: str, less: str) -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_opposite_density_words_come_out_opposite(starter: Synthesizer, anatomy: Anatomy, more: str, less: str) -> None:
+    ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 22.0, seed=2)
     brighter, darker = (
-        model.synthesize(ct, mask, text, seed=1).report["lesions"][0]["contrast_hu"] for text in (more, less)
+        starter.synthesize(ct, mask, text, seed=1).report["lesions"][0]["contrast_hu"] for text in (more, less)
     )
     assert brighter > darker + 10
 
 
-def test_what_terms_say_is_drawn_wherever_in_a_report_they_stand() -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_what_terms_say_is_drawn_wherever_in_a_report_they_stand(starter: Synthesizer, anatomy: Anatomy) -> None:
+    ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 12.0, seed=2)
     report = "58-year-old man with known colon cancer, restaging after six cycles of chemotherapy. " * 12
     report += "A poorly enhancing nodule in segment VI, featureless, fading into the liver. Follow-up is recommended."
-    found = model.synthesize(ct, mask, report, preset="preview").report["understood"]
+    found = starter.synthesize(ct, mask, report, preset="preview").report["understood"]
     assert {found[kind].get(value) for kind, value in (("density", "hypo"), ("margin", "ill"))} == {1.0}
     assert found["texture"] == {"homogeneous": 1.0}
-    by_itself = model.synthesize(ct, mask, report, preset="preview", terms=False).report["understood"]
+    by_itself = starter.synthesize(ct, mask, report, preset="preview", terms=False).report["understood"]
     assert "homogeneous" not in by_itself["texture"]  # beyond what the reader sees of so long a text
 
 
 @pytest.mark.slow
-def test_final_keeps_the_draw_in_which_most_of_the_text_holds() -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_final_keeps_the_draw_in_which_most_of_the_text_holds(starter: Synthesizer, anatomy: Anatomy) -> None:
+    ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 8.0, seed=2)
     others = 0
     for seed in range(3):
         first, best = (
-            model.synthesize(ct, mask, "cystic, walled, calcification", seed=seed, preset=preset).report
+            starter.synthesize(ct, mask, "cystic, walled, calcification", seed=seed, preset=preset).report
             for preset in ("preview", "final")
         )
         missed, left = (sum(row["ok"] is False for row in report["asked"][0]) for report in (first, best))
@@ -63,12 +69,11 @@ def test_final_keeps_the_draw_in_which_most_of_the_text_holds() -> None:
     assert others
 
 
-def test_septa_are_sheets_that_stand_out_of_the_fluid() -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_septa_are_sheets_that_stand_out_of_the_fluid(starter: Synthesizer, anatomy: Anatomy) -> None:
+    ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 36.0, seed=2)
     plain, septated = (
-        model.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()
+        starter.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()
         for text in ("cystic", "cystic, with septations")
     )
     added = (septated - plain)[mask]
@@ -86,12 +91,13 @@ def test_septa_are_sheets_that_stand_out_of_the_fluid() -> None:
         ("homogeneous, hypoattenuating", "texture_hu", 0, 7),
     ],
 )
-def test_more_steps_do_not_exaggerate(text: str, attribute: str, low: float, high: float) -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_more_steps_do_not_exaggerate(
+    starter: Synthesizer, anatomy: Anatomy, text: str, attribute: str, low: float, high: float
+) -> None:
+    ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 22.0, seed=2)
     few, many = (
-        model.synthesize(ct, mask, text, seed=1, steps=steps, preset="preview").report["lesions"][0][attribute]
+        starter.synthesize(ct, mask, text, seed=1, steps=steps, preset="preview").report["lesions"][0][attribute]
         for steps in (2, 50)
     )
     assert low <= few <= high
@@ -119,24 +125,22 @@ DIFFERENT = [
 ]
 
 
-def test_texts_that_differ_in_a_term_give_different_pictures() -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_texts_that_differ_in_a_term_give_different_pictures(starter: Synthesizer, anatomy: Anatomy) -> None:
+    ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 24.0, seed=2)
     near = ndimage.binary_dilation(mask)
     for texts in DIFFERENT:
-        one, other = (model.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()[near] for text in texts)
+        one, other = (starter.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()[near] for text in texts)
         apart = np.abs(one - other)
         assert apart.mean() > 3 or np.quantile(apart, 0.98) > 25, texts
 
 
-def test_one_picture_has_one_phase() -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_one_picture_has_one_phase(starter: Synthesizer, anatomy: Anatomy) -> None:
+    ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 24.0, seed=2)
     darker = ct.with_hu((slice(None),) * 3, ct.hu() - 50 * organs["liver"], organs["liver"])
     late, early = (
-        model.synthesize(scan, mask, "arterial enhancement with washout", seed=1, preset="preview").report
+        starter.synthesize(scan, mask, "arterial enhancement with washout", seed=1, preset="preview").report
         for scan in (ct, darker)
     )
     assert late["lesions"][0]["parenchyma_hu"] > 85 > early["lesions"][0]["parenchyma_hu"]
@@ -147,16 +151,17 @@ def test_one_picture_has_one_phase() -> None:
     assert [row["asked"] for row in late["asked"][0]] == ["washout"]
 
 
-def test_a_thick_walled_septated_renal_cyst_shows_its_septa() -> None:
-    model = Synthesizer.load("starter", "cpu")
-    ct, organs = phantom()
+def test_a_thick_walled_septated_renal_cyst_shows_its_septa(starter: Synthesizer, anatomy: Anatomy) -> None:
+    ct, organs = anatomy
     kidney = organs["kidney"]
     bright = ct.with_hu((slice(None),) * 3, ct.hu() + 200 - np.median(ct.hu()[kidney]), kidney)
     one = ndimage.label(kidney)[0] == 1
     centre = bright.affine[:3] @ [*np.argwhere(one).mean(0), 1]
     mask = lesion_at(bright, centre, 42.0, np.random.default_rng(2), irregularity=0.0)
     found = [
-        model.synthesize(bright, mask, text, organ="kidney", seed=1, preset="preview").report["lesions"][0]["septa_hu"]
+        starter.synthesize(bright, mask, text, organ="kidney", seed=1, preset="preview").report["lesions"][0][
+            "septa_hu"
+        ]
         for text in ("thick-walled septated renal cyst", "thick-walled renal cyst")
     ]
     assert found[0] > 15

@@ -40,12 +40,13 @@ def vein() -> tuple[Volume, np.ndarray, np.ndarray]:
     return ct, mask, bright & ndimage.binary_erosion(mask, iterations=2)
 
 
-def test_a_vessel_passes_through_only_where_the_text_says_so(vein: tuple[Volume, np.ndarray, np.ndarray]) -> None:
+def test_a_vessel_passes_through_only_where_the_text_says_so(
+    starter: Synthesizer, vein: tuple[Volume, np.ndarray, np.ndarray]
+) -> None:
     ct, mask, inside = vein
-    model = Synthesizer.load()
     assert inside.sum() > 50
     drawn = {
-        text: model.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()[inside].mean()
+        text: starter.synthesize(ct, mask, text, seed=1, preset="preview").volume.hu()[inside].mean()
         for text in ("hypoattenuating", "hypoattenuating, vessels passing through")
     }
     through, ended = drawn["hypoattenuating, vessels passing through"], drawn["hypoattenuating"]

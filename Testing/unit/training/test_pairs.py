@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.measurement.attributes import Attributes, measure_in
+from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.simulation.examples import Example, place
 from TextoMorphLib.spatial.compositing import noise_around, paste
@@ -45,7 +47,15 @@ FLIPS: list[tuple[Description, Description, str, float]] = [
 ]
 
 
-Place = tuple[np.ndarray, Example, np.ndarray]
+@dataclass(frozen=True)
+class Place:
+    """Where a lesion may go, and what it is measured against, looked at once."""
+
+    example: Example
+    scan: Volume
+    region: Region
+    covariance: np.ndarray
+    around: Surroundings
 
 
 class Places:
@@ -62,7 +72,7 @@ class Places:
         for number in itertools.count():
             if number == len(self.made):
                 self.made.append(self._next())
-            if self.made[number][1].diameter_mm >= least_mm:
+            if self.made[number].example.diameter_mm >= least_mm:
                 yield number
                 count -= 1
             if not count:
@@ -72,24 +82,23 @@ class Places:
         """As the product does it: composited with noise like that around it, then held against the healthy crop."""
         key = number, str(description)
         if key not in self.known:
-            crop, example, covariance = self.made[number]
-            scan, region = Volume.from_array(crop, np.eye(4)), _region(crop, example)
-            made = paste(scan, region, example.background, example.render(description), example.seed, covariance)
-            self.known[key] = measure(crop, made.hu(), example.depth)
+            at = self.made[number]
+            delta = at.example.render(description)
+            made = paste(at.scan, at.region, at.example.background, delta, at.example.seed, at.covariance)
+            self.known[key] = measure_in(at.around, made.hu())
         return self.known[key]
 
     def _next(self) -> Place:
         while True:
             crop = background_crop(self.scans, self.side, self.rng)
-            example = place(crop, self.rng)
+            example = place(crop, self.rng, least_mm=self.least_mm)
             # Words such as "hypoattenuating" have no meaning in tissue that is itself as dark as fluid.
-            if example.diameter_mm >= self.least_mm and 40 < example.parenchyma < 160:
-                return crop, example, noise_around(Volume.from_array(crop, np.eye(4)), _region(crop, example))
-
-
-def _region(crop: np.ndarray, example: Example) -> Region:
-    everywhere = tuple(slice(0, size) for size in crop.shape)
-    return Region(crop, example.depth, np.eye(4), everywhere, example.depth > 0)
+            if 40 < example.parenchyma < 160:
+                everywhere = tuple(slice(0, size) for size in crop.shape)
+                region = Region(crop, example.depth, np.eye(4), everywhere, example.depth > 0)
+                scan = Volume.from_array(crop, np.eye(4))
+                around = Surroundings(crop, example.depth, None, example.parenchyma)
+                return Place(example, scan, region, noise_around(scan, region), around)
 
 
 @pytest.fixture(scope="module")
