@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,6 +23,13 @@ def test_files_and_functions_stay_short() -> None:
                     if lines > MOST_FUNCTION_LINES:
                         long.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
     assert not long, "\n".join(long)
+
+
+def test_a_configuration_has_what_it_trains_in_its_name() -> None:
+    """Slicer's list of what can be trained goes by it."""
+    for path in (ROOT / "Resources" / "Training").glob("*.toml"):
+        trained = re.search(r"textomorph train (\w+)", path.read_text(encoding="utf-8").partition("\n\n")[0])
+        assert not trained or trained[1] in path.stem.split("-"), path.name
 
 
 def test_no_merge_was_left_half_done() -> None:
