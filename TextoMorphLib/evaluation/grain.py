@@ -4,13 +4,14 @@ The reference is looked for in another way than the synthesis does (squares whos
 Lesion and reference are then measured by the same rule, and both have standard errors: they are samples. A correlation
 of 0.15 is never known to 10% of itself from one lesion, so lesions of one scan are compared as a group, too. And the
 reference is an estimate: where its own halves are farther apart than what is allowed, it is said to be indeterminate.
+It is also another place, so the finest detail is held against that of the scan before at the very place (`grain_fine`).
 With known noise (`known_noise`) the reference is the truth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from scipy import ndimage
 
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.evaluation.grain_fine import fine
+from TextoMorphLib.evaluation.grain_measures import NAMES, TILE_MM, UNKNOWN, Grain, errors, grain, scatter
 from TextoMorphLib.evaluation.known_noise import planted
 from TextoMorphLib.evaluation.twins import largest
 from TextoMorphLib.io.volume import Volume
@@ -28,32 +31,31 @@ from TextoMorphLib.synthesis import Synthesizer
 
 AROUND_MM = 70.0  # how far around the lesion the reference is looked for,
 SLICES_MM = 15.0  # and how far above and below
-TILE_MM = 11.0
 ALIKE = 0.35  # how much the quarters' means differ at most, relative to the noise
 MOST_NOISE = 1.3  # relative to the evenest fifth
 MOST_CUT = 0.02  # share of a square at the scan's largest value, where noise may be cut off
 SOFT_HU = (0.0, 230.0)
 WANTED = 4000  # the nearest voxels
-TREND_MM = 8.0  # what varies slower is anatomy
 BORDER_MM = 2.5  # what is so near a lesion's border is not looked at
 KEPT_VOXELS, MOST_SAME = 5, 0.3  # where so many of so wide a neighbourhood are the scan's own, nothing was drawn
 LEAST_VOXELS, LEAST_TISSUE = 150, 1000  # of a lesion, and of its reference: about five squares, no less tell the noise
 NEAR_ENOUGH = 0.1
 CERTAIN = 1.96  # standard errors
-RESAMPLED = 200
+# Half of a reference's 90% interval over the median distance of its halves: normal halves are 1.35 of its standard
+# errors apart, and 1.645 of them are half of that interval.
+INTERVAL = 1.645 / 1.349
 SEEDS = 3  # lesions at each place
+PARTS = (
+    "within",
+    "strictly",
+    "or_interval",
+    "not_beyond",
+    "determinable",
+    "within_determinable",
+    "at_place",
+    "tissue_at_place",
+)
 PLAIN = "isoattenuating, homogeneous, well-defined"
-NAMES = ("sd", "along_i", "along_j", "along_k")
-
-
-@dataclass(frozen=True)
-class Grain:
-    """The noise of a tissue: standard deviation in HU, and the correlation of neighbours along i, j and k."""
-
-    sd: float
-    along_i: float
-    along_j: float
-    along_k: float
 
 
 def run(
@@ -77,14 +79,17 @@ def run(
         known: Noise of known properties is put into the scans, and lesions are held against that.
 
     Returns:
-        `trials`: what was measured of each; `within`: in what share of them the SD is within 10% of the tissue's and
-        the correlations within 0.1; `determinable`: in what share of them halves of the reference agree so well, and
-        `within_determinable`: the share of those; `not_beyond`: in what share all are within 10% of the tissue's value
-        as far as can be told (95%); `scans`: means over each scan's places, and how far they are apart; `no_tissue`:
-        how many could not be measured; `refused`: why others were not drawn.
+        `trials`: what was measured of each; `counted`: of how many of them each question can be asked, and in how
+        many the answer is yes. `within`: the SD is within 10% of the tissue's and the correlations within 0.1;
+        `strictly`: each is within 10% of its value; `or_interval`: within 10% or 0.1, or within the reference's own 90%
+        interval; `not_beyond`: within 10% of its value as far as can be told (95%); `determinable`: halves of the
+        reference agree so well as `within` asks, and `within_determinable`: of those; `at_place`: as `within`, for the
+        finest detail and the scan before at the lesion's place, and `tissue_at_place` for the reference and that.
+        `scans`: means over each scan's places, and how far they are apart; `no_tissue`: how many have no reference;
+        `too_small`: how many could not be measured; `refused`: why others were not drawn.
     """
     trials: list[dict[str, Any]] = []
-    no_tissue, refused = 0, list[str]()
+    too_small, refused = 0, list[str]()
     for done, case in enumerate(cases, start=1):
         ct = Volume.read(case.ct)
         for number, (mask, tumours) in enumerate(_masks(case, ct, sites, size_mm)):
@@ -96,27 +101,26 @@ def run(
             except InputError as error:
                 refused.append(f"{case.id}: {error}")
                 continue
-            no_tissue += not found
+            too_small += not found
             if found:
                 row = {"case": case.id, "scan": str(case.ct), "organ": case.organ, "replaced": tumours is not None}
                 trials.append({**row, **found, **_apart(found)})
         on_trial(done, len(cases))
-    parts = {"within": "ok", "determinable": "determinable", "within_determinable": "ok", "not_beyond": "not_beyond"}
-    shares = {}
-    for part, key in parts.items():
-        rows = {name: [row for row in trials if _counts(row, name, part)] for name in NAMES}
-        shares[part] = {name: _share(rows[name], key, name) for name in NAMES}
     return {
         "trials": trials,
-        **shares,
+        "counted": {part: {name: _counted(trials, part, name) for name in NAMES} for part in PARTS},
         "scans": _by_scan(trials),
-        "no_tissue": no_tissue,
+        "no_tissue": sum(not np.isfinite(row["tissue"]["sd"]) for row in trials),
+        "too_small": too_small,
         "refused": refused,
     }
 
 
-def _counts(row: dict[str, Any], name: str, part: str) -> bool:
-    return part != "within_determinable" or bool(row["determinable"][name])
+def _counted(trials: Sequence[dict[str, Any]], part: str, name: str) -> str:
+    """In how many of how many trials a question's answer is yes."""
+    of, among = ("within", "determinable") if part == "within_determinable" else (part, None)
+    known = [row[of][name] for row in trials if row[of][name] is not None and (among is None or row[among][name])]
+    return f"{sum(known)} of {len(known)}"
 
 
 def _with_known_noise(ct: Volume, mask: np.ndarray, seed: int) -> tuple[Volume, Grain]:
@@ -171,11 +175,6 @@ def _crop(ct: Volume, mask: np.ndarray, side_mm: float) -> tuple[slice, slice, s
     return i, j, k
 
 
-def _share(trials: Sequence[dict[str, Any]], part: str, name: str) -> float | None:
-    known = [row[part][name] for row in trials if row[part][name] is not None]
-    return round(float(np.mean(known)), 3) if known else None
-
-
 def _by_scan(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Means over the places of each scan and organ, where there are several."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -187,10 +186,15 @@ def _by_scan(trials: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         told: dict[str, Any] = {"scan": scan, "organ": organ, "places": len(rows)}
         for name in NAMES:
-            tissue, lesion = (float(np.nanmean([row[of][name] for row in rows])) for of in ("tissue", "lesion"))
+            tissue, lesion = (_mean([row[of][name] for row in rows]) for of in ("tissue", "lesion"))
             told[name] = {"tissue": tissue, "lesion": lesion, "apart": lesion / tissue - 1 if tissue else None}
         found.append(told)
     return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _masks(case: Case, ct: Volume, sites: int, size_mm: float) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
@@ -204,20 +208,27 @@ def _masks(case: Case, ct: Volume, sites: int, size_mm: float) -> Iterator[tuple
 
 
 def _apart(found: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """The SD's ratio and the correlations' differences, which are near enough, and which surely are not."""
-    lesion, tissue, errors = found["lesion"], found["tissue"], found["errors"]
-    apart, ok, not_beyond = dict[str, float](), dict[str, bool | None](), dict[str, bool | None]()
-    determinable = {}
+    """The SD's ratio and the correlations' differences, and of each what the questions of `run` are answered with."""
+    told: dict[str, Any] = {"apart": {}, **{part: {} for part in PARTS if part != "within_determinable"}}
     for name in NAMES:
-        difference = lesion[name] - tissue[name]
-        apart[name] = difference / tissue[name] if name == "sd" else difference
-        known = bool(np.isfinite(difference))
-        ok[name] = abs(apart[name]) <= NEAR_ENOUGH if known else None
-        scatter = found["scatter"][name] / (tissue[name] if name == "sd" else 1)
-        determinable[name] = bool(scatter <= NEAR_ENOUGH) if known else None
-        allowed = NEAR_ENOUGH * abs(tissue[name]) + CERTAIN * errors[name]
-        not_beyond[name] = abs(difference) <= allowed if known else None
-    return {"apart": apart, "ok": ok, "determinable": determinable, "not_beyond": not_beyond}
+        lesion, tissue, scatter_of = (found[of][name] for of in ("lesion", "tissue", "scatter"))
+        difference, near = abs(lesion - tissue), NEAR_ENOUGH * (tissue if name == "sd" else 1.0)
+        strict = NEAR_ENOUGH * abs(tissue)
+        place = found["fine_before"][name]
+        near_place = NEAR_ENOUGH * (place if name == "sd" else 1.0)
+        told["apart"][name] = lesion / tissue - 1 if name == "sd" else lesion - tissue
+        told["within"][name] = _within(difference, near)
+        told["strictly"][name] = _within(difference, strict)
+        told["or_interval"][name] = _within(difference, max(near, INTERVAL * scatter_of))
+        told["not_beyond"][name] = _within(difference, strict + CERTAIN * found["errors"][name])
+        told["determinable"][name] = _within(scatter_of, near) if np.isfinite(difference) else None
+        told["at_place"][name] = _within(abs(found["fine_lesion"][name] - place), near_place)
+        told["tissue_at_place"][name] = _within(abs(found["fine_tissue"][name] - place), near_place)
+    return told
+
+
+def _within(difference: float, allowed: float) -> bool | None:
+    return bool(difference <= allowed) if np.isfinite(difference) and not np.isnan(allowed) else None
 
 
 def compare(
@@ -238,8 +249,9 @@ def compare(
 
     Returns:
         `lesion` (means over the seeds) and `tissue`, each as `Grain`, the standard `errors` of their differences, and
-        the `scatter` of the reference: how far halves of it are apart; empty where the lesion is too small to be
-        measured, or there is no homogeneous tissue.
+        the `scatter` of the reference: how far halves of it are apart; and the finest detail alone, `fine_lesion`,
+        `fine_tissue`, and `fine_before`, that of the scan before where the lesion is. NaN where there is no homogeneous
+        tissue; empty where the lesion is too small to be measured.
     """
     box = _around(before, mask)
     own, spacing = mask[box], before.spacing
@@ -247,19 +259,28 @@ def compare(
     hu = before.hu(box)
     deep &= ~_kept(hu, [each.hu(box) for each in after], own)
     tissue = even(hu, own if tumours is None else own | tumours[box], spacing) if truth is None else deep
-    if np.count_nonzero(deep) < LEAST_VOXELS or (truth is None and np.count_nonzero(tissue) < LEAST_TISSUE):
+    if np.count_nonzero(deep) < LEAST_VOXELS:
         return {}
-    lesions = [asdict(grain(each.hu(box), deep, spacing)) for each in after]
-    of_lesions = [np.square(list(errors(each.hu(box), deep, spacing).values())) for each in after]
-    squares = np.mean(of_lesions, axis=0) / len(after)
-    if truth is None:
+    lesions = [each.hu(box) for each in after]
+    squares = np.mean([np.square(list(errors(each, deep, spacing).values())) for each in lesions], axis=0) / len(after)
+    of_tissue, apart, fine_tissue = truth or UNKNOWN, dict.fromkeys(NAMES, 0.0), UNKNOWN
+    if truth is None and np.count_nonzero(tissue) >= LEAST_TISSUE:
         squares = squares + np.square(list(errors(hu, tissue, spacing).values()))
+        of_tissue, apart = grain(hu, tissue, spacing), scatter(hu, tissue, spacing)
+        fine_tissue = fine(hu, tissue, spacing)
     return {
-        "lesion": {name: float(np.mean([each[name] for each in lesions])) for name in NAMES},
-        "tissue": asdict(truth or grain(hu, tissue, spacing)),
-        "scatter": dict.fromkeys(NAMES, 0.0) if truth else scatter(hu, tissue, spacing),
+        "lesion": _means([grain(each, deep, spacing) for each in lesions]),
+        "tissue": asdict(of_tissue),
+        "scatter": apart,
         "errors": dict(zip(NAMES, np.sqrt(squares).tolist(), strict=True)),
+        "fine_lesion": _means([fine(each, deep, spacing) for each in lesions]),
+        "fine_tissue": asdict(fine_tissue),
+        "fine_before": asdict(fine(hu, deep, spacing)),
     }
+
+
+def _means(of: Sequence[Grain]) -> dict[str, float]:
+    return {name: float(np.mean([getattr(each, name) for each in of])) for name in NAMES}
 
 
 def away_from_border(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
@@ -303,60 +324,3 @@ def even(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     found &= away > BORDER_MM
     total = np.count_nonzero(found)
     return np.asarray(found & (away <= np.partition(away[found], WANTED)[WANTED])) if total > WANTED else found
-
-
-def grain(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> Grain:
-    """The noise at some voxels, less what varies over `TREND_MM` there."""
-    totals = np.stack([values.sum() for values in _products(ct, where, spacing)])
-    return Grain(*_numbers(totals[:, None])[:, 0].tolist())
-
-
-def errors(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
-    """The standard errors of `grain`, as a bootstrap over blocks of the size of a square has them."""
-    sums = _by_block(ct, where, spacing)
-    count = sums.shape[1]
-    picks = np.random.default_rng(0).integers(0, count, (RESAMPLED, count))
-    return dict(zip(NAMES, np.nanstd(_numbers(sums[:, picks].sum(axis=2)), axis=1).tolist(), strict=True))
-
-
-def scatter(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
-    """How far `grain` is apart between two halves of a tissue: the median over ways to halve its blocks."""
-    sums = _by_block(ct, where, spacing)
-    first = np.random.default_rng(0).random((RESAMPLED, sums.shape[1])).argsort(axis=1) % 2 == 0
-    one, other = (_numbers(sums @ half.T) for half in (first, ~first))
-    apart = np.nan_to_num(np.abs(one - other), nan=np.inf)
-    return dict(zip(NAMES, np.median(apart, axis=1).tolist(), strict=True))
-
-
-def _by_block(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Sums of `_products` over blocks of the size of a square, [8, blocks]."""
-    size = np.maximum(np.rint(TILE_MM / spacing), 1).astype(int)
-    size[int(np.argmax(spacing))] = 1  # slices have little to do with each other
-    blocks = np.ravel_multi_index(
-        [index // part for index, part in zip(np.indices(ct.shape), size, strict=True)],
-        [length // part + 1 for length, part in zip(ct.shape, size, strict=True)],
-    )
-    _, number = np.unique(blocks[where], return_inverse=True)
-    count = int(number.max()) + 1
-    return np.stack([np.bincount(number, values[where], count) for values in _products(ct, where, spacing)])
-
-
-def _products(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> list[np.ndarray]:
-    """Of each voxel its square, whether it counts, and along each axis its product with its neighbour, if any."""
-    flat = np.where(spacing > 2 * spacing.min(), 0, 1)
-    sigma = flat * TREND_MM / spacing
-    weight = ndimage.gaussian_filter(where.astype(np.float32), sigma)
-    trend = ndimage.gaussian_filter(np.where(where, ct, np.float32(0)), sigma) / np.maximum(weight, 1e-3)
-    rest = np.where(where, ct - trend, 0).astype(np.float64)
-    found = [np.square(rest), where.astype(np.float64)]
-    for axis in range(3):
-        both = where & np.roll(where, 1, axis)
-        both[tuple(slice(0, 1) if other == axis else slice(None) for other in range(3))] = False
-        found += [rest * np.roll(rest, 1, axis) * both, both.astype(np.float64)]
-    return found
-
-
-def _numbers(sums: np.ndarray) -> np.ndarray:
-    """Standard deviation and correlations, [4, n], from [8, n] sums of `_products`; NaN where nothing is known."""
-    means = sums[0::2] / np.where(sums[1::2] > 0, sums[1::2], np.nan)
-    return np.stack([np.sqrt(means[0]), *(means[1:] / means[0])])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from TextoMorphLib.evaluation import grain
+from TextoMorphLib.evaluation import grain, grain_fine, grain_measures
 from TextoMorphLib.evaluation.known_noise import LEAST_SD_HU, planted
 from TextoMorphLib.io.volume import Volume
 
@@ -27,7 +27,7 @@ def organ() -> tuple[Volume, np.ndarray]:
 def test_known_noise_is_told_as_it_is(seed: int) -> None:
     ct, mask = organ()
     found = planted(ct, (slice(0, SHAPE[0]), slice(0, SHAPE[1]), slice(0, SHAPE[2])), seed)
-    truth = grain.grain(found.noise, np.ones(SHAPE, bool), MM)
+    truth = grain_measures.grain(found.noise, np.ones(SHAPE, bool), MM)
     assert truth.sd > 0.9 * LEAST_SD_HU
     drawn = replace(found.volume, data=found.volume.data + 1)
     same = grain.compare(found.volume, [drawn], mask, None, truth)
@@ -60,9 +60,12 @@ def test_another_noise_in_the_lesion_is_seen() -> None:
     hu[mask] = 80 + np.random.default_rng(1).normal(0, 1.3 * found.noise.std(), np.count_nonzero(mask))
     row = grain.compare(found.volume, [replace(found.volume, data=hu)], mask)
     told = grain._apart(row)
-    assert not told["ok"]["sd"]
-    assert not told["ok"]["along_i"]
+    assert not told["within"]["sd"]
+    assert not told["within"]["along_i"]
     assert not told["not_beyond"]["sd"]
+    assert not told["or_interval"]["sd"]
+    assert not told["at_place"]["sd"]
+    assert told["tissue_at_place"]["sd"]
     assert told["determinable"]["sd"]
 
 
@@ -83,6 +86,38 @@ def test_a_reference_of_two_noises_is_indeterminate() -> None:
     hu[:60] += np.random.default_rng(2).normal(0, 30, hu[:60].shape)
     where = np.zeros(SHAPE, bool)
     where[40:80, 40:80, 7] = True
-    halves = grain.scatter(hu, where, MM)
-    assert halves["sd"] > 0.1 * grain.grain(hu, where, MM).sd
-    assert grain.scatter(ct.hu(), where, MM)["sd"] < halves["sd"]
+    halves = grain_measures.scatter(hu, where, MM)
+    assert halves["sd"] > 0.1 * grain_measures.grain(hu, where, MM).sd
+    assert grain_measures.scatter(ct.hu(), where, MM)["sd"] < halves["sd"]
+
+
+def test_noise_that_grows_across_a_slice_is_known_at_the_lesions_place_alone() -> None:
+    """A lesion as noisy as its place is right there, whatever the tissue beside it says."""
+    ct, mask = organ()
+    hu = ct.hu()
+    louder = np.linspace(0.4, 1.6, SHAPE[0], dtype=np.float32)[:, None, None]
+    hu[:] = np.where(hu > 0, 80 + louder * (hu - 80), hu)
+    hu[np.roll(mask, -24, 0) | ~(np.roll(mask, 24, 0) | mask) & (hu > 0)] = -100  # even tissue is on the louder side
+    before = replace(ct, data=hu)
+    drawn = hu.copy()
+    drawn[mask] = 80 + np.random.default_rng(4).normal(0, 12, np.count_nonzero(mask))
+    found = grain.compare(before, [replace(ct, data=drawn)], mask)
+    assert found["fine_lesion"]["sd"] == pytest.approx(found["fine_before"]["sd"], rel=0.1)
+    assert grain._apart(found)["at_place"]["sd"]
+
+
+def test_where_no_tissue_is_even_the_place_itself_is_told() -> None:
+    ct, mask = organ()
+    steep = ct.hu() + 6 * np.indices(SHAPE)[0]
+    found = grain.compare(replace(ct, data=steep), [replace(ct, data=steep + 1)], mask)
+    told = grain._apart(found)
+    assert np.isnan(found["tissue"]["sd"])
+    assert told["within"] == dict.fromkeys(grain_measures.NAMES)
+    assert told["at_place"]["sd"]
+
+
+def test_finest_detail_is_measured_beside_an_edge() -> None:
+    ct, mask = organ()
+    hu = ct.hu()
+    hu[60:] += 80
+    assert grain_fine.fine(hu, mask, MM).sd == pytest.approx(grain_fine.fine(ct.hu(), mask, MM).sd, rel=0.1)
