@@ -12,7 +12,7 @@ from TextoMorphLib.errors import ORGAN_ALONE, InputError
 from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
-    from TextoMorphLib.measurement.description import Words
+    from TextoMorphLib.measurement.description import Said, Words
 
 LesionMask = Annotated[
     Path, typer.Option("--mask", metavar="FILE", help="The lesion: a mask or label map on the CT's grid.")
@@ -34,12 +34,16 @@ def describe(
     ] = None,
     wordings: Annotated[int, typer.Option("--wordings", min=0, help="Also write so many texts that say the same.")] = 0,
     seed: common.Seed = 0,
+    sure: Annotated[
+        float | None,
+        typer.Option("--sure", min=0.6, max=1, help="How sure a term must be to be said; else it is told as unsure."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print terms, confidences and numbers as JSON.")] = False,
 ) -> None:
     """Describe each lesion of a mask, real or synthetic, in the vocabulary's terms.
 
     What is said is measured against healthy tissue outside all lesions; what noise, size or a single phase leave open
-    is not said. The text can be given to `generate`.
+    is told as unsure, or not said. The text can be given to `generate`.
     """
     import numpy as np
 
@@ -67,7 +71,7 @@ def describe(
     if organ_label and not label:
         lesion &= ~np.isin(labels, organ_label)
     check_mask(lesion, volume)
-    found = description.describe(volume, lesion, organ, healthy=tissue)
+    found = description.describe(volume, lesion, organ, healthy=tissue, sure=description.SURE if sure is None else sure)
     texts = [_texts(each, organ, wordings, seed) for each in found]
     if json:
         rows = [{**each.as_json(), "wordings": own} for each, own in zip(found, texts, strict=True)]
@@ -81,13 +85,19 @@ def describe(
 def _show(words: Words, wordings: list[str]) -> None:
     """What is said of a lesion and how surely, what is not and why."""
     for said in words.said:
-        typer.echo(f"  {said.term}: {100 * said.confidence:.0f}% sure, {said.attribute} {said.measured:.3g}")
+        typer.echo(f"  {said.term}: {_how(said)}")
+    for said in words.unsure:
+        typer.echo(f"  unsure, not said: {said.term}: {_how(said)}")
     for kind, reason in words.unsaid.items():
         typer.echo(f"  {kind} not said: {reason}")
     for note in words.notes:
         typer.echo(f"  note: {note}")
     for text in wordings:
         typer.echo(f"  > {text}")
+
+
+def _how(said: Said) -> str:
+    return f"{100 * said.confidence:.0f}% sure, {said.attribute} {said.measured:.3g}"
 
 
 def _texts(words: Words, organ: str, count: int, seed: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.evaluation.twins import largest
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.description import Words, describe
+from TextoMorphLib.measurement.description import LIKELY, SURE, Words, describe
 from TextoMorphLib.spatial.grids import sampled_hu, sampled_labels
 from TextoMorphLib.spatial.region import UNKNOWN_HU, known_around
 from TextoMorphLib.text.concepts import ATTRIBUTES
@@ -21,6 +22,8 @@ from TextoMorphLib.text.organs import ORGANS
 
 NOISE_HU, NOISE_VOXELS = 6.0, 0.6  # standard deviation of what is added, and the sigma of its grain
 GRID_MM, CONTOUR_MM = 1.0, 1.0
+THRESHOLDS = (LIKELY, 0.7, 0.8, 0.85, 0.9, 0.95)  # of confidence, at which the same words are counted
+Terms = dict[str, tuple[str, float]]  # kind to value and confidence
 Seen = tuple[Volume, np.ndarray]  # a scan, and its targets: 1 organ, 2 and above tumours
 
 
@@ -35,7 +38,8 @@ def of_cases(
         progress: Called with (cases done, cases in all).
 
     Yields:
-        `case`, `text`, `said` (kind to value), `unsaid` (kind to reason), and by change what is `said` then.
+        `case`, `text`, `said` (kind to value), `unsure` (likewise), `unsaid` (kind to reason), `terms` (kind to value
+        and confidence, of both), and by change what the `terms` are then.
 
     Raises:
         InputError: No case has a tumour, or one cannot be read.
@@ -47,11 +51,18 @@ def of_cases(
         volume = Volume.read(case.ct)
         targets = case.targets(volume)
         words = _words(case, volume, targets)
-        row = {"case": case.id, "text": words.text, "said": words.description, "unsaid": words.unsaid}
+        row = {
+            "case": case.id,
+            "text": words.text,
+            "said": words.description,
+            "unsure": {each.kind: each.value for each in words.unsure},
+            "unsaid": words.unsaid,
+            "terms": _rated(words),
+        }
         if changed:
             rng = np.random.default_rng(number)
             made = ((name, change(volume, targets, rng)) for name, change in CHANGES.items())
-            row["changes"] = {name: _words(case, *seen).description for name, seen in made}
+            row["changes"] = {name: _rated(_words(case, *seen)) for name, seen in made}
         yield row
         if progress is not None:
             progress(number + 1, len(ill))
@@ -63,6 +74,10 @@ def _words(case: Case, volume: Volume, targets: np.ndarray) -> Words:
     mask = largest(tumours, volume.spacing)
     (words, *_) = describe(volume, mask, organ, others=tumours, healthy=healthy if healthy.any() else None)
     return words
+
+
+def _rated(words: Words) -> Terms:
+    return {each.kind: (each.value, round(each.confidence, 3)) for each in (*words.said, *words.unsure)}
 
 
 def _noisier(volume: Volume, targets: np.ndarray, rng: np.random.Generator) -> Seen:
@@ -105,22 +120,82 @@ CHANGES: dict[str, Callable[[Volume, np.ndarray, np.random.Generator], Seen]] = 
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Both tables, as Markdown: how often each term, and what of it stays."""
-    lines = ["| kind | said | not said |", "|---|---|---|"]
+    """All tables, as Markdown: how often each term, what of it stays, and how that depends on the confidence asked."""
+    lines = ["| kind | said | unsure | not said |", "|---|---|---|---|"]
     for kind in ATTRIBUTES:
-        values = Counter(row["said"][kind] for row in rows if kind in row["said"])
-        said = ", ".join(f"{value} {count}" for value, count in values.most_common())
-        if said or any(kind in row["unsaid"] for row in rows):
-            lines.append(f"| {kind} | {said or 'none'} | {len(rows) - sum(values.values())} |")
+        said, unsure = (Counter(row[name][kind] for row in rows if kind in row[name]) for name in ("said", "unsure"))
+        if said or unsure or any(kind in row["unsaid"] for row in rows):
+            left = len(rows) - sum(said.values()) - sum(unsure.values())
+            lines.append(f"| {kind} | {_counts(said)} | {_counts(unsure)} | {left} |")
     if rows and "changes" in rows[0]:
-        lines += ["", "| change | same words | contrary | of |", "|---|---|---|---|"]
+        lines += ["", "| change | same words | same lesions | said again, sure or not | contrary | words |"]
+        lines.append("|---|---|---|---|---|---|")
         for name in CHANGES:
-            same, contrary, of = _agreement([(row["said"], row["changes"][name]) for row in rows])
-            lines.append(f"| {name} | {same / max(of, 1):.0%} | {contrary} | {of} |")
+            found = _agreement(rows, name, SURE)
+            lines.append(f"| {name} | {' | '.join(found.shares())} | {found.contrary} | {found.either} |")
+        lines += [
+            "",
+            f"| confidence asked | words a lesion | {' | '.join(CHANGES)} |",
+            "|---|---|" + "---|" * len(CHANGES),
+        ]
+        for sure in THRESHOLDS:
+            words = sum(len(_said(row["terms"], sure)) for row in rows) / len(rows)
+            same = " | ".join(_agreement(rows, name, sure).shares()[0] for name in CHANGES)
+            lines.append(f"| {sure:g} | {words:.1f} | {same} |")
     return "\n".join(lines)
 
 
-def _agreement(pairs: Sequence[tuple[dict[str, str], dict[str, str]]]) -> tuple[int, int, int]:
-    """Terms said alike on both sides, said otherwise, and said on either side."""
-    kinds = [(one.get(kind), other.get(kind)) for one, other in pairs for kind in {*one, *other}]
-    return sum(a == b for a, b in kinds), sum(bool(a and b and a != b) for a, b in kinds), len(kinds)
+def _counts(values: Counter[str]) -> str:
+    return ", ".join(f"{value} {count}" for value, count in values.most_common()) or "none"
+
+
+@dataclass(frozen=True)
+class _Agreement:
+    """What becomes of words.
+
+    Attributes:
+        same: Words that are said before and after,
+        either: before or after,
+        before: and before.
+        again: Of these, how many are told of after, sure or not.
+        contrary: How many are another then.
+        lesions: How many lesions have the same words, all of them,
+        of: and how many there are.
+    """
+
+    same: int
+    either: int
+    before: int
+    again: int
+    contrary: int
+    lesions: int
+    of: int
+
+    def shares(self) -> tuple[str, str, str]:
+        pairs = ((self.same, self.either), (self.lesions, self.of), (self.again, self.before))
+        same, lesions, again = (f"{part / max(whole, 1):.0%}" for part, whole in pairs)
+        return same, lesions, again
+
+
+def _said(terms: Terms, sure: float) -> dict[str, str]:
+    return {kind: value for kind, (value, confidence) in terms.items() if confidence >= sure}
+
+
+def _agreement(rows: Sequence[dict[str, Any]], change: str, sure: float) -> _Agreement:
+    pairs = [(row["terms"], row["changes"][change]) for row in rows]
+    said = [(_said(before, sure), _said(after, sure)) for before, after in pairs]
+    kinds = [(one.get(kind), other.get(kind)) for one, other in said for kind in {*one, *other}]
+    told = [
+        (value, after.get(kind, ("",))[0])
+        for (_, after), (before, _) in zip(pairs, said, strict=True)
+        for kind, value in before.items()
+    ]
+    return _Agreement(
+        same=sum(a == b for a, b in kinds),
+        either=len(kinds),
+        before=len(told),
+        again=sum(a == b for a, b in told),
+        contrary=sum(bool(b) and a != b for a, b in told),
+        lesions=sum(a == b for a, b in said),
+        of=len(said),
+    )

@@ -19,7 +19,7 @@ from TextoMorphLib.failures.record import FALSE_ALARM, MISS, WORST, Failure, wri
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.description import describe, phrase
+from TextoMorphLib.measurement.description import LIKELY, describe, phrase
 from TextoMorphLib.spatial.geometry import Box, tight_box
 from TextoMorphLib.text.organs import ORGANS
 
@@ -160,7 +160,8 @@ def _described(
     own = (matching.predicted if alarm else matching.reference) == found.number
     others = matching.reference > 0
     organ = case.organ if case.organ in ORGANS else "liver"
-    (words, *_) = describe(ct, own, organ, others=others, healthy=healthy if healthy.any() else None)
+    # Look-alikes are made of this one scan's lesion: all that is likely of it counts.
+    (words, *_) = describe(ct, own, organ, others, healthy if healthy.any() else None, LIKELY)
     box = tight_box(own)
     mask = files / f"{name}-mask.nii.gz"
     Volume.from_array(own[box], _cut(ct.affine, box)).write(mask)

@@ -1,8 +1,8 @@
 """A lesion that is in a scan, into words: measured against the healthy tissue outside all lesions, one term a kind.
 
 A term is said only where the measurement is surely in its range (`Resources/Vocabulary/terms`), given what noise, the
-scan's voxels, the lesion's size and a border drawn 0.7 mm too far in or out would change (`evidence`). What one scan
-cannot tell (phases, washout, what the lesion is) is not said.
+scan's voxels, the lesion's size and a border drawn otherwise would change (`evidence`, `chances`); what is likely but
+not so sure is told apart. What one scan cannot tell (phases, washout, what the lesion is) is not said.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from scipy.spatial.distance import cdist
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
-from TextoMorphLib.measurement.evidence import Evidence, chance, doubtful
-from TextoMorphLib.spatial.geometry import ball_mm, tight_box
+from TextoMorphLib.measurement.chances import Rating, chance, rate
+from TextoMorphLib.measurement.evidence import Evidence
+from TextoMorphLib.spatial.geometry import tight_box
 from TextoMorphLib.spatial.region import lesions, regions
 from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
-from TextoMorphLib.text.vocabulary import Term, terms
+from TextoMorphLib.text.vocabulary import Check, Term, terms
 
-SAY = 0.7  # how sure a term must be to be said
+SURE = 0.8  # how sure a term must be to be said,
+LIKELY = 0.6  # and to be told of at all
 FAR_MM = 16.0  # around a lesion, where healthy tissue is looked for
 PARTS = ("fat", "gas")  # of what rules draw: what no streak of noise, gradient or contour too wide looks like
 # Needs phases, cannot be told from clots, or from bubbles.
@@ -53,6 +55,10 @@ class Said:
     attribute: str
     measured: float
 
+    def as_json(self) -> dict[str, Any]:
+        """It in plain types, numbers rounded."""
+        return {**asdict(self), "confidence": round(self.confidence, 3), "measured": round(self.measured, 3)}
+
 
 @dataclass(frozen=True)
 class Words:
@@ -61,6 +67,7 @@ class Words:
     Attributes:
         text: All that is said, as a phrase that reads back to the same description.
         said: Each term.
+        unsure: Terms that are likely, but not sure enough to be said.
         unsaid: Kinds of which nothing is said, and why.
         attributes: The numbers behind them.
         diameters_mm: The longest diameter in a slice and the longest across it, as reports give them.
@@ -70,6 +77,7 @@ class Words:
 
     text: str
     said: tuple[Said, ...]
+    unsure: tuple[Said, ...]
     unsaid: dict[str, str]
     attributes: Attributes
     diameters_mm: tuple[float, float]
@@ -87,10 +95,8 @@ class Words:
         return {
             "text": self.text,
             "description": self.description,
-            "terms": [
-                {**asdict(each), "confidence": round(each.confidence, 3), "measured": round(each.measured, 3)}
-                for each in self.said
-            ],
+            "terms": [each.as_json() for each in self.said],
+            "unsure": [each.as_json() for each in self.unsure],
             "unsaid": self.unsaid,
             "diameters_mm": [round(mm, 1) for mm in self.diameters_mm],
             "centre_mm": [round(mm, 1) for mm in self.centre_mm],
@@ -105,6 +111,7 @@ def describe(
     organ: str = "liver",
     others: np.ndarray | None = None,
     healthy: np.ndarray | None = None,
+    sure: float = SURE,
 ) -> list[Words]:
     """Describes each lesion of a mask.
 
@@ -115,6 +122,8 @@ def describe(
         others: Boolean, of its shape: further lesions, which are no healthy tissue.
         healthy: Boolean, of its shape: the organ, which healthy tissue is then taken from. Without it, that is the
             commonest soft tissue around.
+        sure: How sure a term must be to be said, 0.6 to 1. `SURE` is for words that the same lesion gets in another
+            scan of it, `LIKELY` for all that can be said of this one.
 
     Returns:
         One description a lesion (components nearer than 10 mm are one), in the order in which the grid meets them.
@@ -124,25 +133,27 @@ def describe(
     for box, lesion in lesions(mask, volume.spacing):
         own = np.zeros(mask.shape, bool)
         own[box] = lesion
-        found.append(_words(volume, own, organ, excluded, healthy))
+        found.append(_words(volume, own, organ, excluded, healthy, sure))
     return found
 
 
-def _words(volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, healthy: np.ndarray | None) -> Words:
+def _words(
+    volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, healthy: np.ndarray | None, sure: float
+) -> Words:
     scan, whole, no_tissue, tissue = _continued(volume, mask, excluded, healthy)
     # Of a lesion in the scan's corner, mirrored parts may lie apart from the rest.
     region = max(regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue), key=lambda each: each.mask.sum())
-    evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue)
-    millilitres = np.count_nonzero(mask) * volume.voxel_mm3 / 1000
-    diameter = ball_mm(1000 * millilitres)
-    evidence = replace(evidence, lesion=replace(evidence.lesion, volume_ml=millilitres, diameter_mm=diameter))
-    said, unsaid = _terms(evidence, organ)
+    millilitres = float(np.count_nonzero(mask)) * volume.voxel_mm3 / 1000
+    evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue, millilitres)
+    found, unsaid = _terms(evidence, organ)
+    said = [each for each in found if each.confidence >= sure]
     diameters = _diameters(volume, mask)
     centre = volume.affine @ np.array([*ndimage.center_of_mass(mask), 1.0])
     notes = [] if whole.shape == mask.shape else ["the lesion reaches the scan's edge; it is taken to go on there"]
     return Words(
         phrase(said, diameters),
         tuple(said),
+        tuple(each for each in found if each.confidence < sure),
         unsaid,
         evidence.lesion,
         diameters,
@@ -152,21 +163,24 @@ def _words(volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, h
 
 
 def _terms(evidence: Evidence, organ: str) -> tuple[list[Said], dict[str, str]]:
-    """The surest term of each kind if it is sure enough, and why nothing is said of the other kinds."""
-    said: dict[str, Said] = {}
+    """The likeliest term of each kind, and why nothing is said of the kinds of which none is likely."""
+    found: dict[str, Said] = {}
     unsaid: dict[str, str] = {}
     for kind in (*LEARNED, *PARTS):
-        if kind in QUALIFIES and QUALIFIES[kind] not in said:
+        of = "density" if kind == "degree" else QUALIFIES.get(kind, "")
+        qualified = found.get(of)
+        if of and qualified is None:
             continue
-        found = _degree(evidence, said, organ) if kind == "degree" else _surest(kind, evidence, said, organ)
-        if isinstance(found, Said):
-            said[kind] = found
-        elif found:
-            unsaid[kind] = found
-    return list(said.values()), unsaid
+        term = _degree(evidence, qualified, organ) if kind == "degree" else _surest(kind, evidence, qualified, organ)
+        if isinstance(term, Said):
+            found[kind] = term
+        elif term:
+            unsaid[kind] = term
+    return list(found.values()), unsaid
 
 
-def _surest(kind: str, evidence: Evidence, said: dict[str, Said], organ: str) -> Said | str:
+def _surest(kind: str, evidence: Evidence, qualified: Said | None, organ: str) -> Said | str:
+    """The likeliest of a kind's terms, or why none is."""
     options: dict[str, Term] = {}
     for term in terms(organ):
         value = term.kinds.get(kind)
@@ -175,30 +189,31 @@ def _surest(kind: str, evidence: Evidence, said: dict[str, Said], organ: str) ->
             options.setdefault(value, term)
     if not options:
         return ""
-    described = {each.kind: each.value for each in said.values()}
-    rated = []
-    for value, term in options.items():
-        fits = min(chance(evidence, check.attribute, check.low, check.high) for check in term.measured)
-        rated.append((fits, doubtful(kind, value, evidence, described), value, term))
-    sure, _, value, term = max(rated, key=lambda each: (not each[1], each[0]))
-    likely, reason, *_ = max(rated, key=lambda each: each[0])
-    last = term.measured[-1].attribute
-    measured = float(getattr(evidence.lesion, last))
-    reasons = [each[1] for each in rated if each[1]]
-    if sure >= SAY and len(reasons) < len(options):
-        return Said(kind, value, term.name, sure, last, measured)
+    rated = {value: rate(kind, value, term, evidence) for value, term in options.items()}
+    value = max(rated, key=lambda each: rated[each].confidence)
+    attribute = options[value].measured[-1].attribute
+    measured = float(getattr(evidence.lesion, attribute))
+    # Surer than what it says more of it cannot be.
+    confidence = min(rated[value].confidence, qualified.confidence if qualified else 1.0)
+    if confidence >= LIKELY:
+        return Said(kind, value, options[value].name, confidence, attribute, measured)
+    return _why_not(list(rated.values()), attribute, measured)
+
+
+def _why_not(rated: Sequence[Rating], attribute: str, measured: float) -> str:
+    """Why none of a kind's terms is said."""
     if np.isnan(measured):
         return "could not be measured"
-    if reasons and (len(reasons) == len(options) or likely >= SAY):
-        return reason or reasons[0]
-    if last.endswith("_fraction") and not measured:
+    likeliest = max(rated, key=lambda each: each.fits)
+    if likeliest.reason and likeliest.fits >= LIKELY:
+        return likeliest.reason
+    if attribute.endswith("_fraction") and not measured:
         return "none is seen"
-    return f"{last} of {measured:.3g} fits no term clearly"
+    return f"{attribute} of {measured:.3g} fits no term clearly"
 
 
-def _degree(evidence: Evidence, said: dict[str, Said], organ: str) -> Said | str:
-    """Mild or marked, for solid lesions whose density is said."""
-    density = said.get("density")
+def _degree(evidence: Evidence, density: Said | None, organ: str) -> Said | str:
+    """Mild or marked, where the density is said."""
     if density is None or density.value not in DEGREES:
         return ""
     hu = ATTRIBUTES["density"].rendered["hu"]
@@ -206,9 +221,10 @@ def _degree(evidence: Evidence, said: dict[str, Said], organ: str) -> Said | str
     sign = -1 if density.value == "hypo" else 1
     ends = {"mild": (0.0, (mild[1] + plain[0]) / 2), "marked": ((plain[1] + marked[0]) / 2, 400.0)}
     for value, (low, high) in ends.items():
-        sure = chance(evidence, "contrast_hu", *sorted((sign * low, sign * high)))
+        near, far = sorted((sign * low, sign * high))
+        sure = min(chance(evidence, Check("contrast_hu", near, far)), density.confidence)
         named = [term for term in terms(organ) if term.kinds == {"degree": value}]
-        if sure >= SAY and named:
+        if sure >= LIKELY and named:
             return Said("degree", value, named[0].name, sure, "contrast_hu", evidence.lesion.contrast_hu)
     return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,13 @@ class Surroundings:
     depth: np.ndarray
     usable: np.ndarray | None
     parenchyma_hu: float
+
+    def within(self, healthy: np.ndarray, depth: np.ndarray) -> Surroundings:
+        """The same with the mask's border drawn otherwise: tissue and noise are still those of the first."""
+        other = replace(self, healthy=healthy, depth=depth)
+        for name in ("tissue", "noise_hu", "noise_left_hu", "noise_sheets_hu"):
+            vars(other)[name] = getattr(self, name)
+        return other
 
     @cached_property
     def tissue(self) -> np.ndarray:

@@ -128,17 +128,25 @@ def lean(ct: np.ndarray, organ: np.ndarray) -> np.ndarray:
         organ: Boolean, of the same shape: its healthy part.
 
     Returns:
-        Boolean, of the same shape; nowhere if what is left is no tissue of one kind.
+        Boolean, of the same shape.
     """
     if not organ.any():
         return organ
     smooth = smoothed(ct, 1.0, organ)
     dark = organ & (smooth < np.percentile(smooth[organ], BRIGHTEST) - MIXED_HU)
-    own = organ & (ndimage.distance_transform_edt(~dark) > MIXED_MM) if dark.any() else organ
-    if own.any():
-        low, high = np.percentile(smoothed(ct, SMOOTHING_MM, organ)[own], (25, 75))
-        own = own & (high - low <= MOST_SPREAD_HU)
-    return np.asarray(own)
+    return np.asarray(organ & (ndimage.distance_transform_edt(~dark) > MIXED_MM)) if dark.any() else organ
+
+
+def spread_hu(ct: np.ndarray, organ: np.ndarray, own: np.ndarray) -> float:
+    """In how many HU half of an organ's own tissue lies, smoothed: over `MOST_SPREAD_HU` it is not of one kind.
+
+    Args:
+        ct: Scan, HU, on a 1 mm grid.
+        organ: Boolean, of the same shape: its healthy part.
+        own: Likewise, what `lean` makes of it; not empty.
+    """
+    low, high = np.percentile(smoothed(ct, SMOOTHING_MM, organ)[own], (25, 75))
+    return float(high - low)
 
 
 def two_tissues(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray | None = None) -> tuple[float, float] | None:

@@ -13,8 +13,9 @@ from scipy import ndimage
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.description import Words, describe
-from TextoMorphLib.measurement.evidence import Evidence, chance
+from TextoMorphLib.measurement.chances import chance
+from TextoMorphLib.measurement.description import LIKELY, SURE, Words, describe
+from TextoMorphLib.measurement.evidence import Evidence
 from TextoMorphLib.spatial.region import regions
 from TextoMorphLib.text import understanding, vocabulary
 
@@ -120,6 +121,19 @@ def test_nothing_is_said_where_nothing_can_be_known() -> None:
     unknown = _said(alone, mask)
     assert "density" not in unknown.description
     assert "healthy tissue" in unknown.unsaid["density"]
+
+
+def test_what_is_likely_but_not_sure_is_told_and_not_said() -> None:
+    volume, mask = _scene(87.3)  # 13 HU under healthy tissue whose level is known to 3 HU: "hypoattenuating" from 10 on
+    found = _said(volume, mask)
+    (density,) = (each for each in found.unsure if each.kind == "density")
+    assert (density.value, density.attribute) == ("hypo", "contrast_hu")
+    assert LIKELY <= density.confidence < SURE
+    assert "density" not in {**found.description, **found.unsaid}
+    assert "attenuating" not in found.text
+    (all_told,) = describe(volume, mask, sure=LIKELY)
+    assert all_told.description == {each.kind: each.value for each in (*found.said, *found.unsure)}
+    assert not all_told.unsure
 
 
 def test_fat_between_lobules_is_no_tissue_to_compare_with() -> None:
@@ -234,7 +248,7 @@ def test_every_attribute_that_a_term_measures_has_a_doubt() -> None:
     lesion = _evidence()
     for term in vocabulary.terms():
         for check in term.measured:
-            assert 0 <= chance(lesion, check.attribute, check.low, check.high) <= 1
+            assert 0 <= chance(lesion, check) <= 1
 
 
 def _evidence() -> Evidence:
@@ -264,7 +278,7 @@ def test_command_prints_words_numbers_and_wordings(tmp_path: Path, capsys: pytes
     assert lesion["description"]["density"] == "hypo"
     assert lesion["diameters_mm"] == pytest.approx([26, 26], abs=1.5)
     assert lesion["attributes"]["contrast_hu"] == pytest.approx(-55, abs=4)
-    assert all(0.7 <= term["confidence"] <= 1 for term in lesion["terms"])
+    assert all(SURE <= term["confidence"] <= 1 for term in lesion["terms"])
     for text in lesion["wordings"]:
         assert vocabulary.describe(understanding.find(text, "liver")) == lesion["description"]
         assert not any(letter.isdigit() for letter in text)

@@ -21,7 +21,8 @@ class LesionWords:
 
     Attributes:
         text: What can be said, as a phrase with its size; of use to `generate`.
-        details: Each term with how sure it is and what was measured, and of what nothing is said, and why; HTML.
+        details: Each term with how sure it is and what was measured, those that are not sure enough to be said, and of
+            what nothing is said, and why; HTML.
         volume: Millilitres.
     """
 
@@ -91,6 +92,14 @@ def _details(words: Any) -> str:
             number=_number(said.attribute, said.measured),
         )
         for said in words.said
+    ]
+    lines += [
+        _("unsure, not said: {term}: {sure:.0f}% sure, {number}").format(
+            term=html.escape(each.term),
+            sure=100 * each.confidence,
+            number=_number(each.attribute, each.measured),
+        )
+        for each in words.unsure
     ]
     lines += [
         _("{kind} not said: {why}").format(kind=_plain(kind), why=_plain(why)) for kind, why in words.unsaid.items()
