@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from TextoMorphLib.text.organs import ORGANS
 
 NOISE_HU, NOISE_VOXELS = 6.0, 0.6  # standard deviation of what is added, and the sigma of its grain
 GRID_MM, CONTOUR_MM = 1.0, 1.0
-THRESHOLDS = (LIKELY, 0.7, 0.8, 0.85, 0.9, 0.95)  # of confidence, at which the same words are counted
+CONFIDENCES = (LIKELY, 0.7, SURE, 0.9, 0.95, 1.0)  # between which it is counted what becomes of words
 Terms = dict[str, tuple[str, float]]  # kind to value and confidence
 Seen = tuple[Volume, np.ndarray]  # a scan, and its targets: 1 organ, 2 and above tumours
 
@@ -120,7 +121,7 @@ CHANGES: dict[str, Callable[[Volume, np.ndarray, np.random.Generator], Seen]] = 
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """All tables, as Markdown: how often each term, what of it stays, and how that depends on the confidence asked."""
+    """All tables, as Markdown: how often each term, what of it stays, and how that depends on its confidence."""
     lines = ["| kind | said | unsure | not said |", "|---|---|---|---|"]
     for kind in ATTRIBUTES:
         said, unsure = (Counter(row[name][kind] for row in rows if kind in row[name]) for name in ("said", "unsure"))
@@ -131,17 +132,13 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         lines += ["", "| change | same words | same lesions | said again, sure or not | contrary | words |"]
         lines.append("|---|---|---|---|---|---|")
         for name in CHANGES:
-            found = _agreement(rows, name, SURE)
+            found = _agreement(rows, name)
             lines.append(f"| {name} | {' | '.join(found.shares())} | {found.contrary} | {found.either} |")
-        lines += [
-            "",
-            f"| confidence asked | words a lesion | {' | '.join(CHANGES)} |",
-            "|---|---|" + "---|" * len(CHANGES),
-        ]
-        for sure in THRESHOLDS:
-            words = sum(len(_said(row["terms"], sure)) for row in rows) / len(rows)
-            same = " | ".join(_agreement(rows, name, sure).shares()[0] for name in CHANGES)
-            lines.append(f"| {sure:g} | {words:.1f} | {same} |")
+        lines += ["", "| confidence | words, all changes | told of again | said again |", "|---|---|---|---|"]
+        for low, high in pairwise(CONFIDENCES):
+            before, again, said = _kept(rows, low, high)
+            shares = f"{again / max(before, 1):.0%} | {said / max(before, 1):.0%}"
+            lines.append(f"| {low:g} to {high:g} | {before} | {shares} |")
     return "\n".join(lines)
 
 
@@ -177,13 +174,13 @@ class _Agreement:
         return same, lesions, again
 
 
-def _said(terms: Terms, sure: float) -> dict[str, str]:
-    return {kind: value for kind, (value, confidence) in terms.items() if confidence >= sure}
+def _said(terms: Terms) -> dict[str, str]:
+    return {kind: value for kind, (value, confidence) in terms.items() if confidence >= SURE}
 
 
-def _agreement(rows: Sequence[dict[str, Any]], change: str, sure: float) -> _Agreement:
+def _agreement(rows: Sequence[dict[str, Any]], change: str) -> _Agreement:
     pairs = [(row["terms"], row["changes"][change]) for row in rows]
-    said = [(_said(before, sure), _said(after, sure)) for before, after in pairs]
+    said = [(_said(before), _said(after)) for before, after in pairs]
     kinds = [(one.get(kind), other.get(kind)) for one, other in said for kind in {*one, *other}]
     told = [
         (value, after.get(kind, ("",))[0])
@@ -199,3 +196,16 @@ def _agreement(rows: Sequence[dict[str, Any]], change: str, sure: float) -> _Agr
         lesions=sum(a == b for a, b in said),
         of=len(said),
     )
+
+
+def _kept(rows: Sequence[dict[str, Any]], low: float, high: float) -> tuple[int, int, int]:
+    """Of words between two confidences, once for each change: how many there are, are told of again, and said again."""
+    found = [
+        (value, after.get(kind, ("", 0.0)))
+        for row in rows
+        for after in row["changes"].values()
+        for kind, (value, confidence) in row["terms"].items()
+        if low <= confidence < high or confidence == high == 1
+    ]
+    again = [confidence for value, (other, confidence) in found if value == other]
+    return len(found), len(again), sum(confidence >= SURE for confidence in again)

@@ -33,4 +33,5 @@ def test_same_words_are_counted_by_word_by_lesion_and_by_confidence() -> None:
     # Density alone is said on both sides, of three; no lesion keeps all its words; both words are told of again.
     name = next(iter(CHANGES))
     assert f"| {name} | 33% | 0% | 100% | 0 | 3 |" in lines
-    assert "| 0.95 | 1.0 | 100% | 100% | 100% | 100% |" in lines
+    assert "| 0.8 to 0.9 | 4 | 100% | 0% |" in lines
+    assert "| 0.95 to 1 | 4 | 100% | 100% |" in lines
