@@ -136,8 +136,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             lines.append(f"| {name} | {' | '.join(found.shares())} | {found.contrary} | {found.either} |")
         lines += ["", "| confidence | words, all changes | told of again | said again |", "|---|---|---|---|"]
         for low, high in pairwise(CONFIDENCES):
-            before, again, said = _kept(rows, low, high)
-            shares = f"{again / max(before, 1):.0%} | {said / max(before, 1):.0%}"
+            before, again, anew = _kept(rows, low, high)
+            shares = f"{again / max(before, 1):.0%} | {anew / max(before, 1):.0%}"
             lines.append(f"| {low:g} to {high:g} | {before} | {shares} |")
     return "\n".join(lines)
 
