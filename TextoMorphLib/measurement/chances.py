@@ -31,7 +31,8 @@ FLUID_TEXTURE_HU = 12.0  # a simple fluid varies less
 # Septa divide fluid: where a lesion's mean is over this, what looks like sheets is streaks of noise, or vessels. The
 # height from which they are septa is the vocabulary's.
 SEPTATED_MEAN_HU, SEPTA_HU = 50.0, 10.0
-SEPTA_DOUBT, SEPTA_NOISE = 4.0, 0.25  # HU, and share of the noise, that sheets of nothing but noise may reach
+SEPTA_DOUBT, SEPTA_NOISE = 4.0, 0.25  # HU, and share of the noise, that sheets of nothing but noise may reach,
+SEPTA_REPEAT_HU = 2.0  # and how well their height is known, where they are there
 NEVER_NEGATIVE = ("texture_hu", "margin_mm", "wall_mm", "bright_fraction", "calcium_mm")
 WALLED, WALLED_DOUBT = 0.6, 0.1  # share of a border that makes a wall
 OUTSIDE, OUTSIDE_DOUBT = 0.5, 0.15  # share of calcium, fat or gas that goes on outside, from which it is none
@@ -88,7 +89,9 @@ def _chance(border: Border, evidence: Evidence, check: Check) -> float:
     spread = DOUBTS.get(name, _unit_doubt(name))(border, evidence)
     if name in NEVER_NEGATIVE and low <= 0:  # it is not in doubt there
         low = -np.inf
-    return float(ndtr((check.high - value) / spread) - ndtr((low - value) / spread))
+    # What is darker than fluid is fat, and no other content: a guess at what is fluid leaves that end alone.
+    lower = _level_doubt(border) if name == "mean_hu" and low < 0 else spread
+    return float(ndtr((check.high - value) / spread) - ndtr((low - value) / lower))
 
 
 def _level_doubt(border: Border) -> float:
@@ -103,7 +106,7 @@ def _contrast_doubt(border: Border, evidence: Evidence) -> float:
 def _texture_doubt(border: Border, evidence: Evidence) -> float:
     lesion = border.lesion
     sampled = lesion.texture_hu / (2 * max(border.interior_mm3 / GRAIN_MM3, 1)) ** 0.5
-    left = (NOISE_LEFT * lesion.noise_outside_hu) ** 2 * NOISE_LEFT / max(lesion.texture_hu, 1)
+    left = np.hypot(lesion.texture_hu, NOISE_LEFT**0.5 * NOISE_LEFT * lesion.noise_outside_hu) - lesion.texture_hu
     return float(np.hypot(sampled, left) + 0.5)
 
 
@@ -220,4 +223,4 @@ def _fluid(border: Border, evidence: Evidence) -> float:
 
 def _divided(border: Border, evidence: Evidence) -> float:
     """How surely septa are there."""
-    return min(_fluid(border, evidence), over(border.lesion.septa_hu, SEPTA_HU, _septa_doubt(border, evidence)))
+    return min(_fluid(border, evidence), over(border.lesion.septa_hu, SEPTA_HU, SEPTA_REPEAT_HU))
