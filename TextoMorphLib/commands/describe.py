@@ -18,6 +18,11 @@ LesionMask = Annotated[
     Path, typer.Option("--mask", metavar="FILE", help="The lesion: a mask or label map on the CT's grid.")
 ]
 
+Sure = Annotated[
+    float | None,
+    typer.Option("--sure", min=0.6, max=1, help="How sure a term must be to be said; else it is told as unsure. [0.8]"),
+]
+
 
 def describe(
     ct: common.Ct,
@@ -34,10 +39,7 @@ def describe(
     ] = None,
     wordings: Annotated[int, typer.Option("--wordings", min=0, help="Also write so many texts that say the same.")] = 0,
     seed: common.Seed = 0,
-    sure: Annotated[
-        float | None,
-        typer.Option("--sure", min=0.6, max=1, help="How sure a term must be to be said; else it is told as unsure."),
-    ] = None,
+    sure: Sure = None,
     json: Annotated[bool, typer.Option("--json", help="Print terms, confidences and numbers as JSON.")] = False,
 ) -> None:
     """Describe each lesion of a mask, real or synthetic, in the vocabulary's terms.
