@@ -60,8 +60,13 @@ def healthyOf(parameters: Any) -> dict[str, Any]:
     The organ's segment counts where all that is asked for lies in that organ: a kidney is not measured by the liver.
     """
     same = all(organ == parameters.organ for *_mask, organ in askedOf(parameters))
+    return {"replace": parameters.replaceTumour, "inside": insideOf(parameters) if same else None}
+
+
+def insideOf(parameters: Any) -> tuple[Any, str] | None:
+    """The organ's segment: its node and its ID; None where none is chosen, or its node is gone."""
     inside = (parameters.organSegmentation, parameters.organSegmentId)
-    return {"replace": parameters.replaceTumour, "inside": inside if same and all(inside) else None}
+    return inside if all(inside) else None
 
 
 def askedOf(parameters: Any) -> list[tuple[Any, str, str, str]]:

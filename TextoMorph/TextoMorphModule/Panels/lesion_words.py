@@ -7,6 +7,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import nodes
+from TextoMorphModule.Actions.lesion_table import insideOf
 from TextoMorphModule.Panels.panel import plainErrors
 
 
@@ -63,7 +64,7 @@ class LesionWords:
         wanted = self.panel.parameters
         if not (wanted and wanted.ct):
             return None
-        inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
+        inside = insideOf(wanted)
         result = self.panel.logic.lookedAt
         kept = result.GetNodeReference(nodes.MASK) if nodes.inScene(result) else None
         if kept and result.GetNodeReference(nodes.CT) is wanted.ct and kept.GetSegmentation().GetNumberOfSegments():

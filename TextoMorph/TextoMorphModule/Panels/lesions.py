@@ -8,7 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions.centres import Centres, Place
-from TextoMorphModule.Actions.lesion_table import Row
+from TextoMorphModule.Actions.lesion_table import Row, insideOf
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.painting import Click, Painting
 from TextoMorphModule.Panels.panel import RunPanel, inColour, later
@@ -126,11 +126,11 @@ class LesionsPanel(RunPanel):
         """Gives a lesion another size."""
         number = self._table.indexOf((self.parameters.lesionsSegmentation, segment))
         if number >= 0:
-            self._change(lambda: self._table.resize(number, diameter, self._inside(), self.onStep))
+            self._change(lambda: self._table.resize(number, diameter, insideOf(self.parameters), self.onStep))
 
     def onDragged(self, number: int, place: Place) -> None:
         """Moves a lesion to where its point was dragged."""
-        self._change(lambda: self._table.move(number, place, self._inside(), self.onStep))
+        self._change(lambda: self._table.move(number, place, insideOf(self.parameters), self.onStep))
 
     def onPainted(self) -> None:
         """Takes up what was painted in a lesion."""
@@ -151,7 +151,7 @@ class LesionsPanel(RunPanel):
         look = self._looks
         masks = [(wanted.lesionsSegmentation, row.segment) for row in self._table.rows]
         with suppress(Cancelled, ImportError):
-            given = wanted.ct, masks, self._inside(), lambda _done, _total: look == self._looks
+            given = wanted.ct, masks, insideOf(wanted), lambda _done, _total: look == self._looks
             doubts = self.logic.lesionsDoubts(*given) if masks else []
             self.ui.statusLabel.text = inColour(doubts)
             if self.logic.tellDoubts("lesions", doubts) and self.parameters:
@@ -183,14 +183,10 @@ class LesionsPanel(RunPanel):
         segments = [row.segment for row in self._table.rows]
         return segments.index(self._chosen) if self._chosen in segments else -1
 
-    def _inside(self) -> tuple[Any, str] | None:
-        wanted = self.parameters
-        return (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
-
     def _given(self) -> tuple[Any, ...]:
         """What `add` takes beside the place."""
         wanted = self.parameters
-        return self._inside(), wanted.text, wanted.organ, self.onStep
+        return insideOf(wanted), wanted.text, wanted.organ, self.onStep
 
     def _add(self, place: Place | None) -> None:
         if self.parameters and self.parameters.ct and not self._running:

@@ -7,6 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import nodes
+from TextoMorphModule.Actions.lesion_table import insideOf
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.painting import Click, Painting
 from TextoMorphModule.Panels.panel import RunPanel, inColour, later, plainErrors
@@ -203,7 +204,7 @@ class ScanPanel(RunPanel):
         from TextoMorphLib.errors import Cancelled
 
         wanted, made = self.parameters, None
-        inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
+        inside = insideOf(wanted)
         self._pressed = self.ui.placeButton
         with self.run(_("Placing…"), _("No lesion can be placed."), _("Placing…")), suppress(Cancelled):
             made = self.logic.placeLesion(
@@ -239,7 +240,7 @@ class ScanPanel(RunPanel):
         self._looks += 1
         look = self._looks
         mask = (wanted.segmentation, wanted.segmentId, wanted.ct)
-        inside = (wanted.organSegmentation, wanted.organSegmentId) if wanted.organSegmentId else None
+        inside = insideOf(wanted)
         said, doubts = "", []
 
         def newest(_done: int, _total: int) -> bool:
