@@ -112,7 +112,8 @@ class Claims:
 
     def _of(self, at: int) -> tuple[Term | None, str]:
         word, owner, marks = self.words[at], self.whose[at], self.marks[at]
-        if at > 1 and self.words[at - 2].thing == "interior" and word.norm in ("water", "urine", "bile"):
+        placed = word.norm == "water" and owner.kind == LESION and self.owners.place(at + 2)
+        if placed or (at > 1 and self.words[at - 2].thing == "interior" and word.norm in ("water", "urine", "bile")):
             owner = Owner(LESION)  # "Content: water"
             term: Term | None = self.lexicon.terms["cystic"]
         else:
@@ -180,6 +181,8 @@ class Claims:
         unqualified = word.term is not None and word.term.name == ENHANCING and word.norm.endswith("enhancing")
         if unqualified and at and (named := strength_of(self.words[at - 1 : at])):
             return self.lexicon.terms[named]  # "strongly contrast-enhancing"
+        if meanings.strengthens(self.words, at):
+            return self.lexicon.terms["arterial enhancement"]
         if enhances := self._enhances(at, word):
             return enhances
         if density_term(word) and is_signal(self.words, at):
@@ -193,7 +196,7 @@ class Claims:
             return self.lexicon.terms["necrotic"] if dark else None
         strength = owner.kind == "enhancement" and 0 <= owner.head < at and word.has("modifier")
         if word.term is not None and "degree" in word.term.kinds and not strength:
-            return word.term if self._before_density(at) else None
+            return word.term if meanings.before_density(self.words, at, self.whose[at]) else None
         if owner.foreign or owner.kind == LESION or (owner.kind == "interior" and not self._unfed(word)):
             return word.term
         return self._of_quality(at, word, owner)
@@ -215,15 +218,6 @@ class Claims:
                 break
         return None
 
-    def _before_density(self, at: int) -> bool:
-        following = [word for word in self.words[at + 1 : at + 3] if not word.has("word", "det")]
-        if 1 < at < len(self.words) - 1 and (self.words[at - 1].norm, self.words[at + 1].norm) == ("(", ")"):
-            following = [self.words[at - 2]]  # "hypodense (mild)"
-        of_density = bool(following) and self.whose[at].kind == "density" and not following[0].thing
-        if of_density and any(following[0].has("modifier", end) for end in ("low", "high")):
-            return True  # "Density: slightly low"
-        return bool(following) and density_term(following[0]) and "iso" not in density_of(following[0])
-
     def _unfed(self, word: Word) -> bool:
         return word.term is not None and word.term.name == "non-enhancing"
 
@@ -244,7 +238,8 @@ class Claims:
             and (texture := self._named(texture_of, [word]))
         ):
             return texture
-        if part == "enhancement" and kinds.keys() == {"margin"} and owner.head < at:
+        rimmed = self.words[owner.head].term is self.lexicon.terms["walled"]
+        if part == "enhancement" and kinds.keys() == {"margin"} and (owner.head < at or not rimmed):
             return term  # "enhances avidly, smooth", "no enhancement well circumscribed": the next item
         if part in ("density", "texture", "enhancement"):
             look = {"density", "texture", "content", "degree", *(("margin",) if part == "texture" else ())}
@@ -344,7 +339,8 @@ class Claims:
             return self.lexicon.terms["walled"]  # "contrast taking border"
         if part == "margin" and word.term is None:  # "no demarcation from the gland"
             qualified = any(each.has("modifier", "well") or each.has("modifier", "ill") for each in qualities)
-            return self.lexicon.terms["well-defined"] if DENIED in self.marks[at] and not qualified else None
+            lacking = DENIED in self.marks[at] and not qualified and not self.owners.is_placed(at)
+            return self.lexicon.terms["well-defined"] if lacking else None
         if part == "interior" and word.term is None and any(each.has("modifier", "watery") for each in qualities):
             return self.lexicon.terms["cystic"]
         if word.term is not None and word.term.name == "solid" and self.owners.is_possessed(at):
@@ -366,8 +362,8 @@ class Claims:
 
     def _is_in_cyst(self, at: int) -> bool:
         """Whether a nodule is what a cystic lesion is said to have."""
-        cystic = any(word.term and word.term.kinds.get("content") == "cystic" for word in self.words[:at])
-        return cystic and self.owners.is_possessed(at)
+        cystic = any(meanings.content_of(word) == "cystic" for word in self.words[:at])
+        return cystic and self.owners.is_possessed(at) and not self.owners.is_of_organ(at)
 
     def _enhancement(self, at: int, word: Word, qualities: Sequence[Word]) -> Term | None:
         """What an enhancement says: of a wall, of the density, or nothing that is modelled."""

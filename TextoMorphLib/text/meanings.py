@@ -32,6 +32,28 @@ def density_of(word: Word) -> str:
     return word.term.kinds.get("density", "") if word.term is not None else ""
 
 
+def content_of(word: Word) -> str:
+    return word.term.kinds.get("content", "") if word.term is not None else ""
+
+
+def before_density(words: Sequence[Word], at: int, owner: Owner) -> bool:
+    """Whether a degree stands before a density: "slightly | hypodense", "hypodense (mild)"."""
+    following = [word for word in words[at + 1 : at + 3] if not word.has("word", "det")]
+    if 1 < at < len(words) - 1 and (words[at - 1].norm, words[at + 1].norm) == ("(", ")"):
+        following = [words[at - 2]]  # "hypodense (mild)"
+    of_density = bool(following) and owner.kind == "density" and not following[0].thing
+    if of_density and any(following[0].has("modifier", end) for end in ("low", "high")):
+        return True  # "Density: slightly low"
+    return bool(following) and density_term(following[0]) and "iso" not in density_of(following[0])
+
+
+def strengthens(words: Sequence[Word], at: int) -> bool:
+    """Whether an adverb is joined to another's enhancement: "intensely | and heterogeneously enhancing"."""
+    following = words[at + 1 : at + 3]
+    joined = len(following) == 2 and following[0].has("word", "and") and following[1].norm.endswith(" enhancing")
+    return joined and words[at].has("modifier", "strong")
+
+
 def is_background(word: Word) -> bool:
     """Whether something is what densities are held against by default: the organ around the lesion."""
     if word.term is not None:

@@ -19,6 +19,7 @@ from TextoMorphLib.text.denied_clauses import (
 )
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
+from TextoMorphLib.text.suppositions import SPECKS, beside, is_earlier, lists_diagnoses, of_a_kind
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
 OTHERS = "of others"  # "unlike a cyst", "the rim that one would expect in an abscess"
@@ -33,6 +34,7 @@ _PLAIN = ("not", "no", "nor", "never", "neither", "isn't", "aren't", "doesn't", 
 _BEFORE_ORDERS = (":", "please", "kindly", "-", ",", ";", "and", "then", "but", "also", "just", "you")
 _PREFIXES = ("non", "un")
 _NO_MORE = ("no new", "no other", "no further", "no additional")
+_HISTORY = ("history of", "h/o", "hx of", "known history of", "status post", "previous history of")
 _LOSSES = {"loss", "dissolution", "effacement", "obliteration", "resolution", "disappearance"}
 _NONE = {
     "no",
@@ -78,6 +80,10 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("likewise"):
         denied = any(before.has("negation") for before in sentence[:at])  # "absent, as are septa"
         return [(DENIED, forward(sentence, at))] if denied else []
+    if at == 0 and word.norm in _EXCEPTIONS and (apart := beside(sentence)):
+        return [(OTHERS, apart)]
+    if word.norm in ("would", "should") and (general := of_a_kind(sentence, at)):
+        return [(OTHERS, general)]
     if word.has("elsewhere"):
         return [(OTHERS, _of_others(sentence, at))]
     if word.norm == "for" and any(before.norm == "too" for before in sentence[max(0, at - 4) : at]):
@@ -106,7 +112,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
             found.append((OPEN, forward(sentence, 1)))  # "Not excluded: calcification"
         elif word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
             found.append((OPEN, backward(sentence, at)))
-        elif word.norm.split(" ")[-1] in ("if", "whether"):
+        elif word.norm.split(" ")[-1] in ("if", "whether") or lists_diagnoses(sentence, at):
             found.append((OPEN, clause(sentence, at)))
         elif word.has("hedge", "open_before"):
             found.append((OPEN, backward(sentence, at) if after else forward(sentence, at)))  # "capsule r/o"
@@ -121,7 +127,9 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("past", "after") and _ends_there(sentence, at):
         found.append((PAST, backward(sentence, at)))
     elif word.has("past", "before"):
-        found.append((PAST, forward(sentence, at, whole=True)))
+        found.append((PAST, clause(sentence, at) if word.norm in _HISTORY else forward(sentence, at, whole=True)))
+    if is_earlier(sentence, at):
+        found.append((PAST, clause(sentence, at)))
     if word.has("past", "was") and _is_over(sentence, at):
         found.append((PAST, forward(sentence, at)))
     return found
@@ -247,8 +255,8 @@ def _prefers(sentence: Sequence[Word], at: int) -> bool:
     return more and any(before.term.kinds[kind] != following.term.kinds[kind] for kind in both)
 
 
-_EXCEPTIONS = ("other than", "apart from", "aside from", "save for", "with the exception of", "beyond", "besides")
-_SPECKS = ("focus", "one", "spot", "fleck", "speck", "deposit", "area", "dot", "rim", "patch")
+_EXCEPTIONS = ("other than", "apart from", "aside from", "save for", "with the exception of", "beyond", "besides",
+    "except for", "in addition to")  # fmt: skip
 
 
 def _excepts(sentence: Sequence[Word], at: int) -> bool:
@@ -256,8 +264,8 @@ def _excepts(sentence: Sequence[Word], at: int) -> bool:
     if not (sentence[at].norm.startswith("except") or sentence[at].norm in _EXCEPTIONS):
         return False
     following = [word for word in sentence[at + 1 : at + 6] if not word.has("word", "det")]
-    named = next((word for word in following if word.thing or word.norm in _SPECKS), None)
-    small = named is not None and named.norm.split(" ")[-1] in _SPECKS and named.term is None
+    named = next((word for word in following if word.thing or word.norm in SPECKS), None)
+    small = named is not None and named.norm.split(" ")[-1] in SPECKS and named.term is None
     return bool(following) and (following[0].has("word", "prep") or small)
 
 

@@ -119,6 +119,13 @@ def _is_rest(words: Sequence[Word]) -> bool:
     )
 
 
+_COUNTS = ("two", "three", "four", "few", "several", "some")
+
+
+def _is_cyst(word: Word) -> bool:
+    return word.term is not None and word.term.kinds.get("content") == "cystic"
+
+
 _EVERYWHERE = ("bilateral", "bilaterally")  # "cortical cysts bilaterally"
 
 
@@ -134,6 +141,8 @@ def _brings_up(words: Sequence[Word]) -> bool:
     if at is None or (at + 1 < len(words) and words[at + 1].norm == "of"):
         return False
     before = [word.norm for word in words[:at]]
+    if before[:1] and before[0] in _COUNTS and _is_cyst(words[at]):
+        return True  # "a solid mass; two small cysts upstream"
     if words[at].norm.split(" ")[-1] in ("focus", "spot") and not any(norm in _FURTHER for norm in before):
         return False  # of calcium, of blood: in the lesion
     existential = before[:1] == ["there"] or any(norm in _FURTHER for norm in before)

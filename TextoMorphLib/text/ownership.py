@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from TextoMorphLib.text.appositions import Appositions, Owner
+from TextoMorphLib.text.appositions import Owner
+from TextoMorphLib.text.borders import Borders
 from TextoMorphLib.text.lexicon import Word
-from TextoMorphLib.text.phrases import LESION, OF_WALLS, organ_of, says
+from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
 from TextoMorphLib.text.predicates import OWN_PARTS, VERBS
+from TextoMorphLib.text.strangers import Strangers
 
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
 _OTHER_SITES = (
     "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis", "lymph nodes", "gallbladder",
     "peritoneal cavity",
 )  # fmt: skip
+_AROUND_ORGANS = ("fat around", "fluid in the abdomen", "tissue around it")
 _NEW_START = (";", "\n", "-", "\u2013", "\u2014", "/", "|", "+")
 _LOCATES = (
     "in", "of", "within", "into", "at", "along", "on", "throughout", "arising from", "arise from", "involving",
@@ -25,13 +28,12 @@ _LOCATES = (
 )  # fmt: skip
 
 
-_ONLY = ("only", "mainly", "mostly", "predominantly", "exclusively", "just", "merely")
 _BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "near")
 _BESIDE_IT = ("adjacent", "neighboring", "nearby", "adjoining", "coexisting", "coexistent", "concomitant")
 _AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 
 
-class Ownership(Appositions):
+class Ownership(Borders):
     """The owners of a sentence's words.
 
     Args:
@@ -39,10 +41,14 @@ class Ownership(Appositions):
         organ: Whose lesion the text is about; None for any.
         topic: Whom a sentence without a subject is about.
         seen: Whether a lesion was spoken of before: only then there can be "another" one.
+        named: Whether any sentence of the text names one.
     """
 
-    def __init__(self, sentence: Sequence[Word], organ: str | None, topic: Owner, seen: bool = False) -> None:
+    def __init__(
+        self, sentence: Sequence[Word], organ: str | None, topic: Owner, seen: bool = False, named: bool = False
+    ) -> None:
         super().__init__(sentence, organ, seen)
+        self.strangers = Strangers(sentence, named)
         self.topic, self._owners = topic, dict[tuple[int, ...], Owner]()
         self.subjects = self._subjects()
 
@@ -62,6 +68,8 @@ class Ownership(Appositions):
             owner = self._with_site(self._named(run), run)
             whose = owner if owner.foreign or owner.kind == LESION else self._of_noun(run[-1])
             return whose if whose.foreign else owner  # "a splenic cyst with a calcified wall"
+        if (unlisted := self.strangers.described_by(at)) is not None:
+            return Owner("other", self.words[unlisted].norm, unlisted)
         place = self.place_of_unknown(at)
         if place and (holder := self._named(place)).kind == "other":
             return holder
@@ -93,6 +101,8 @@ class Ownership(Appositions):
             run.insert(0, run[0] - 1)
         run += self.run_from(at)[1:]
         thing = self.words[at].thing
+        if self.words[at].term is not None and (unlisted := self.strangers.described_by(run[-1])) is not None:
+            return Owner("other", self.words[unlisted].norm, unlisted)  # "blood cultures"
         named = self._named(run)
         if named.foreign or thing in ("organ", "other"):
             return named
@@ -119,6 +129,9 @@ class Ownership(Appositions):
         if index >= len(self.words) or self.words[index].norm not in (*_LOCATES, *_BESIDE):
             return None
         beside = self.words[index].norm in _BESIDE
+        ringed = self.words[index].norm == "around" and last and self.words[last - 1].has("modifier", "peripheral")
+        if ringed and any(self.words[i].thing == LESION for i in self.place(index + 1)):
+            return None  # "annular calcification around a cyst"
         if thing in ("calcification", "content", "septum") and (beside or self._is_beside(index + 1)):
             return Owner("other", "tissue around it", last)
         if beside:
@@ -135,9 +148,11 @@ class Ownership(Appositions):
         if thing == LESION and any(self.words[i].thing == LESION for i in run) and self.words[last + 1].norm == "of":
             return None  # "metastasis of colon cancer"
         place = self._named(run)
-        if place.kind == "other" and (thing != LESION or place.name in _OTHER_SITES):
+        fluid = self.words[last].norm.split(" ")[-1] in ("fluid", "collection") and place.name in _AROUND_ORGANS
+        if place.kind == "other" and (thing != LESION or fluid or place.name in _OTHER_SITES):
             return place
-        whole = thing in ("wall", "margin") and not self._is_object(last)
+        tissue = self.words[run[-1]].norm.split(" ")[-1] in ("parenchyma", "tissue", "cortex", "gland")
+        whole = thing in ("wall", "margin") and (tissue or not self._is_object(last))  # "a rim of normal parenchyma"
         of_organ = whole and self.words[last + 1].norm == "of"  # "the capsule of the liver"
         return (
             place
@@ -195,6 +210,8 @@ class Ownership(Appositions):
         if last.thing == LESION and all(self.words[index].has("other", "ducts") for index in others):
             others = []  # "collecting duct carcinoma"
         organs = [index for index in run if self.words[index].thing == "organ"]
+        if last.norm == "water" and any(self.words[i].thing == "centre" for i in self.place(run[-1] + 2)):
+            return Owner(LESION)  # "water in the middle"
         if others:
             return Owner("other", min(self.words[others[-1]].roles["other"]), run[-1])
         if last.thing == "organ":
@@ -203,7 +220,8 @@ class Ownership(Appositions):
         if foreign:
             return Owner("other", organ_of(self.words[foreign[-1]]), run[-1])
         named = any(word.thing == LESION for word in self.words[: run[0]])
-        if last.thing == LESION and last.norm.split(" ")[-1] in _SMALL and named and self.is_possessed(run[-1]):
+        small = last.thing == LESION and last.norm.split(" ")[-1] in _SMALL and named
+        if small and self.is_possessed(run[-1]) and not self.is_of_organ(run[-1]):
             return Owner("partial", "", run[-1])  # "a mass with a dense focus"
         if last.thing == LESION:
             return self._lesion(run)
@@ -241,9 +259,8 @@ class Ownership(Appositions):
         elsewhere = [word.norm for word in self.words[run[-1] + 1 : run[-1] + 5] if not word.has("word", "det")]
         if elsewhere[:1] == ["in"] and elsewhere[1:2] in (["other"], ["contralateral"], ["opposite"]):
             return Owner("other", "another lesion", run[-1])  # "the cyst in the other lobe"
-        joined = index > 1 and self.words[index].has("word", "with") and self.words[index - 1].has("word", "and")
-        if joined and (holder := self._clause_subject(index)):
-            return holder  # "the spleen is large and contains a granuloma"
+        if index > 1 and (holder := self._holder(index)):
+            return holder  # "the spleen is large and contains a granuloma", "diverticulum filled with air and fluid"
         if index > 1 and self.words[index].has("word", "and") and self.words[index - 1].thing == LESION:
             held_by = self._named([index - 1])
             if held_by.kind == "other" and held_by.name in _OTHER_SITES:
@@ -255,51 +272,27 @@ class Ownership(Appositions):
                 return Owner("other", who.name, who.head)
         return Owner(LESION, "", -1)
 
+    def _holder(self, at: int) -> Owner | None:
+        """The other thing that has what is listed behind a "with"; None if a lesion may have it."""
+        while at > 1 and not self.words[at].has("word", "with"):
+            word = self.words[at]
+            if word.thing == LESION or word.norm in PUNCTUATION or word.has("word", "verb") or word.has("word", "prep"):
+                return None
+            at -= 1
+        before = self.words[at - 1]
+        free = before.has("word", "and") or not (before.thing or before.norm in (",", *PUNCTUATION))
+        return self._clause_subject(at) if at > 1 and free and self.words[at].has("word", "with") else None
+
     def _clause_subject(self, before: int) -> Owner | None:
         """The other thing that a clause began with, if no lesion was named since."""
         first = next((i for i in range(before) if self._is_noun(i)), None)
         if first is None or self.words[first].thing not in ("other", "organ"):
             return None
+        if any(word.thing == LESION for word in self.words[first:before]):
+            return None
         owner = self._named([first])
         foreign = owner.kind == "other" or self._is_other_organ(owner.name)
         return Owner("other", owner.name, first) if foreign else None
-
-    def at_border(self, at: int) -> bool:
-        """Whether an enhancement is only at the lesion's border: "hyperenhancement at the margin of the mass"."""
-        word = self.words[at]
-        takes = word.has("dimension", "enhancement") and (word.has("word", "verb") or "contrast" in word.norm)
-        bright = word.thing == "enhancement" or (word.term is not None and word.term.kinds.get("density") == "arterial")
-        passed = [each for each in self.words[at + 1 : at + 6] if not each.has("word", "det")]
-        following = [each for each in passed if each.norm not in _ONLY]
-        if not (bright or takes) or len(following) < 2 or following[0].norm not in ("at", "along", "around", "in"):
-            return False
-        return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
-
-    def is_reached(self, at: int) -> bool:
-        """Whether something is what a lesion grows into or touches: "invades the | wall"."""
-        before = [word for word in self.words[max(0, at - 3) : at] if not word.has("word", "det")]
-        return bool(before) and before[-1].norm in _REACHING
-
-    def part_after(self, at: int) -> str:
-        """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""
-        index = at + 1
-        if index < len(self.words) and self.words[index].norm in ("of", "in", "within", "at"):
-            index += 1
-            while index < len(self.words) and self.words[index].has("word", "det"):
-                index += 1
-        if index >= len(self.words):
-            return ""
-        thing = self.words[index].thing
-        return thing if thing in ("wall", "septum", "centre", "scar", "nodule", "calcification") else ""
-
-    def unfed_part(self, at: int) -> str:
-        """What of the lesion does not enhance: "an area | without enhancement", "no enhancement of the wall"."""
-        before = self.words[at - 1].thing if at and self.words[at].norm.split(" ")[0] in ("without", "lacking") else ""
-        own = before in ("wall", "septum", "scar", "nodule", "centre")
-        if own or (before == "partial" and self.is_part(at - 1)):
-            return before
-        subject = self.subjects[at].kind
-        return self.part_after(at) or (subject if subject in ("centre", "interior") else "")
 
     # --- Subjects ---
 
@@ -338,6 +331,8 @@ class Ownership(Appositions):
                     first = first and owner.kind != LESION
                     if owner.kind == LESION:
                         self.topic = owner
+            elif self.strangers.is_subject(index):
+                subject, stated = Owner("other", word.norm, index), True
             elif word.has("word", "that") and index:
                 previous = next((i for i in range(index - 1, -1, -1) if self._is_noun(i)), None)
                 if previous is not None:
@@ -373,19 +368,5 @@ class Ownership(Appositions):
 
 _BORDERLESS = ("calcification", "density", "texture", "enhancement", "content", "septum", "scar", "nodule")
 _NEVER_CALCIFIED = ("density", "texture", "enhancement", "margin")
-_REACHING = (
-    "invade",
-    "invading",
-    "abut",
-    "abutting",
-    "involve",
-    "involving",
-    "reach",
-    "reaching",
-    "contacting",
-    "touching",
-    "extend to",
-    "extending to",
-)
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")

@@ -46,7 +46,10 @@ class Phrases:
                 return run if self._fits(word, run[-1], crossed) else []
             if here.norm == "/" and here.start > self.words[index - 1].end:
                 return []  # an item of its own
-            if here.norm in (",", "/") or here.has("word", "and") or here.has("word", "or"):
+            if crossed and not here.known and here.norm.endswith("ing") and self.words[index - 1].norm == ",":
+                return []  # "hypovascular, | engulfing the vessels"
+            joins = here.has("word", "and") or here.has("word", "or") or here.norm in ("but", "yet")
+            if here.norm in (",", "/") or joins:
                 if predicate:
                     return []  # "the wall is thick, septa are thin"
                 crossed = True
@@ -85,8 +88,11 @@ class Phrases:
             "texture",
         ):
             kinds = word.term.kinds if word.term is not None else {}
-            fitting = kinds.keys() <= {"degree"} or (
-                thing in ("wall", "septum") and word.term is not None and word.norm in OF_WALLS
+            grain = thing == "calcification" and (word.has("modifier", "coarse") or word.has("modifier", "fine"))
+            fitting = (
+                grain
+                or kinds.keys() <= {"degree"}
+                or (thing in ("wall", "septum") and word.term is not None and word.norm in OF_WALLS)
             )
             return fitting and (
                 word.has("modifier") or not word.known or word.norm in OF_WALLS or word.has("unexpressed")
@@ -104,7 +110,8 @@ class Phrases:
         if self.words[noun].thing not in own or not kinds.keys() & {"density", "content"} or self._opens_phrase(at):
             return False
         opens = at > 0 and (self.words[at - 1].has("word", "with") or self.words[at - 1].has("word", "prep"))
-        if opens:
+        lit = self.words[noun].thing == "wall" and kinds.get("density") in ("hyper", "arterial")
+        if opens or lit:  # "bright thick ring"
             return False
         return " " in self.words[noun].norm or any(
             each.has("modifier", how) for each in between for how in own[self.words[noun].thing]
@@ -214,6 +221,17 @@ class Phrases:
         """Whether a noun is what something is said to have: "with solid nodules"."""
         return self._is_object(index) and not self._is_object(index, ("prep",))
 
+    def is_of_organ(self, index: int) -> bool:
+        """Whether what something is said to be in or of is the organ: "the liver contains a | nodule"."""
+        held = next((i for i in range(index - 1, 0, -1) if self.words[i].has("word", "with")), 0)
+        return held > 0 and self.words[held - 1].thing == "organ"
+
+    def is_placed(self, index: int) -> bool:
+        """Whether a noun only says where something is: "no nodules along its | edge"."""
+        while index > 0 and (self.is_modifier(index - 1) or self.words[index - 1].has("word", "det")):
+            index -= 1
+        return index > 0 and self.words[index - 1].norm in ("along", "at", "around", "in", "on", "near", "within")
+
     def is_reference(self, index: int) -> bool:
         """Whether a noun is only what something is compared with: "denser than fluid"."""
         while index > 0 and (self.is_modifier(index - 1) or self.words[index - 1].has("word", "det")):
@@ -237,7 +255,7 @@ class Phrases:
         index, farthest = at + 1, min(len(self.words), at + FARTHEST_NOUN)
         while index < farthest and self.is_modifier(index) and not self._is_noun(index):
             index += 1
-        named = index > at + 1 and not self.words[index - 1].known and index < len(self.words)
+        named = index > at + 1 and self.words[index - 1].term is None and index < len(self.words)
         return self.place(index + 1) if named and self.words[index].norm in ("of", "in") else []
 
     def place(self, index: int) -> list[int]:

@@ -87,6 +87,8 @@ class Predicates(Phrases):
             return (
                 bare and " " not in self.words[index].norm and (not index or self.words[index - 1].norm in PUNCTUATION)
             )
+        if word.norm == ":" and self._is_object(index):
+            return False  # "a lesion in a liver with steatosis and uneven parenchyma: hyperdense"
         return word.norm == ":" or word.has("word", "verb") or (word.norm in VERBS)
 
     def _is_organ_alone(self, index: int) -> bool:

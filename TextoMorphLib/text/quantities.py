@@ -42,6 +42,11 @@ _HU_OF_OTHER = re.compile(
     r"|vein|vessel|organ|fat)\s*(?:parenchyma|cortex)?\s*(?:is|was|has|=|:|of|at|measur\w+|about|approx\w*\.?|~|\(|to)?\s*$",
     re.IGNORECASE,
 )
+# Numbers of a change: "enhancing by 30 HU".
+_HU_BY = re.compile(
+    r"\b(?:by|delta|increases?|rise|change|difference|increment|gain|threshold)\s*(?:of|:|=|is|about|approx\w*\.?|only|~)*\s*$",
+    re.IGNORECASE,
+)
 _HU_OF_ORGAN = re.compile(
     r"\b(?:liver|hepatic|kidney|renal|cortex|pancreas|pancreatic|parenchyma|gland|background)\s*(?:parenchyma|cortex)?"
     r"\s*(?:is|was|has|=|:|of|at|measur\w+|about|~|\(|to)?\s*$",
@@ -122,9 +127,7 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
             spans.append(match.span())
     all_hu = list(_HU.finditer(text))
     spans += [match.span() for match in all_hu]
-    hu = [
-        match for match in all_hu if not _within(match, apart) and not _HU_OF_OTHER.search(text[: match.start()][-40:])
-    ]
+    hu = [match for match in all_hu if not _within(match, apart) and not _is_other_hu(text[: match.start()][-40:])]
     around = [match for match in all_hu if _HU_OF_ORGAN.search(text[: match.start()][-40:])]
     places = list(_PLACES.finditer(text))
     segments = [each for match in _SEGMENT.finditer(text) for each in _segments(match)]
@@ -140,6 +143,10 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
         many=bool(_MANY.search(text)),
         spans=tuple(sorted(spans)),
     )
+
+
+def _is_other_hu(before: str) -> bool:
+    return bool(_HU_OF_OTHER.search(before) or _HU_BY.search(before))
 
 
 def _within(match: re.Match[str], parts: Sequence[tuple[int, int]]) -> bool:

@@ -155,6 +155,8 @@ def forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]
 def _is_new_item(sentence: Sequence[Word], at: int) -> bool:
     """Whether the next item begins without a mark: "no calcification | margins well defined", "| central necrosis"."""
     before, word = sentence[at - 1], sentence[at]
+    if before.noun and word.norm in ("just", "only", "merely", "simply"):
+        return True  # "no wall | just a cyst"
     if before.noun and word.has("word", "det") and not word.has("word", "pronoun"):
         return True  # "no calcium | some necrosis"
     if before.noun and not word.noun and not word.thing and before.thing not in ("lesion", "partial", "organ"):

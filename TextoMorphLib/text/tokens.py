@@ -214,12 +214,19 @@ def _cancers(found: list[Token]) -> list[Token]:
     for index, token in enumerate(found):
         if token.norm == "." and read and read[-1].norm == "carcinoma" and found[index - 1].norm == "ca":
             continue
+        if _is_circa(found, index) or (token.norm == "." and index and _is_circa(found, index - 1)):
+            continue  # "ca. 60 HU"
         dot = index + 1 < len(found) and found[index + 1].norm == "."
         after = found[index + 1 + dot : index + 2 + dot]
         named = bool(read) and read[-1].norm in _CANCEROUS  # "renal cell ca"
         cancer = token.norm == "ca" and (named or (after and after[0].norm in _OF_CANCER))
         read.append(replace(token, norm="carcinoma") if cancer else token)
     return read
+
+
+def _is_circa(found: list[Token], at: int) -> bool:
+    norms = [token.norm for token in found[at : at + 3]]
+    return norms[:2] == ["ca", "."] and norms[2:] != [] and norms[2][0].isdigit()
 
 
 @lru_cache(maxsize=1)

@@ -37,6 +37,7 @@ from TextoMorphLib.text.quantities import Quantities, quantities
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
 from TextoMorphLib.text.stand_ins import with_names
+from TextoMorphLib.text.strangers import names_lesion
 from TextoMorphLib.text.tokens import Token, tokens
 from TextoMorphLib.text.visibility import of_sight, sights
 from TextoMorphLib.text.vocabulary import GROWS, Mention, Term, contradictions, describe
@@ -274,6 +275,7 @@ class _Reader:
         self.heading = False
         self.apart: list[tuple[int, int]] = []  # sentences about something else
         self.others = Others()
+        self.named = False
 
     @property
     def denies_lesion(self) -> bool:
@@ -292,6 +294,7 @@ class _Reader:
 
     def all(self) -> None:
         """Read the whole text."""
+        self.named = names_lesion(self.text)
         for start, end in windows(self.text, WINDOW):
             read = tokens(self.text, self.words.words, start, end)
             read = dictated(read, self.text, self.words.words, self.words.nearest)
@@ -311,7 +314,7 @@ class _Reader:
                 words[at] = comparisons.with_other(word, other, self.words.terms)
         goes_on = words[0].has("word", "pronoun") or words[0].norm in ("its", "their")
         topic = self.topic if goes_on or self._under_heading(words) else Owner()
-        owners = Ownership(words, self.organ, topic, bool(self.lesions))
+        owners = Ownership(words, self.organ, topic, bool(self.lesions), self.named)
         described = any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
         aside = self.others.about_other(words, described, self.text)
         unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]

@@ -60,6 +60,23 @@ from TextoMorphLib.text.understanding import understand
         ("Pyelonephritis with gas within the lesion.", {"gas": "bubbles"}),
         ("CA 19-9 is raised; renal cell ca suspected.", {}),
         ("Sharp pain on the right; smooth kernel.", {}),
+        # What is supposed, what it may be or was, what is beside it.
+        ("A cyst would be darker. This lesion has blurred edges.", {"margin": "ill"}),
+        ("Should a mural nodule appear, surgery is advised. A solid mass.", {}),
+        ("Differential includes abscess with thick wall; the lesion is hypodense.", {"density": "hypo"}),
+        ("On the earlier scan it was a mass with septa; today it shows rim enhancement.", {"wall": "walled"}),
+        ("Apart from a simple cyst, the liver contains one hyperenhancing nodule.", {"density": "arterial"}),
+        ("A hypovascular mass; two small cysts upstream.", {"density": "hypo"}),
+        # Where a word belongs.
+        ("Well demarcated zone with no nodular enhancement along its edge.", {"margin": "well"}),
+        ("necrotic core, bright thick ring", {"content": "necrotic", "wall": "walled", "wall_thickness": "thick"}),
+        ("Dense, chunky calcifications.", {"calcification": "present", "calcium_grain": "coarse"}),
+        ("Hypovascular, engulfing splenic vessels.", {"density": "hypo"}),
+        ("Annular calcification around a mass.", {"calcification": "present"}),
+        ("no wall no septa just a cyst", {"content": "cystic"}),
+        ("A mass enhancing intensely and heterogeneously.", {"density": "arterial", "texture": "heterogeneous"}),
+        # Numbers that are no density.
+        ("A mass of ca. 60 HU, enhancing by 20 HU.", {}),
     ],
 )
 def test_it_is_read_as_it_was_meant(text: str, expected: dict[str, str]) -> None:

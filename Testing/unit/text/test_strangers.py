@@ -1,0 +1,48 @@
+"""Sentences about something else than a lesion, whose nouns are in no list."""
+
+from __future__ import annotations
+
+import pytest
+
+from TextoMorphLib.text.understanding import understand
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lesion in segment 5. Smooth handover, sharp instruments.",
+        "Renal mass. Dense shunts, calcified phleboliths, coarse trabeculae of a vertebra.",
+        "Septic patient, gas-forming organisms in blood cultures, lesion segment 8.",
+        "Lesion unchanged. Fluid balance positive, black vomitus, thick mucus.",
+        "Nodule. The monitor was bright.",
+        "Images were windowed dark.",
+        "Thin slices, smooth kernel; sharp pain, blood pressure low.",
+        "A mass. Homogeneous thickening of the adrenal.",
+        "Lesion. Duodenal diverticulum filled with air and fluid.",
+        "Renal mass; simple fluid in the perirenal space.",
+        "The needle will pass through a thin rim of normal parenchyma to reach the lesion.",
+        "Status post distal pancreatectomy for a mucinous cystic neoplasm; new lesion.",
+    ],
+)
+def test_what_is_said_of_them_is_not_said_of_the_lesion(text: str) -> None:
+    understood = understand(text, "liver")
+    assert {kind: value for kind, value in understood.description.items() if value not in ("solid", "none")} == {}
+
+
+def test_it_is_told_whose_a_word_is() -> None:
+    understood = understand("Mass in segment 4. Calcified phleboliths.", "liver")
+    assert [(understood.words(heard), heard.why) for heard in understood.heard] == [
+        ("Calcified", "said of the phlebolith")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dark blob", {"density": "hypo"}),  # the only name that a lesion has
+        ("The mass ends at a sharp line.", {"margin": "well"}),  # a sentence about a lesion
+        ("Lesion. Small hypodense plaque.", {"density": "hypo"}),  # what is said of lesions alone
+    ],
+)
+def test_an_unlisted_noun_may_be_the_lesion(text: str, expected: dict[str, str]) -> None:
+    assert understand(text, "liver").description == expected

@@ -1,0 +1,44 @@
+"""Clauses that do not tell what the lesion is: what is supposed, what it may be or was, what is beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.reach import STOPS, clause
+
+SPECKS = ("focus", "one", "spot", "fleck", "speck", "deposit", "area", "dot", "rim", "patch")
+
+
+def beside(sentence: Sequence[Word]) -> Sequence[int]:
+    """The other lesion that a sentence begins with: "apart from | a cyst |, the liver holds a bright nodule"."""
+    end = next((i for i in range(1, len(sentence)) if sentence[i].norm == ","), 0)
+    lesion = next((word for word in sentence[1:end] if word.thing == "lesion"), None)
+    return range(1, end) if lesion is not None and lesion.norm.split(" ")[-1] not in SPECKS else ()
+
+
+def lists_diagnoses(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a clause says what a lesion may be: "differential | includes an abscess with a thick wall"."""
+    named = sentence[at].norm in ("differential", "ddx", "dd")
+    return named and any(word.norm in ("include", "including", "is", "comprise") for word in sentence[at + 1 : at + 4])
+
+
+def of_a_kind(sentence: Sequence[Word], at: int) -> Sequence[int]:
+    """What is only supposed: "a | cyst | would be | darker", "should | a nodule appear"; empty if nothing is."""
+    if at == 0:
+        return clause(sentence, at) if len(sentence) > 1 and sentence[1].has("word", "det") else ()
+    start = at
+    while start and sentence[start - 1].norm not in (*STOPS, ",") and not sentence[start - 1].has("word", "but"):
+        start -= 1
+    kind = sentence[start].norm in ("a", "an") and sentence[at - 1].thing == "lesion"
+    general = sentence[at].norm == "would" and kind
+    return [*range(start, at), *clause(sentence, at)] if general else ()
+
+
+def is_earlier(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a clause is about an earlier examination: "on the | earlier scan | it was thought to be a cyst"."""
+    if not (sentence[at].has("time") or sentence[at].has("past", "before")) or sentence[at].has("past", "pseudo"):
+        return False
+    opening = [word.norm for word in sentence[:at] if not word.has("word", "det")]
+    said = next((i for i in clause(sentence, at) if sentence[i].norm in ("was", "were", "had")), None)
+    return len(opening) == 1 and opening[0] in ("on", "at", "in") and said is not None
