@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -77,7 +77,7 @@ class Word:
         """Whether it can play a role, with this value."""
         return role in self.roles and (value is None or value in self.roles[role])
 
-    @property
+    @cached_property  # asked for hundreds of times
     def thing(self) -> str:
         """The kind of thing that it names: "wall", "lesion", "organ", "other"; empty for none."""
         for role in ("organ", "other"):

@@ -29,7 +29,6 @@ class Phrases:
     def run_after(self, at: int) -> list[int]:
         """The nouns that an adjective stands before: "hypodense | liver lesion"; empty if it is a predicate."""
         crossed = False
-        word = self.words[at]
         predicate = at > 0 and self.words[at - 1].has("word", "verb")
         index = at + 1
         while index < min(len(self.words), at + FARTHEST_NOUN):
@@ -43,7 +42,7 @@ class Phrases:
                 if self._is_attributive(run[-1]):
                     index = run[-1] + 1
                     continue
-                return run if self._fits(word, run[-1], crossed) else []
+                return run if self._fits(at, run[-1], crossed) else []
             if here.norm == "/" and here.start > self.words[index - 1].end:
                 return []  # an item of its own
             if crossed and not here.known and here.norm.endswith("ing") and self.words[index - 1].norm == ",":
@@ -58,21 +57,21 @@ class Phrases:
             index += 1
         return []
 
-    def _fits(self, word: Word, noun: int, crossed: bool) -> bool:
+    def _fits(self, at: int, noun: int, crossed: bool) -> bool:
         """Across a comma or "and" an adjective belongs to a noun only if it can be said of such a thing.
 
         "A thin, enhancing wall", but "hypodense, thick wall".
         """
-        thing = self.words[noun].thing
-        if crossed and thing == "other" and self._postpositive(self.words.index(word)):
+        word, thing = self.words[at], self.words[noun].thing
+        if crossed and thing == "other" and self._postpositive(at):
             return False
-        if not crossed and self._is_next_item(word, noun):
+        if not crossed and self._is_next_item(at, noun):
             return False
         if crossed and thing == "interior" and (word.has("modifier", "thick") or word.has("modifier", "thin")):
             return False  # "walls thickened and content uniform"
         if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
             return True
-        if thing == "centre" and self._opens_phrase(self.words.index(word)):
+        if thing == "centre" and self._opens_phrase(at):
             return True
         if word.has("compared"):
             return False
@@ -101,11 +100,11 @@ class Phrases:
             return word.has("modifier", "well") or word.has("modifier", "ill") or says(word, "margin")
         return False
 
-    def _is_next_item(self, word: Word, noun: int) -> bool:
+    def _is_next_item(self, at: int, noun: int) -> bool:
         """Whether a noun begins the next item, without a mark: "hypoattenuating | sharp margins"."""
+        word = self.words[at]
         kinds = word.term.kinds if word.term is not None else {}
         own = {"margin": ("well", "ill"), "wall": ("thin", "thick"), "septum": ("thin", "thick")}
-        at = self.words.index(word)
         between = self.words[at + 1 : noun]
         if self.words[noun].thing not in own or not kinds.keys() & {"density", "content"} or self._opens_phrase(at):
             return False

@@ -13,10 +13,11 @@ def with_names(sentence: Sequence[Word]) -> list[Word]:
     """The sentence with "one" after an adjective as the part that it stands for."""
     words: list[Word] = []
     for word in sentence:
-        part = next((before for before in reversed(words) if before.thing in _PARTS), None)
         adjective = bool(words) and not words[-1].thing and (words[-1].term is not None or words[-1].has("modifier"))
-        stands = word.norm in ("one", "ones") and adjective and part is not None
-        words.append(_named(part, word) if stands and part is not None else word)
+        part = None
+        if adjective and word.norm in ("one", "ones"):
+            part = next((before for before in reversed(words) if before.thing in _PARTS), None)
+        words.append(_named(part, word) if part is not None else word)
     return words
 
 

@@ -42,7 +42,7 @@ from TextoMorphLib.text.tokens import Token, tokens
 from TextoMorphLib.text.visibility import of_sight, sights
 from TextoMorphLib.text.vocabulary import GROWS, Mention, Term, contradictions, describe
 
-MOST_CHARACTERS = 100_000  # of a text that are read, in windows: fifty pages
+MOST_CHARACTERS = 50_000  # of a text that are read, in windows: 25 pages
 SAID, MARKED, IGNORED = "said", "marked", "ignored"
 HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
 STONE = "renal stone"

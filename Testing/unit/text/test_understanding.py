@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from TextoMorphLib.errors import InputError
@@ -175,6 +177,13 @@ def test_a_long_text_is_read_in_part_and_says_so() -> None:
     inside = understand("The spleen is normal.\n" * 2000 + "The liver lesion is calcified.", "liver")
     assert inside.description == {"calcification": "present"}, "a long text is read whole, in windows"
     assert any("only its first" in warning for warning in found.warnings())
+
+
+@pytest.mark.parametrize("item", ["cyst, ", "dark, ", "no wall, ", "cyst and ", "cyst ", "cyst/"])
+def test_an_endless_list_is_read_in_time(item: str) -> None:
+    start = time.process_time()
+    understand(item * (1_000_000 // len(item)), "liver")
+    assert time.process_time() - start < 5
 
 
 def test_another_organs_lesion_is_drawn_only_with_a_word() -> None:
