@@ -148,6 +148,8 @@ class Ownership(Borders):
         if thing == LESION and any(self.words[i].thing == LESION for i in run) and self.words[last + 1].norm == "of":
             return None  # "metastasis of colon cancer"
         place = self._named(run)
+        if place.kind == "partial" and (unlisted := self._unlisted_place(run[-1] + 1)) is not None:
+            return Owner("other", self.words[unlisted].norm, unlisted)  # "gas in the soft tissues of the calf"
         fluid = self.words[last].norm.split(" ")[-1] in ("fluid", "collection") and place.name in _AROUND_ORGANS
         if place.kind == "other" and (thing != LESION or fluid or place.name in _OTHER_SITES):
             return place
@@ -159,6 +161,15 @@ class Ownership(Borders):
             if place.kind == "organ" and (of_organ or spread or self._is_other_lesion(thing, place.name))
             else None
         )
+
+    def _unlisted_place(self, index: int) -> int | None:
+        """What a noun is part of, if that is in no list."""
+        if index >= len(self.words) or self.words[index].norm not in ("of", "in"):
+            return None
+        index += 1
+        while index < len(self.words) and self.words[index].has("word", "det"):
+            index += 1
+        return index if index in self.strangers.nouns else None
 
     def _is_beside(self, index: int) -> bool:
         """Whether a place is the organ beside the lesion: "calcification in the | adjacent parenchyma"."""

@@ -76,6 +76,8 @@ class Predicates(Phrases):
             and says(word, "density")
         ):
             return not self.run_after(after)  # "liver hypodense"
+        if index == 0 and self._is_elsewhere(0) and (word.term is not None or word.has("modifier")):
+            return not word.noun and not self.run_after(after)  # "liver hypodense and fatty", of a pancreas
         acts = self._is_organ_alone(index) and word.has("word", "verb")  # "the kidneys enhance homogeneously"
         quality = (word.term is not None or word.has("modifier")) and not (word.noun or acts)
         if after == index + 1 and quality:
@@ -97,6 +99,11 @@ class Predicates(Phrases):
             return False
         other = all(map(self._is_other_organ, self.words[index].roles["organ"]))
         return other or not any(each.thing == "lesion" for each in self.words[:index])
+
+    def _is_elsewhere(self, index: int) -> bool:
+        """Whether a noun is another organ's or thing's."""
+        word = self.words[index]
+        return word.has("other") or (word.has("organ") and all(map(self._is_other_organ, word.roles["organ"])))
 
     def is_place(self, index: int) -> bool:
         """Whether a heading only says where the lesion is: "Left upper pole: 2 cm, cystic"."""

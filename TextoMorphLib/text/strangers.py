@@ -23,7 +23,7 @@ _FARTHEST = 8  # words from an adjective to its noun
 _NO_NOUN = re.compile(r"(?:ly|ed|ing|al|ous|ic|ive|able|ible|ar|ary|oid|like|wise|ward|less|ful|ish|ier|iest)$")
 # Words that are said of lesions and of little else.
 _RADIOLOGISTS = re.compile(
-    r"(?:hypo|hyper|iso|low |high )\w|enhanc|attenuat|necro|cystic|sept|vascul|defined|circumscri|demarc|delin|delimit"
+    r"(?:hypo|hyper|iso|low |high )\w|enhanc|attenuat|cystic|sept|vascul|defined|circumscri|demarc|delin|delimit"
     r"|margin|encapsul|walled|locul|heterogen|inhomogen|spicul"
 )
 

@@ -20,6 +20,8 @@ from TextoMorphLib.text.understanding import understand
         "A mass. Homogeneous thickening of the adrenal.",
         "Lesion. Duodenal diverticulum filled with air and fluid.",
         "Renal mass; simple fluid in the perirenal space.",
+        "Mass. Necrotic toe, gas in the soft tissues of the calf.",
+        "Lesion; pancreas hypodense and fatty.",
         "The needle will pass through a thin rim of normal parenchyma to reach the lesion.",
         "Status post distal pancreatectomy for a mucinous cystic neoplasm; new lesion.",
     ],
