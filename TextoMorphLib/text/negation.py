@@ -80,12 +80,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("likewise"):
         denied = any(before.has("negation") for before in sentence[:at])  # "absent, as are septa"
         return [(DENIED, forward(sentence, at))] if denied else []
-    if at == 0 and word.norm in _EXCEPTIONS and (apart := beside(sentence)):
-        return [(OTHERS, apart)]
-    if word.norm in ("would", "should") and (general := of_a_kind(sentence, at)):
-        return [(OTHERS, general)]
-    if word.has("elsewhere"):
-        return [(OTHERS, _of_others(sentence, at))]
+    if other := _not_of_it(sentence, at, word):
+        return [(OTHERS, other)]
     if word.norm == "for" and any(before.norm == "too" for before in sentence[max(0, at - 4) : at]):
         return [(DENIED, forward(sentence, at))]  # "too dense for a cyst"
     if word.norm in _PARTLY:  # "not entirely cystic" is cystic
@@ -107,19 +103,7 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.norm in ("hardly", "barely", "scarcely") and at + 1 < len(sentence) and _is_look(sentence[at + 1]):
         found.append((DENIED, [at + 1]))  # "hardly homogeneous"
     if word.has("hedge"):
-        after = _ends_there(sentence, at)
-        if word.has("hedge", "open_after") and not at and len(sentence) > 1 and _leads(sentence[1]):
-            found.append((OPEN, forward(sentence, 1)))  # "Not excluded: calcification"
-        elif word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
-            found.append((OPEN, backward(sentence, at)))
-        elif word.norm.split(" ")[-1] in ("if", "whether") or lists_diagnoses(sentence, at):
-            found.append((OPEN, clause(sentence, at)))
-        elif word.has("hedge", "open_before"):
-            found.append((OPEN, backward(sentence, at) if after else forward(sentence, at)))  # "capsule r/o"
-        elif word.has("hedge", "after") and (after or not word.has("hedge", "before")):
-            found.append((POSSIBLE, backward(sentence, at)))
-        elif word.has("hedge", "before"):
-            found.append((POSSIBLE, forward(sentence, at)))
+        found += _doubted(sentence, at, word)
     if word.norm == "?":
         found.append((POSSIBLE, forward(sentence, at) if _opens(sentence, at) else backward(sentence, at)))
     if word.norm in ("previously", "formerly") and _goes_on(sentence, at):
@@ -133,6 +117,31 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("past", "was") and _is_over(sentence, at):
         found.append((PAST, forward(sentence, at)))
     return found
+
+
+def _doubted(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]]:
+    """What a word of doubt says of which words."""
+    after = _ends_there(sentence, at)
+    if word.has("hedge", "open_after") and not at and len(sentence) > 1 and _leads(sentence[1]):
+        return [(OPEN, forward(sentence, 1))]  # "Not excluded: calcification"
+    if word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
+        return [(OPEN, backward(sentence, at))]
+    if word.norm.split(" ")[-1] in ("if", "whether") or lists_diagnoses(sentence, at):
+        return [(OPEN, clause(sentence, at))]
+    if word.has("hedge", "open_before"):
+        return [(OPEN, backward(sentence, at) if after else forward(sentence, at))]  # "capsule r/o"
+    if word.has("hedge", "after") and (after or not word.has("hedge", "before")):
+        return [(POSSIBLE, backward(sentence, at))]
+    return [(POSSIBLE, forward(sentence, at))] if word.has("hedge", "before") else []
+
+
+def _not_of_it(sentence: Sequence[Word], at: int, word: Word) -> Sequence[int]:
+    """What is said of other lesions, or of none: "apart from | a cyst", "a cyst would be darker", "unlike | a cyst"."""
+    if at == 0 and word.norm in _EXCEPTIONS and (apart := beside(sentence)):
+        return apart
+    if word.norm in ("would", "should") and (general := of_a_kind(sentence, at)):
+        return general
+    return _of_others(sentence, at) if word.has("elsewhere") else ()
 
 
 def _whole(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Sequence[int]]] | None:

@@ -150,7 +150,7 @@ class Ownership(Borders):
         place = self._named(run)
         if place.kind == "partial" and (unlisted := self._unlisted_place(run[-1] + 1)) is not None:
             return Owner("other", self.words[unlisted].norm, unlisted)  # "gas in the soft tissues of the calf"
-        fluid = self.words[last].norm.split(" ")[-1] in ("fluid", "collection") and place.name in _AROUND_ORGANS
+        fluid = self.words[last].norm.split(" ")[-1] == "fluid" and place.name in _AROUND_ORGANS
         if place.kind == "other" and (thing != LESION or fluid or place.name in _OTHER_SITES):
             return place
         tissue = self.words[run[-1]].norm.split(" ")[-1] in ("parenchyma", "tissue", "cortex", "gland")

@@ -69,15 +69,8 @@ class Predicates(Phrases):
         word = self.words[after]
         if self.words[index].thing == "organ" and word.term is not None and word.term.about == "background":
             return True  # "liver cirrhotic, heterogeneous"
-        if (
-            index == 0
-            and word.norm != ":"
-            and self.words[0].norm in (self.organ, "parenchyma")
-            and says(word, "density")
-        ):
-            return not self.run_after(after)  # "liver hypodense"
-        if index == 0 and self._is_elsewhere(0) and (word.term is not None or word.has("modifier")):
-            return not word.noun and not self.run_after(after)  # "liver hypodense and fatty", of a pancreas
+        if index == 0 and self._is_bare(word) and not self.run_after(after):
+            return True
         acts = self._is_organ_alone(index) and word.has("word", "verb")  # "the kidneys enhance homogeneously"
         quality = (word.term is not None or word.has("modifier")) and not (word.noun or acts)
         if after == index + 1 and quality:
@@ -99,6 +92,12 @@ class Predicates(Phrases):
             return False
         other = all(map(self._is_other_organ, self.words[index].roles["organ"]))
         return other or not any(each.thing == "lesion" for each in self.words[:index])
+
+    def _is_bare(self, word: Word) -> bool:
+        """Whether a word is said of the noun that opens a sentence, without a verb: "liver | hypodense"."""
+        if self._is_elsewhere(0) and not word.noun and (word.term is not None or word.has("modifier")):
+            return True  # "liver hypodense and fatty", of a pancreas
+        return self.words[0].norm in (self.organ, "parenchyma") and says(word, "density")
 
     def _is_elsewhere(self, index: int) -> bool:
         """Whether a noun is another organ's or thing's."""
