@@ -30,6 +30,7 @@ Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write
 def control(
     ct: ControlScan,
     organ_mask: OrganMask,
+    organ: common.Organ = "liver",
     source: common.Source = "words",
     model: common.Model = "starter",
     device: common.Device = "auto",
@@ -60,7 +61,7 @@ def control(
     from TextoMorphLib.evaluation import control as benchmark
     from TextoMorphLib.sources import scans
 
-    settings = {"steps": steps, "guidance": guidance, "preset": preset}
+    settings = {"steps": steps, "guidance": guidance, "preset": preset, "organ": organ}
     places = range(first_site, first_site + sites)
     load = partial(_trials, ct, organ_mask, scans.named(source, model), device, sizes_mm, places, seeds, settings)
     with common.progress("measuring control") as on_trial:

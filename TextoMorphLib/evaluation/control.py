@@ -284,7 +284,7 @@ def places(
         sizes_mm: Diameters.
         sites: Numbers of the places for each size; a number decides where in the organ it is, and the mask's shape.
         seeds: Seeds for each place.
-        settings: For `Synthesizer.synthesize`: steps, guidance, preset.
+        settings: For `Synthesizer.synthesize`: steps, guidance, preset, organ.
     """
     return [
         Trial(model, settings, ct, mask, size, site, seed)

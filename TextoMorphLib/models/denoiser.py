@@ -204,5 +204,6 @@ class Denoiser(nn.Module):
 
     def hidden_weights(self) -> list[nn.Parameter]:
         """The weights between the first and the last layer, which Muon trains."""
-        ends = (self.unet.enter.weight, self.unet.leave.weight, self.drawn.weight)
+        ends = [self.unet.enter.weight, self.unet.leave.weight, self.drawn.weight]
+        ends += [] if self.organs is None else [self.organs.weight]
         return [weight for weight in self.parameters() if weight.ndim > 1 and all(weight is not end for end in ends)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import ndimage
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume, check_ct
 from TextoMorphLib.simulation.anatomy_fields import smooth_field
+from TextoMorphLib.simulation.organ_backgrounds import organ_crop
 
 AIR_HU = -1000
 PARENCHYMA_HU = (0.0, 200.0)
@@ -23,31 +25,51 @@ class Scan:
     name: str
     ct: np.ndarray  # int16 HU
     sites: np.ndarray  # [N, 3] voxels amid homogeneous soft tissue
+    organs: Mapping[str, np.ndarray] = field(default_factory=dict)  # those of them that lie in an organ, by its name
 
 
-def load_scans(folder: Path, names: list[str]) -> list[Scan]:
+@dataclass(frozen=True)
+class OrganPlace:
+    """A ball in a scan that lies in an organ, apart from what is no soft tissue there.
+
+    Attributes:
+        scan: The scan's file name.
+        organ: Liver, kidney or pancreas.
+        centre_mm: RAS.
+        radius_mm: The ball's.
+    """
+
+    scan: str
+    organ: str
+    centre_mm: Sequence[float]
+    radius_mm: float
+
+
+def load_scans(folder: Path, names: list[str], places: Sequence[OrganPlace] = ()) -> list[Scan]:
     """Reads the scans of a training set.
 
     Args:
         folder: Where they lie.
         names: File names in it.
+        places: Where in them which organ is known to be.
 
     Raises:
-        InputError: A scan is missing or is no CT in HU.
+        InputError: A scan is missing or is no CT in HU, or a place holds no soft tissue.
     """
-    missing = [name for name in names if not (folder / name).exists()]
+    wanted = [*names, *(place.scan for place in places if place.scan not in names)]
+    missing = [name for name in wanted if not (folder / name).exists()]
     if missing:
         raise InputError(
             f"not found in {folder}: {', '.join(missing)}; give the folder of the training CTs with --data"
         )
-    return [load_scan(folder / name) for name in names]
+    return [load_scan(folder / name, [place for place in places if place.scan == name]) for name in wanted]
 
 
-def load_scan(path: Path) -> Scan:
+def load_scan(path: Path, places: Sequence[OrganPlace] = ()) -> Scan:
     """Reads a scan and finds where in it lesions may go.
 
     Raises:
-        InputError: It is no CT in HU.
+        InputError: It is no CT in HU, or a place holds no soft tissue.
     """
     volume = Volume.read(path)
     check_ct(volume)
@@ -57,14 +79,27 @@ def load_scan(path: Path) -> Scan:
     )
     parenchyma = (coarse > PARENCHYMA_HU[0]) & (coarse < PARENCHYMA_HU[1])
     inside = ndimage.uniform_filter(parenchyma.astype(np.float32), 3) > 0.75  # mostly soft tissue within 6 mm
-    return Scan(path.name, ct, (np.argwhere(inside & parenchyma) * 4).astype(np.int32))
+    sites = (np.argwhere(inside & parenchyma) * 4).astype(np.int32)
+    low, _ = _extent(volume)
+    known: dict[str, list[np.ndarray]] = {}
+    for place in places:
+        away = np.linalg.norm(sites + low - np.asarray(place.centre_mm, float), axis=1)
+        if not (away <= place.radius_mm).any():
+            raise InputError(f"{path.name}: no soft tissue within {place.radius_mm} mm of {list(place.centre_mm)}")
+        known.setdefault(place.organ, []).append(sites[away <= place.radius_mm])
+    return Scan(path.name, ct, sites, {organ: np.concatenate(found) for organ, found in known.items()})
+
+
+def _extent(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest world coordinates of a scan's voxels."""
+    corners = np.array(np.meshgrid(*[[0, n - 1] for n in volume.shape])).reshape(3, -1)
+    world = volume.affine[:3, :3] @ corners + volume.affine[:3, 3:]
+    return world.min(1), world.max(1)
 
 
 def on_1mm_grid(volume: Volume) -> np.ndarray:
     """The whole scan as int16 HU on a 1 mm isotropic RAS grid."""
-    corners = np.array(np.meshgrid(*[[0, n - 1] for n in volume.shape])).reshape(3, -1)
-    world = volume.affine[:3, :3] @ corners + volume.affine[:3, 3:]
-    low, high = world.min(1), world.max(1)
+    low, high = _extent(volume)
     to_index = np.linalg.inv(volume.affine)
     shape = tuple(int(n) for n in np.ceil(high - low) + 1)
     moved = ndimage.affine_transform(
@@ -78,10 +113,20 @@ def on_1mm_grid(volume: Volume) -> np.ndarray:
     return np.clip(np.round(moved), AIR_HU, 3000).astype(np.int16)
 
 
-def real_crop(scans: list[Scan], size: int, rng: np.random.Generator) -> np.ndarray:
-    """A cube around a random site of a random scan, mirrored and turned at random. HU, float32, `size` mm."""
-    scan = scans[rng.integers(len(scans))]
-    centre = scan.sites[rng.integers(len(scan.sites))] + rng.integers(0, 4, 3)
+def real_crop(scans: list[Scan], size: int, rng: np.random.Generator, organ: str | None = None) -> np.ndarray:
+    """A cube around a random site of a random scan, mirrored and turned at random. HU, float32, `size` mm.
+
+    Args:
+        scans: To choose from.
+        size: Side of the cube, mm.
+        rng: Source of randomness.
+        organ: In which the site is to be, known in one of the scans; anywhere if None.
+    """
+    found = [
+        (scan, scan.sites if organ is None else scan.organs[organ]) for scan in scans if organ in (None, *scan.organs)
+    ]
+    scan, sites = found[rng.integers(len(found))]
+    centre = sites[rng.integers(len(sites))] + rng.integers(0, 4, 3)
     start = centre - size // 2
     inside = [np.clip(np.arange(s, s + size), 0, n - 1) for s, n in zip(start, scan.ct.shape, strict=True)]
     crop = scan.ct[np.ix_(*inside)].astype(np.float32)
@@ -116,12 +161,22 @@ def scanned(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         HU: soft tissue mapped through a random monotone curve, blurred, with correlated noise of 0 to 25 HU.
     """
+    return seen(in_another_phase(crop, rng), rng)
+
+
+def in_another_phase(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A crop with its soft tissue mapped through a random monotone curve, in most draws. HU."""
     fat, water = rng.normal(0, 5, 2)
     organ = rng.uniform(35, 75)
     bright = organ + rng.uniform(50, 140)
     if rng.random() < 0.7:
         crop = np.interp(crop, [-1000, -100, 0, 50, 150, 1500], [-1000, -100 + fat, water, organ, bright, 1500]) * 1.0
         crop = crop + (crop > -20) * rng.uniform(-5, 60) * np.clip((crop + 20) / 60, 0, 1)
+    return crop
+
+
+def seen(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A crop as some kernel and dose show it: perhaps blurred, perhaps with correlated noise. HU, float32."""
     if rng.random() < 0.3:
         crop = ndimage.gaussian_filter(crop, rng.uniform(0.3, 0.9, 3))
     if rng.random() < 0.6:
@@ -130,7 +185,21 @@ def scanned(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return crop.astype(np.float32)
 
 
-def background_crop(scans: list[Scan], size: int, rng: np.random.Generator, procedural: float = 0.3) -> np.ndarray:
-    """A healthy crop, real or (in `procedural` of the draws) invented, as some scanner would have shown it."""
-    crop = procedural_crop(size, rng) if not scans or rng.random() < procedural else real_crop(scans, size, rng)
-    return scanned(crop, rng)
+def background_crop(
+    scans: list[Scan], size: int, rng: np.random.Generator, procedural: float = 0.3, organ: str | None = None
+) -> np.ndarray:
+    """A healthy crop, real or (in `procedural` of the draws) invented, as some scanner would have shown it.
+
+    Args:
+        scans: Real ones.
+        size: Side of the crop, mm.
+        rng: Source of randomness.
+        procedural: Share of invented ones.
+        organ: What is in the middle; anything if None. Invented, too, where no scan is known to show it.
+    """
+    if organ is None:
+        crop = procedural_crop(size, rng) if not scans or rng.random() < procedural else real_crop(scans, size, rng)
+        return scanned(crop, rng)
+    if rng.random() < procedural or not any(organ in scan.organs for scan in scans):
+        return seen(organ_crop(organ, size, rng), rng)
+    return scanned(real_crop(scans, size, rng, organ), rng)

@@ -37,6 +37,7 @@ class Example:
         seed: Decides the lesion's numbers within their kinds' ranges.
         noise: [1, C, X/4, Y/4, Z/4] standard normal: the latent noise that the diffusion starts from, and that the
             lesion's random fields are made of.
+        organ: In which it is; None where that is not known.
     """
 
     background: np.ndarray
@@ -45,14 +46,21 @@ class Example:
     parenchyma: float
     seed: int
     noise: torch.Tensor
+    organ: str | None = None
 
     def render(self, description: Description) -> np.ndarray:
         """The lesion minus the background in HU, noise free; descriptions that agree in a kind share its numbers."""
-        lesion = sample_lesion(description, self.parenchyma, self.diameter_mm, self.seed)
+        lesion = sample_lesion(description, self.parenchyma, self.diameter_mm, self.seed, self.organ)
         return render(self.depth, lesion, self.parenchyma, self.noise)
 
 
-def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8, least_mm: float = LEAST_MM) -> Example:
+def place(
+    crop: np.ndarray,
+    rng: np.random.Generator,
+    latent_channels: int = 8,
+    least_mm: float = LEAST_MM,
+    organ: str | None = None,
+) -> Example:
     """Chooses a mask in a crop; its centre lies near the crop's, its size leaves room for the surroundings.
 
     Args:
@@ -60,6 +68,7 @@ def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8, 
         rng: Source of randomness.
         latent_channels: Of the noise.
         least_mm: No smaller mask, however small the crop.
+        organ: What is in the crop's middle, if that is known.
     """
     largest = len(crop) - 2 * CONTEXT_MM
     diameter = float(np.exp(rng.uniform(np.log(max(least_mm, largest / 5)), np.log(largest))))
@@ -68,7 +77,7 @@ def place(crop: np.ndarray, rng: np.random.Generator, latent_channels: int = 8, 
     region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]
     seed = int(rng.integers(2**31))
     noise = latent_noise(crop.shape, int(rng.integers(2**31)), latent_channels)
-    return Example(background(region), depth, diameter, parenchyma_hu(crop, depth), seed, noise)
+    return Example(background(region), depth, diameter, parenchyma_hu(crop, depth), seed, noise, organ)
 
 
 def random_description(rng: np.random.Generator) -> Description:

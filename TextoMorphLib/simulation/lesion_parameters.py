@@ -10,6 +10,7 @@ import numpy as np
 
 from TextoMorphLib.spatial.geometry import smallness
 from TextoMorphLib.text.concepts import ATTRIBUTES, KINDS, LEARNED, Description, as_drawn, sharpness
+from TextoMorphLib.text.organs import organs
 
 DENSITY_HU = ATTRIBUTES["density"].rendered["hu"]  # relative to the parenchyma, by density and degree
 TEXTURE_HU = ATTRIBUTES["texture"].rendered["hu"]
@@ -22,6 +23,7 @@ MOST_CALCIUM_SHARE = 0.1  # as long as it is still a part
 SOLID_HU = 22.0  # solid tissue is hardly darker than this,
 DARK_SOLID_HU = {"plain": 14.0, "marked": 7.0}  # unless it is called hypoattenuating
 LEAST_HYPO_HU = -15.0  # unless a dark parenchyma would leave no contrast
+LEAST_LAG_HU = -12.0  # of a lesion of whose density nothing is said, in organs that say how far it lags behind
 DRAWN_FLUID_HU = (1.0, 16.0)
 NECROSIS_HU = (8.0, 30.0)
 LEAST_NECROSIS_HU = -30.0  # core minus body
@@ -69,7 +71,9 @@ class Lesion:
     after: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: float, seed: int) -> Lesion:
+def sample_lesion(
+    description: Description, parenchyma_hu: float, diameter_mm: float, seed: int, organ: str | None = None
+) -> Lesion:
     """Draw a lesion's numbers within the ranges of its kinds.
 
     Each number has a random stream of its own: descriptions that agree in a kind agree in its numbers. What
@@ -81,6 +85,7 @@ def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: f
         parenchyma_hu: HU of the tissue it replaces.
         diameter_mm: Its diameter.
         seed: Decides all numbers.
+        organ: In which it is; as in any tissue if None.
 
     Returns:
         The lesion.
@@ -93,7 +98,7 @@ def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: f
         return float(np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(low, high))
 
     call, degree = _density(kind)
-    density = number("density", *DENSITY_HU[f"{call} {degree}"])
+    density = number("density", *_range(call, degree, organ, parenchyma_hu))
     darkest = DARK_SOLID_HU.get(degree, SOLID_HU) if call == "hypo" else SOLID_HU
     density = max(density, min(darkest - parenchyma_hu, LEAST_HYPO_HU))
     texture = number("texture", *TEXTURE_HU[kind["texture"]])
@@ -128,6 +133,16 @@ def sample_lesion(description: Description, parenchyma_hu: float, diameter_mm: f
         calcium_grain=kind["calcium_grain"],
         after={name: {value: 1.0} for name, value in kind.items() if name not in LEARNED},
     )
+
+
+def _range(call: str, degree: str, organ: str | None, parenchyma_hu: float) -> tuple[float, float]:
+    """Body minus parenchyma, from and to."""
+    usual: tuple[float, float] = tuple(DENSITY_HU[f"{call} {degree}"])
+    if call != "default" or organ is None or not (lags := organs[organ].lags):
+        return usual
+    enhancement = max(parenchyma_hu - organs[organ].unenhanced_hu, 0.0)
+    low, high = (min(-share * enhancement, LEAST_LAG_HU) for share in reversed(lags))
+    return low, high
 
 
 def calcium_share(share: float, volume_ml: float) -> float:

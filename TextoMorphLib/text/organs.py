@@ -23,6 +23,9 @@ class Organ:
         unsaid_contrast_hu: How bright against it lesions are of whose density nothing is said: shares, and the HU that
             so many of them stay under. Empty where no data say it; a model draws its own default there.
         fluid_hu: Likewise the HU of what is in its cysts.
+        lags: How far a solid lesion of whose density nothing is said is rendered under it: from and up to which share
+            of the organ's enhancement. Empty where it is rendered as in any tissue.
+        unenhanced_hu: HU of the organ without contrast agent, from which its enhancement is counted.
     """
 
     name: str
@@ -33,6 +36,8 @@ class Organ:
     most_ml: float = float("inf")
     unsaid_contrast_hu: tuple[tuple[float, float], ...] = ()
     fluid_hu: tuple[tuple[float, float], ...] = ()
+    lags: tuple[float, ...] = ()
+    unenhanced_hu: float = 0.0
 
 
 def _read() -> dict[str, Organ]:
@@ -49,6 +54,8 @@ def _read() -> dict[str, Organ]:
                 tuple((share, hu) for share, hu in each.get(known, {}).get("quantiles", ()))
                 for known in ("unsaid_contrast_hu", "fluid_hu")
             ),
+            tuple(each.get("rendered", {}).get("lags", ())),
+            float(each.get("rendered", {}).get("unenhanced_hu", 0.0)),
         )
         for each in sorted(found, key=lambda each: each.get("order", len(found)))
     }

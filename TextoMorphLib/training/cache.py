@@ -8,7 +8,8 @@ other scans. Shards are written whole or not at all, so that an interrupted run 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.models.device import autocast
 from TextoMorphLib.parallel import in_order
-from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
+from TextoMorphLib.simulation.backgrounds import OrganPlace, Scan, background_crop, load_scans
 from TextoMorphLib.simulation.examples import flipped, place, random_description
 from TextoMorphLib.text.concepts import Description
 
@@ -42,6 +43,9 @@ class Shards:
         names: Their file names.
         folder: Where the shards go.
         seed: With a shard's size and number, it decides all that is in it.
+        organs: How many of the places are in which organ; the rest is in any tissue, and in no organ that is known.
+        places: Where organs lie in the CTs.
+        invented: Share of the places in organs whose anatomy is invented.
     """
 
     autoencoder: dict[str, object]
@@ -50,6 +54,9 @@ class Shards:
     names: list[str]
     folder: Path
     seed: int
+    organs: Mapping[str, float] = field(default_factory=dict)
+    places: Sequence[OrganPlace] = ()
+    invented: float = 0.5
 
     def path(self, size: int, number: int) -> Path:
         """The file of a shard."""
@@ -81,7 +88,7 @@ _Loaded = tuple[Shards, list[Scan], Autoencoder]
 def _loaded(shards: Shards) -> _Loaded:
     network = Autoencoder(**shards.autoencoder)  # type: ignore[arg-type]
     network.load_state_dict(load_file(shards.weights))
-    return shards, load_scans(shards.data, shards.names), network.eval()
+    return shards, load_scans(shards.data, shards.names, shards.places), network.eval()
 
 
 def _make_shard(loaded: _Loaded, job: tuple[int, int]) -> None:
@@ -92,24 +99,44 @@ def _make_shard(loaded: _Loaded, job: tuple[int, int]) -> None:
     for _ in range(SHARD_PAIRS // 2):
         one = random_description(rng)
         both = (one, flipped(one, rng))
-        pairs += [(_pair(scans, network, size, both, rng), both) for _ in range(2)]
-    tensors = {key: torch.stack([tensor[key] for tensor, _ in pairs]) for key in pairs[0][0]}
-    said = json.dumps([descriptions for _, descriptions in pairs])
+        organ = _organ(shards.organs, rng)
+        crops = (crop_in(shards, scans, size, organ, rng) for _ in range(2))
+        pairs += [(_pair(crop, network, organ, both, rng), both, organ) for crop in crops]
+    tensors = {key: torch.stack([tensor[key] for tensor, *_ in pairs]) for key in pairs[0][0]}
+    said = json.dumps([descriptions for _, descriptions, _ in pairs])
+    told = json.dumps([organ for *_, organ in pairs])
     path = shards.path(size, number)
     with replacing(path) as (partial,):
-        save_file(tensors, partial, {"descriptions": said})
+        save_file(tensors, partial, {"descriptions": said, "organs": told})
+
+
+def _organ(odds: Mapping[str, float], rng: np.random.Generator) -> str | None:
+    """In which of the organs a place is."""
+    drawn = rng.random() if odds else 1.0
+    for organ, share in odds.items():
+        if drawn < share:
+            return organ
+        drawn -= share
+    return None
+
+
+def crop_in(shards: Shards, scans: list[Scan], size: int, organ: str | None, rng: np.random.Generator) -> np.ndarray:
+    """A healthy crop in an organ, or in any tissue."""
+    if organ is None:
+        return background_crop(scans, size, rng)
+    return background_crop(scans, size, rng, shards.invented, organ)
 
 
 @torch.inference_mode()
 def _pair(
-    scans: list[Scan],
+    crop: np.ndarray,
     network: Autoencoder,
-    size: int,
+    organ: str | None,
     descriptions: tuple[Description, Description],
     rng: np.random.Generator,
 ) -> dict[str, Tensor]:
     """The latents of one place under two descriptions."""
-    example = place(background_crop(scans, size, rng), rng, network.latent_channels)
+    example = place(crop, rng, network.latent_channels, organ=organ)
     images = [example.background, *(example.background + example.render(d) for d in descriptions)]
     with autocast(torch.device("cpu")):
         latents = network.encode(torch.from_numpy(np.stack(images))[:, None]).float()
@@ -122,12 +149,17 @@ def _pair(
     }
 
 
-def read(shards: Shards, size: int, pairs: int) -> tuple[dict[str, Tensor], list[tuple[Description, Description]]]:
-    """All pairs of one size: their tensors, stacked, and their descriptions."""
-    parts, descriptions = [], []
+def read(
+    shards: Shards, size: int, pairs: int
+) -> tuple[dict[str, Tensor], list[tuple[Description, Description]], list[str | None]]:
+    """All pairs of one size: their tensors, stacked, their descriptions, and their organs."""
+    parts, descriptions, organs = [], [], []
     for number in range(-(-pairs // SHARD_PAIRS)):
         path = shards.path(size, number)
         parts.append(load_file(path))
         with safe_open(path, "pt") as file:
-            descriptions += json.loads(file.metadata()["descriptions"])
-    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}, descriptions
+            told = file.metadata()
+        own = json.loads(told["descriptions"])
+        descriptions += own
+        organs += json.loads(told.get("organs", "null")) or [None] * len(own)
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}, descriptions, organs

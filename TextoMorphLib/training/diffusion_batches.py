@@ -34,11 +34,13 @@ class Pairs:
         tensors: As `cache.read` returns them.
         said: [N, 2, concepts].
         descriptions: [N] two each.
+        organs: [N] in which they are; None where that is not known.
     """
 
     tensors: dict[str, Tensor]
     said: Tensor
     descriptions: list[tuple[Description, Description]]
+    organs: Sequence[str | None]
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def draw_pairs(
 
     Returns:
         lesion [N, 2, C, x, y, z], noise [N, C, x, y, z], place [N, C + 4 + 96, x, y, z], weight [N, 1, x, y, z], said
-        [N, 2, concepts], and tokens [N, 2, L, width] if the denoiser is shown any.
+        [N, 2, concepts], organ [N, organs], and tokens [N, 2, L, width] if the denoiser is shown any.
     """
     odds = np.array([how.odds[size] for size in sizes], float)
     size = list(sizes)[rng.choice(len(odds), p=odds / odds.sum())]
@@ -170,6 +172,7 @@ def draw_pairs(
             [pairs.tensors["filled"][index].float(), depth, fields if how.coupled else without_fields(fields)], 1
         ),
         "weight": near + OUTSIDE_WEIGHT * (1 - near),
+        "organ": torch.stack([words.organ_vector(pairs.organs[int(at)]) for at in index]),
     }
     if how.coupled:
         said = pairs.said[index]
@@ -181,7 +184,8 @@ def draw_pairs(
     texts = [captions.write(each, rng) for at in index[::2] for each in pairs.descriptions[at]]
     twice = [text for first in range(0, len(texts), 2) for text in 2 * texts[first : first + 2]]  # of both scans
     if not how.coupled:
-        batch["said"] = words.said(twice, [None] * len(twice)).unflatten(0, (count, 2))
+        told = [pairs.organs[int(at)] for at in index.repeat(2)]
+        batch["said"] = words.said(twice, told).unflatten(0, (count, 2))
     if words.encoder is not None:
         batch["tokens"] = words.tokens(twice).unflatten(0, (count, 2))
     return batch

@@ -15,6 +15,8 @@ from TextoMorphLib.cases import read_cases
 from TextoMorphLib.cases.folds import parted
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
+from TextoMorphLib.simulation.backgrounds import OrganPlace
+from TextoMorphLib.simulation.organ_backgrounds import INVENTED
 from TextoMorphLib.training import cache, triple_shards
 from TextoMorphLib.training.diffusion_batches import REAL, RENDERED, Pairs
 from TextoMorphLib.training.diffusion_networks import Networks, trained
@@ -119,14 +121,30 @@ class Sources:
             names=settings["data"]["train"],
             folder=self.output / "examples",
             seed=settings["training"]["seed"],
+            **_organs(settings),
         )
         cache.make(shards, counts, settings["examples"]["workers"])
         pairs = {}
         for size, count in counts.items():
-            tensors, descriptions = cache.read(shards, size, count)
+            tensors, descriptions, organs = cache.read(shards, size, count)
             said = torch.stack([self.networks.classifier.vectors(both) for both in descriptions])
-            pairs[size] = Pairs(tensors, said, descriptions)
+            pairs[size] = Pairs(tensors, said, descriptions, organs)
         return pairs
+
+
+def _organs(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a configuration says of the organs that lesions are rendered in.
+
+    Raises:
+        InputError: An organ that nobody can invent, shares that do not go together, or places that are not whole.
+    """
+    odds = {str(organ): float(share) for organ, share in settings["examples"].get("organs", {}).items()}
+    places = [settings_of(OrganPlace, place, "data.places") for place in settings["data"].get("places", ())]
+    if unknown := [organ for organ in (*odds, *(place.organ for place in places)) if organ not in INVENTED]:
+        raise InputError(f"[examples] organs and [[data.places]] know {', '.join(INVENTED)}, not {unknown[0]}")
+    if min(odds.values(), default=0) < 0 or sum(odds.values()) > 1 + 1e-9:
+        raise InputError("[examples] organs must be shares of 0 or more, together 1 at the most")
+    return {"organs": odds, "places": places, "invented": float(settings["examples"].get("invented", 0.5))}
 
 
 def settings_of(kind: Any, given: Mapping[str, Any], table: str) -> Any:

@@ -69,14 +69,13 @@ def pair_losses(model: nn.Module, schedule: Schedule, batch: Batch, how: LossSet
     noise = batch["noise"] if how.coupled else torch.randn_like(batch["noise"])
     kept = (torch.rand(count, device=lesion.device) >= how.text_dropout).float()
     clean = lesion.transpose(0, 1).flatten(0, 1)
-    told = [torch.cat([batch["said"][:, i] * kept[:, None] for i in (0, 1)])]
+    said = torch.cat([batch["said"][:, i] * kept[:, None] for i in (0, 1)])
+    tokens = None
     if "tokens" in batch:
-        told += [
-            _millimetres(2 * count, lesion),
-            torch.cat([batch["tokens"][:, i] * kept[:, None, None] for i in (0, 1)]),
-        ]
+        tokens = torch.cat([batch["tokens"][:, i] * kept[:, None, None] for i in (0, 1)])
     noisy = schedule.noised(clean, noise.repeat(2, 1, 1, 1, 1), time.repeat(2))
-    estimate = model(noisy, time.repeat(2), batch["place"].repeat(2, 1, 1, 1, 1), *told).float()
+    told_of = (None, tokens, batch["organ"].repeat(2, 1))  # no scanner blurred them: voxels are the grid's own
+    estimate = model(noisy, time.repeat(2), batch["place"].repeat(2, 1, 1, 1, 1), said, *told_of).float()
     error = (estimate - clean).unflatten(0, (2, count))
     weight = _shares(batch["weight"])
     size = (_power(lesion[:, 0], weight) + _power(lesion[:, 1], weight)) / 2
@@ -190,8 +189,3 @@ def _shares(weight: Tensor) -> Tensor:
 def _power(values: Tensor, shares: Tensor) -> Tensor:
     """[N]: the weighted mean square of each example."""
     return (values.square() * shares).sum(dim=(1, 2, 3, 4)) / values.shape[1]
-
-
-def _millimetres(count: int, like: Tensor) -> Tensor:
-    """Voxels as rendered lesions have them, which no scanner blurred."""
-    return torch.ones(count, 3, device=like.device)

@@ -48,7 +48,7 @@ class Networks:
     started: bool
 
 
-def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
+def build(config: Path, settings: Mapping[str, Any], real: bool, organs: bool = False) -> Networks:
     """The networks that a configuration describes.
 
     What it leaves out is that of the bundle that it starts from.
@@ -57,6 +57,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
         config: The configuration's file; weights that it names lie relative to it.
         settings: What it says.
         real: Whether real lesions are trained on, whose scans' voxels and organs are told.
+        organs: Whether the organs of rendered ones are.
 
     Raises:
         InputError: Weights or a bundle are not there, or do not go together.
@@ -80,6 +81,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool) -> Networks:
     network = dict(settings.get("network") or told["denoiser"])
     if real:
         network.setdefault("told_voxels", True)
+    if real or organs:
         network.setdefault("told_organs", list(ORGANS))
     words = {"conditioning": conditioning, "text_width": encoder.width}
     denoiser = Denoiser.told_by(classifier, **words, **network)

@@ -70,7 +70,7 @@ def main(
     settings = read_config(config)
     _check(config, settings)
     mix = shares(settings.get("mix", {}), cases is not None, data is not None)
-    networks = build(config, settings, REAL in mix)
+    networks = build(config, settings, REAL in mix, bool(settings.get("examples", {}).get("organs")))
     process = PartialState()
     sources = Sources(config, settings, networks, mix, data, cases, fold, output, say)
     with process.main_process_first():  # the others find what is prepared

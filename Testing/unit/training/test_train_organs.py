@@ -1,0 +1,65 @@
+"""Rendered lesions in organs that are told: the shipped configuration, and what of one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.models import bundle
+from TextoMorphLib.paths import resources
+from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.training import train_diffusion
+
+
+def _config(folder: Path, start: Path, scan: str, more: str = "") -> Path:
+    path = folder / "config.toml"
+    path.write_text(
+        f"""base = "{(resources() / "Training" / "starter-organs.toml").as_posix()}"
+[model]
+start = "{start.as_posix()}"
+[data]
+train = ["{scan}"]
+places = []
+[examples]
+pairs = {{ 48 = 4, 64 = 2, 96 = 2 }}
+[batch]
+count = {{ 48 = 2 }}
+[training]
+steps = 3
+warmup = 1
+{more}
+"""
+    )
+    return path
+
+
+@pytest.mark.slow
+def test_a_denoiser_is_trained_on_and_learns_of_the_organs_it_is_told(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("TextoMorphLib.training.cache.SHARD_PAIRS", 2)
+    few = "[examples.organs]\nliver = 0.5\nkidney = 0.5\npancreas = 0.0\n[batch.odds]\n48 = 1.0\n64 = 0.0\n96 = 0.0"
+    config = _config(tmp_path, tiny_bundle, phantom_ct.name, few)
+    made = bundle.load(str(train_diffusion.main(config, phantom_ct.parent, tmp_path / "run")))
+    assert made.choice("noise") == "coupled"
+    assert made.denoiser.told_organs == ORGANS
+    assert made.denoiser.voxels is None
+    assert made.denoiser.organs is not None
+    taught = made.denoiser.organs.weight.abs().sum(0) > 0
+    seen = {name for name, found in zip(ORGANS, taught.tolist(), strict=True) if found}
+    assert seen
+    assert seen <= {"liver", "kidney"}
+
+
+@pytest.mark.parametrize(
+    ("organs", "message"),
+    [("spleen = 0.2", "not spleen"), ("liver = 0.9", "together 1"), ("liver = -0.1", "together 1")],
+)
+def test_shares_of_organs_that_mean_nothing_are_refused(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, organs: str, message: str
+) -> None:
+    config = _config(tmp_path, tiny_bundle, phantom_ct.name, f"[examples.organs]\n{organs}")
+    with pytest.raises(InputError, match=message):
+        train_diffusion.main(config, phantom_ct.parent, tmp_path / "run")
