@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from TextoMorphLib import paths
 
@@ -42,23 +43,27 @@ class Organ:
 
 def _read() -> dict[str, Organ]:
     found = [json.loads(path.read_text(encoding="utf-8")) for path in paths.listed("Organs")]
-    return {
-        each["name"]: Organ(
-            each["name"],
-            tuple(each["words"]),
-            tuple(each["places"]),
-            each["in_reports"],
-            each.get("terms_of", each["name"]),
-            float(each.get("most_ml", "inf")),
-            *(
-                tuple((share, hu) for share, hu in each.get(known, {}).get("quantiles", ()))
-                for known in ("unsaid_contrast_hu", "fluid_hu")
-            ),
-            tuple(each.get("rendered", {}).get("lags", ())),
-            float(each.get("rendered", {}).get("unenhanced_hu", 0.0)),
-        )
-        for each in sorted(found, key=lambda each: each.get("order", len(found)))
-    }
+    return {each["name"]: _organ(each) for each in sorted(found, key=lambda each: each.get("order", len(found)))}
+
+
+def _organ(told: dict[str, Any]) -> Organ:
+    unsaid, fluid = (
+        tuple((share, hu) for share, hu in told.get(known, {}).get("quantiles", ()))
+        for known in ("unsaid_contrast_hu", "fluid_hu")
+    )
+    rendered = told.get("rendered", {})
+    return Organ(
+        told["name"],
+        tuple(told["words"]),
+        tuple(told["places"]),
+        told["in_reports"],
+        told.get("terms_of", told["name"]),
+        most_ml=float(told.get("most_ml", "inf")),
+        unsaid_contrast_hu=unsaid,
+        fluid_hu=fluid,
+        lags=tuple(rendered.get("lags", ())),
+        unenhanced_hu=float(rendered.get("unenhanced_hu", 0.0)),
+    )
 
 
 organs = _read()
