@@ -137,9 +137,9 @@ def sample_lesion(
 
 def _range(call: str, degree: str, organ: str | None, parenchyma_hu: float) -> tuple[float, float]:
     """Body minus parenchyma, from and to."""
-    usual: tuple[float, float] = tuple(DENSITY_HU[f"{call} {degree}"])
+    low, high = DENSITY_HU[f"{call} {degree}"]
     if call != "default" or organ is None or not (lags := organs[organ].lags):
-        return usual
+        return low, high
     enhancement = max(parenchyma_hu - organs[organ].unenhanced_hu, 0.0)
     low, high = (min(-share * enhancement, LEAST_LAG_HU) for share in reversed(lags))
     return low, high

@@ -153,7 +153,8 @@ def read(
     shards: Shards, size: int, pairs: int
 ) -> tuple[dict[str, Tensor], list[tuple[Description, Description]], list[str | None]]:
     """All pairs of one size: their tensors, stacked, their descriptions, and their organs."""
-    parts, descriptions, organs = [], [], []
+    parts, descriptions = [], []
+    organs: list[str | None] = []
     for number in range(-(-pairs // SHARD_PAIRS)):
         path = shards.path(size, number)
         parts.append(load_file(path))
