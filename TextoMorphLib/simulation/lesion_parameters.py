@@ -122,9 +122,7 @@ def sample_lesion(
         rim_mm=number("thickness", *DRAWN_WALL_MM[kind["wall_thickness"]]),
         core_hu=core if content == "necrotic" else 0.0,
         core_fraction=number("core", 0.5, 0.7),
-        clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU)
-        if content == "haemorrhagic"
-        else 0.0,
+        clots_hu=max(number("clots", *CLOT_HU) - parenchyma_hu - density, LEAST_CLOT_HU) * (content == "haemorrhagic"),
         septa_hu=max(number("septa", *SEPTA_HU) - density, number("least septa", *LEAST_SEPTA_HU))
         if kind["septa"] == "septated"
         else 0.0,
