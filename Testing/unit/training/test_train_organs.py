@@ -16,7 +16,7 @@ from TextoMorphLib.training import train_diffusion
 def _config(folder: Path, start: Path, scan: str, more: str = "") -> Path:
     path = folder / "config.toml"
     path.write_text(
-        f"""base = "{(resources() / "Training" / "starter-organs.toml").as_posix()}"
+        f"""base = "{(resources() / "Training" / "starter-organs-diffusion.toml").as_posix()}"
 [model]
 start = "{start.as_posix()}"
 [data]
