@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
@@ -113,6 +113,35 @@ def rescaled(denoiser: Denoiser, scale: Tensor) -> None:
             layer.weight.mul_(ratio.view(-1, 1, 1, 1, 1))
         denoiser.unet.leave.bias.mul_(ratio)  # type: ignore[union-attr]
         denoiser.latent_scale.copy_(scale)
+
+
+def start_share(model: Mapping[str, Any]) -> float:
+    """How much of the bundle that a training starts from is kept in its weights (`start_share` in [model]).
+
+    Raises:
+        InputError: No share, or there is no start.
+    """
+    share = model.get("start_share", 0.0)
+    if not isinstance(share, (int, float)) or not 0 <= share < 1:
+        raise InputError(f"start_share in [model] must be from 0 to below 1, not {share!r}")
+    if share and not model.get("start"):
+        raise InputError("start_share in [model] needs a start")
+    return float(share)
+
+
+def drawn_back(network: nn.Module, start: Mapping[str, Tensor], share: float) -> None:
+    """Averages trained weights with those that they started from (Wortsman et al., 2022).
+
+    What was learned in new places stays, and what the training lost elsewhere comes back.
+
+    Args:
+        network: Changed in place.
+        start: Weights by their names.
+        share: Of the start's.
+    """
+    with torch.no_grad():
+        for name, weight in network.state_dict().items():
+            weight.lerp_(start[name].to(weight), share)
 
 
 def trained(config: Path, name: str) -> Path:

@@ -32,7 +32,7 @@ from TextoMorphLib.training.diffusion_batches import (
 )
 from TextoMorphLib.training.diffusion_data import Data, Sources, settings_of
 from TextoMorphLib.training.diffusion_losses import LossSettings, pair_losses, real_losses
-from TextoMorphLib.training.diffusion_networks import Networks, build, rescaled
+from TextoMorphLib.training.diffusion_networks import Networks, build, drawn_back, rescaled, start_share
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
 from TextoMorphLib.training.settings import table
 from TextoMorphLib.training.triple_texts import TextSettings
@@ -84,11 +84,14 @@ def main(
     schedule = Schedule(**networks.config["schedule"])
     losses = _losses(settings, schedule, coupled)
     loop = table(LoopConfig, settings, "training")
-    network = networks.denoiser.requires_grad_(True)
+    network, kept = networks.denoiser.requires_grad_(True), start_share(settings["model"])
+    start = {name: weight.detach().clone() for name, weight in network.state_dict().items()} if kept else {}
     check = None if held_out is None else _checked(held_out, losses)
     every = int(settings.get("check", {}).get("every", 200)) if check else 0
     average = fit(network, draw, losses, loop, output, resume, network.hidden_weights(), check, every)
     if process.is_main_process:
+        if kept:
+            drawn_back(average, start, kept)
         parts = {"autoencoder": networks.autoencoder, bundle.CLASSIFIER: networks.classifier, "denoiser": average}
         told = bundle_config(settings, networks, coupled)
         bundle.save(output / "model", told, parts, _card(settings, networks, found))
@@ -114,6 +117,7 @@ def _check(config: Path, settings: Mapping[str, Any]) -> None:
     for name in ("name", "presets"):
         if name not in settings["model"]:
             raise InputError(f"{config} has no {name} in [model]")
+    start_share(settings["model"])
     if unknown := set(settings.get("contrast", {})) - set(CONTRAST):
         raise InputError(f"[contrast] knows {', '.join(CONTRAST)}, not {sorted(unknown)[0]}")
 
@@ -205,15 +209,22 @@ def _card(settings: Mapping[str, Any], networks: Networks, data: Data) -> str:
         pairs = sum(len(each.said) for each in data.pairs.values())
         scans = ", ".join(settings["data"]["train"])
         lines.append(f"- Rendered lesions ({data.mix[RENDERED] / total:.0%}): {pairs} pairs, in crops of {scans}")
-    start = settings["model"].get("start")
     return f"""# {settings["model"]["name"]}
 
 A text-conditioned 3D latent diffusion model made by `textomorph train`. For research; not validated clinically.
 
-{"Started from the model " + start + ", whose card says what taught it. " if start else ""}Words reach it as \
+{_start(settings["model"])}Words reach it as \
 {networks.config["conditioning"]}. Trained for {settings["training"]["steps"]} steps on:
 
 {chr(10).join(lines)}
 
 Results: none measured yet; see `textomorph benchmark control --help`.
 """
+
+
+def _start(model: Mapping[str, Any]) -> str:
+    if not (start := model.get("start")):
+        return ""
+    kept = start_share(model)
+    mean = f"Its weights are the mean of that model's ({kept:.0%}) and the trained ones. " if kept else ""
+    return f"Started from the model {start}, whose card says what taught it. {mean}"

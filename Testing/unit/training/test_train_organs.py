@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
@@ -19,6 +20,7 @@ def _config(folder: Path, start: Path, scan: str, more: str = "") -> Path:
         f"""base = "{(resources() / "Training" / "starter-organs-diffusion.toml").as_posix()}"
 [model]
 start = "{start.as_posix()}"
+start_share = 0.0
 [data]
 train = ["{scan}"]
 places = []
@@ -43,6 +45,11 @@ def test_a_denoiser_is_trained_on_and_learns_of_the_organs_it_is_told(
     few = "[examples.organs]\nliver = 0.5\nkidney = 0.5\npancreas = 0.0\n[batch.odds]\n48 = 1.0\n64 = 0.0\n96 = 0.0"
     config = _config(tmp_path, tiny_bundle, phantom_ct.name, few)
     made = bundle.load(str(train_diffusion.main(config, phantom_ct.parent, tmp_path / "run")))
+    config.write_text(config.read_text().replace("start_share = 0.0", "start_share = 0.5"))
+    half = bundle.load(str(train_diffusion.main(config, phantom_ct.parent, tmp_path / "run", resume=True)))
+    start, whole, mean = (each.denoiser.state_dict() for each in (bundle.load(str(tiny_bundle)), made, half))
+    for name, weight in whole.items():  # a weight of a bundle is off by 1.6% at the most
+        torch.testing.assert_close(mean[name], (weight + start.get(name, 0)) / 2, rtol=0.04, atol=1e-4)
     assert made.choice("noise") == "coupled"
     assert made.denoiser.told_organs == ORGANS
     assert made.denoiser.voxels is None
@@ -62,4 +69,14 @@ def test_shares_of_organs_that_mean_nothing_are_refused(
 ) -> None:
     config = _config(tmp_path, tiny_bundle, phantom_ct.name, f"[examples.organs]\n{organs}")
     with pytest.raises(InputError, match=message):
+        train_diffusion.main(config, phantom_ct.parent, tmp_path / "run")
+
+
+@pytest.mark.parametrize("share", ["1.0", "-0.1", '"half"'])
+def test_a_share_of_the_start_that_means_nothing_is_refused(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, share: str
+) -> None:
+    config = _config(tmp_path, tiny_bundle, phantom_ct.name)
+    config.write_text(config.read_text().replace("start_share = 0.0", f"start_share = {share}"))
+    with pytest.raises(InputError, match="from 0 to below 1"):
         train_diffusion.main(config, phantom_ct.parent, tmp_path / "run")
