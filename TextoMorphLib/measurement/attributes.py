@@ -173,13 +173,16 @@ def _calcium_and_gas(hu: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _away(foreign: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Voxels that calcium and gas do not reach: 3 mm from them where the lesion has enough of these, else nearer."""
+    """Voxels that calcium and gas do not reach: 3 mm from them where the lesion has enough of these, else nearer.
+
+    All voxels where nothing else is in the lesion: what is darkened in a lung is as thin as gas throughout.
+    """
     if foreign.any():
         for voxels in (3, 2, 1):
             away = ~ndimage.binary_dilation(foreign, iterations=voxels)
             if np.count_nonzero(inside & away) >= LEAST_SHARE * np.count_nonzero(inside):
                 return away
-    return ~foreign
+    return ~foreign if (inside & ~foreign).any() else np.ones_like(foreign)
 
 
 def _texture(synthetic: np.ndarray, depth: np.ndarray, interior: np.ndarray, noise_hu: float) -> float:

@@ -154,6 +154,12 @@ def test_the_smallest_lesions_can_be_measured(radius_mm: float) -> None:
     )
 
 
+def test_a_lesion_as_thin_as_gas_throughout_is_measured() -> None:
+    found = measure(NOISE - 840, NOISE - 840 + ball(-60), DEPTH)  # in a lung
+    assert found.contrast_hu == pytest.approx(-60, abs=5)
+    assert found.gas_fraction == 1
+
+
 def test_fat_around_a_small_organ_does_not_count_as_its_parenchyma() -> None:
     at = np.indices((48, 48, 48)) - 23.5
     organ = np.hypot(at[1], at[2]) < 9  # a strand, such as the pancreas
