@@ -84,30 +84,31 @@ def warnings(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None)
     for number, (tight, lesion) in enumerate(found, start=1):
         own = np.zeros(mask.shape, bool)
         own[tight] = lesion
-        of = f"lesion {number}" if len(found) > 1 else "the mask"
-        said += in_words(shares(ct, own, organ_mask), of)
-        said += _too_small(lesion, ct.voxel_mm3, of)
-    return said
+        said += in_words(shares(ct, own, organ_mask), f"lesion {number}" if len(found) > 1 else "the mask")
+    return said + _too_small([lesion for _, lesion in found], ct.voxel_mm3)
 
 
-def _too_small(lesion: np.ndarray, voxel_mm3: float, of: str) -> list[str]:
-    """Whether a lesion, or pieces of it, have no room for what a text can ask for, in words."""
-    pieces, count = ndimage.label(lesion, np.ones((3, 3, 3)))
-    voxels = np.bincount(pieces.ravel())[1:]
+def _too_small(found: list[np.ndarray], voxel_mm3: float) -> list[str]:
+    """Whether lesions, or pieces of them, have no room for what a text can ask for, in one sentence."""
+    voxels = np.concatenate([_pieces(lesion) for lesion in found])
     across = np.array([ball_mm(each) for each in voxels * voxel_mm3])
     small = across < LEAST_MM
     if not small.any():
         return []
-    held = "1 voxel" if voxels[0] == 1 else f"{voxels[0]} voxels"
-    told = f"{of} has {held}, {across[0]:.1f} mm across"
-    if count > 1:
-        told = (
-            f"{np.count_nonzero(small)} of the {count} pieces of {of} are {across[small].max():.1f} mm across or less"
-        )
+    told = f"{np.count_nonzero(small)} of the {small.size} pieces of the mask are {across[small].max():.1f} mm across"
+    told += " or less"
+    if small.size == 1:
+        held = "1 voxel" if voxels[0] == 1 else f"{voxels[0]} voxels"
+        told = f"the mask has {held}, {across[0]:.1f} mm across"
     return [
         f"{told}; below {LEAST_MM:g} mm hardly a lesion is seen, whatever is asked, and below 8 mm there is little "
         "room for walls, septa, calcium or texture"
     ]
+
+
+def _pieces(lesion: np.ndarray) -> np.ndarray:
+    """How many voxels each piece has."""
+    return np.bincount(ndimage.label(lesion, np.ones((3, 3, 3)))[0].ravel())[1:]
 
 
 def in_words(shares: Mapping[str, float], of: str = "the mask") -> list[str]:

@@ -65,6 +65,9 @@ def test_small_pieces_of_a_mask_are_told_though_together_they_are_a_lesions_size
     stray = ball((80, 55, 20))
     stray[86:88, 55, 20] = True
     assert placement.warnings(torso, stray)[0].startswith("1 of the 2 pieces of the mask")
+    far = ball((80, 55, 20))
+    far[80, 55, 6] = far[80, 55, 34] = True  # lesions of their own, told in one sentence
+    assert [said[:33] for said in placement.warnings(torso, far)] == ["2 of the 3 pieces of the mask are"]
 
 
 def test_bone_is_named_with_its_marrow(torso: Volume) -> None:
