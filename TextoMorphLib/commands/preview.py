@@ -62,8 +62,11 @@ def preview(
     devices.resolve(device)
     volume, where = common.read_scan(ct, mask, resample_mask, label, assume_hu, replace=replace)
 
+    from TextoMorphLib.spatial import placement
     from TextoMorphLib.synthesis import Synthesizer, previews
 
+    for warning in placement.warnings(volume, where):
+        common.warn(warning)
     with common.progress("previewing") as step:
         synthesizer = Synthesizer.load(model, device)
         influence = words is not None

@@ -65,7 +65,7 @@ class Previews:
         healthy: The healthy scan's slice, HU.
         rows: One for each text.
         seed: The seed that all share.
-        notes: As in the reports, of short memory and of words; each once, with the texts that it is of where it is not
+        notes: What the reports warn of, and their notes; each once, with the texts that it is of where it is not
             of all.
     """
 
@@ -157,7 +157,7 @@ def preview(
     rows, notes = [], []
     for text in texts:
         whole, made = make(text)
-        notes += [(note, text) for note in made.report["notes"]]
+        notes += [(note, text) for note in (*made.report["warnings"], *made.report["notes"])]
         flat = view.cut(made.volume, "axial")
         found = _WORD.finditer(text) if words else ()
         influences = [_influence(match.group(), whole - make(without(text, match))[0]) for match in found]

@@ -61,6 +61,9 @@ def test_tables_and_influence(
     assert main([*command, "--overwrite", "--words", str(files["table.csv"])]) == 2
     assert "one of the inputs" in capfd.readouterr().err
 
+    made = previews.preview(synthesizer, ct, mask, ["cyst", "cyst of 90 mm"])
+    assert any(note.startswith("cyst of 90 mm: the text says 90 mm") for note in made.notes)  # as `generate` warns
+
     with pytest.raises(Cancelled):
         previews.preview(synthesizer, ct, mask, ["cyst"], progress=lambda done, total: False)
 
