@@ -36,6 +36,15 @@ class Borders(Appositions):
             return False
         return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
 
+    def is_of_duct(self, at: int) -> bool:
+        """Whether it is a pancreas' duct or gland that ends: "an abrupt | transition | with a 17 mm tumour"."""
+        ends = self.organ == "pancreas" and self.words[at].norm.split(" ")[-1] == "transition"
+        if not ends or any(word.thing == "organ" for word in self.words[at:]):
+            return False
+        following = self.words[at + 1].norm if at + 1 < len(self.words) else ""
+        lesion = any(self.words[i].thing == "lesion" for i in self.place(at + 2))
+        return following in ("with", "at", "to", "into", "by") and lesion
+
     def is_reached(self, at: int) -> bool:
         """Whether something is what a lesion grows into or touches: "invades the | wall"."""
         before = [word for word in self.words[max(0, at - 3) : at] if not word.has("word", "det")]

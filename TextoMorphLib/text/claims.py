@@ -19,6 +19,7 @@ from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.qualities import density_by, margin_of, strength_of, texture_of
 from TextoMorphLib.text.surroundings import (
     is_arterial,
+    is_cavity,
     is_central,
     is_of_something,
     is_one_chamber,
@@ -45,6 +46,7 @@ class Claims:
         known: The vocabulary.
         aside: Whether the sentence is about another lesion.
         unsaid: The marks of doubt with which nothing is said.
+        walled: Whether a wall or a fluid-filled lesion was named before.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class Claims:
         known: Lexicon,
         aside: bool = False,
         unsaid: Collection[str] = (OPEN,),
+        walled: bool = False,
     ) -> None:
         self.words, self.marks, self.owners, self.lexicon, self.aside = words, marks, owners, known, aside
-        self.unsaid = unsaid
+        self.unsaid, self.walled = unsaid, walled
         self.whose = [owners.of(at) for at in range(len(words))]
         self.qualities = self._qualities()
         self.inverted: set[int] = set()
@@ -100,15 +103,12 @@ class Claims:
             if head >= 0 and head != at and not word.thing and (word.term is not None or word.has("modifier")):
                 found.setdefault(head, []).append(at)
             elif word.thing and at + 1 < len(self.words) and self.words[at + 1].thing and word.has("thing"):
-                found.setdefault(self._last_of_run(at), []).append(at)
+                found.setdefault(self.owners.run_from(at)[-1], []).append(at)
         for at, word in enumerate(self.words):  # "thick septa and wall"
             joined = at > 1 and self.words[at - 1].has("word", "and") and at not in found
             if joined and {word.thing, self.words[at - 2].thing} <= {"wall", "septum"}:
                 found[at] = found.get(at - 2, [])
         return found
-
-    def _last_of_run(self, at: int) -> int:
-        return self.owners.run_from(at)[-1]
 
     def _of(self, at: int) -> tuple[Term | None, str]:
         word, owner, marks = self.words[at], self.whose[at], self.marks[at]
@@ -118,6 +118,9 @@ class Claims:
             term: Term | None = self.lexicon.terms["cystic"]
         else:
             term = self._term(at, word, owner)
+        fluid = term is self.lexicon.terms["necrotic"] and "fluid" in word.norm
+        if fluid and is_cavity(self.words, self.walled):
+            term = self.lexicon.terms["cystic"]  # "an abscess with central fluid"
         if owner.kind == "organ" and (turned := comparisons.turned_round(self.words, at)):
             term, owner = self.lexicon.terms[turned], Owner(LESION)
         if term is self.lexicon.terms["well-defined"] and at and self.words[at - 1].norm in _BADLY:
@@ -255,6 +258,8 @@ class Claims:
         if part == "interior" and self._unfed(word):
             return self.lexicon.terms["necrotic"]
         if part == "centre":
+            if kinds.get("content") == "cystic" and is_cavity(self.words, self.walled):
+                return term
             dark = kinds.get("density") == "hypo" or kinds.get("content") in ("cystic", "necrotic")
             if kinds.get("content") == "haemorrhagic" or kinds.keys() & {"calcification", "fat", "gas"}:
                 return term
@@ -316,7 +321,7 @@ class Claims:
             return None  # "wall calcification", "rim enhancement": the last noun counts
         site = is_site(self.words, at) and not self.qualities.get(at)
         elsewhere = site or is_of_something(self.words, at) or self.owners.is_reached(at)
-        if self.owners.is_reference(at) or (part == "wall" and elsewhere):
+        if self.owners.is_reference(at) or self.owners.is_of_duct(at) or (part == "wall" and elsewhere):
             return None
         if part == "partial" and word.term is not None:
             return self._partial(Owner("partial", "", at), word.term)

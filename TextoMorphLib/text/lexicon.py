@@ -30,6 +30,7 @@ _PASSED_OVER = frozenset(
     )
     for word in words.split()
 )
+_ABOUT = ("centered", "based", "derived", "related", "predominant")  # "duct-centred" is said of a lesion
 _DISEASES = ("itis", "opathy")  # what is called so is no lesion: gastritis
 Roles = dict[str, frozenset[str]]
 
@@ -43,6 +44,7 @@ _CLASS_OF_KIND = {
     "texture": "texture",
     "density": "density",
     "margin": "margin",
+    "contour": "margin",
     "fat": "content",
     "gas": "content",
     "layering": "content",
@@ -235,6 +237,9 @@ class Lexicon:
                 )
             )
             at += length
+            about = first.joined and read[-1].norm in _ABOUT and len(read) > 1
+            if about and read[-2].thing in ("other", "organ"):
+                read[-2:] = [_about(read[-2], read[-1])]
         return read
 
     def _longest(self, found: Sequence[Token], at: int) -> tuple[int, _Entry]:
@@ -250,6 +255,11 @@ class Lexicon:
         if longer is None and length and norm in _PASSED_OVER and any(node.keys() - {""}):
             longer = self._down({word: below for word, below in node.items() if word}, found, length + 1)
         return longer or best
+
+
+def _about(place: Word, word: Word) -> Word:
+    """Where something lies, as an adjective: "duct-centred"."""
+    return Word(f"{place.norm} {word.norm}", place.start, word.end, {"neutral": frozenset({"neutral"})})
 
 
 # What a word is that may name several things: the first of these.

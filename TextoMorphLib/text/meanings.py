@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from TextoMorphLib.text.appositions import Owner
+from TextoMorphLib.text.degrees import after_density
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.phrases import LESION, PUNCTUATION
 from TextoMorphLib.text.vocabulary import Term
@@ -37,7 +38,9 @@ def content_of(word: Word) -> str:
 
 
 def before_density(words: Sequence[Word], at: int, owner: Owner) -> bool:
-    """Whether a degree stands before a density: "slightly | hypodense", "hypodense (mild)"."""
+    """Whether a degree is one of a density: "slightly | hypodense", "hypodense (mild)", "darker by | a lot"."""
+    if after_density(words, at):
+        return True
     following = [word for word in words[at + 1 : at + 3] if not word.has("word", "det")]
     if 1 < at < len(words) - 1 and (words[at - 1].norm, words[at + 1].norm) == ("(", ")"):
         following = [words[at - 2]]  # "hypodense (mild)"

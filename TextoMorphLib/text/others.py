@@ -27,6 +27,11 @@ class Others:
         self.side = self.item = ""
         self.aside = False
 
+    def begin_with(self, words: Sequence[Word]) -> None:
+        """Start again with a sentence: what was told before is another lesion."""
+        self.side = self.item = ""
+        self.about_other(words, False)
+
     def about_other(self, words: Sequence[Word], described: bool, text: str = "") -> bool:
         """Whether a sentence is about another lesion.
 

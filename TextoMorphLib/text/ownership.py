@@ -13,6 +13,7 @@ from TextoMorphLib.text.borders import Borders
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
 from TextoMorphLib.text.predicates import OWN_PARTS, VERBS
+from TextoMorphLib.text.procedures import is_taken_out
 from TextoMorphLib.text.strangers import Strangers
 
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
@@ -136,6 +137,8 @@ class Ownership(Borders):
             return Owner("other", "tissue around it", last)
         if beside:
             return None
+        if (screen := self.strangers.shown_on(last)) is not None:
+            return Owner("other", self.words[screen].norm, screen)
         while index < len(self.words) and not self._is_noun(index):
             if index > last + 1 and not (self.is_modifier(index) or self.words[index].has("word", "det")):
                 return None
@@ -198,7 +201,7 @@ class Ownership(Borders):
             owner = self._named([index - 1])
             if owner.kind == "other" and not self._in_phrase(index - 1):
                 return owner
-            if owner.kind == "organ" and not self._in_phrase(index - 1) and self._is_of_organs(first):
+            if owner.kind == "organ" and self._is_of_organs(first) and self.is_whole_organ(index - 1):
                 return owner
         if index > 0 and self.words[index].norm == "of" and self.words[index - 1].thing == "other":
             return self._named([index - 1])  # "ascites of low density"
@@ -216,6 +219,8 @@ class Ownership(Borders):
     def _owner_of(self, run: Sequence[int]) -> Owner:
         """The last of the nouns counts, unless another organ's name goes before it."""
         last = self.words[run[-1]]
+        if is_taken_out(self.words, run):
+            return Owner("other", "another substance: it was taken out", run[-1])
         others = [index for index in run if self.words[index].thing == "other"]
         lesions = [index for index in run if self.words[index].thing == LESION]
         if last.thing == LESION and all(self.words[index].has("other", "ducts") for index in others):
@@ -236,6 +241,8 @@ class Ownership(Borders):
             return Owner("partial", "", run[-1])  # "a mass with a dense focus"
         if last.thing == LESION:
             return self._lesion(run)
+        if organs and last.thing == "partial" and any(word.thing == "other" for word in self.words[: run[0]]):
+            return Owner(LESION)  # "gallbladder carcinoma with a hypodense hepatic component"
         if organs and not lesions and last.thing in ("margin", "density", "texture", "wall", "enhancement"):
             return Owner("organ", organ_of(self.words[organs[-1]]), run[-1])
         return Owner(last.thing, "", run[-1])
@@ -285,6 +292,7 @@ class Ownership(Borders):
 
     def _holder(self, at: int) -> Owner | None:
         """The other thing that has what is listed behind a "with"; None if a lesion may have it."""
+        listed = self.words[at].has("word", "and")
         while at > 1 and not self.words[at].has("word", "with"):
             word = self.words[at]
             if word.thing == LESION or word.norm in PUNCTUATION or word.has("word", "verb") or word.has("word", "prep"):
@@ -292,7 +300,11 @@ class Ownership(Borders):
             at -= 1
         before = self.words[at - 1]
         free = before.has("word", "and") or not (before.thing or before.norm in (",", *PUNCTUATION))
-        return self._clause_subject(at) if at > 1 and free and self.words[at].has("word", "with") else None
+        if at < 1 or not self.words[at].has("word", "with"):
+            return None
+        owner = self._clause_subject(at) if (at > 1 and free) or listed else None
+        sited = owner is not None and (owner.name in _OTHER_SITES or self._is_other_organ(owner.name))
+        return owner if free or sited else None  # "spine with dense endplates and a haemangioma"
 
     def _clause_subject(self, before: int) -> Owner | None:
         """The other thing that a clause began with, if no lesion was named since."""

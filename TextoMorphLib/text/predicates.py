@@ -93,6 +93,14 @@ class Predicates(Phrases):
         other = all(map(self._is_other_organ, self.words[index].roles["organ"]))
         return other or not any(each.thing == "lesion" for each in self.words[:index])
 
+    def is_whole_organ(self, at: int) -> bool:
+        """Whether an organ is what is spoken of, or its look: "heterogeneous attenuation of the | pancreas | with"."""
+        if not self._in_phrase(at):
+            return True
+        of = next((i for i in range(at, 0, -1) if self.words[i].has("word", "prep")), 0)
+        lesion = any(word.thing == "lesion" for word in self.words[:at])
+        return of > 0 and not lesion and self.words[of - 1].thing in ("density", "enhancement", "texture")
+
     def _is_bare(self, word: Word) -> bool:
         """Whether a word is said of the noun that opens a sentence, without a verb: "liver | hypodense"."""
         if self._is_elsewhere(0) and not word.noun and (word.term is not None or word.has("modifier")):

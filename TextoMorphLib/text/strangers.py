@@ -18,6 +18,7 @@ _ACTS = ("was", "were", "has", "have", "had", "will", "may", "can", "could", "sh
 _JOINS = ("and", "or", "but", "that", "which", "with", "of", "in", "on", "at", "to", "for", "by", "from", "than", "is",
     "are", "was")  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
+_SPOTS = ("spot", "dot", "fleck", "speck", "smear", "stain", "blood", "fluid", "water", "fat", "gas", "air")
 _FARTHEST = 8  # words from an adjective to its noun
 # Endings of words that are no nouns: adverbs, adjectives, participles.
 _NO_NOUN = re.compile(r"(?:ly|ed|ing|al|ous|ic|ive|able|ible|ar|ary|oid|like|wise|ward|less|ful|ish|ier|iest)$")
@@ -62,6 +63,16 @@ class Strangers:
         while index < min(len(self.words), at + _FARTHEST) and _may_follow(self.words[index]):
             index += 1
         return next((i for i in range(index - 1, at, -1) if i in self.nouns), None)
+
+    def shown_on(self, last: int) -> int | None:
+        """The thing that a spot, or a fluid, is on: "a bright spot | on the monitor", "blood | on the drape"."""
+        spot = self.words[last].norm.split(" ")[-1] in _SPOTS
+        if not spot or last + 1 == len(self.words) or self.words[last + 1].norm != "on":
+            return None
+        index = last + 2
+        while index < len(self.words) and self.words[index].has("word", "det"):
+            index += 1
+        return index if index in self.nouns else None
 
     def is_subject(self, at: int) -> bool:
         """Whether an unlisted noun has a verb: "images | were windowed dark"."""

@@ -33,6 +33,13 @@ def is_site(words: Sequence[Word], at: int) -> bool:
     return within and words[start - 2].thing == "calcification"
 
 
+def is_cavity(words: Sequence[Word], walled: bool) -> bool:
+    """Whether fluid in the middle fills all that a wall is around: "a rim around a fluid centre", "an abscess"."""
+    kinds = [(word, word.term.kinds if word.term is not None else {}) for word in words]
+    filled = any(word.thing == "lesion" and of.get("content") == "cystic" for word, of in kinds)
+    return walled or filled or any(word.thing == "wall" or "wall" in of for word, of in kinds)
+
+
 def is_of_something(words: Sequence[Word], at: int) -> bool:
     """Whether a rim is one of calcium or fat rather than a wall."""
     following = words[at + 1 : at + 3]

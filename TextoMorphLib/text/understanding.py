@@ -22,12 +22,15 @@ from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.asides import without_asides
 from TextoMorphLib.text.claims import Claims
 from TextoMorphLib.text.concepts import Description
+from TextoMorphLib.text.degrees import understated
 from TextoMorphLib.text.dictation import dictated
+from TextoMorphLib.text.dominant import ANOTHER, Cysts, is_walled, lesser
 from TextoMorphLib.text.growth import Growth, growths
+from TextoMorphLib.text.heard import Heard
 from TextoMorphLib.text.languages import other_language
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.meanings import density_term, is_background
-from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, PAST, POSSIBLE, scopes
+from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
 from TextoMorphLib.text.ownership import Ownership
@@ -51,23 +54,6 @@ FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
 SAID_FAT_HU = (-150.0, -30.0)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Words that were understood and have no effect on the lesion.
-
-    Attributes:
-        what: What they speak of: "gas", "hypoattenuating".
-        why: Why they have no effect: "said of the spleen", "said of the past", "the model has no attribute for it".
-        start: The first character of the words in the text.
-        end: One after the last.
-    """
-
-    what: str
-    why: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -274,8 +260,7 @@ class _Reader:
         self.topic = Owner()
         self.heading = False
         self.apart: list[tuple[int, int]] = []  # sentences about something else
-        self.others = Others()
-        self.named = False
+        self.others, self.cysts, self.named = Others(), Cysts(), False
 
     @property
     def denies_lesion(self) -> bool:
@@ -306,6 +291,8 @@ class _Reader:
     def _sentence(self, found: Sequence[Token]) -> None:
         words = comparisons.compared(self._read(found), self.words.terms)
         marks = scopes(words)
+        for at in lesser(words, self.text):
+            marks[at].add(OTHERS)
         for at, word in enumerate(words):
             other = None
             if density_term(word):
@@ -316,9 +303,9 @@ class _Reader:
         topic = self.topic if goes_on or self._under_heading(words) else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions), self.named)
         described = any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
-        aside = self.others.about_other(words, described, self.text)
+        aside = self._is_aside(words, described)
         unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
-        claims = Claims(words, marks, owners, self.words, aside, unsaid)
+        claims = Claims(words, marks, owners, self.words, aside, unsaid, any(map(is_walled, self.mentions)))
         grown = [] if aside else growths(words, marks, owners, self.organ, unsaid)
         done = {growth.structure for growth in grown} | {each.at for each in grown if self._grown(each, words)}
         for at, word in enumerate(words):
@@ -339,8 +326,21 @@ class _Reader:
             last = claims.whose[0] if _is_heading(words) else topic
         self.topic = last if last.kind == "other" else Owner()
 
+    def _is_aside(self, words: Sequence[Word], described: bool) -> bool:
+        """Whether a sentence is about another lesion; where it names the mass after plain cysts, these are."""
+        aside = self.others.about_other(words, described, self.text)
+        if not self.cysts.give_way(words, self.mentions, self.text):
+            return aside
+        kept = [mention for mention in self.mentions if mention.term.about != "lesion"]
+        self.heard += [Heard(m.term.name, ANOTHER, m.start, m.end) for m in self.mentions if m not in kept]
+        self.mentions = kept
+        self.lesions.clear()
+        self.others.begin_with(words)
+        return False
+
     def _read(self, found: Sequence[Token]) -> list[Word]:
-        return sights(with_names(without_asides(self.words.read(found))), self.words.terms)
+        read = understated(self.words.read(found), self.words.terms)
+        return sights(with_names(without_asides(read)), self.words.terms)
 
     def _names_lesion(self, claims: Claims) -> bool:
         return any(word.thing == LESION and not claims.whose[at].foreign for at, word in enumerate(claims.words))
@@ -386,7 +386,7 @@ class _Reader:
                 self.foreign = self.foreign or owner.name
         elif DENIED in marks:
             self.denied_lesions += 1
-        elif not marks & {OPEN, PAST, NO_SUCH}:
+        elif not marks & {OPEN, PAST, NO_SUCH, OTHERS}:
             self.lesions.append((word.start, word.end))
 
 

@@ -75,6 +75,30 @@ from TextoMorphLib.text.understanding import understand
         ("Annular calcification around a mass.", {"calcification": "present"}),
         ("no wall no septa just a cyst", {"content": "cystic"}),
         ("A mass enhancing intensely and heterogeneously.", {"density": "arterial", "texture": "heterogeneous"}),
+        # Cysts that are named before the mass.
+        (
+            "Simple cysts in the right kidney. In the left kidney a septated mass.",
+            {"septa": "septated"},
+        ),
+        ("Several cysts on the right and a hypodense mass on the left.", {"density": "hypo"}),
+        ("Multiple simple cysts. Hypodense mass in segment 7.", {"density": "hypo"}),
+        ("Left renal cyst. A right renal mass with necrosis.", {"content": "necrotic"}),
+        ("Simple cysts. No mass.", {"content": "cystic"}),
+        ("Several cysts. Hypodense lesions, too small to characterise.", {"content": "cystic", "density": "hypo"}),
+        ("Cysts with septa and a lobulated mass.", {"septa": "septated", "content": "cystic", "contour": "lobulated"}),
+        # Fluid in the middle of a wall fills the lesion; in a mass without one it is its centre.
+        ("Abscess with central fluid.", {"content": "cystic"}),
+        ("Thick wall. Central fluid.", {"wall": "walled", "wall_thickness": "thick", "content": "cystic"}),
+        ("A bright rim around a fluid-attenuation centre.", {"wall": "walled", "content": "cystic"}),
+        ("Mass with central fluid.", {"content": "necrotic"}),
+        # Degrees that stand elsewhere than before their density.
+        ("darker than the liver by a lot", {"density": "hypo", "degree": "marked"}),
+        ("brighter by a little", {"density": "hyper", "degree": "mild"}),
+        ("not too dark, just a bit", {"density": "hypo", "degree": "mild"}),
+        ("not too well defined", {"margin": "ill"}),
+        # What is said of a place, an organ's part or another organ's tumour.
+        ("Duct-centred cystic dilatation.", {"content": "cystic"}),
+        ("Gallbladder carcinoma with a hypoenhancing hepatic component.", {"density": "hypo"}),
         # Numbers that are no density.
         ("A mass of ca. 60 HU, enhancing by 20 HU.", {}),
     ],

@@ -15,6 +15,14 @@ from TextoMorphLib.text.understanding import understand
         "Septic patient, gas-forming organisms in blood cultures, lesion segment 8.",
         "Lesion unchanged. Fluid balance positive, black vomitus, thick mucus.",
         "Nodule. The monitor was bright.",
+        "A lesion. There is a bright spot on the monitor.",
+        "A lesion. Blood on the drape.",
+        "Lesion in segment 8. Clear fluid aspirated.",
+        "Lesion. Aspiration of turbid fluid.",
+        "Lesion. Spine with dense endplates and a calcified haemangioma.",
+        "Mass. Femur with a sclerotic rim and a cyst.",
+        "Mass. T9 with a smooth lipoma.",
+        "Liver with fatty lobulation.",
         "Images were windowed dark.",
         "Thin slices, smooth kernel; sharp pain, blood pressure low.",
         "A mass. Homogeneous thickening of the adrenal.",
@@ -36,6 +44,11 @@ def test_it_is_told_whose_a_word_is() -> None:
     assert [(understood.words(heard), heard.why) for heard in understood.heard] == [
         ("Calcified", "said of the phlebolith")
     ]
+
+
+def test_an_abrupt_end_of_the_duct_is_no_margin() -> None:
+    assert understand("An abrupt transition with a hypodense tumour.", "pancreas").description == {"density": "hypo"}
+    assert understand("Abrupt transition to the pancreas.", "pancreas").description == {"margin": "well"}
 
 
 @pytest.mark.parametrize(

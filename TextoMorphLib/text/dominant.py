@@ -1,0 +1,136 @@
+"""Which of several lesions is drawn where plain cysts are named first: the mass, for that is what a report is about.
+
+"Simple cysts in the left kidney. In the right kidney a 5 cm mass": the cysts are the other lesions here, though the
+text begins with them. They are plain as long as nothing but fluid is said of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.meanings import content_of
+from TextoMorphLib.text.vocabulary import Mention
+
+ANOTHER = "said of another lesion"
+_MASSES = frozenset(
+    (
+        "mass", "tumor", "carcinoma", "neoplasm", "malignancy", "metastasis", "rcc", "hcc", "pdac", "pnet", "net",
+        "adenocarcinoma", "cholangiocarcinoma", "angiomyolipoma", "aml", "oncocytoma", "adenoma", "lesion",
+    )
+)  # fmt: skip
+_PLURAL = ("cysts", "microcysts")
+_SIDES = ("right", "left")
+_SMALL = ("small", "tiny", "subcentimeter", "minute")
+_LOOKS = ("wall", "septum", "calcification", "nodule")  # that plain cysts have not
+_PLAIN = {
+    "content": ("cystic",),
+    "density": ("hypo",),
+    "texture": ("homogeneous",),
+    "margin": ("well",),
+    "wall": ("none",),
+    "septa": ("none",),
+    "fluid": ("plain",),
+}
+
+
+class Cysts:
+    """Tells, sentence by sentence, whether the cysts that a text began with give way to a mass."""
+
+    def __init__(self) -> None:
+        self.several, self.side = False, ""
+
+    def give_way(self, words: Sequence[Word], mentions: Sequence[Mention], text: str) -> bool:
+        """Whether a sentence names the mass that the text is about, so that what was said before is not of it.
+
+        Args:
+            words: The sentence.
+            mentions: What was said before.
+            text: Of which they are words.
+        """
+        said = [mention for mention in mentions if mention.term.about == "lesion"]
+        sides = [word.norm for word in words if word.norm in _SIDES]
+        other = bool(self.side and sides) and self.side not in sides
+        if said and (self.several or other) and _brings_mass(words, text) and _are_plain(said):
+            self.several, self.side = False, ""
+            return True
+        if not said:
+            self.several = _are_cysts(words, text)
+            self.side = sides[0] if sides else self.side
+        return False
+
+
+def is_walled(mention: Mention) -> bool:
+    """Whether a mention says that there is a wall, or a lesion of fluid, which has one."""
+    kinds = mention.term.kinds
+    return not mention.negated and (kinds.get("wall") == "walled" or kinds.get("content") == "cystic")
+
+
+def _are_plain(said: Iterable[Mention]) -> bool:
+    """Whether nothing but the fluid of cysts was said."""
+    looks = [(kind, value, each.negated) for each in said for kind, value in each.term.kinds.items()]
+    fluid = ("content", "cystic", False) in looks
+    return fluid and all(value in _PLAIN.get(kind, ()) or negated for kind, value, negated in looks)
+
+
+def _are_cysts(words: Sequence[Word], text: str) -> bool:
+    """Whether a sentence names several cysts, and no lesion that is none."""
+    named = [word for word in words if word.thing == "lesion"]
+    cysts = all(content_of(word) == "cystic" for word in named)
+    return bool(named) and cysts and any(_is_several(word, text) for word in named)
+
+
+def _brings_mass(words: Sequence[Word], text: str) -> bool:
+    """Whether a sentence names a mass that was not spoken of before: "a mass", but neither "the mass" nor "no mass"."""
+    at = next((i for i, word in enumerate(words) if _is_mass(word, text)), None)
+    if at is None or any(content_of(word) == "cystic" for word in words):
+        return False
+    small = any(word.norm in _SMALL for word in words)
+    known = small or any(word.norm in ("the", "this", "these", "both") for word in words[_opening(words, at) : at])
+    return not known and not any(word.has("negation") or word.has("hedge", "open_before") for word in words[:at])
+
+
+def lesser(words: Sequence[Word], text: str) -> range:
+    """The cysts with which a sentence begins that goes on to a mass: "| several cysts right | and a mass left"."""
+    mass = next((i for i, word in enumerate(words) if _is_mass(word, text)), 0)
+    cysts = [i for i in range(mass) if content_of(words[i]) == "cystic" and words[i].thing == "lesion"]
+    before = [word for word in words[:mass] if word.thing in _LOOKS or (word.thing == "lesion" and word.term is None)]
+    if not cysts or before:
+        return range(0)
+    start = _opening(words, mass)
+    sides = {word.norm for word in words if word.norm in _SIDES}
+    other = len(sides) > 1 or all(_is_several(words[i], text) for i in cysts)
+    joint = words[start - 1] if start else None
+    apart = joint is not None and (joint.norm in (",", ";") or joint.has("word", "and"))
+    while start and not apart and cysts[-1] < start - 1 and sides:
+        start -= 1  # "and | in the left kidney a mass"
+        apart = words[start - 1].norm in (",", ";") or words[start - 1].has("word", "and")
+    held = any(words[i - 1].has("word", "with") for i in range(1, cysts[0] + 1)) and not sides
+    articles = [word.norm for word in words[start:mass] if word.has("word", "det")]
+    fresh = not articles or articles[-1] not in ("the", "this", "these")
+    return range(start - 1) if other and apart and fresh and not held and cysts[-1] < start - 1 else range(0)
+
+
+def _is_several(word: Word, text: str) -> bool:
+    return text[word.start : word.end].lower().endswith(_PLURAL)
+
+
+def _is_mass(word: Word, text: str) -> bool:
+    """Whether a word names one lesion that is no cyst: of several, which may be cysts, too, none is the main one."""
+    last = word.norm.split(" ")[-1]
+    one = not text[word.start : word.end].lower().endswith(("masses", "mours", "mors", "mas", "ses", "sms", "ions"))
+    return word.thing == "lesion" and content_of(word) != "cystic" and last in _MASSES and one
+
+
+def _opening(words: Sequence[Word], at: int) -> int:
+    """Where the words before a noun begin that belong to it."""
+    while at and not (
+        words[at - 1].norm in (",", ";", ":", ".", "\n")
+        or words[at - 1].has("word", "and")
+        or words[at - 1].has("word", "prep")
+        or words[at - 1].has("word", "verb")
+        or words[at - 1].has("word", "with")
+        or words[at - 1].thing
+    ):
+        at -= 1
+    return at
