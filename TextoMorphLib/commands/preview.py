@@ -65,21 +65,25 @@ def preview(
     from TextoMorphLib.spatial import placement
     from TextoMorphLib.synthesis import Synthesizer, previews
 
-    for warning in placement.warnings(volume, where):
-        common.warn(warning)
+    early = placement.warnings(volume, where)
+    _warn(early)
     with common.progress("previewing") as step:
         synthesizer = Synthesizer.load(model, device)
         influence = words is not None
         asked = (descriptions, organ, seed, steps, guidance, preset, influence, step, grey)
         made = previews.preview(synthesizer, volume, where, *asked, replace=replace)
-    for note in made.notes:
-        common.warn(note)
+    _warn([note for note in made.notes if note not in early])
     contents = [(out, made.picture(provenance(seed)))]
     contents += [(table, made.table().encode())] if table else []
     contents += [(words, made.word_table().encode())] if words else []
     for path, content in contents:
         outputs.write_bytes(path, content)
         typer.echo(f"wrote {path}")
+
+
+def _warn(notes: list[str]) -> None:
+    for note in notes:
+        common.warn(note)
 
 
 def _window(text: str) -> tuple[float, float]:
