@@ -118,6 +118,11 @@ def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
     shares = _shares(sample[known])
     if jumps := jump(volume):
         doubt(jumps)
+    if THIN_AIR_HU < shares.floor < 0:
+        doubt(
+            f"the scan's HU were cut off at {shares.floor:g} (a window?): what is darker, such as air, cannot be told "
+            "from it; give the scan before that, if you have it"
+        )
     if reason := _not_hu(shares, high, volume):
         told = f"values run from {low:g} to {high:g} and {reason}"
         if not assume_hu:

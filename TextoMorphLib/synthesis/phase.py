@@ -8,8 +8,8 @@ from torch import Tensor
 
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.synthesis.candidates import Request
+from TextoMorphLib.text.plausibility import ENHANCES, WASHOUT
 
-ENHANCES, WASHOUT = "arterial enhancement", "washout"
 # HU of a liver in the portal venous phase, at least: 55 to 65 without contrast, 100 to 120 then, little more in the
 # arterial phase than without.
 PORTAL_VENOUS_HU = 85.0

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.text.understanding import Understanding
     from TextoMorphLib.text.vocabulary import Mention
 
+ENHANCES, WASHOUT = "arterial enhancement", "washout"  # what a lesion may do in two phases
 OTHER_SIZE, OTHER_HU = 1.5, 20.0  # from which factor and difference on a text's number is another one
 _SIMPLE = ("simple", "uncomplicated")
 _NOT_SIMPLE = {
@@ -30,6 +31,8 @@ def told(meant: Understanding) -> list[str]:
     """What a text says that does not go together, in words."""
     found, lost = list[str](), gives_way(meant.mentions)
     for a, b in meant.contradictions:
+        if {a.name, b.name} == {ENHANCES, WASHOUT}:
+            continue  # two phases of one lesion: what a scan shows of them is told when it is looked at
         same = meant.words(a).lower() == meant.words(b).lower()  # "calcified", "not calcified"
         names = (a.name, b.name) if same else (meant.words(a), meant.words(b))
         found.append(

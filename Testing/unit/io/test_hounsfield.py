@@ -170,6 +170,12 @@ def test_a_scale_that_changes_within_the_scan_is_told(slices: slice, offset: int
         check_ct(Volume.from_array(hu.astype(np.int16), np.diag([0.8, 0.8, 2.5, 1])), assume_hu=True)
 
 
+@pytest.mark.parametrize("window", [(-175, 250), (-500, 3000)])
+def test_hu_that_were_cut_off_are_told(window: tuple[int, int]) -> None:
+    with pytest.warns(Doubt, match=f"HU were cut off at {window[0]}"):
+        check_ct(Volume.from_array(np.clip(organs(), *window).astype(np.int16), OBLIQUE))
+
+
 @pytest.mark.filterwarnings("error")
 def test_hu_raise_no_doubt() -> None:
     padded = organs()

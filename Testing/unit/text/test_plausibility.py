@@ -25,6 +25,7 @@ from TextoMorphLib.text.understanding import understand
         ("hyperattenuating cyst", []),
         ("homogeneous cyst with calcification", []),
         ("hypoattenuating, ill-defined", []),
+        ("arterial enhancement with washout and capsule", []),  # in two phases
     ],
 )
 def test_what_hardly_goes_together_is_told(text: str, words: list[str]) -> None:
