@@ -40,8 +40,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED) style
 	$(MAKE) --jobs 2 types unit
 
+# They start Python some sixty times: where it may keep no compiled files, each start compiles all anew.
 unit: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+	OMP_NUM_THREADS=1 env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 # A test that is skipped is a failure here: these are run where one wants to know.
 test-gui: $(INSTALLED)
