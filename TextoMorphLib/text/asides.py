@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from TextoMorphLib.text.lexicon import Word, grammar
+from TextoMorphLib.text.moments import THEN
 from TextoMorphLib.text.tokens import tokens
 
 _LONGEST = 7  # words
@@ -34,8 +35,14 @@ def _end(sentence: Sequence[Word], at: int) -> int:
         opened = sentence[at - 1].has("negation") or sentence[at - 1].has("word", "with")
         goes_on = sentence[close + 1].has("word", "verb")
         says_nothing = all(map(_says_nothing, sentence[at + 1 : close]))
+        then = any(word.norm == THEN for word in sentence[at:close]) and not any(map(_claims, sentence[at:close]))
+        says_nothing = says_nothing or then  # "which was not there on the prior CT"
         return close + 1 if (goes_on and says_nothing) or (said in _asides() and (opened or goes_on)) else at
     return at
+
+
+def _claims(word: Word) -> bool:
+    return bool(word.thing) or word.term is not None or word.has("modifier")
 
 
 def _says_nothing(word: Word) -> bool:

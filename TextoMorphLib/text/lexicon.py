@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any
 
 from TextoMorphLib.paths import resources
+from TextoMorphLib.text.moments import MOMENTS
 from TextoMorphLib.text.organs import organs
 from TextoMorphLib.text.spelling import nearest
 from TextoMorphLib.text.tokens import Token, normal, norms_of
@@ -146,6 +147,8 @@ class Lexicon:
         for name, known in organs.items():  # the user's own organs, too
             self._add_all((name, *known.words), "organ", name)
         self._add_all(data["time"], "time", "time")
+        for moment in MOMENTS:
+            self._entry([moment]).roles["past"] = {moment.removeprefix("@")}
         for role in ("elsewhere", "likewise", "report"):
             self._add_all(data[role], role, role)
         self._add_all(data["neutral"], "neutral", "neutral")

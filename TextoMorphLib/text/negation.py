@@ -19,7 +19,8 @@ from TextoMorphLib.text.denied_clauses import (
 )
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
-from TextoMorphLib.text.suppositions import SPECKS, beside, is_earlier, lists_diagnoses, of_a_kind
+from TextoMorphLib.text.suppositions import SPECKS, beside, lists_diagnoses, of_a_kind
+from TextoMorphLib.text.times import past
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
 OTHERS = "of others"  # "unlike a cyst", "the rim that one would expect in an abscess"
@@ -34,7 +35,6 @@ _PLAIN = ("not", "no", "nor", "never", "neither", "isn't", "aren't", "doesn't", 
 _BEFORE_ORDERS = (":", "please", "kindly", "-", ",", ";", "and", "then", "but", "also", "just", "you")
 _PREFIXES = ("non", "un")
 _NO_MORE = ("no new", "no other", "no further", "no additional")
-_HISTORY = ("history of", "h/o", "hx of", "known history of", "status post", "previous history of")
 _LOSSES = {"loss", "dissolution", "effacement", "obliteration", "resolution", "disappearance"}
 _NONE = {
     "no",
@@ -58,11 +58,15 @@ def scopes(sentence: Sequence[Word]) -> list[set[str]]:
 
     A denied word may be negated twice, by a prefix within a denial ("not non-calcified"): then it is not denied.
     """
-    marks: list[set[str]] = [set() for _ in sentence]
+    then = past(sentence)
+    marks: list[set[str]] = [{PAST} if at in then else set() for at in range(len(sentence))]
     for at, word in enumerate(sentence):
         for mark, reached in _reached(sentence, at, word):
             for index in reached:
-                marks[index].add(mark)
+                if at not in then or index in then:  # what was denied then is not denied now
+                    marks[index].add(mark)
+                if mark == DENIED and at not in then:
+                    marks[index].discard(PAST)  # "the earlier sharp border | is lost"
     _prefixes(sentence, marks)
     return marks
 
@@ -106,16 +110,6 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         found += _doubted(sentence, at, word)
     if word.norm == "?":
         found.append((POSSIBLE, forward(sentence, at) if _opens(sentence, at) else backward(sentence, at)))
-    if word.norm in ("previously", "formerly") and _goes_on(sentence, at):
-        return found  # "a previously simple cyst now has septa" is a cyst still
-    if word.has("past", "after") and _ends_there(sentence, at):
-        found.append((PAST, backward(sentence, at)))
-    elif word.has("past", "before"):
-        found.append((PAST, clause(sentence, at) if word.norm in _HISTORY else forward(sentence, at, whole=True)))
-    if is_earlier(sentence, at):
-        found.append((PAST, clause(sentence, at)))
-    if word.has("past", "was") and _is_over(sentence, at):
-        found.append((PAST, forward(sentence, at)))
     return found
 
 
@@ -310,43 +304,6 @@ def _leads(word: Word) -> bool:
     return word.norm in (":", "is", "are", "was", "were")
 
 
-def _goes_on(sentence: Sequence[Word], at: int) -> bool:
-    """Whether what was there before is still, and has only got something more."""
-    for index, word in enumerate(sentence[at + 1 : at + 4], start=at + 1):
-        if word.noun and word.term is not None:
-            later = [other for other in sentence[index + 1 :] if other.term is None or other.term.kinds]
-            now = any(other.has("past", "now") for other in later)
-            return now and not any(other.term.kinds.keys() & word.term.kinds.keys() for other in later if other.term)
-    return False
-
-
-def _was_other(sentence: Sequence[Word], at: int) -> bool:
-    """Whether something else is said of the present before: "hypodense now, was hyperdense"."""
-    if not at or (sentence[at - 1].norm not in (",", "(", "-", ";", "it") and not sentence[at - 1].has("word", "but")):
-        return False
-    then = next((word.term.kinds for word in sentence[at:] if word.term is not None and word.term.kinds), {})
-    return any(
-        word.term.kinds.get(kind, value) != value
-        for word in sentence[:at]
-        if word.term is not None
-        for kind, value in then.items()
-    )
-
-
-def _is_over(sentence: Sequence[Word], at: int) -> bool:
-    """Whether what was so is so no longer."""
-    now = any(later.has("past", "now") for later in sentence[at:])
-    return now or _was_other(sentence, at) or _is_dated(sentence, at)
-
-
-def _is_dated(sentence: Sequence[Word], at: int) -> bool:
-    """Whether something was so in a year that is named: "there was necrosis in 2019"."""
-    return any(
-        first.norm == "in" and len(year.norm) == 4 and year.norm[:2] in ("19", "20") and year.norm.isdigit()
-        for first, year in pairwise(sentence[at:])
-    )
-
-
 def _of_others(sentence: Sequence[Word], at: int) -> list[int]:
     """What is said of other lesions, up to where this one is spoken of: "unlike the others | this one is"."""
     reached = clause(sentence, at)
@@ -369,7 +326,7 @@ def _ends_there(sentence: Sequence[Word], at: int) -> bool:
     following = sentence[at + 1] if at + 1 < len(sentence) else None
     before = sentence[at - 1].norm if at else ""
     ends = following is None or following.norm in (*STOPS, ",") or following.has("word", "but")
-    ends = ends or (following is not None and following.norm in ("here", "today", "now"))
+    ends = ends or (following is not None and (following.norm == "here" or following.has("past")))
     ends = ends or (before in (":", "=") and following is not None and following.has("word", "and"))
     headed = at + 2 < len(sentence) and sentence[at + 2].norm == ":"  # "Calcification: no | Cyst: yes"
     ends = ends or (before == ":" and headed) or (sentence[at].norm == "0" and sentence[at + 1].norm == "%")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from TextoMorphLib.text.lexicon import BASE_TERMS, Word
+from TextoMorphLib.text.moments import THEN
 from TextoMorphLib.text.phrases import PUNCTUATION, Phrases, says
 
 OWN_PARTS = ("interior", "centre", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
@@ -60,12 +61,7 @@ class Predicates(Phrases):
             return True  # "and wall irregularly thickened"
         if after >= len(self.words) or self._is_object(index, ("prep", "with")):
             return False
-        aside = self.words[after].norm == "," and after + 1 < len(self.words)
-        if aside and (
-            self.words[after + 1].has("reference", "than") or self.words[after + 1].has("past")
-        ):  # "its density, compared with liver, is"
-            closed = [i for i in range(after + 1, len(self.words) - 1) if self.words[i].norm == ","]
-            after = closed[0] + 1 if closed else after
+        after = self._after_aside(after)
         word = self.words[after]
         if self.words[index].thing == "organ" and word.term is not None and word.term.about == "background":
             return True  # "liver cirrhotic, heterogeneous"
@@ -85,6 +81,16 @@ class Predicates(Phrases):
         if word.norm == ":" and self._is_object(index):
             return False  # "a lesion in a liver with steatosis and uneven parenchyma: hyperdense"
         return word.norm == ":" or word.has("word", "verb") or (word.norm in VERBS)
+
+    def _after_aside(self, at: int) -> int:
+        """Where the verb is to be looked for: "its density | , compared with liver, | is", "thin a month ago, is"."""
+        if self.words[at].norm != "," or at + 1 == len(self.words):
+            return at
+        closed = next((i for i in range(at + 1, len(self.words) - 1) if self.words[i].norm == ","), at)
+        aside = self.words[at + 1 : closed]
+        if self.words[at + 1].has("reference", "than") or self.words[at + 1].has("past"):
+            return closed + 1 if closed > at else at
+        return closed + 1 if any(word.norm == THEN for word in aside) else at
 
     def _is_organ_alone(self, index: int) -> bool:
         """Whether a noun is an organ that no lesion was named before, or another one than the lesion's."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.moments import MOMENTS
 
 # What a lesion always has: "no calcification and smooth margins" denies calcium only.
 _PROPERTIES = {"density", "degree", "margin", "texture"}
@@ -25,6 +26,7 @@ def _stops(word: Word) -> bool:
         or word.has("word", "but")
         or word.has("negation", "before")
         or word.has("past", "now")
+        or word.norm in MOMENTS
         or word.norm
         in ("because", "because of", "due to", "owing to", "with", "show", "showing", "has", "have", "contain", "there")
         or (word.has("negation", "after") and not word.has("negation", "before") and not word.has("modifier"))
@@ -269,7 +271,17 @@ def backward(sentence: Sequence[Word], at: int) -> list[int]:
     both = all(word.has("word", "det") or word.has("word", "adverb") for word in sentence[last:end])
     if not listed and not both and not together:  # but "a and b, both absent"
         start = last
-    return list(range(start, end))
+    return [i for i in range(start, end) if not _is_in_lesion(sentence, i, start)]
+
+
+def _is_in_lesion(sentence: Sequence[Word], at: int, start: int) -> bool:
+    """Whether a lesion is only where something is that is denied: "the blood in the | cyst | has been resorbed"."""
+    if sentence[at].thing != "lesion" or at <= start:
+        return False
+    while at > start and not sentence[at - 1].thing and not sentence[at - 1].has("word", "prep"):
+        at -= 1
+    within = sentence[at - 1].norm in ("in", "within", "inside")
+    return within and any(word.noun or word.thing for word in sentence[start : at - 1])
 
 
 _ALL = ("both", "all", "each")  # "septa, calcification: both absent"

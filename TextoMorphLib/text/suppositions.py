@@ -33,12 +33,3 @@ def of_a_kind(sentence: Sequence[Word], at: int) -> Sequence[int]:
     kind = sentence[start].norm in ("a", "an") and sentence[at - 1].thing == "lesion"
     general = sentence[at].norm == "would" and kind
     return [*range(start, at), *clause(sentence, at)] if general else ()
-
-
-def is_earlier(sentence: Sequence[Word], at: int) -> bool:
-    """Whether a clause is about an earlier examination: "on the | earlier scan | it was thought to be a cyst"."""
-    if not (sentence[at].has("time") or sentence[at].has("past", "before")) or sentence[at].has("past", "pseudo"):
-        return False
-    opening = [word.norm for word in sentence[:at] if not word.has("word", "det")]
-    said = next((i for i in clause(sentence, at) if sentence[i].norm in ("was", "were", "had")), None)
-    return len(opening) == 1 and opening[0] in ("on", "at", "in") and said is not None

@@ -26,9 +26,9 @@ INVADES = (GROWS, "exophytic")  # of what lies beside the organ: composited, too
 
 
 NON_ENHANCING = "non-enhancing"
-_PARTLY_SOLID = ("necrotic", "haemorrhagic")
+PARTLY_SOLID = ("necrotic", "haemorrhagic")
 _BLED_INTO = {"cystic", "haemorrhagic"}
-_AT_ONCE = [_BLED_INTO, *({"solid", other} for other in _PARTLY_SOLID)]  # contents of one lesion
+_AT_ONCE = [_BLED_INTO, *({"solid", other} for other in PARTLY_SOLID)]  # contents of one lesion
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def describe(mentions: Iterable[Mention]) -> Description:
     contents = {mention.term.kinds.get("content") for mention in mentions if not mention.negated}
     for mention in mentions:
         sets = mention.term.kinds
-        if mention.term.weak or (sets.get("content") == "solid" and description.get("content") in _PARTLY_SOLID):
+        if mention.term.weak or (sets.get("content") == "solid" and description.get("content") in PARTLY_SOLID):
             continue
         before = {kind: description[kind] for kind in sets if kind in description}
         if not mention.negated:

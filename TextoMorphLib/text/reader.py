@@ -1,0 +1,201 @@
+"""Reads the sentences of a text one after the other, and takes down what each says of the lesion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from TextoMorphLib.text import comparisons
+from TextoMorphLib.text.appositions import Owner
+from TextoMorphLib.text.asides import without_asides
+from TextoMorphLib.text.claims import Claims
+from TextoMorphLib.text.degrees import understated
+from TextoMorphLib.text.dictation import dictated
+from TextoMorphLib.text.dominant import ANOTHER, Cysts, is_walled, lesser
+from TextoMorphLib.text.growth import Growth, growths
+from TextoMorphLib.text.heard import Heard
+from TextoMorphLib.text.lexicon import Word, grammar, lexicon
+from TextoMorphLib.text.meanings import density_term, is_background
+from TextoMorphLib.text.moments import with_moments
+from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE, scopes
+from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.text.others import Others
+from TextoMorphLib.text.ownership import Ownership
+from TextoMorphLib.text.phrases import LESION
+from TextoMorphLib.text.sentences import WINDOW, sentences, windows
+from TextoMorphLib.text.spelling import corrected
+from TextoMorphLib.text.stand_ins import with_names
+from TextoMorphLib.text.strangers import names_lesion
+from TextoMorphLib.text.times import is_now_solid
+from TextoMorphLib.text.tokens import Token, tokens
+from TextoMorphLib.text.visibility import of_sight, sights
+from TextoMorphLib.text.vocabulary import GROWS, PARTLY_SOLID, Mention, Term
+
+SAID, MARKED, IGNORED = "said", "marked", "ignored"
+HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
+STONE = "renal stone"
+_TARGETS = ("target", "target lesion")
+FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other write 'target sign'"
+_NORMAL = ("normal", "unremarkable", "regular", "clear", "patent", "intact", "empty")
+
+
+class Reader:
+    """Reads the sentences of a text one after the other."""
+
+    def __init__(self, text: str, organ: str | None, hedges: str) -> None:
+        self.text, self.organ, self.words, self.hedges = text, organ, lexicon(organ), hedges
+        self.mentions: list[Mention] = []
+        self.heard: list[Heard] = []
+        self.unknown: list[tuple[int, int]] = []
+        self.lesions: list[tuple[int, int]] = []
+        self.foreign = ""
+        self.denied_lesions = 0
+        self.normal = False
+        self.topic = Owner()
+        self.heading = False
+        self.apart: list[tuple[int, int]] = []  # sentences about something else
+        self.others, self.cysts, self.named = Others(), Cysts(), False
+
+    @property
+    def denies_lesion(self) -> bool:
+        """Whether lesions are denied and nothing else is said of one."""
+        of_lesion = any(m.term.about == "lesion" and not m.negated for m in self.mentions)
+        normal = self.normal and not self.foreign
+        return not self.lesions and not of_lesion and (self.denied_lesions > 0 or normal)
+
+    def without_stones(self) -> None:
+        """A stone is what the text is about only where it names no lesion."""
+        stones = [m for m in self.mentions if m.term.name == STONE]
+        spans = {(stone.start, stone.end) for stone in stones}
+        for stone in stones if set(self.lesions) - spans else ():
+            self.mentions.remove(stone)
+            self.heard.append(Heard(stone.name, "said of a stone", stone.start, stone.end))
+
+    def all(self) -> None:
+        """Read the whole text."""
+        self.named = names_lesion(self.text)
+        for start, end in windows(self.text, WINDOW):
+            read = tokens(self.text, self.words.words, start, end)
+            read = dictated(read, self.text, self.words.words, self.words.nearest)
+            found = corrected(read, self.text, self.words.guesses, neutral(), self.words.meanings)
+            for sentence in sentences(found, self.text):
+                if any(token.is_word for token in sentence):
+                    self._sentence(sentence)
+
+    def _sentence(self, found: Sequence[Token]) -> None:
+        words = comparisons.compared(self._read(found), self.words.terms)
+        marks = scopes(words)
+        for at in lesser(words, self.text):
+            marks[at].add(OTHERS)
+        for at, word in enumerate(words):
+            other = None
+            if density_term(word):
+                other = comparisons.reference(words, at) or comparisons.reference_before(words, at)
+            if other is not None and not is_background(other):
+                words[at] = comparisons.with_other(word, other, self.words.terms)
+        goes_on = words[0].has("word", "pronoun") or words[0].norm in ("its", "their")
+        topic = self.topic if goes_on or self._under_heading(words) else Owner()
+        owners = Ownership(words, self.organ, topic, bool(self.lesions), self.named)
+        described = any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
+        aside = self._is_aside(words, described)
+        unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
+        claims = Claims(words, marks, owners, self.words, aside, unsaid, any(map(is_walled, self.mentions)))
+        grown = [] if aside else growths(words, marks, owners, self.organ, unsaid)
+        done = {growth.structure for growth in grown} | {each.at for each in grown if self._grown(each, words)}
+        for at, word in enumerate(words):
+            if at not in done:
+                self._word(at, word, claims, marks[at], aside)
+        self.heading = words[0].norm != "\n" and (_is_heading(words) or (self.heading and self._under_heading(words)))
+        is_normal = not self.heading and any(
+            word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True)
+        )
+        elsewhere = owners.subjects and owners.subjects[-1].kind == "other" and not self._names_lesion(claims)
+        if aside or elsewhere:
+            self.apart.append((words[0].start, words[-1].end))
+        end = -2 if words[-1].norm == ";" and len(words) > 1 else -1  # a mark has no subject
+        last = owners.subjects[end] if owners.subjects and not is_normal else Owner()
+        if last.head >= 0 and self._names_lesion(claims) and not owners.is_predicated(last.head):
+            last = Owner()  # "the mass is blurred where it meets the duodenum"
+        if self.heading:
+            last = claims.whose[0] if _is_heading(words) else topic
+        self.topic = last if last.kind == "other" else Owner()
+
+    def _is_aside(self, words: Sequence[Word], described: bool) -> bool:
+        """Whether a sentence is about another lesion; where it names the mass after plain cysts, these are."""
+        aside = self.others.about_other(words, described, self.text)
+        if not self.cysts.give_way(words, self.mentions, self.text):
+            return aside
+        self._forget([mention for mention in self.mentions if mention.term.about == "lesion"], ANOTHER)
+        self.lesions.clear()
+        self.others.begin_with(words)
+        return False
+
+    def _forget(self, mentions: Sequence[Mention], why: str) -> None:
+        """Takes back what was said before."""
+        self.heard += [Heard(m.term.name, why, m.start, m.end) for m in mentions]
+        self.mentions = [mention for mention in self.mentions if mention not in mentions]
+
+    def _read(self, found: Sequence[Token]) -> list[Word]:
+        read = understated(self.words.read(with_moments(found)), self.words.terms)
+        return sights(with_names(without_asides(read)), self.words.terms)
+
+    def _names_lesion(self, claims: Claims) -> bool:
+        return any(word.thing == LESION and not claims.whose[at].foreign for at, word in enumerate(claims.words))
+
+    def _under_heading(self, words: Sequence[Word]) -> bool:
+        """Whether a sentence goes on about another thing's heading: "Gallbladder: stones. Wall not thickened."."""
+        return self.heading and not any(word.thing in (LESION, "organ", "other") for word in words)
+
+    def _word(self, at: int, word: Word, claims: Claims, marks: set[str], aside: bool) -> None:
+        if word.norm in ("normal", "unremarkable"):
+            self.normal = True
+        if word.norm in _TARGETS:
+            self.heard.append(Heard(word.norm, FOLLOWED, word.start, word.end))
+        if word.thing == LESION and not aside:
+            self._lesion(word, marks, claims.whose[at])
+        term, why = claims.of(at)
+        if term is not None and not why:
+            if is_now_solid(claims.words[:at], term, claims.denied(at)):
+                then = [m for m in self.mentions if m.term.kinds.get("content") in PARTLY_SOLID and not m.negated]
+                self._forget(then, "said of the past")
+            said = (term, claims.besides(at))
+            self.mentions += [self._mention(each, word, claims.denied(at), marks) for each in said if each]
+        elif why:
+            self.heard.append(Heard(term.name if term else word.norm, why, word.start, word.end))
+        elif not word.known and word.norm not in neutral():
+            self.unknown.append((word.start, word.end))
+
+    def _grown(self, growth: Growth, words: Sequence[Word]) -> bool:
+        """Takes down a growth into what is around the organ; whether its word says nothing else."""
+        word = words[growth.at]
+        span = min(growth.at, growth.structure), max(growth.at, growth.structure)
+        place = replace(word, start=words[span[0]].start, end=words[span[1]].end)
+        if growth.why:
+            self.heard.append(Heard(GROWS, growth.why, place.start, place.end))
+            return True
+        self.mentions.append(self._mention(self.words.terms[GROWS], place, False, growth.marks))
+        return word.term is None or not word.term.kinds
+
+    def _mention(self, term: Term, word: Word, denied: bool, marks: set[str]) -> Mention:
+        certainty = "not excluded" if OPEN in marks else "possible" if POSSIBLE in marks else "stated"
+        return Mention(term, denied, word.start, word.end, certainty)
+
+    def _lesion(self, word: Word, marks: set[str], owner: Owner) -> None:
+        if owner.foreign:
+            if owner.name in ORGANS and DENIED not in marks:
+                self.foreign = self.foreign or owner.name
+        elif DENIED in marks:
+            self.denied_lesions += 1
+        elif not marks & {OPEN, PAST, NO_SUCH, OTHERS}:
+            self.lesions.append((word.start, word.end))
+
+
+def _is_heading(words: Sequence[Word]) -> bool:
+    return len(words) > 2 and words[0].thing == "other" and words[1].norm == ":"
+
+
+@lru_cache(maxsize=1)
+def neutral() -> frozenset[str]:
+    """Words that say nothing of a lesion, and are no typing errors."""
+    return frozenset(token.norm for token in tokens(" ".join(grammar()["neutral"]))) | of_sight()
