@@ -27,6 +27,7 @@ from TextoMorphLib.text.surroundings import (
     is_septal,
     is_signal,
     is_site,
+    manner,
 )
 from TextoMorphLib.text.vocabulary import Term
 
@@ -175,7 +176,7 @@ class Claims:
     def _term(self, at: int, word: Word, owner: Owner) -> Term | None:
         if self._unfed(word) and not owner.foreign and (part := self.owners.unfed_part(at)):
             return self.lexicon.terms["necrotic"] if part in ("centre", "interior") else None
-        if is_one_chamber(self.words, at):
+        if is_one_chamber(self.words, at) or (self._unfed(word) and manner(self.words, at)):
             return None
         if word.thing and not owner.foreign:
             return self._of_thing(at, word)

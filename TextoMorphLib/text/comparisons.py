@@ -240,6 +240,8 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
         and_organ = place + 2 < len(words) and words[place + 1].has("word", "and") and words[place + 2].thing == "organ"
         if word.thing == "other" and and_organ:
             return words[place + 2]  # "than spleen and liver"
+        if not word.thing and place + 1 < len(words) and words[place + 1].thing == "organ":
+            continue  # "than the fatty | parenchyma"
         if word.norm in _MARKS or any(word.has("word", each) for each in ("verb", "but", "and")):
             return None
         if (

@@ -20,7 +20,9 @@ from TextoMorphLib.text.denied_clauses import (
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
 from TextoMorphLib.text.suppositions import SPECKS, beside, lists_diagnoses, of_a_kind
+from TextoMorphLib.text.surroundings import manner
 from TextoMorphLib.text.times import past
+from TextoMorphLib.text.vocabulary import NON_ENHANCING
 
 DENIED, POSSIBLE, OPEN, PAST = "denied", "possible", "open", "past"
 OTHERS = "of others"  # "unlike a cyst", "the rim that one would expect in an abscess"
@@ -35,6 +37,7 @@ _PLAIN = ("not", "no", "nor", "never", "neither", "isn't", "aren't", "doesn't", 
 _BEFORE_ORDERS = (":", "please", "kindly", "-", ",", ";", "and", "then", "but", "also", "just", "you")
 _PREFIXES = ("non", "un")
 _NO_MORE = ("no new", "no other", "no further", "no additional")
+_TO_BE_SEEN = ("considered", "excluded", "suspected", "sought", "ruled out", "appear", "develop")
 _LOSSES = {"loss", "dissolution", "effacement", "obliteration", "resolution", "disappearance"}
 _NONE = {
     "no",
@@ -97,6 +100,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("negation"):
         order = word.has("hedge", "open_before") and _is_order(sentence, at)  # "Request: exclude recurrence"
         return [(OPEN, forward(sentence, at))] if order else _denied(sentence, at, word)
+    if word.term is not None and word.term.name == NON_ENHANCING and (how := manner(sentence, at)):
+        return [(DENIED, how)]
     if word.term is not None and word.norm.split(" ")[0] in _NONE and not word.has("negation"):
         reached = forward(sentence, at)  # "without enhancement, wall or septa"
         if any(sentence[i].has("word", "or") for i in reached):
@@ -120,6 +125,8 @@ def _doubted(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(OPEN, forward(sentence, 1))]  # "Not excluded: calcification"
     if word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
         return [(OPEN, backward(sentence, at))]
+    if word.norm == "should" and at and not any(each.norm in _TO_BE_SEEN for each in sentence[at + 1 : at + 4]):
+        return []  # "it should have thin septa"
     if word.norm.split(" ")[-1] in ("if", "whether") or lists_diagnoses(sentence, at):
         return [(OPEN, clause(sentence, at))]
     if word.has("hedge", "open_before"):

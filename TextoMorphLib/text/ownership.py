@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from TextoMorphLib.text.appositions import Owner
-from TextoMorphLib.text.borders import Borders
+from TextoMorphLib.text.bystanders import Bystanders
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
 from TextoMorphLib.text.predicates import OWN_PARTS, VERBS
@@ -34,7 +34,7 @@ _BESIDE_IT = ("adjacent", "neighboring", "nearby", "adjoining", "coexisting", "c
 _AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 
 
-class Ownership(Borders):
+class Ownership(Bystanders):
     """The owners of a sentence's words.
 
     Args:
@@ -61,7 +61,7 @@ class Ownership(Borders):
     # --- Adjectives ---
 
     def _of_adjective(self, at: int) -> Owner:
-        if owner := self.by_apposition(at):
+        if owner := self.by_apposition(at) or self.effect_after(at) or self.beside_it(at):
             return owner
         attributive = self.words[at].has("modifier") and at + 1 < len(self.words) and self._is_noun(at + 1)
         run = [] if self.words[at].predicate and not attributive else self.run_after(at)
@@ -265,6 +265,7 @@ class Ownership(Borders):
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
+        index = self.before_whole(index)
         if self.words[index].norm in _BESIDE and self.is_lesion_apart(index, run[-1]):
             return Owner("other", "another lesion", run[-1])
         before = run[0] - 1
@@ -354,6 +355,8 @@ class Ownership(Borders):
                     first = first and owner.kind != LESION
                     if owner.kind == LESION:
                         self.topic = owner
+            elif around := self.rest_of_organ(index):
+                subject, stated = around, not word.has("word", "with")
             elif self.strangers.is_subject(index):
                 subject, stated = Owner("other", word.norm, index), True
             elif word.has("word", "that") and index:

@@ -12,7 +12,7 @@ _TAKEN = (
 )  # fmt: skip
 _TAKING = ("aspirated", "drained", "yielded", "yielding", "yield", "returned", "withdrew", "evacuated", "suctioned")
 _ACTS = ("aspiration", "drainage", "evacuation", "removal", "puncture")
-_SUBSTANCES = ("fluid", "liquid", "blood", "pus", "material", "content", "bile", "urine")
+_SUBSTANCES = ("fluid", "liquid", "blood", "pus", "material", "content", "bile", "urine", "gas", "air", "debris")
 _BETWEEN = ("was", "were", "has", "have", "had", "been")
 _FARTHEST = 4  # words between a substance and what was done with it
 
@@ -35,6 +35,9 @@ def is_taken_out(words: Sequence[Word], run: Sequence[int]) -> bool:
         word = words[at]
         if word.norm in _TAKING or (word.norm == "of" and at and words[at - 1].norm in _ACTS):
             return True
+        listed = at and words[at - 1].norm.split(" ")[-1] in _SUBSTANCES and (word.norm == "," or word.has("word", "and"))
+        if listed and is_taken_out(words, [at - 1]):
+            return True  # "yielded fluid and | gas"
         if word.thing or any(word.has("word", role) for role in ("prep", "with", "and", "verb")) or word.norm == ",":
             return False
     return False

@@ -7,6 +7,15 @@ from collections.abc import Callable, Sequence
 from TextoMorphLib.text.lexicon import Word
 
 
+_MANNERS = ("fashion", "manner", "way", "pattern")
+
+
+def manner(words: Sequence[Word], at: int) -> range:
+    """The words of how something enhances: "does not enhance | in a rim-like fashion"; empty if none follow."""
+    end = next((i for i in range(at + 1, min(at + 7, len(words))) if words[i].norm in _MANNERS), 0)
+    return range(at + 1, end) if end and words[at + 1].norm in ("in", "with") else range(0)
+
+
 def is_septal(words: Sequence[Word], at: int) -> bool:
     """Whether calcium is said to be in septa, so that there are some."""
     return at > 0 and words[at - 1].norm == "septal"
