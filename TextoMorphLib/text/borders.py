@@ -32,7 +32,11 @@ class Borders(Appositions):
         bright = word.thing == "enhancement" or (word.term is not None and word.term.kinds.get("density") == "arterial")
         passed = [each for each in self.words[at + 1 : at + 6] if not each.has("word", "det")]
         following = [each for each in passed if each.norm not in _ONLY]
-        if not (bright or takes) or len(following) < 2 or following[0].norm not in ("at", "along", "around", "in"):
+        if (
+            not (bright or takes)
+            or len(following) < 2
+            or following[0].norm not in ("at", "along", "around", "in", "of")
+        ):
             return False
         return following[1].thing in ("margin", "periphery", "wall") or following[1].has("modifier", "peripheral")
 

@@ -9,11 +9,29 @@ from __future__ import annotations
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.borders import Borders
 from TextoMorphLib.text.phrases import FARTHEST_NOUN, LESION, organ_of
+from TextoMorphLib.text.predicates import OWN_PARTS
+from TextoMorphLib.text.strangers import Strangers
 
+_WITH_PARTS = (
+    "gallbladder", "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis", "lymph nodes",
+    "urinary tract", "the examination", "fluid in the abdomen", "study", "scan", "image", "sery", "reconstruction",
+)  # fmt: skip
 _REST = (
     "otherwize", "elsewhere", "upstream", "downstream", "distally", "proximally", "around it", "beyond", "behind it",
     "itself", "as a whole",
 )  # fmt: skip
+_REMAINING = (
+    "remaining",
+    "residual",
+    "surrounding",
+    "adjacent",
+    "background",
+    "distal",
+    "proximal",
+    "upstream",
+    "rest",
+)
+_AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 _WHOLE = ("liver", "pancreas", "kidney", "gland", "parenchyma", "organ", "cortex")
 _BESIDE = (
     "abut", "abutting", "encase", "encasing", "displace", "displacing", "compress", "compressing", "contacting",
@@ -31,7 +49,15 @@ _OWN = (LESION, "margin", "wall", "septum", "calcification", "centre", "interior
 
 
 class Bystanders(Borders):
-    """Phrases that may be about something beside the lesion."""
+    """Phrases that may be about something beside the lesion.
+
+    Attributes:
+        strangers: The unlisted things of the sentence.
+        named: Whether any sentence of the text names a lesion.
+    """
+
+    strangers: Strangers
+    named: bool
 
     def rest_of_organ(self, at: int) -> Owner | None:
         """The organ that a clause goes on about from here: "a liver | with", "the gland | upstream"; None if not so."""
@@ -49,11 +75,28 @@ class Bystanders(Borders):
         )
         article = self.words[start - 1].norm if start else ""
         alone = start == 0 or (start == 1 and article == "the")
+        rest = any(each.norm.split(" ")[0] in _REMAINING for each in (*phrase, before)) and not self._is_object(at - 1)
+        joined = start > 1 and (self.words[start - 1].has("word", "and") or self.words[start - 2].has("word", "and"))
+        if rest and not joined and (word.has("word", "with") or word.has("word", "verb") or self._is_adjective(at)):
+            return Owner("organ", self._organ_at(at - 1), at - 1)
         opens = alone and ill and word.norm in (",", "with") and not self._names_lesion(at)
-        if opens or word.norm in _REST or (word.has("word", "with") and article in ("a", "an")):
-            name = organ_of(before) if before.thing == "organ" else self.organ or "any"
-            return Owner("organ", name, at - 1)
+        bare = alone and self.named and self._is_adjective(at) and not (self.run_after(at) or self._names_lesion(at))
+        if opens or bare or word.norm in _REST or (word.has("word", "with") and article in ("a", "an")):
+            return Owner("organ", self._organ_at(at - 1), at - 1)
         return None
+
+    def held_by(self, at: int, subject: Owner, part: str) -> bool:
+        """Whether a part is that of another subject of its sentence: "the gallbladder is large, the | wall | is"."""
+        if not subject.foreign or part not in OWN_PARTS:
+            return False
+        start = at
+        while start and self.is_modifier(start - 1):
+            start -= 1
+        own = start > 0 and self.words[start - 1].norm in ("its", "their")
+        return own or subject.kind == "organ" or subject.name in _WITH_PARTS
+
+    def _organ_at(self, at: int) -> str:
+        return organ_of(self.words[at]) if self.words[at].thing == "organ" else self.organ or "any"
 
     def _names_lesion(self, at: int) -> bool:
         return any(word.thing == LESION for word in self.words[at:])
@@ -79,11 +122,37 @@ class Bystanders(Borders):
                 start -= 1
         return start if self.words[start].norm in _BESIDE else index
 
+    def _unlisted_place(self, index: int) -> int | None:
+        """What a noun is part of, if that is in no list."""
+        if index >= len(self.words) or self.words[index].norm not in ("of", "in"):
+            return None
+        index += 1
+        while index < len(self.words) and self.words[index].has("word", "det"):
+            index += 1
+        return index if index in self.strangers.nouns else None
+
+    def _is_beside(self, index: int) -> bool:
+        """Whether a place is the organ beside the lesion: "calcification in the | adjacent parenchyma"."""
+        following = self.words[index : index + 3]
+        around = [word for word in following if word.norm in _AROUND or word.norm.split(" ")[0] in _AROUND]
+        return bool(around) and following[-1].thing == "organ"
+
+    def of_which(self, last: int) -> int | None:
+        """The noun that a part is said to be of: "the gallbladder, the wall | of which"; None if of none."""
+        if [word.norm for word in self.words[last + 1 : last + 3]] != ["of", "which"]:
+            return None
+        index = last - 1
+        while index >= 0 and not self._is_noun(index):
+            if not (self.is_modifier(index) or self.words[index].has("word", "det") or self.words[index].norm == ","):
+                return None
+            index -= 1
+        return index if index >= 0 else None
+
     def _is_effect(self, index: int) -> bool:
         return self.words[index].norm.split(" ")[-1] in _EFFECTS
 
     def beside_it(self, at: int) -> Owner | None:
-        """What lies beside the lesion, of whatever name, that an adjective belongs to: "displaces a smooth, | dark fold"."""
+        """What lies beside the lesion, of whatever name, that an adjective is said of: "displaces a | dark fold"."""
         after = at + 1
         farthest = min(len(self.words), at + FARTHEST_NOUN)
         while after < farthest and (self.words[after].norm == "," or self.is_modifier(after)):

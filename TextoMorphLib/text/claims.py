@@ -272,7 +272,7 @@ class Claims:
                 return term
             return self._refined(at, owner)
         if part == "periphery":
-            if kinds.keys() == {"margin"}:
+            if kinds.keys() == {"margin"} or kinds.get("content") == "necrotic":
                 return term
             bright = kinds.get("density") in ("hyper", "arterial") or (term is not None and term.name == ENHANCING)
             return self._of_periphery(owner) if bright else None

@@ -174,6 +174,8 @@ class Lexicon:
         for part in PARTS_OF_SPEECH:
             for wording in term.wordings[part]:
                 for norms in _norms(wording, organ):
+                    if norms[0] in _others_words(organ) and len(norms) > 1:
+                        continue  # a "hepatic cyst" is no lesion of the pancreas
                     entry = self._entry(norms)
                     # Where two terms share a wording, the first has it.
                     entry.term = entry.term or term
@@ -285,6 +287,14 @@ def _more(adjective: str) -> str:
     """Its comparative: "sharper", "hazier", "finer"."""
     stem = adjective[:-1] + "i" if adjective.endswith("y") else adjective.removesuffix("e")
     return f"{stem}{stem[-1] if stem in ('thin', 'dim') else ''}er"
+
+
+@lru_cache(maxsize=8)
+def _others_words(organ: str | None) -> frozenset[str]:
+    """Words that name another organ than one; none if it is not known which."""
+    named = {name: words for name, words in grammar()["organs"].items() if name not in (organ, "any")}
+    own = frozenset(normal(word) for word in grammar()["organs"].get(organ or "", ()))
+    return frozenset(normal(word) for words in named.values() if organ for word in words) - own
 
 
 @lru_cache(maxsize=1)

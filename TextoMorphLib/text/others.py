@@ -49,7 +49,8 @@ class Others:
             self.item = self.item or item
             return self.aside
         other_side = side and self.side and side != self.side
-        if described and (side in _CONTRARY or other_side or _is_rest(words)):
+        contrary = side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
+        if contrary or (described and (other_side or _is_rest(words))):
             self.aside = True
         elif (side and side == self.side) or _is_definite(words):
             self.aside = False

@@ -31,7 +31,6 @@ _LOCATES = (
 
 _BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "near")
 _BESIDE_IT = ("adjacent", "neighboring", "nearby", "adjoining", "coexisting", "coexistent", "concomitant")
-_AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 
 
 class Ownership(Bystanders):
@@ -49,7 +48,7 @@ class Ownership(Bystanders):
         self, sentence: Sequence[Word], organ: str | None, topic: Owner, seen: bool = False, named: bool = False
     ) -> None:
         super().__init__(sentence, organ, seen)
-        self.strangers = Strangers(sentence, named)
+        self.strangers, self.named = Strangers(sentence, named), named
         self.topic, self._owners = topic, dict[tuple[int, ...], Owner]()
         self.subjects = self._subjects()
 
@@ -118,6 +117,8 @@ class Ownership(Bystanders):
 
     def _site(self, last: int, thing: str) -> Owner | None:
         """Where a thing is, if that is another's place: "calcification | of the aorta", "cyst | in the spleen"."""
+        if (holder := self.of_which(last)) is not None:
+            return self._named([holder]) if self._named([holder]).foreign else None
         index = last + 1
         later = index
         while later < len(self.words) and (
@@ -164,21 +165,6 @@ class Ownership(Bystanders):
             if place.kind == "organ" and (of_organ or spread or self._is_other_lesion(thing, place.name))
             else None
         )
-
-    def _unlisted_place(self, index: int) -> int | None:
-        """What a noun is part of, if that is in no list."""
-        if index >= len(self.words) or self.words[index].norm not in ("of", "in"):
-            return None
-        index += 1
-        while index < len(self.words) and self.words[index].has("word", "det"):
-            index += 1
-        return index if index in self.strangers.nouns else None
-
-    def _is_beside(self, index: int) -> bool:
-        """Whether a place is the organ beside the lesion: "calcification in the | adjacent parenchyma"."""
-        following = self.words[index : index + 3]
-        around = [word for word in following if word.norm in _AROUND or word.norm.split(" ")[0] in _AROUND]
-        return bool(around) and following[-1].thing == "organ"
 
     def _is_other_lesion(self, thing: str, organ: str) -> bool:
         return thing == LESION and self._is_other_organ(organ)
@@ -349,6 +335,8 @@ class Ownership(Bystanders):
                 if owner.kind == "partial" and not self.is_part(index):
                     owner = Owner()
                 predicated = self.is_predicated(index) and not self.is_place(index)
+                if (stated or first) and predicated and self.held_by(run[0], subject, owner.kind):
+                    owner = subject
                 object_ = self._is_object(run[0], ("prep",) if owner.kind == LESION else ("prep", "with", "and"))
                 if predicated or (not object_ and owner.kind in (LESION, "other")):
                     subject, stated = owner, predicated

@@ -6,7 +6,9 @@ from TextoMorphLib.text.lexicon import BASE_TERMS, Word
 from TextoMorphLib.text.moments import THEN
 from TextoMorphLib.text.phrases import PUNCTUATION, Phrases, says
 
-OWN_PARTS = ("interior", "centre", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement")
+OWN_PARTS = (
+    "interior", "centre", "periphery", "wall", "septum", "margin", "calcification", "density", "texture", "enhancement",
+)  # fmt: skip
 _PLACES = ("pole", "lobe", "segment", "dome", "head", "tail", "body", "neck", "uncinate", "process", "region")
 VERBS = (
     "show",

@@ -35,7 +35,9 @@ def is_taken_out(words: Sequence[Word], run: Sequence[int]) -> bool:
         word = words[at]
         if word.norm in _TAKING or (word.norm == "of" and at and words[at - 1].norm in _ACTS):
             return True
-        listed = at and words[at - 1].norm.split(" ")[-1] in _SUBSTANCES and (word.norm == "," or word.has("word", "and"))
+        listed = (
+            at and words[at - 1].norm.split(" ")[-1] in _SUBSTANCES and (word.norm == "," or word.has("word", "and"))
+        )
         if listed and is_taken_out(words, [at - 1]):
             return True  # "yielded fluid and | gas"
         if word.thing or any(word.has("word", role) for role in ("prep", "with", "and", "verb")) or word.norm == ",":

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from TextoMorphLib.text.lexicon import Word
 
-
 _MANNERS = ("fashion", "manner", "way", "pattern")
 
 

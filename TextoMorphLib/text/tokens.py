@@ -66,6 +66,7 @@ _IRREGULAR = {
 _KEPT = frozenset(
     [
         "less",
+        "surroundings",
         "this",
         "thus",
         "gas",

@@ -1,0 +1,51 @@
+"""What is said of the organ around a lesion, of what lies beside it, or of what is done to that or taken out."""
+
+from __future__ import annotations
+
+import pytest
+
+from TextoMorphLib.text.concepts import KINDS
+from TextoMorphLib.text.understanding import understand
+
+
+@pytest.mark.parametrize(
+    ("text", "organ", "expected"),
+    [
+        # The organ around it.
+        ("Tumour of the tail. Gland otherwise with coarse lobulation and fatty streaks.", "pancreas", {}),
+        ("Hypodense mass, the gland upstream atrophic and calcified.", "pancreas", {"density": "hypo"}),
+        ("HCC in a nodular liver with irregular contours, enhancing avidly.", "liver", {"density": "arterial"}),
+        ("Cirrhotic liver, lobulated contour. A hypodense nodule.", "liver", {"density": "hypo"}),
+        ("Renal parenchyma homogeneous. A 3 cm lesion.", "kidney", {}),
+        ("Coarse calcifications, the remaining pancreas showing punctate ones. A mass.", "pancreas", {
+            "calcification": "present", "calcium_grain": "coarse",
+        }),
+        ("The lesion is denser than the fatty parenchyma.", "liver", {"density": "hyper"}),
+        # Parts of another thing that the sentence is about.
+        ("Lesion. The gallbladder is distended, the wall is thick.", "liver", {}),
+        ("The lesion abuts the gallbladder, the wall of which is thickened.", "liver", {}),
+        ("The portal vein is occluded, its wall is calcified. A blurred lesion.", "liver", {"margin": "ill"}),
+        ("Liver lesion; the study is degraded by motion, edges are blurred.", "liver", {}),
+        ("The lesion is round, its margins are sharp.", "liver", {"margin": "well"}),
+        # What lies beside it, whatever its name.
+        ("The lesion displaces a sharply marginated, hypodense portal branch.", "liver", {}),
+        ("Solid mass with smooth displacement of the renal fascia.", "kidney", {}),
+        ("Lesion beside the calcified wall of a hydatid cyst.", "liver", {}),
+        ("Mass, left. Gas in the biopsy tract.", "kidney", {}),
+        ("Renal mass. Contralateral kidney shrunken, with cysts.", "kidney", {}),
+        ("Pancreatic tumour. Hepatic cysts.", "pancreas", {}),
+        # What is in it, and what was taken out.
+        ("Walled-off necrosis with debris and air.", "pancreas", {"content": "necrotic", "gas": "bubbles"}),
+        ("Aspiration of the abscess yielded fluid and gas.", "liver", {"content": "cystic"}),
+        # How it does not enhance.
+        ("It does not enhance in a rim-like fashion.", "liver", {"wall": "none"}),
+        ("A cyst. It should have thin walls inside dividing it up.", "pancreas", {
+            "content": "cystic", "septa": "septated",
+        }),
+    ],
+)  # fmt: skip
+def test_only_what_is_the_lesions_is_drawn(text: str, organ: str, expected: dict[str, str]) -> None:
+    understood = understand(text, organ).description
+    assert {k: v for k, v in understood.items() if v != KINDS[k][0]} == {
+        k: v for k, v in expected.items() if v != KINDS[k][0]
+    }
