@@ -10,6 +10,7 @@ from TextoMorphLib.text.moments import THEN
 from TextoMorphLib.text.tokens import tokens
 
 _LONGEST = 7  # words
+_CONCEDES = ("though", "although", "albeit", "if", "while", "but")
 
 
 def without_asides(sentence: Sequence[Word]) -> list[Word]:
@@ -17,11 +18,26 @@ def without_asides(sentence: Sequence[Word]) -> list[Word]:
     words: list[Word] = []
     at = 0
     while at < len(sentence):
+        if conceded := _concession(sentence, at):
+            words[-1:] = [*conceded, words[-1]]  # "the rim, though thin," is the thin rim
+            at += len(conceded) + 3
+            continue
         end = _end(sentence, at)
         if end == at:
             words.append(sentence[at])
         at = max(end, at + 1)
     return words
+
+
+def _concession(sentence: Sequence[Word], at: int) -> Sequence[Word]:
+    """The adjectives that are conceded of a noun between commas: "the rim | , though | thin | ,"; empty if none are."""
+    named = at > 0 and bool(sentence[at - 1].thing)
+    if not named or sentence[at].norm != "," or at + 3 >= len(sentence) or sentence[at + 1].norm not in _CONCEDES:
+        return ()
+    close = next((i for i in range(at + 3, min(at + 5, len(sentence))) if sentence[i].norm == ","), at)
+    said = sentence[at + 2 : close]
+    plain = all(not word.thing and (word.term or word.has("modifier") or word.has("word", "adverb")) for word in said)
+    return said if plain else ()
 
 
 def _end(sentence: Sequence[Word], at: int) -> int:

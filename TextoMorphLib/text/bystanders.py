@@ -116,7 +116,7 @@ class Bystanders(Borders):
     def before_whole(self, index: int) -> int:
         """Where a preposition stands before a part and its "of": "| beside | the wall of | a cyst"."""
         start = index
-        if start and self.words[start].norm == "of":
+        if start > 0 and self.words[start].norm == "of":
             start -= 1
             while start and (self._is_noun(start) or self.is_modifier(start) or self.words[start].has("word", "det")):
                 start -= 1

@@ -63,6 +63,8 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
                 at = first
                 if pole == "hypo" and name == "hypoattenuating" and _is_lighter(words, at):
                     words[at] = replace(words[at], term=terms["hyperattenuating"])
+                elif pole == "hypo" and name == "hypoattenuating" and _is_as_dark(words, at):
+                    words[at] = replace(words[at], term=terms["isoattenuating"])
         at += 1
     return words
 
@@ -130,6 +132,12 @@ def _after(words: Sequence[Word], at: int) -> tuple[int, int, str] | None:
 def _is_lighter(words: Sequence[Word], at: int) -> bool:
     """Whether something is said to be less dark than the organ, and so brighter: "less lucent than liver"."""
     other = reference(words, at) if words[at].norm.startswith("less") else None
+    return other is not None and other.thing == "organ"
+
+
+def _is_as_dark(words: Sequence[Word], at: int) -> bool:
+    """Whether something is said to be as dark as the organ, and so no darker: "the same gray as the liver"."""
+    other = reference(words, at) if words[at].norm.split(" ")[0] in ("same", "as", "equally") else None
     return other is not None and other.thing == "organ"
 
 

@@ -61,7 +61,18 @@ def is_background(word: Word) -> bool:
     """Whether something is what densities are held against by default: the organ around the lesion."""
     if word.term is not None:
         return word.term.about == "background"
-    return word.thing in ("organ", LESION, "background", "wall", "density", "enhancement", "partial", "texture")
+    return word.thing in (
+        "organ",
+        LESION,
+        "background",
+        "wall",
+        "density",
+        "enhancement",
+        "partial",
+        "texture",
+        "periphery",
+        "margin",
+    )
 
 
 def ends_item(words: Sequence[Word]) -> bool:

@@ -16,7 +16,9 @@ from TextoMorphLib.text.dominant import ANOTHER, Cysts, is_walled, lesser
 from TextoMorphLib.text.growth import Growth, growths
 from TextoMorphLib.text.heard import Heard
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
+from TextoMorphLib.text.limits import limits
 from TextoMorphLib.text.meanings import density_term, is_background
+from TextoMorphLib.text.mixtures import of_parts
 from TextoMorphLib.text.moments import with_moments
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
@@ -138,7 +140,8 @@ class Reader:
 
     def _read(self, found: Sequence[Token]) -> list[Word]:
         read = understated(self.words.read(with_moments(found)), self.words.terms)
-        return sights(with_names(without_asides(read)), self.words.terms)
+        read = limits(with_names(without_asides(of_parts(read))), self.words.terms)
+        return sights(read, self.words.terms)
 
     def _names_lesion(self, claims: Claims) -> bool:
         return any(word.thing == LESION and not claims.whose[at].foreign for at, word in enumerate(claims.words))
