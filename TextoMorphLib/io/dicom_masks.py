@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _SEGMENTATION, _LABELS = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 _CONTOURS = "1.2.840.10008.5.1.4.1.1.481.3"
 _KINDS = (_SEGMENTATION, _LABELS, _CONTOURS)
+_BY_PARITY = "CLOSEDPLANAR_XOR"  # written so in the standard; what two of them hold is a hole
+Contour = tuple["Array", bool]  # points in voxels, and whether what two such hold is a hole
 _OFF_SLICE = 0.3  # of the distance between slices, how far a contour may lie beside one
 
 
@@ -50,6 +52,7 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", Doubt)
             found = dcmread(file, force=True)
+            _tell_of_frame(found, ct)
             return _filled(found, ct, label) if found.SOPClassUID == _CONTOURS else _segment(found, label)
     except SeveralLabelsError as several:
         raise SeveralLabelsError(f"cannot read {path}: {several.held}", several.choose) from several
@@ -152,6 +155,20 @@ def _segment(found: Dataset, label: int | str | None) -> Volume:
     return Volume.from_array(stack, LPS_TO_RAS @ to_lps)
 
 
+def _tell_of_frame(found: Dataset, ct: Volume) -> None:
+    """A segmentation or structure set that lies in another space than the scan."""
+    rois = found.get("StructureSetROISequence") or []
+    own = {str(each.get("ReferencedFrameOfReferenceUID", "")) for each in rois} | {
+        str(found.get("FrameOfReferenceUID") or "")
+    }
+    own.discard("")
+    if ct.frame_of_reference and own and ct.frame_of_reference not in own:
+        doubt(
+            "it was drawn in another frame of reference than the scan's, so another examination or a scan that was "
+            "registered: it is laid where its coordinates say; look whether that is right"
+        )
+
+
 def _group(shared: Dataset, own: Dataset, name: str) -> Any:
     return (own.get(name) or shared[name].value)[0]
 
@@ -166,8 +183,6 @@ def _step(heights: Array, told: float) -> float:
 
 def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
     """A region of interest, filled on the scan's slices; a contour within another is a hole."""
-    from matplotlib.path import Path as Polygon
-
     from TextoMorphLib.io.formats.itk import LPS_TO_RAS
     from TextoMorphLib.io.volume import Volume
 
@@ -175,12 +190,11 @@ def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
     number = _one_of(names, label, "regions")
     contours = [item for item in found.ROIContourSequence if int(item.ReferencedROINumber) == number]
     planes = [plane for item in contours for plane in item.get("ContourSequence", [])]
-    closed = [plane for plane in planes if str(plane.get("ContourGeometricType", "")).startswith("CLOSED_PLANAR")]
+    closed = [plane for plane in planes if str(plane.get("ContourGeometricType", "")) in ("CLOSED_PLANAR", _BY_PARITY)]
     if not closed:
         raise InputError(f"region {number} has no closed contours")
     to_index = np.linalg.inv(ct.affine) @ LPS_TO_RAS
-    mask = np.zeros(ct.shape, bool)
-    cut = []
+    drawn: dict[int, list[Contour]] = {}
     for plane in closed:
         lps = np.reshape(np.array(plane.ContourData, float), (-1, 3))
         points = lps @ to_index[:3, :3].T + to_index[:3, 3]
@@ -189,12 +203,47 @@ def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
             raise InputError("its contours do not lie on the scan's slices; export it for this series")
         if not 0 <= k < ct.shape[2]:
             raise InputError("its contours reach beyond the scan; give the series that it was drawn on")
-        low = np.clip(np.floor(points[:, :2].min(0)), 0, None).astype(int)
-        high = np.minimum(np.ceil(points[:, :2].max(0)).astype(int) + 1, ct.shape[:2])
-        i, j = np.meshgrid(*map(np.arange, low, high), indexing="ij")
-        inside = Polygon(points[:, :2]).contains_points(np.column_stack([i.ravel(), j.ravel()]))
-        mask[low[0] : high[0], low[1] : high[1], k] ^= inside.reshape(i.shape)
-        cut.append(k)
-    if any(b - a > 1 for a, b in pairwise(sorted(set(cut)))):
+        drawn.setdefault(k, []).append((points[:, :2], str(plane.ContourGeometricType) == _BY_PARITY))
+    mask = np.zeros(ct.shape, bool)
+    crossing = [k for k, contours in drawn.items() if _laid_together(contours, mask[:, :, k])]
+    if crossing:
+        doubt(f"contours cross each other in {len(crossing)} slices; there, all that any of them holds is taken")
+    if any(b - a > 1 for a, b in pairwise(sorted(drawn))):
         doubt("the contours leave out slices of the scan between others; those stay without lesion")
     return Volume.from_array(mask, ct.affine)
+
+
+def _inside(points: Array, shape: tuple[int, ...]) -> Array:
+    """The voxels of a slice that a contour holds; `points` in voxels."""
+    from matplotlib.path import Path as Polygon
+
+    inside = np.zeros(shape, bool)
+    low = np.clip(np.floor(points.min(0)), 0, shape).astype(int)
+    high = np.clip(np.ceil(points.max(0)) + 1, 0, shape).astype(int)
+    i, j = np.meshgrid(*map(np.arange, low, high), indexing="ij")
+    if i.size:
+        found = Polygon(points).contains_points(np.column_stack([i.ravel(), j.ravel()]))
+        inside[low[0] : high[0], low[1] : high[1]] = found.reshape(i.shape)
+    return inside
+
+
+def _laid_together(contours: list[Contour], into: Array) -> bool:
+    """Fills a slice with what its contours hold: one within another is a hole, one within that an island, and so on.
+
+    Returns:
+        Whether some cross each other, which no hole does; all that they hold is filled then.
+    """
+    areas = [(_inside(points, into.shape), by_parity) for points, by_parity in contours]
+    once = {inside.tobytes(): inside for inside, by_parity in areas if not by_parity}  # a copy is no hole
+    crossing = False
+    for inside in sorted(once.values(), key=np.count_nonzero, reverse=True):
+        shared = np.count_nonzero(inside & into)
+        if shared == np.count_nonzero(inside):
+            into &= ~inside
+        else:
+            into |= inside
+            crossing |= shared > 0
+    for inside, by_parity in areas:
+        if by_parity:
+            into ^= inside
+    return crossing

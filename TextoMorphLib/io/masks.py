@@ -81,6 +81,12 @@ def _read(path: Path, ct: Volume, resample: bool, label: Label) -> Array:
             f"the mask {path} is on another grid ({where}{_grid(positive.shape, own)}) than the scan "
             f"({_grid(ct.shape, scans)}); draw it on this scan, or add --resample-mask"
         )
+    if mask.shape == ct.shape and farthest > 1:
+        doubt(
+            f"the mask {path.name} has the scan's number of voxels and lies up to {farthest:.3g} of them elsewhere; it "
+            "is laid where its header says: if it was drawn on a copy of the scan (turned, shifted, or without the tilt "
+            "of its gantry), its voxels are right and its header is not"
+        )
     return _resampled(mask, affine, ct.shape, scans) if mask.any() else np.zeros(ct.shape, bool)
 
 

@@ -35,6 +35,7 @@ class Volume:
         header: The NIfTI header and its extensions as read, byte for byte; empty for other sources.
         metadata: Key-value pairs of an NRRD or MetaImage file.
         frames: Every affine that the file gives, by name (sform and qform of a NIfTI file); `affine` is the first.
+        frame_of_reference: The UID of the space in which a DICOM series lies; empty for other sources.
 
     Raises:
         InputError: The image is not 3D, not of plain numbers, or its affine has no volume (zero spacing).
@@ -47,6 +48,7 @@ class Volume:
     header: bytes = field(default=b"", repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     frames: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    frame_of_reference: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no volume of numbers."""

@@ -246,6 +246,11 @@ def test_folders_without_a_series(tmp_path: Path) -> None:
 
 
 TOLD = {
+    "slices thinner than their distance": (at(SliceThickness="1.25"), "1.25 mm thick and 2.5 mm apart"),
+    "two phases, slice by slice": (
+        lambda index, header: setattr(header, "AcquisitionNumber", 1 + index % 2),
+        "slices of 2 acquisitions lie between one another",
+    ),
     "another modality": (at(Modality="PT"), "is PT by its headers"),
     "another unit": (at(RescaleType="MGML"), "are MGML by its headers"),
     "every second image left out": (

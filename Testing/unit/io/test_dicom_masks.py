@@ -121,7 +121,9 @@ def test_a_damaged_segmentation_is_refused_in_one_line(tmp_path: Path, ct: Volum
         read_mask(path, ct)
 
 
-def structure_set(path: Path, contours: dict[str, list[np.ndarray]]) -> Path:
+def structure_set(
+    path: Path, contours: dict[str, list[np.ndarray]], kind: str = "CLOSED_PLANAR", frame: str = ""
+) -> Path:
     """An RTSTRUCT; contours in LPS mm, each with its points."""
     found = FileDataset(str(path), {}, file_meta=FileMetaDataset(), preamble=bytes(128))
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -130,11 +132,11 @@ def structure_set(path: Path, contours: dict[str, list[np.ndarray]]) -> Path:
     found.StructureSetROISequence, found.ROIContourSequence = [], []
     for number, (name, planes) in enumerate(contours.items(), start=1):
         roi, drawn = Dataset(), Dataset()
-        roi.ROINumber, roi.ROIName = number, name
+        roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, name, frame
         drawn.ReferencedROINumber, drawn.ContourSequence = number, []
         for points in planes:
             plane = Dataset()
-            plane.ContourGeometricType, plane.NumberOfContourPoints = "CLOSED_PLANAR", len(points)
+            plane.ContourGeometricType, plane.NumberOfContourPoints = kind, len(points)
             plane.ContourData = [f"{value:.3f}" for value in points.ravel()]
             drawn.ContourSequence.append(plane)
         found.StructureSetROISequence.append(roi)
@@ -162,6 +164,37 @@ def test_contours_are_filled_and_one_in_another_is_a_hole(tmp_path: Path, ct: Vo
     with pytest.raises(InputError, match=r"2 regions: 1 \(GTV\), 2 \(Liver\)"):
         read_mask(path, ct)
     np.testing.assert_array_equal(read_mask(path, ct, label="gtv"), expected)
+
+
+@pytest.mark.parametrize("kind", ["CLOSED_PLANAR", "CLOSEDPLANAR_XOR"])
+def test_holes_are_kept_however_the_contours_say_so(tmp_path: Path, ct: Volume, kind: str) -> None:
+    nested = [rectangle(5, (10, 10), (22, 22)), rectangle(5, (12, 12), (20, 20)), rectangle(5, (15, 15), (17, 17))]
+    expected = np.zeros(SHAPE, bool)
+    expected[10:23, 10:23, 5], expected[12:21, 12:21, 5], expected[15:18, 15:18, 5] = True, False, True
+    np.testing.assert_array_equal(read_mask(structure_set(tmp_path / "rs.dcm", {"GTV": nested}, kind), ct), expected)
+
+
+def test_contours_that_stand_twice_or_cross_make_no_holes(tmp_path: Path, ct: Volume) -> None:
+    one, other = rectangle(5, (10, 12), (20, 22)), rectangle(5, (16, 14), (26, 24))
+    expected = np.zeros(SHAPE, bool)
+    expected[10:21, 12:23, 5] = True
+    np.testing.assert_array_equal(read_mask(structure_set(tmp_path / "1.dcm", {"GTV": [one, one]}), ct), expected)
+    expected[16:27, 14:25, 5] = True
+    with pytest.warns(Doubt, match="cross each other in 1 slices"):
+        found = read_mask(structure_set(tmp_path / "2.dcm", {"GTV": [one, other]}), ct)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_another_frame_of_reference_is_told(tmp_path: Path, ct: Volume) -> None:
+    contours = {"GTV": [rectangle(5, (10, 12), (20, 22))]}
+    path = structure_set(tmp_path / "rs.dcm", contours, frame=ct.frame_of_reference)
+    assert read_mask(path, ct).any()
+    segmentation = pydicom.dcmread(tmp_path / "seg" / "mask.dcm")
+    segmentation.FrameOfReferenceUID = generate_uid()
+    segmentation.save_as(tmp_path / "seg.dcm")
+    for other in (structure_set(tmp_path / "rs.dcm", contours, frame=generate_uid()), tmp_path / "seg.dcm"):
+        with pytest.warns(Doubt, match="another frame of reference"):
+            read_mask(other, ct)
 
 
 def test_contours_that_leave_slices_out_are_told(tmp_path: Path, ct: Volume) -> None:

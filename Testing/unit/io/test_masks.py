@@ -129,6 +129,15 @@ def test_another_grid_is_named_and_resampled_on_request(tmp_path: Path) -> None:
     assert not (ball(AFFINE, CT.shape, CENTRE, 7.5) & ~resampled).any()
 
 
+def test_a_mask_of_the_scans_voxels_that_lies_elsewhere_is_told(tmp_path: Path) -> None:
+    """As where the mask was drawn on a copy without the tilt of the gantry."""
+    tilted = AFFINE.copy()
+    tilted[:3, 2] += 1.1 * AFFINE[:3, 1] / 0.8
+    path = write(tmp_path / "mask.nii.gz", BALL)
+    with pytest.warns(Doubt, match="number of voxels and lies up to 26.1 of them elsewhere"):
+        read_mask(path, Volume.from_array(CT.data, tilted), resample=True)
+
+
 def test_coarse_mask_reaches_the_scans_edge(tmp_path: Path) -> None:
     """Voxels, not their centres alone, are lesion: a mask of the whole scan leaves no border out."""
     ct = Volume.from_array(np.zeros((12, 12, 12), np.int16), np.eye(4))

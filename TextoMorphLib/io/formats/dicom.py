@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ _TAGS = (
     "Modality",
     "RescaleType",
     "InstanceNumber",
+    "AcquisitionNumber",
+    "SliceThickness",
+    "FrameOfReferenceUID",
     "NumberOfFrames",
     "SamplesPerPixel",
     "Rows",
@@ -38,6 +42,7 @@ _TAGS = (
 )
 _UNPACK = "unpack the series first, as by gdcmconv --raw"
 _UNEVEN = 0.1  # of the distance between slices
+_GAP = 0.75  # of the distance between slices, how thin they may be; less, and some of the body is in none of them
 _SQUARE = 0.02  # how far an orientation's vectors may be from length 1 and right angles
 _OFF_LINE_MM = 0.3  # how far a slice may lie beside the line of the others: what rounded positions lose, and no more
 
@@ -54,6 +59,9 @@ class _Slice:
     kind: str = "CT"  # the modality
     unit: str = "HU"
     number: int | None = None  # in the series
+    acquisition: int | None = None
+    thick: float | None = None  # mm
+    frame_of_reference: str = ""
 
 
 def read(folder: Path) -> Volume:
@@ -83,11 +91,12 @@ def read(folder: Path) -> Volume:
     normal = np.cross(along_row, along_column)
     slices.sort(key=lambda image: float(normal @ image.position))
     step = _step(np.array([image.position for image in slices]), normal)
+    _tell_of_gaps(slices, abs(float(step @ normal)))
 
     to_lps = np.eye(4)
     to_lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, step])
     to_lps[:3, 3] = slices[0].position
-    return Volume(_pixels(slices), LPS_TO_RAS @ to_lps)
+    return Volume(_pixels(slices), LPS_TO_RAS @ to_lps, frame_of_reference=slices[0].frame_of_reference)
 
 
 def _slices(path: Path) -> list[_Slice]:
@@ -159,7 +168,8 @@ def _slice(path: Path, header: Dataset, frame: tuple[int, list[Dataset]]) -> _Sl
     number, said = frame
 
     def numbers(tag: str) -> tuple[float, ...]:
-        return tuple(float(one) for one in next((group.get(tag) for group in said if group.get(tag)), ()) or ())
+        found = next((group.get(tag) for group in said if group.get(tag)), ())
+        return tuple(float(one) for one in (found if isinstance(found, Iterable) else (found,)))
 
     return _Slice(
         path,
@@ -172,6 +182,9 @@ def _slice(path: Path, header: Dataset, frame: tuple[int, list[Dataset]]) -> _Sl
         str(header.get("Modality") or "CT"),
         str(header.get("RescaleType") or "HU"),
         None if header.get("InstanceNumber") is None else int(header.InstanceNumber),
+        None if header.get("AcquisitionNumber") is None else int(header.AcquisitionNumber),
+        next(iter(numbers("SliceThickness")), None),
+        str(header.get("FrameOfReferenceUID") or ""),
     )
 
 
@@ -187,6 +200,28 @@ def _tell(slices: list[_Slice]) -> None:
         doubt(
             f"the images are numbered {min(numbers)} to {max(numbers)} and {gaps} of these are not there (the first is "
             f"{first}): slices may be missing, though those that are there lie evenly"
+        )
+
+
+def _tell_of_gaps(slices: list[_Slice], step: float) -> None:
+    """What makes doubtful whether slices in their order are all of one scan.
+
+    Args:
+        slices: In the order of their places.
+        step: From one to the next, mm.
+    """
+    thick = [image.thick for image in slices if image.thick]
+    if thick and max(thick) < _GAP * step:
+        doubt(
+            f"the slices are {max(thick):g} mm thick and {step:.3g} mm apart: either what lies between them was not "
+            "scanned, or slices are missing"
+        )
+    runs = [image.acquisition for image in slices]
+    changes = sum(a != b for a, b in pairwise(runs))
+    if changes >= len(set(runs)):
+        doubt(
+            f"slices of {len(set(runs))} acquisitions lie between one another: these may be two phases of one patient; "
+            "keep one of them if they are"
         )
 
 
