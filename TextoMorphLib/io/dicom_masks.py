@@ -237,7 +237,7 @@ def _laid_together(contours: list[Contour], into: Array) -> bool:
     once = {inside.tobytes(): inside for inside, by_parity in areas if not by_parity}  # a copy is no hole
     crossing = False
     for inside in sorted(once.values(), key=np.count_nonzero, reverse=True):
-        shared = np.count_nonzero(inside & into)
+        shared = int(np.count_nonzero(inside & into))
         if shared == np.count_nonzero(inside):
             into &= ~inside
         else:

@@ -84,8 +84,8 @@ def _read(path: Path, ct: Volume, resample: bool, label: Label) -> Array:
     if mask.shape == ct.shape and farthest > 1:
         doubt(
             f"the mask {path.name} has the scan's number of voxels and lies up to {farthest:.3g} of them elsewhere; it "
-            "is laid where its header says: if it was drawn on a copy of the scan (turned, shifted, or without the tilt "
-            "of its gantry), its voxels are right and its header is not"
+            "is laid where its header says: if it was drawn on a copy of the scan (turned, shifted, or without the "
+            "gantry's tilt), its voxels are right and its header is not"
         )
     return _resampled(mask, affine, ct.shape, scans) if mask.any() else np.zeros(ct.shape, bool)
 
