@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from TextoMorphLib.measurement.evidence import Border, Evidence, more, over, under
+from TextoMorphLib.measurement.evidence import WALLED, WALLED_DOUBT, Border, Evidence, more, over, under
 from TextoMorphLib.text.vocabulary import Check, Term
 
 SMALL_MM, SMALL_DOUBT_MM = 8.0, 0.7  # the voxels of smaller lesions are mixed with their surroundings
@@ -34,7 +34,6 @@ SEPTATED_MEAN_HU, SEPTA_HU = 50.0, 10.0
 SEPTA_DOUBT, SEPTA_NOISE = 4.0, 0.25  # HU, and share of the noise, that sheets of nothing but noise may reach,
 SEPTA_REPEAT_HU = 2.0  # and how well their height is known, where they are there
 NEVER_NEGATIVE = ("texture_hu", "margin_mm", "wall_mm", "bright_fraction", "calcium_mm")
-WALLED, WALLED_DOUBT = 0.6, 0.1  # share of a border that makes a wall
 OUTSIDE, OUTSIDE_DOUBT = 0.5, 0.15  # share of calcium, fat or gas that goes on outside, from which it is none
 THICK_SLICES_MM = 4.0
 LEAST_MARGIN_DOUBT_MM = 0.8  # other noise, grids and contours change it by so much
@@ -119,7 +118,7 @@ DOUBTS: dict[str, Doubt] = {
     "contrast_hu": _contrast_doubt,
     "mean_hu": lambda border, _: float(np.hypot(CONTENT_DOUBT_HU, _level_doubt(border))),
     "texture_hu": _texture_doubt,
-    "margin_mm": lambda border, _: float(np.hypot(border.margin_doubt_mm, LEAST_MARGIN_DOUBT_MM)),
+    "margin_mm": lambda border, _: float(np.hypot(border.edge.width_doubt_mm, LEAST_MARGIN_DOUBT_MM)),
     "septa_hu": _septa_doubt,
     "core_hu": lambda border, _: 2.5 * _level_doubt(border),
     "bright_fraction": lambda *_: 0.0005,

@@ -6,6 +6,8 @@ edge. Here each stretch of the border is looked at by itself: its step may lie u
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
@@ -26,10 +28,25 @@ TISSUE_HU = 30.0  # how near the healthy tissue's level a stretch's outside must
 LEAST_STRETCHES = 5
 
 
-def border_width(
-    ct: np.ndarray, depth: np.ndarray, usable: np.ndarray, level: float, contrast: float
-) -> tuple[float, float]:
-    """The 10-90% width of a border, the median over its stretches, and the standard error of that, mm.
+@dataclass(frozen=True)
+class Edge:
+    """What the scan shows of a border, mm; all NaN where it shows nothing.
+
+    Attributes:
+        width_mm: Its 10-90% width, the median over its stretches,
+        width_doubt_mm: and the standard error of that.
+        inside_mm: How far inside the contour the border lies, the median over the stretches that step,
+        inside_doubt_mm: and the standard error of that.
+    """
+
+    width_mm: float = float("nan")
+    width_doubt_mm: float = float("nan")
+    inside_mm: float = float("nan")
+    inside_doubt_mm: float = float("nan")
+
+
+def border_edge(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray, level: float, contrast: float) -> Edge:
+    """Looks at a border stretch by stretch.
 
     Args:
         ct: HU, 1 mm grid.
@@ -39,22 +56,29 @@ def border_width(
         contrast: The lesion's HU less that.
 
     Returns:
-        Both NaN where the contrast is too small, or too little of the border is one to healthy tissue.
+        Nothing is known where the contrast is too small, or too little of the border is one to healthy tissue.
     """
     if abs(contrast) < LEAST_CONTRAST_HU:
-        return float("nan"), float("nan")
+        return Edge()
     inner = min(PROFILE_MM, max(float(depth.max()) - 0.5, 1.5))
     near = (depth > -PROFILE_MM) & (depth < inner) & ((depth > 0) | usable)
     count, profiles = _stretches(ct, depth, near, PROFILE_MM)
-    widths = [
-        width
+    steps = [
+        step
         for own, profile in zip(count, profiles, strict=True)
-        if (width := _width(own, profile, level, contrast)) is not None
+        if (step := _step(own, profile, level, contrast)) is not None
     ]
-    if len(widths) < LEAST_STRETCHES:
-        return float("nan"), float("nan")
-    low, middle, high = np.percentile(widths, (25, 50, 75))
-    return float(middle), float(0.93 * (high - low) / len(widths) ** 0.5)
+    if len(steps) < LEAST_STRETCHES:
+        return Edge()
+    places = [inside for _, inside in steps if not np.isnan(inside)]
+    place = _median(places) if len(places) >= LEAST_STRETCHES else (float("nan"), float("nan"))
+    return Edge(*_median([width for width, _ in steps]), *place)
+
+
+def _median(values: list[float]) -> tuple[float, float]:
+    """A median and its standard error, from the middle half."""
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return float(middle), float(0.93 * (high - low) / len(values) ** 0.5)
 
 
 def walled_share(ct: np.ndarray, depth: np.ndarray) -> float:
@@ -93,8 +117,8 @@ def _stretches(ct: np.ndarray, depth: np.ndarray, near: np.ndarray, inner: int) 
     return count, total / np.maximum(count, 1)
 
 
-def _width(count: np.ndarray, profile: np.ndarray, level: float, contrast: float) -> float | None:
-    """The width of one stretch's step; None if there is no healthy tissue outside it."""
+def _step(count: np.ndarray, profile: np.ndarray, level: float, contrast: float) -> tuple[float, float] | None:
+    """Width of one stretch's step, and how far inside the contour it is; None if no healthy tissue is outside it."""
     filled = count >= LEAST_VOXELS
     outside, inside = filled[: PROFILE_MM - 1], filled[PROFILE_MM:]
     if outside.sum() < 2 or inside.sum() < 2:
@@ -114,5 +138,5 @@ def _width(count: np.ndarray, profile: np.ndarray, level: float, contrast: float
     best = int(misses.argmin())
     height = heights[best, 1, 0] * np.sign(contrast)
     if height < max(LEAST_STEP_HU, LEAST_STEP * abs(contrast)):
-        return BLENDING_MM
-    return min(RISE * float(sigma[best, 0]), BLENDING_MM)
+        return BLENDING_MM, float("nan")
+    return min(RISE * float(sigma[best, 0]), BLENDING_MM), float(shift[best, 0])

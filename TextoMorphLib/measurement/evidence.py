@@ -1,8 +1,9 @@
 """What a scan tells of a lesion that is in it: its attributes, and what leaves them in doubt.
 
 Where a lesion's border runs is known to a millimetre or so, whoever draws it. So all that is looked at within it is
-looked at with several borders, and what is made of that (`chances`) is a mean over them: it changes little where
-another reader, or another grid, moves the border.
+looked at with several borders, and what is made of that (`chances`) is a mean over them. The scan itself often shows
+where the border lies (`edge`): they lie around that place. So it changes little where another reader, or another grid,
+moves the contour.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from scipy.special import ndtr
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import CALCIUM_HU, Attributes, measure_in
-from TextoMorphLib.measurement.edge import border_width, walled_share
+from TextoMorphLib.measurement.edge import Edge, border_edge, walled_share
 from TextoMorphLib.measurement.parts import FAT_HU, GAS_HU
 from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.spatial.geometry import resample
@@ -31,8 +32,9 @@ from TextoMorphLib.spatial.tissue import (
     spread_hu,
 )
 
-BORDERS_MM = (0.0, -0.7, 0.7, -1.4, 1.4)  # how far out or in the lesion's border may have been drawn
-BORDER_MM = 1.0  # the standard deviation of that
+BORDERS_MM = (0.0, -0.7, 0.7, -1.4, 1.4)  # how far out or in of where it is likeliest the lesion's border may lie
+BORDER_MM = 1.0  # the standard deviation of that, and of where readers draw it
+EDGE_DOUBT_MM = 0.4  # how well a border's place is known that is seen all around
 TISSUE_MM3 = 120.0  # of healthy tissue, below which there is nothing to compare with
 MIXED_LEVEL_HU = 15.0  # how far an organ's median may be from its own tissue's level
 ORGAN_EDGE_MM = 2.0  # what is nearer to the organ's border, or the lesion's, is blurred with what lies there
@@ -44,6 +46,7 @@ MIXED_DOUBT_HU = 10.0
 # Homogeneous is what looks even though there is noise. Smoothed by this, liver between its vessels varies by 3 to 5 HU
 # (standard deviation over 22 mm, scans with a noise of 6 to 21 HU), real pancreatic tumours by 9.
 EVEN_MM = 2.0
+WALLED, WALLED_DOUBT = 0.6, 0.1  # share of a border that makes a wall
 # How far these change with other noise, grids and contours, as shares of themselves or as they stand.
 AMOUNT_DOUBT, SPREAD_DOUBT_HU, LEVEL_DOUBT_HU = 0.4, 2.0, 3.0
 
@@ -59,7 +62,7 @@ class Border:
         uneven_hu: Standard deviation of its inside, border apart, smoothed by 2 mm: texture, gradients, parts, and what
             noise leaves.
         centre_hu: Level of the lesion's centre.
-        margin_doubt_mm: Standard error of its border's width.
+        edge: What the scan shows of its border.
         walled_share: Share of the border under which it is brighter than on both sides.
     """
 
@@ -68,7 +71,7 @@ class Border:
     interior_mm3: float
     uneven_hu: float
     centre_hu: float
-    margin_doubt_mm: float
+    edge: Edge
     walled_share: float
 
 
@@ -77,7 +80,8 @@ class Evidence:
     """What is known of a lesion.
 
     Attributes:
-        borders: As it looks with its border where it was drawn, and then farther out and in.
+        lesion: Measured with the border as it was drawn.
+        borders: As it looks with its border where it is likeliest, and then farther out and in.
         tissue_mm3: How much healthy tissue there is to compare with.
         tissue_hu: Standard deviation of its level,
         known: how sure it is that there is a level to compare with at all,
@@ -91,6 +95,7 @@ class Evidence:
         notes: What is doubtful about all of it.
     """
 
+    lesion: Attributes
     borders: tuple[Border, ...]
     tissue_mm3: float
     tissue_hu: float
@@ -103,11 +108,6 @@ class Evidence:
     fat_outside: float
     gas_outside: float
     notes: tuple[str, ...]
-
-    @property
-    def lesion(self) -> Attributes:
-        """Measured with the border as it was drawn."""
-        return self.borders[0].lesion
 
     @classmethod
     def of(cls, region: Region, scan: Volume, healthy: np.ndarray | None, volume_ml: float | None = None) -> Evidence:
@@ -136,10 +136,11 @@ class Evidence:
         smooth = ndimage.gaussian_filter(ct, 1.5)
         shown = smooth[tissue if tissue.any() else usable]
         around = Surroundings(_before(ct, depth, level), depth, usable, level)
-        borders = [found for out in BORDERS_MM if (found := _seen(ct, around, out))]
-        total = sum(each.weight for each in borders)
+        lesion, borders = _borders(ct, around)
+        scale = 1.0 if volume_ml is None else volume_ml / lesion.volume_ml
         return cls(
-            borders=tuple(_sized(replace(each, weight=each.weight / total), borders[0], volume_ml) for each in borders),
+            lesion=_sized(lesion, scale),
+            borders=tuple(replace(each, lesion=_sized(each.lesion, scale)) for each in borders),
             tissue_mm3=float(np.count_nonzero(tissue)),
             tissue_hu=_level_doubt(smooth[tissue], own, mixed),
             known=1.0 if mixed else own,
@@ -182,6 +183,26 @@ def _before(ct: np.ndarray, depth: np.ndarray, level: float) -> np.ndarray:
     return np.where(depth > 0, np.float32(level), ct)
 
 
+def _borders(ct: np.ndarray, around: Surroundings) -> tuple[Attributes, tuple[Border, ...]]:
+    """The lesion as it was drawn, and with its border wherever it may lie, weighted."""
+    # Of a lesion of a voxel or so nothing is left inside its own border.
+    drawn = next(seen for out in (0.0, *(mm for mm in BORDERS_MM if mm > 0)) if (seen := _seen(ct, around, out)))
+    # Under a wall the step that is seen is the wall's inner side.
+    out = under(drawn.walled_share, WALLED, WALLED_DOUBT) * _likeliest_out(drawn.edge, float(around.depth.max()))
+    offsets = [(mm, drawn if out + mm == 0 else _seen(ct, around, out + mm)) for mm in BORDERS_MM]
+    seen_at = [(float(np.exp(-0.5 * (mm / BORDER_MM) ** 2)), seen) for mm, seen in offsets if seen is not None]
+    total = sum(weight for weight, _ in seen_at)
+    return drawn.lesion, tuple(replace(seen, weight=weight / total) for weight, seen in seen_at)
+
+
+def _likeliest_out(edge: Edge, deepest: float) -> float:
+    """How far outside the contour the border is likeliest to lie, from what readers do and what the scan shows."""
+    if np.isnan(edge.inside_mm):
+        return 0.0
+    shown = edge.inside_doubt_mm**2 + EDGE_DOUBT_MM**2
+    return -min(edge.inside_mm * BORDER_MM**2 / (BORDER_MM**2 + shown), 0.5 * deepest)
+
+
 def _seen(ct: np.ndarray, drawn: Surroundings, out: float) -> Border | None:
     """The lesion with its border so many mm farther out; None where nothing of it is left."""
     depth = drawn.depth + out
@@ -190,28 +211,22 @@ def _seen(ct: np.ndarray, drawn: Surroundings, out: float) -> Border | None:
         return None
     found = measure_in(drawn.within(_before(ct, depth, drawn.parenchyma_hu), depth) if out else drawn, ct)
     assert drawn.usable is not None
-    usable = drawn.usable & (depth <= 0)
-    width, doubt = border_width(ct, depth, usable, drawn.parenchyma_hu, found.contrast_hu)
+    edge = border_edge(ct, depth, drawn.usable & (depth <= 0), drawn.parenchyma_hu, found.contrast_hu)
     inner = depth > min(3.0, 0.45 * deepest)
     return Border(
-        weight=float(np.exp(-0.5 * (out / BORDER_MM) ** 2)),
-        lesion=replace(found, margin_mm=width),
+        weight=1.0,
+        lesion=replace(found, margin_mm=edge.width_mm),
         interior_mm3=float(np.count_nonzero(depth > min(3.0, 0.3 * deepest))),
         uneven_hu=float(ndimage.gaussian_filter(ct, EVEN_MM)[inner].std()),
         centre_hu=float(np.median(ct[depth > 0.65 * deepest])),
-        margin_doubt_mm=doubt,
+        edge=edge,
         walled_share=walled_share(ct, depth),
     )
 
 
-def _sized(border: Border, drawn: Border, volume_ml: float | None) -> Border:
-    """With the size that the scan's own grid tells, where it does."""
-    if volume_ml is None:
-        return border
-    scale = volume_ml / drawn.lesion.volume_ml
-    lesion = border.lesion
-    larger = replace(lesion, volume_ml=scale * lesion.volume_ml, diameter_mm=scale ** (1 / 3) * lesion.diameter_mm)
-    return replace(border, lesion=larger)
+def _sized(lesion: Attributes, scale: float) -> Attributes:
+    """A lesion whose volume is so many times what was measured: the scan's own grid tells that better."""
+    return replace(lesion, volume_ml=scale * lesion.volume_ml, diameter_mm=scale ** (1 / 3) * lesion.diameter_mm)
 
 
 def _tissue(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray) -> np.ndarray:

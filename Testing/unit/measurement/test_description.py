@@ -100,8 +100,8 @@ def test_the_same_words_for_the_same_lesion() -> None:
     first = _words(hu=45)
     for other in (
         _words(hu=45, seed=1),  # other noise
-        _said(volume, ndimage.binary_erosion(mask)),  # a contour 1 mm farther in, or out
-        _said(volume, ndimage.binary_dilation(mask)),
+        _said(volume, ndimage.binary_erosion(mask, iterations=2)),  # a contour 2 mm farther in, or out
+        _said(volume, ndimage.binary_dilation(mask, iterations=2)),
         _said(replace(volume, data=volume.data[::-1], affine=np.diag([-1, 1, 1, 1])), mask[::-1]),
     ):
         assert other.description == first.description
