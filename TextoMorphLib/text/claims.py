@@ -18,6 +18,7 @@ from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.qualities import density_by, margin_of, strength_of, texture_of
 from TextoMorphLib.text.surroundings import (
+    enhances_early,
     is_arterial,
     is_cavity,
     is_central,
@@ -191,7 +192,7 @@ class Claims:
             return enhances
         if density_term(word) and is_signal(self.words, at):
             return None
-        if density_of(word) == "hyper" and is_arterial(self.words, at):
+        if (density_of(word) == "hyper" and is_arterial(self.words, at)) or enhances_early(self.words, at):
             return self.lexicon.terms["arterial enhancement"]
         if density_term(word) and owner.kind in (LESION, "interior") and is_sediment(self.words, at):
             return None

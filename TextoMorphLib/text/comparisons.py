@@ -36,7 +36,7 @@ _FARTHEST = 7  # words between a quality and the comparison that follows it
 
 def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     """The sentence with each comparison as one word: the term that it comes to."""
-    words = list(sentence)
+    words = _without_organs(sentence, terms)
     at = 0
     while at < len(words):
         if words[at].norm == "equivalent" and at and _is_substance(words[at - 1]):
@@ -66,6 +66,24 @@ def compared(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
                 elif pole == "hypo" and name == "hypoattenuating" and _is_as_dark(words, at):
                     words[at] = replace(words[at], term=terms["isoattenuating"])
         at += 1
+    return words
+
+
+def _without_organs(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
+    """The sentence with the lack of what the organ has as one word: "lacking the brightness of the pancreas"."""
+    words = list(sentence)
+    for at, word in enumerate(words):
+        if not word.has("negation", "before"):
+            continue
+        named = next((i for i in range(at + 1, min(at + 4, len(words))) if words[i].thing in _DIMENSIONS), None)
+        if named is None or words[named].term is not None or words[named + 1 : named + 2] == []:
+            continue
+        following = [each for each in words[named + 2 : named + 5] if not each.has("word", "det")]
+        organ = next((i for i in range(named + 2, min(named + 6, len(words))) if words[i].thing == "organ"), None)
+        if words[named + 1].norm == "of" and organ is not None and any(each.thing == "organ" for each in following):
+            term = terms["hypoattenuating"]
+            lack = replace(_joined(words[at : organ + 1], term, "hyper"), noun=False, roles={}, predicate=True)
+            return [*words[:at], lack, *words[organ + 1 :]]
     return words
 
 
@@ -138,6 +156,8 @@ def _is_lighter(words: Sequence[Word], at: int) -> bool:
 def _is_as_dark(words: Sequence[Word], at: int) -> bool:
     """Whether something is said to be as dark as the organ, and so no darker: "the same gray as the liver"."""
     other = reference(words, at) if words[at].norm.split(" ")[0] in ("same", "as", "equally") else None
+    if other is None and words[at].norm == "same gray":
+        return True
     return other is not None and other.thing == "organ"
 
 

@@ -211,6 +211,8 @@ class Ownership(Bystanders):
         lesions = [index for index in run if self.words[index].thing == LESION]
         if last.thing == LESION and all(self.words[index].has("other", "ducts") for index in others):
             others = []  # "collecting duct carcinoma"
+        if last.norm.split(" ")[-1] in _SPREAD and len(lesions) > 1:
+            others = []  # "colon cancer metastasis"
         organs = [index for index in run if self.words[index].thing == "organ"]
         if last.norm == "water" and any(self.words[i].thing == "centre" for i in self.place(run[-1] + 2)):
             return Owner(LESION)  # "water in the middle"
@@ -383,4 +385,5 @@ class Ownership(Bystanders):
 _BORDERLESS = ("calcification", "density", "texture", "enhancement", "content", "septum", "scar", "nodule")
 _NEVER_CALCIFIED = ("density", "texture", "enhancement", "margin")
 _THIRDS = ("upper", "middle", "lower", "mid", "proximal", "distal")
+_SPREAD = ("metastasis", "met", "mets", "deposit", "secondary")
 _SMALL = ("focus", "deposit", "nodule", "inclusion", "spot")

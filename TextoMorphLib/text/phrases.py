@@ -300,7 +300,8 @@ class Phrases:
         """Whether areas are said to be some of the lesion's: "there are a few areas", "an area within it"."""
         following = self.words[index + 1] if index + 1 < len(self.words) else None
         if self.words[index].has("thing", "partial") and (not start or not self.words[start].has("word", "det")):
-            article = start and self.words[start - 1].norm in ("a", "an", "the", "this", "another", "one")
+            single = self.words[index].end - self.words[index].start <= len(self.words[index].norm)
+            article = single or (start and self.words[start - 1].norm in ("a", "an", "the", "this", "another", "one"))
             if not article and not any(word.norm in ("a", "an", "the", "this") for word in self.words[start:index]):
                 return True  # "Areas of low attenuation suggest necrosis."
         place = next((word for word in self.words[index + 2 : index + 5] if not word.has("word", "det")), None)

@@ -97,6 +97,21 @@ def is_arterial(words: Sequence[Word], at: int) -> bool:
     return _on(words, at, ("arterial", "arterial phase", "late arterial", "early arterial"))
 
 
+def enhances_early(words: Sequence[Word], at: int) -> bool:
+    """Whether a lesion is said to take contrast in the arterial phase: "enhances | at once in the arterial phase"."""
+    if words[at].norm not in ("enhance", "enhancing"):
+        return False
+    for word in words[at + 1 : at + 9]:
+        if word.norm in ("arterial", "arterial phase", "late arterial", "early arterial"):
+            return True
+        look = (
+            word.term is not None or word.has("compare") or word.has("negation") or word.has("modifier", "peripheral")
+        )
+        if look or word.thing or word.has("modifier", "low") or word.norm in (",", ".", ";", ":", "("):
+            return False
+    return False
+
+
 def _on(words: Sequence[Word], at: int, places: Sequence[str]) -> bool:
     following = words[at + 1 : at + 5]
     if not following or following[0].norm not in ("on", "in"):
