@@ -105,7 +105,7 @@ def globules(fields: Fields, depth: np.ndarray) -> np.ndarray:
 def ring(fields: Fields, depth: np.ndarray) -> np.ndarray:
     """The bright ring of a target, between a dark halo and a dark centre."""
     deepest = float(depth.max())
-    at = depth + 0.05 * deepest * fields["inner"]
+    at = depth + deepest * np.clip(0.07 * fields["inner"] + 0.05 * fields["shade"], -0.15, 0.15)
     edge = max(0.05 * deepest, 0.5)
     return sigmoid((at - RING[0] * deepest) / edge) * sigmoid((RING[1] * deepest - at) / edge)
 

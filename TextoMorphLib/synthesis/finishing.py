@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib.models import contours, structures, word_structures
+from TextoMorphLib.models import contours, structures, walls, word_structures
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.spatial.compositing import deblurred, levelled, no_darker_than_fluid
 from TextoMorphLib.synthesis.candidates import Place, Request
@@ -57,4 +57,4 @@ def finished(
     if standing_out:
         delta = structures.shown(delta, filled, depth, noise, said)
     delta = contours.spiculated(delta, mask_depth, noise, said)
-    return word_structures.drawn(delta, filled, depth, noise, said)
+    return walls.uneven(word_structures.drawn(delta, filled, depth, noise, said), depth, noise, said)
