@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from TextoMorphLib.errors import ORGAN_ALONE, InputError, doubts_told
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.provenance import provenance
 
 if TYPE_CHECKING:
@@ -158,12 +157,7 @@ class Job:
         def plain(value: Any) -> Any:
             if isinstance(value, tuple):
                 return [{name: plain(each) for name, each in part.items() if each is not None} for part in value]
-            if not isinstance(value, Path):
-                return value
-            try:
-                return Path(os.path.relpath(value.resolve(), here)).as_posix()
-            except ValueError:  # another drive
-                return str(value.resolve())
+            return contents.named(value, here) if isinstance(value, Path) else value
 
         given = asdict(self)
         # As in reports from before there was a choice.
@@ -177,26 +171,42 @@ class Job:
             del given["hedges"]
         return {key: plain(value) for key, value in given.items()}
 
-    def is_done(self, fingerprint: str) -> bool:
-        """Whether an earlier run made exactly this: the whole image is there, and its report has this request.
+    def contents(self) -> dict[str, str]:
+        """What the inputs hold, by their paths as seen from the output's folder."""
+        return contents.of(self.inputs, self.output.parent)
+
+    def unlike(self, fingerprint: str) -> str:
+        """Why what is there is not what this job makes; empty if it is, whole, and from what the inputs hold now.
 
         Args:
             fingerprint: The model's, which the report has to name, too.
         """
-        made = self._made()
-        return (
-            self._asked(made) == self.request()
-            and (made.get("model") or {}).get("sha256") == fingerprint
-            and outputs.is_whole(self.output)
-        )
+        made, wanted = self._made(), self.request()
+        asked = self._asked(made)
+        if not asked:
+            return "no report beside it says what it is"
+        if other := sorted(key for key in {*asked, *wanted} if asked.get(key) != wanted.get(key)):
+            return f"it was made with another {', '.join(other)}"
+        if (made.get("model") or {}).get("sha256") != fingerprint:
+            return "it was made with another model"
+        if changed := contents.changed(made.get("inputs"), self.contents()):
+            return f"{', '.join(changed)} has changed since it was made"
+        return "" if outputs.is_whole(self.output) else "it is not as its report says"
+
+    def is_done(self, fingerprint: str) -> bool:
+        """Whether an earlier run made exactly this; see `unlike`."""
+        return not self.unlike(fingerprint)
 
     def is_there(self, verify: bool = False) -> bool:
         """Whether an earlier run made what is asked, by whatever model, as a scan or a delta.
 
         Args:
-            verify: Read the output, and hold it against its report; else it counts that it is there and not empty.
+            verify: Read output and inputs, and hold them against the report; else it counts that it is there and not
+                empty.
         """
         made = self._made()
+        if verify and contents.changed(made.get("inputs"), self.contents()):
+            return False
         store = str((made.get("image") or {}).get("store", "scan"))
         kept = replace(self, store=store)
         if self._asked(made) != kept.request():
@@ -263,7 +273,7 @@ def make(
         hedges=job.hedges,
         within=job.read_organ(ct),
     )
-    report = {**synthesis.report, "request": {**job.request(), "model": model}}
+    report = {**synthesis.report, "request": {**job.request(), "model": model}, "inputs": job.contents()}
     report["warnings"] = [*doubts, *report["warnings"]]
     more = also(synthesis) if also else None
     note = provenance(job.seed)

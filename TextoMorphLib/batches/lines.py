@@ -91,10 +91,16 @@ def todo(
 def _line(number: int, job: Job, fingerprint: str, rules: Rules) -> Line | None:
     """The line, unless it is done already."""
     before = _look(job)
-    if rules.resume and job.is_done(fingerprint):
+    unlike = job.unlike(fingerprint) if rules.resume else ""
+    if rules.resume and not unlike:
         return None
     again = rules.overwrite or (rules.resume and job.is_broken())
-    job.check(again)
+    try:
+        job.check(again)
+    except InputError as error:
+        if unlike and not again and job.stored.exists():
+            raise InputError(f"{error} ({unlike})") from error
+        raise
     return Line(number, job, again, rules.resume, before)
 
 

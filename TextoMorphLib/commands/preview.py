@@ -76,8 +76,8 @@ def preview(
     contents = [(out, made.picture(provenance(seed)))]
     contents += [(table, made.table().encode())] if table else []
     contents += [(words, made.word_table().encode())] if words else []
-    for path, content in contents:
-        outputs.write_bytes(path, content)
+    outputs.write_all(dict(contents))
+    for path, _ in contents:
         typer.echo(f"wrote {path}")
 
 

@@ -147,19 +147,21 @@ def looked_at(
     found = predict.segment(
         segmenter, volume, organ, how.overlap, how.least_mm, not how.anywhere, how.probability, step
     )
-    restricted = "anywhere" if how.anywhere else "organ mask" if organ is not None else "the model's own organ"
     report = {
         **_report(segmenter, found, volume),
-        "request": {
-            **{"ct": str(ct), "organ_mask": where, "overlap": how.overlap, "least_mm": how.least_mm},
-            "restricted_to": restricted,
-        },
+        "request": {"ct": str(ct), **asked(how, where)},
         "seconds": round(time.perf_counter() - started, 2),
     }
     return found, {
         **report,
         "notes": [] if organ is not None else doubts(segmenter.config["organ"], report["organ_ml"]),
     }
+
+
+def asked(how: How, where: str | None) -> dict[str, Any]:
+    """What decides what is found, beside scan and model; as it stands in the report."""
+    restricted = "anywhere" if how.anywhere else "organ mask" if where is not None else "the model's own organ"
+    return {"organ_mask": where, "overlap": how.overlap, "least_mm": how.least_mm, "restricted_to": restricted}
 
 
 def doubts(organ: str, found_ml: float) -> list[str]:

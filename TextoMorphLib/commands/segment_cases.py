@@ -11,6 +11,7 @@ import typer
 from TextoMorphLib.commands import common
 from TextoMorphLib.commands import segment as one
 from TextoMorphLib.errors import InputError, doubts_of_many, one_of_many
+from TextoMorphLib.io import contents
 from TextoMorphLib.io.atomic import making
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from TextoMorphLib.segmentation.model import Segmenter
 
 END = ".nii.gz"
+OWN = "the case's own"  # organ, in the report
 
 
 def segment_cases(
@@ -61,7 +63,7 @@ def segment_cases(
         raise InputError(f"cannot write {output}: the folder {output.parent} does not exist; make it first")
     segmenter = Segmenter.load(model, device)
     _check(chosen, segmenter, case_organ)
-    todo = [case for case in chosen if overwrite or not _is_there(case, output, segmenter.sha256)]
+    todo = [case for case in chosen if overwrite or not _is_there(case, output, segmenter.sha256, how, case_organ)]
     with making(output), common.progress("segmenting cases") as step, doubts_of_many(len(todo)) as about:
         for done, case in enumerate(todo):
             step(done, len(todo))
@@ -70,8 +72,9 @@ def segment_cases(
                 check_ct(volume)
                 organ = _organ(case, volume) if case_organ else None
             place = output / f"{case.id}{END}"
-            where = "the case's own" if case_organ else None
+            where = OWN if case_organ else None
             found, report = one.looked_at(segmenter, volume, organ, how, case.ct, where, lambda *_: True)
+            report["inputs"] = contents.of(_inputs(case, case_organ), output)
             for note in report["notes"]:
                 common.warn(f"case {case.id}: {note}")
             one.write(volume, found, report, place, one.probability_path(place) if how.probability else None)
@@ -98,17 +101,33 @@ def _organ(case: Case, volume: Volume) -> np.ndarray[Any, Any]:
     return organ
 
 
-def _is_there(case: Case, folder: Path, model: str) -> bool:
-    """Whether a case has a prediction of this model, whole."""
+def _inputs(case: Case, case_organ: bool) -> list[Path]:
+    """The files that decide a case's prediction."""
+    masks = (case.label, *case.organ_mask) if case_organ else ()
+    return [case.ct, *filter(None, masks)]
+
+
+def _is_there(case: Case, folder: Path, model: str, how: one.How, case_organ: bool) -> bool:
+    """Whether a case has a prediction of this model, whole, looked for in the same way in the same scan."""
     from TextoMorphLib.io import outputs
 
     place = folder / f"{case.id}{END}"
     if not place.exists():
         return False
     try:
-        made_by = json.loads(outputs.report_path(place).read_text(encoding="utf-8"))["model"]["sha256"]
+        report = json.loads(outputs.report_path(place).read_text(encoding="utf-8"))
+        made_by, request = report["model"]["sha256"], dict(report["request"])
     except (OSError, ValueError, KeyError, TypeError):
-        made_by = None
+        report, made_by, request = {}, None, {}
     if made_by != model:
         raise InputError(f"{place} is no prediction of this model; choose another folder or add --overwrite")
+    wanted = one.asked(how, OWN if case_organ else None)
+    other = [key for key, value in wanted.items() if request.get(key) != value]
+    if other or (how.probability and not one.probability_path(place).exists()):
+        said = f"with another {', '.join(other)}" if other else "without its probabilities"
+        raise InputError(f"{place} was made {said}; choose another folder or add --overwrite")
+    if changed := contents.changed(report.get("inputs"), contents.of(_inputs(case, case_organ), folder)):
+        raise InputError(
+            f"{', '.join(changed)} has changed since {place} was made; choose another folder or add --overwrite"
+        )
     return outputs.is_whole(place)

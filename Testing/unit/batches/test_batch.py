@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_jobs import command, events, job
 
 from TextoMorphLib.cli import main
+from TextoMorphLib.io.volume import Volume
 
 
 def test_the_others_run_when_one_is_bad(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +100,23 @@ def test_resume_does_not_take_another_models_image_for_done(folder: Path, capfd:
     shutil.copytree(tiny_again(folder), folder / "model")
     assert main(command(folder, [job(1)], "--resume")) == 2
     assert "1.nii.gz exists" in capfd.readouterr().err
+
+
+def test_resume_makes_nothing_of_an_input_that_has_changed_and_says_so(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As after a mask was painted anew: what lies there belongs to the old one."""
+    assert main(command(folder, [job(1)])) == 0
+    mask = Volume.read(folder / "mask.nii.gz")
+    Volume.from_array(np.roll(mask.data, 1, axis=2), mask.affine).write(folder / "mask.nii.gz")
+    assert main(["batch", "status", str(folder / "jobs.jsonl"), "--verify", "--json"]) == 0
+    assert '"done": 0' in capfd.readouterr().out
+    assert main(command(folder, [job(1)], "--resume")) == 2
+    assert "1.nii.gz exists; choose another name or add --overwrite (mask.nii.gz has changed" in capfd.readouterr().err
+    assert main(command(folder, [job(1)], "--resume", "--overwrite")) == 0
+    assert main(command(folder, [job(1)], "--resume")) == 0
+    (folder / "mask.nii.gz").unlink()  # inputs may go once all is made
+    assert main(command(folder, [job(1)], "--resume")) == 0
 
 
 def tiny_again(folder: Path) -> Path:

@@ -61,13 +61,28 @@ def test_predictions_are_made_once_and_evaluated(cases: Path, capsys: pytest.Cap
     assert sorted(path.name for path in made.glob("*.nii.gz")) == ["c0.nii.gz", "c2.nii.gz"]
     assert json.loads((made / "c0.json").read_text())["request"]["restricted_to"] == "organ mask"
     first = (made / "c0.nii.gz").stat().st_mtime_ns
-    assert run(cases) == 0
+    assert run(cases, "--case-organ") == 0
     assert "1 cases segmented, 2 were there already" in capsys.readouterr().out
     assert (made / "c0.nii.gz").stat().st_mtime_ns == first
     found = Volume.read(made / "c1.nii.gz").data
     assert set(np.unique(found)) == {0, 1, 2, 3}
     assert main(["evaluate", str(cases), "--predictions", str(made), "--output", str(cases.parent / "e")]) == 0
     assert "lesions found: 6 of 6" in capsys.readouterr().out
+
+
+def test_predictions_made_otherwise_or_from_another_scan_are_not_taken_for_these(
+    cases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(cases) == 0
+    for more, said in ((("--least-mm", "9"), "with another least_mm"), (("--case-organ",), "with another organ_mask")):
+        assert run(cases, *more) == 2
+        assert said in capsys.readouterr().err
+    ct = Volume.read(cases.parent / "c2.nii.gz")
+    Volume.from_array(np.roll(ct.data, 1, axis=0), ct.affine).write(cases.parent / "c2.nii.gz")
+    assert run(cases) == 2
+    assert "c2.nii.gz has changed since" in capsys.readouterr().err
+    assert run(cases, "--overwrite") == 0
+    assert run(cases) == 0
 
 
 def test_predictions_of_another_model_are_not_taken_for_this_ones(

@@ -1,0 +1,62 @@
+"""What files hold, as fingerprints: whether something was made from what lies at a path now, or from what lay there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from TextoMorphLib.io.outputs import sha256
+
+
+def of(paths: Iterable[Path], seen_from: Path) -> dict[str, str]:
+    """The SHA-256 of what files, or the files of folders, hold; those that cannot be read are left out.
+
+    Args:
+        paths: Files, or folders of DICOM series.
+        seen_from: The folder from which their paths are written, so that all may be moved together.
+    """
+    found = {}
+    for path in paths:
+        with suppress(OSError):
+            whole = path.resolve()
+            parts = tuple(sorted(each for each in whole.iterdir() if each.is_file())) if whole.is_dir() else (whole,)
+            found[named(path, seen_from)] = _digest(parts, tuple(_looks(part) for part in parts))
+    return found
+
+
+def named(path: Path, seen_from: Path) -> str:
+    """A path as it is written from a folder; whole where they lie on two drives."""
+    try:
+        return Path(os.path.relpath(path.resolve(), seen_from.resolve())).as_posix()
+    except ValueError:
+        return str(path.resolve())
+
+
+def changed(before: object, now: Mapping[str, str]) -> list[str]:
+    """Which files hold something else now; those that either does not know of are taken for the same.
+
+    Args:
+        before: What a report says, or what else stands in its place.
+        now: From `of`.
+    """
+    known = before if isinstance(before, Mapping) else {}
+    return [name for name, digest in now.items() if known.get(name, digest) != digest]
+
+
+def _looks(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+@lru_cache(maxsize=4096)
+def _digest(parts: tuple[Path, ...], looks: tuple[tuple[int, int, int], ...]) -> str:
+    """Of files, read again only where one of them looks otherwise than before."""
+    if len(parts) == 1:
+        return sha256(parts[0])
+    return hashlib.sha256(
+        "".join(f"{sha256(part)} {part.name}\n" for part in parts).encode(errors="replace")
+    ).hexdigest()
