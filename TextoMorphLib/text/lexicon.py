@@ -174,7 +174,7 @@ class Lexicon:
         for part in PARTS_OF_SPEECH:
             for wording in term.wordings[part]:
                 for norms in _norms(wording, organ):
-                    if norms[0] in _others_words(organ) and len(norms) > 1:
+                    if term.about == "lesion" and len(norms) > 1 and norms[0] in _others_words(organ):
                         continue  # a "hepatic cyst" is no lesion of the pancreas
                     entry = self._entry(norms)
                     # Where two terms share a wording, the first has it.
@@ -294,7 +294,8 @@ def _others_words(organ: str | None) -> frozenset[str]:
     """Words that name another organ than one; none if it is not known which."""
     named = {name: words for name, words in grammar()["organs"].items() if name not in (organ, "any")}
     own = frozenset(normal(word) for word in grammar()["organs"].get(organ or "", ()))
-    return frozenset(normal(word) for words in named.values() if organ for word in words) - own
+    others = (word for words in named.values() if organ for word in words if not word.startswith("peri"))
+    return frozenset(map(normal, others)) - own
 
 
 @lru_cache(maxsize=1)
