@@ -32,13 +32,14 @@ class Others:
         self.side = self.item = ""
         self.about_other(words, False)
 
-    def about_other(self, words: Sequence[Word], described: bool, text: str = "") -> bool:
+    def about_other(self, words: Sequence[Word], described: bool, text: str = "", seen: bool = False) -> bool:
         """Whether a sentence is about another lesion.
 
         Args:
             words: The sentence.
             described: Whether something was said of a lesion before.
             text: Of which they are words.
+            seen: Whether a lesion was named before.
         """
         if _is_general(words, text):
             return True
@@ -49,7 +50,7 @@ class Others:
             self.item = self.item or item
             return self.aside
         other_side = side and self.side and side != self.side
-        contrary = side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
+        contrary = seen and side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
         if contrary or (described and (other_side or _is_rest(words))):
             self.aside = True
         elif (side and side == self.side) or _is_definite(words):

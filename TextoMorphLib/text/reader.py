@@ -125,7 +125,7 @@ class Reader:
 
     def _is_aside(self, words: Sequence[Word], described: bool) -> bool:
         """Whether a sentence is about another lesion; where it names the mass after plain cysts, these are."""
-        aside = self.others.about_other(words, described, self.text)
+        aside = self.others.about_other(words, described, self.text, bool(self.lesions))
         if not self.cysts.give_way(words, self.mentions, self.text):
             return aside
         self._forget([mention for mention in self.mentions if mention.term.about == "lesion"], ANOTHER)
