@@ -113,6 +113,12 @@ class Bystanders(Borders):
             index += 1
         return Owner("other", "structure beside it", index) if index < len(self.words) else None
 
+    def lies_beside(self, at: int) -> bool:
+        """Whether a noun only says what a lesion is next to: "near the | stomach |: a tumour"."""
+        while at and (self._is_noun(at) or self.is_modifier(at) or self.words[at].has("word", "det")):
+            at -= 1
+        return self.words[at].norm in _BESIDE
+
     def before_whole(self, index: int) -> int:
         """Where a preposition stands before a part and its "of": "| beside | the wall of | a cyst"."""
         start = index

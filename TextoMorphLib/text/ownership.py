@@ -273,7 +273,9 @@ class Ownership(Bystanders):
             if held_by.kind == "other" and held_by.name in _OTHER_SITES:
                 return held_by  # "the spleen shows an infarct and a granuloma"
         held = index > 0 and (self.words[index].has("word", "with") or self.words[index].norm == ":")
-        if held and self.words[index - 1].thing in ("other", "organ"):  # "the spleen shows a lesion"
+        if (
+            held and self.words[index - 1].thing in ("other", "organ") and not self.lies_beside(index - 1)
+        ):  # "the spleen shows a lesion"
             who = self._named([index - 1])
             if who.name in _OTHER_SITES or (who.kind == "organ" and self._is_other_organ(who.name)):
                 return Owner("other", who.name, who.head)

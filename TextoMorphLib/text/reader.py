@@ -19,7 +19,7 @@ from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.limits import limits
 from TextoMorphLib.text.meanings import density_term, is_background
 from TextoMorphLib.text.mixtures import of_parts
-from TextoMorphLib.text.moments import with_moments
+from TextoMorphLib.text.moments import THEN, with_moments
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
@@ -36,6 +36,7 @@ from TextoMorphLib.text.vocabulary import GROWS, PARTLY_SOLID, Mention, Term
 
 SAID, MARKED, IGNORED = "said", "marked", "ignored"
 HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
+PASSED = "said of the past"
 STONE = "renal stone"
 _TARGETS = ("target", "target lesion")
 FOLLOWED = "a lesion that is measured, as RECIST has it; for rings in each other write 'target sign'"
@@ -57,6 +58,8 @@ class Reader:
         self.topic = Owner()
         self.heading = False
         self.apart: list[tuple[int, int]] = []  # sentences about something else
+        self.then: list[Mention] = []  # what was so at an earlier examination
+        self.now = False  # whether the text speaks of the present besides
         self.others, self.cysts, self.named = Others(), Cysts(), False
 
     @property
@@ -85,9 +88,20 @@ class Reader:
                 if any(token.is_word for token in sentence):
                     self._sentence(sentence)
 
+        if not self.now and not any(mention.term.about == "lesion" for mention in self.mentions):
+            self._tells_of_then()
+
+    def _tells_of_then(self) -> None:
+        """Takes a text that tells of one time alone for one of the present: "Baseline CT: a hypodense lesion"."""
+        places = {(mention.start, mention.end) for mention in self.then}
+        self.heard = [each for each in self.heard if each.why != PASSED or (each.start, each.end) not in places]
+        self.mentions += self.then
+
     def _sentence(self, found: Sequence[Token]) -> None:
         words = comparisons.compared(self._read(found), self.words.terms)
         marks = scopes(words)
+        then = any(word.norm == THEN for word in words)
+        self.now = self.now or any(word.has("past", "now") or (then and word.has("negation")) for word in words)
         for at in lesser(words, self.text):
             marks[at].add(OTHERS)
         for at, word in enumerate(words):
@@ -161,10 +175,12 @@ class Reader:
         if term is not None and not why:
             if is_now_solid(claims.words[:at], term, claims.denied(at)):
                 then = [m for m in self.mentions if m.term.kinds.get("content") in PARTLY_SOLID and not m.negated]
-                self._forget(then, "said of the past")
+                self._forget(then, PASSED)
             said = (term, claims.besides(at))
             self.mentions += [self._mention(each, word, claims.denied(at), marks) for each in said if each]
         elif why:
+            if term is not None and why == PASSED and any(each.norm == THEN for each in claims.words):
+                self.then.append(self._mention(term, word, claims.denied(at), marks))
             self.heard.append(Heard(term.name if term else word.norm, why, word.start, word.end))
         elif not word.known and word.norm not in neutral():
             self.unknown.append((word.start, word.end))

@@ -34,6 +34,7 @@ from TextoMorphLib.text.understanding import understand
         ("Mass, left. Gas in the biopsy tract.", "kidney", {}),
         ("Renal mass. Contralateral kidney shrunken, with cysts.", "kidney", {}),
         ("Pancreatic tumour. Hepatic cysts.", "pancreas", {}),
+        ("Near the stomach: a hypodense tumour.", "pancreas", {"density": "hypo"}),
         # What is in it, and what was taken out.
         ("Walled-off necrosis with debris and air.", "pancreas", {"content": "necrotic", "gas": "bubbles"}),
         ("Aspiration of the abscess yielded fluid and gas.", "liver", {"content": "cystic"}),
