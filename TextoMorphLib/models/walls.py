@@ -17,7 +17,7 @@ from TextoMorphLib.spatial.geometry import tight_box
 VARIES = {"thin": 0.18, "plain": 0.28, "thick": 0.3}  # of the thickness, standard deviation around the lesion
 BRIGHTER = 0.2  # likewise, of how much the wall is brighter than what it holds
 MOST = 1.6  # standard deviations,
-MOST_HU = 150.0  # and of what is brighter no more: calcium stays as it is
+MOST_HU = 60.0  # and of what is brighter no more: a rim stands out of its organ all around, and calcium stays as it is
 MOST_OF_DEPTH = 0.7  # how much of the way to the deepest point a wall may take up where it is thicker
 REACH = 2.2  # what lies deeper than so many thicknesses stays where it is
 
