@@ -69,6 +69,8 @@ class Phrases:
             return False
         if crossed and thing == "interior" and (word.has("modifier", "thick") or word.has("modifier", "thin")):
             return False  # "walls thickened and content uniform"
+        if thing == "organ" and at == 0 and (says(word, "fat") or says(word, "contour")):
+            return True  # "fatty, lobulated gland"
         if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
             return True
         if thing == "centre" and self._opens_phrase(at):

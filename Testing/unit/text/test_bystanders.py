@@ -16,6 +16,7 @@ from TextoMorphLib.text.understanding import understand
         ("Hypodense mass, the gland upstream atrophic and calcified.", "pancreas", {"density": "hypo"}),
         ("HCC in a nodular liver with irregular contours, enhancing avidly.", "liver", {"density": "arterial"}),
         ("Cirrhotic liver, lobulated contour. A hypodense nodule.", "liver", {"density": "hypo"}),
+        ("Fatty, lobulated gland with a cyst in the tail.", "pancreas", {"content": "cystic"}),
         ("Renal parenchyma homogeneous. A 3 cm lesion.", "kidney", {}),
         ("Coarse calcifications, the remaining pancreas showing punctate ones. A mass.", "pancreas", {
             "calcification": "present", "calcium_grain": "coarse",
