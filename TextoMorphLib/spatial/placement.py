@@ -138,7 +138,7 @@ def _bone(smooth: np.ndarray, ct: Volume) -> np.ndarray:
 
 
 def _outside(ct: Volume, box: Box) -> np.ndarray:
-    """Where a box of the scan lies outside the body: beyond the largest piece of what is no air, holes filled."""
+    """Where a box of the scan lies outside the body: beyond the largest piece of what is no air, holes and lungs filled."""
     step = np.maximum(np.floor(COARSE_MM / ct.spacing), 1).astype(int)
     i, j, k = (slice(None, None, int(each)) for each in step)
     hu = ct.hu((i, j, k))
@@ -152,6 +152,10 @@ def _outside(ct: Volume, box: Box) -> np.ndarray:
     body = _filled(pieces[tuple(near)] == np.bincount(pieces.ravel())[1:].argmax() + 1, ct)
     # Half a coarse voxel of skin is not told from air.
     body = ndimage.binary_dilation(body)
+    # A lung that the scan's edge cuts is open to it as the room is, but holds more than air.
+    open_, count = ndimage.label(~body)
+    middle = ndimage.median(hu[tuple(near)], open_, np.arange(1, count + 1))
+    body |= np.isin(open_, 1 + np.flatnonzero(np.asarray(middle) > LOWER_HU["lung"]))
     at = (
         np.arange(part.start, part.stop) // each - (own.start or 0)
         for part, each, own in zip(box, step, near, strict=True)

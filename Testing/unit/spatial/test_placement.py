@@ -49,6 +49,12 @@ def test_the_tissue_under_a_mask_is_named(torso: Volume, at: tuple[int, int, int
     assert placement.warnings(torso, ball(at, 4.0 if at[1] == 13 else 7.0)) == words
 
 
+def test_a_lung_that_the_scans_edge_cuts_is_no_room_around_the_body(torso: Volume) -> None:
+    cut = Volume(torso.data[48:], torso.affine)
+    assert placement.warnings(cut, ball((57, 55, 20))[48:]) == ["the mask lies in lung"]
+    assert placement.warnings(cut, ball((150, 8, 20))[48:]) == ["the mask lies outside the body"]
+
+
 def test_a_mask_of_few_voxels_is_told(torso: Volume) -> None:
     one = np.zeros((160, 120, 40), bool)
     one[80, 55, 20] = True
