@@ -138,7 +138,7 @@ def _bone(smooth: np.ndarray, ct: Volume) -> np.ndarray:
 
 
 def _outside(ct: Volume, box: Box) -> np.ndarray:
-    """Where a box of the scan lies outside the body: beyond the largest piece of what is no air, holes and lungs filled."""
+    """Where a box of the scan lies outside the body: beyond the largest piece of no air, holes and lungs filled."""
     step = np.maximum(np.floor(COARSE_MM / ct.spacing), 1).astype(int)
     i, j, k = (slice(None, None, int(each)) for each in step)
     hu = ct.hu((i, j, k))
