@@ -151,8 +151,10 @@ def observer(
 
     check_preset(preset)
     settings = twins.Settings(model, device, preset, steps, guidance, seed, source)
+    listed = read_cases(cases)
+    benchmark.check_patients([case.patient for case in listed])
     with common.progress("making twins") as step:
-        pairs = twins.pairs(read_cases(cases), settings, output, workers, step)
+        pairs = twins.pairs(listed, settings, output, workers, step)
     held_out = {pair.patient for pair in pairs if fold is not None and pair.fold == fold}
     if fold is not None and not held_out:
         raise InputError(f"no case is in fold {fold}; see textomorph cases split")

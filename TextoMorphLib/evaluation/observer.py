@@ -53,8 +53,7 @@ def judge(
     if not len(real) == len(twins) == len(patients):
         raise InputError(f"{len(real)} real lesions, {len(twins)} twins and {len(patients)} patients do not pair up")
     whose = np.array([*patients, *patients])
-    if len(set(patients)) < LEAST_PATIENTS:
-        raise InputError(f"{len(set(patients))} patients are too few to tell anything; give {LEAST_PATIENTS} or more")
+    check_patients(patients)
     truth = np.repeat([1, 0], len(real))
     aside = np.isin(whose, list(held_out))
     found: dict[str, Any] = {"pairs": len(real), "patients": len(set(patients))}
@@ -74,6 +73,16 @@ def judge(
         part["features"] = _telling(values, features)
         found[name] = part
     return found
+
+
+def check_patients(patients: Sequence[str]) -> None:
+    """Refuses too few of them; to be asked before twins are made, which takes long.
+
+    Raises:
+        InputError: Fewer than `LEAST_PATIENTS`.
+    """
+    if (count := len(set(patients))) < LEAST_PATIENTS:
+        raise InputError(f"{count} patients are too few to tell anything; give {LEAST_PATIENTS} or more")
 
 
 def table(found: Mapping[str, Any]) -> str:

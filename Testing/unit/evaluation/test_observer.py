@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.evaluation import observer
 from TextoMorphLib.evaluation.observer_features import SETS, measured
@@ -116,3 +120,14 @@ def test_bad_pairs_are_refused() -> None:
     with pytest.raises(InputError, match="too few"):
         observer.judge(real[:4], twins[:4], patients[:4])
     assert set(SETS) == {"texture", "unseen", "all"}
+
+
+def test_too_few_patients_are_refused_before_any_twin_is_made(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    case = {"id": "a", "ct": "a.nii.gz", "organ": "liver", "patient": "1", "label": "m.nii.gz", "values": {"pdac": [1]}}
+    (tmp_path / "cases.jsonl").write_text(json.dumps(case))
+    argv = ["benchmark", "observer", str(tmp_path / "cases.jsonl"), "--output", str(tmp_path / "out")]
+    assert main(argv) == 2
+    assert "1 patients are too few" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
