@@ -42,7 +42,7 @@ from TextoMorphLib.sources.bank import Bank, write_entry
 from TextoMorphLib.sources.placement import Placement
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.training.checkpoint_choice import dice_ce
-from TextoMorphLib.training.loop import read_config
+from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared
 
 REPEATS, STEPS = 5, 400

@@ -27,7 +27,7 @@ from TextoMorphLib.segmentation import predict
 from TextoMorphLib.segmentation.model import Segmenter
 from TextoMorphLib.sources.bank import Bank
 from TextoMorphLib.training import train_segmentation
-from TextoMorphLib.training.loop import read_config
+from TextoMorphLib.training.configuration import read_config
 
 THRESHOLD, TARGETED = "threshold", "targeted"  # the arm without a network, and the one after a round of targeting
 SMOOTH_MM, RANGE_HU, EDGE_MM = 1.5, 100.0, 3.0  # of the plain threshold

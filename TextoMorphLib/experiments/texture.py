@@ -20,7 +20,7 @@ from scipy import ndimage, stats
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.texture import CLIPPED, PIXEL_MM, TextureNetwork, flow
 from TextoMorphLib.paths import resources
-from TextoMorphLib.training.loop import read_config
+from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.texture_examples import RealLesion, window
 from TextoMorphLib.training.train_texture import held_out, real_lesions
 

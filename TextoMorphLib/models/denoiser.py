@@ -104,7 +104,10 @@ class Denoiser(nn.Module):
         conditioning: "attributes" (the reader's vector), or "attributes+tokens", which adds the text encoder's tokens.
         text_width: Width of a token.
         told_voxels: Whether it is told the size of the scan's voxels.
-        told_organs: Organs that it is told of, by their names. What these three add is nothing at the start.
+        told_organs: Organs that it is told of, by their names.
+        organ_words: Whether each of them has a say in what the words mean in it, in terms of other words: what is told
+            by no word at all is much darker in a kidney than in a liver, as if it were part fluid. What these four
+            add is nothing at the start.
 
     Raises:
         InputError: Unknown conditioning.
@@ -122,6 +125,7 @@ class Denoiser(nn.Module):
         text_width: int = 384,
         told_voxels: bool = False,
         told_organs: Sequence[str] = (),
+        organ_words: bool = False,
     ) -> None:
         super().__init__()
         if conditioning not in CONDITIONINGS:
@@ -146,6 +150,10 @@ class Denoiser(nn.Module):
         if self.told_organs:
             self.organs = nn.Linear(len(self.told_organs), CONDITION, bias=False)
             nn.init.zeros_(self.organs.weight)
+        self.organ_words: nn.Linear | None = None
+        if self.told_organs and organ_words:
+            self.organ_words = nn.Linear(len(self.told_organs) * concepts, concepts, bias=False)
+            nn.init.zeros_(self.organ_words.weight)
         # What the lesion's latent is divided by, channel by channel, before noise is added; set by training.
         self.latent_scale: Tensor
         self.register_buffer("latent_scale", torch.ones(1, latent_channels, 1, 1, 1))
@@ -182,7 +190,10 @@ class Denoiser(nn.Module):
         """
         frequency = torch.exp(-math.log(10_000.0) / (WAVES // 2) * torch.arange(WAVES // 2, device=time.device))
         angle = time.float()[:, None] * frequency
-        condition = self.time(torch.cat([angle.cos(), angle.sin()], 1)) + self.words(2 * concepts)
+        meant = concepts
+        if self.organ_words is not None and organ is not None:
+            meant = concepts + self.organ_words((organ[:, :, None] * concepts[:, None]).flatten(1))
+        condition = self.time(torch.cat([angle.cos(), angle.sin()], 1)) + self.words(2 * meant)
         if self.voxels is not None and voxel_mm is not None:
             condition = condition + self.voxels(voxel_mm.clamp(min=1.0).log())
         elif self.voxels is not None:
@@ -205,5 +216,10 @@ class Denoiser(nn.Module):
     def hidden_weights(self) -> list[nn.Parameter]:
         """The weights between the first and the last layer, which Muon trains."""
         ends = [self.unet.enter.weight, self.unet.leave.weight, self.drawn.weight]
-        ends += [] if self.organs is None else [self.organs.weight]
+        ends += [layer.weight for layer in (self.organs, self.organ_words) if layer is not None]
         return [weight for weight in self.parameters() if weight.ndim > 1 and all(weight is not end for end in ends)]
+
+    def added_weights(self) -> list[nn.Parameter]:
+        """The weights of what it is told besides words: nothing at the start, and so with far to go."""
+        layers = (self.voxels, self.organs, self.organ_words)
+        return [weight for layer in layers if layer is not None for weight in layer.parameters()]

@@ -23,7 +23,7 @@ from TextoMorphLib.text.encoders import TextEncoder
 from TextoMorphLib.text.organs import ORGANS
 
 # Weights that a denoiser may lack to start from: they are nothing at first.
-ADDED = ("voxels.", "organs.", "unet.words.")
+ADDED = ("voxels.", "organs.", "organ_words.", "unet.words.")
 CARRIED = ("structures", "drawn_after")  # what a bundle's config says of what is drawn without a network
 
 
@@ -37,7 +37,8 @@ class Networks:
         denoiser: To be trained.
         encoder: Of texts.
         config: Entries of the bundle's `config.json`.
-        started: Whether the denoiser is trained already.
+        started: Whether the denoiser is trained already, and
+        lacked: its weights that what it started from has not.
     """
 
     autoencoder: Autoencoder
@@ -46,6 +47,7 @@ class Networks:
     encoder: TextEncoder
     config: dict[str, Any]
     started: bool
+    lacked: frozenset[str] = frozenset()
 
 
 def build(config: Path, settings: Mapping[str, Any], real: bool, organs: bool = False) -> Networks:
@@ -83,10 +85,10 @@ def build(config: Path, settings: Mapping[str, Any], real: bool, organs: bool = 
         network.setdefault("told_voxels", True)
     if real or organs:
         network.setdefault("told_organs", list(ORGANS))
+        network.setdefault("organ_words", True)
     words = {"conditioning": conditioning, "text_width": encoder.width}
     denoiser = Denoiser.told_by(classifier, **words, **network)
-    if start is not None:
-        _take(denoiser, start, classifier, str(model["start"]))
+    lacked = frozenset() if start is None else _take(denoiser, start, classifier, str(model["start"]))
     described = {
         "spacing_mm": 1.0,
         "autoencoder": settings["autoencoder"]["network"] if "autoencoder" in settings else told["autoencoder"],
@@ -97,7 +99,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool, organs: bool = 
         "text_encoder": {"name": encoder.name, "sha256": encoder.sha256},
         **{name: told[name] for name in CARRIED if name in told},
     }
-    return Networks(autoencoder, classifier, denoiser, encoder, described, start is not None)
+    return Networks(autoencoder, classifier, denoiser, encoder, described, start is not None, lacked)
 
 
 def rescaled(denoiser: Denoiser, scale: Tensor) -> None:
@@ -136,12 +138,13 @@ def drawn_back(network: nn.Module, start: Mapping[str, Tensor], share: float) ->
 
     Args:
         network: Changed in place.
-        start: Weights by their names.
+        start: Weights by their names; what is not among them stays as it was trained.
         share: Of the start's.
     """
     with torch.no_grad():
         for name, weight in network.state_dict().items():
-            weight.lerp_(start[name].to(weight), share)
+            if name in start:
+                weight.lerp_(start[name].to(weight), share)
 
 
 def trained(config: Path, name: str) -> Path:
@@ -187,8 +190,8 @@ def _described(settings: Mapping[str, Any], classifier: AttributeClassifier, tol
     return {"kinds": kinds, **settings[CLASSIFIER]["network"]}
 
 
-def _take(denoiser: Denoiser, start: bundle.Bundle, classifier: AttributeClassifier, name: str) -> None:
-    """The weights of the bundle's denoiser; those that it lacks stay nothing."""
+def _take(denoiser: Denoiser, start: bundle.Bundle, classifier: AttributeClassifier, name: str) -> frozenset[str]:
+    """Takes the weights of the bundle's denoiser; those that it lacks, which are returned, stay nothing."""
     other = InputError(f"model '{name}' has other networks than the configuration; start without it")
     if start.classifier.kinds != classifier.kinds or start.denoiser.prior_numbers != denoiser.prior_numbers:
         raise other
@@ -198,3 +201,4 @@ def _take(denoiser: Denoiser, start: bundle.Bundle, classifier: AttributeClassif
         raise other from None
     if unexpected or any(not each.startswith(ADDED) for each in missing):
         raise other
+    return frozenset(missing)

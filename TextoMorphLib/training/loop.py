@@ -31,17 +31,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.atomic import replacing
-from TextoMorphLib.io.textfile import read_text
-from TextoMorphLib.models.bundle import FORMER_NAMES
 from TextoMorphLib.models.device import has_bf16
 from TextoMorphLib.training.muon import Muon
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-CHOOSES = {"network": "name", "source": "kind"}  # the entry of a table that decides what its others mean
 MOST_SEED = 2**31 - 1
 LOOK_EVERY = 20  # steps between looks at the loss, which a graphics card has to be waited for
 Batch = dict[str, Tensor]
@@ -60,6 +52,8 @@ class LoopConfig:
         warmup: Steps of linear rise.
         weight_decay: AdamW's.
         muon_rate: Peak of the learning rate of `hidden`, which Muon trains; 0 leaves all to AdamW.
+        added_rate: Peak of the learning rate of `added`, which start as nothing beside trained weights and have farther
+            to go than these; 0 leaves them with the others.
         ema: Decay of the moving average that is kept as the result.
         seed: With the step and the process, it decides every random draw; nothing else has to be stored to resume.
         checkpoint_minutes: Time between checkpoints.
@@ -74,6 +68,7 @@ class LoopConfig:
     warmup: int = 100
     weight_decay: float = 0.01
     muon_rate: float = 0.0
+    added_rate: float = 0.0
     ema: float = 0.995
     seed: int = 0
     checkpoint_minutes: float = 3.0
@@ -88,8 +83,8 @@ class LoopConfig:
             raise ValueError("steps and accumulate must be 1 or more")
         if not (self.learning_rate > 0 and self.checkpoint_minutes > 0 and 0 <= self.ema < 1):
             raise ValueError("learning_rate and checkpoint_minutes must be above 0, ema from 0 to below 1")
-        if min(self.warmup, self.weight_decay, self.muon_rate, self.seed, self.workers) < 0:
-            raise ValueError("warmup, weight_decay, muon_rate, seed and workers must not be below 0")
+        if min(self.warmup, self.weight_decay, self.muon_rate, self.added_rate, self.seed, self.workers) < 0:
+            raise ValueError("warmup, weight_decay, muon_rate, added_rate, seed and workers must not be below 0")
         if self.seed > MOST_SEED:
             raise ValueError(f"seed must be from 0 to {MOST_SEED}")
 
@@ -120,54 +115,6 @@ class Batches(Dataset[Batch]):
         return self.draw.at(step, rng) if isinstance(self.draw, DrawAtStep) else self.draw(rng)
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A training configuration, on top of the one that it names as its `base`, if it names one.
-
-    Raises:
-        InputError: The file, or its base, is missing or no valid TOML.
-    """
-    return _on_its_base(path, ())
-
-
-def _on_its_base(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """A configuration on top of its base; `above` are those that it is a base of."""
-    settings = _toml(path)
-    base = settings.pop("base", None)
-    if base is None:
-        return settings
-    if not isinstance(base, str):
-        raise InputError(f"{path}: base must be the name of a file, not {base!r}")
-    above = (*above, path.resolve())
-    if (path.parent / base).resolve() in above:
-        raise InputError(f"{path} names itself as its base, by way of {base}")
-    return _merged(_on_its_base(path.parent / base, above), settings)
-
-
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Tables are merged, all else is replaced; so is a table that chooses another network or source of tumours."""
-    tables = [name for name, value in base.items() if isinstance(value, dict) and isinstance(over.get(name), dict)]
-    both = {name: _merged(base[name], over[name]) for name in tables if not _another(name, base[name], over[name])}
-    return {**base, **over, **both}
-
-
-def _another(name: str, base: dict[str, Any], over: dict[str, Any]) -> bool:
-    """Whether what a table sets is of another thing than what its base sets."""
-    chooses = CHOOSES.get(name)
-    return chooses is not None and chooses in base and over.get(chooses, base[chooses]) != base[chooses]
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"no such configuration: {path}")
-    try:
-        settings = tomllib.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is no valid TOML: {error}") from None
-    return {FORMER_NAMES.get(name, name): value for name, value in settings.items()}
-
-
 def fit(
     model: nn.Module,
     draw: DrawBatch,
@@ -178,6 +125,7 @@ def fit(
     hidden: Sequence[nn.Parameter] = (),
     check: Check | None = None,
     check_every: int = 0,
+    added: Sequence[nn.Parameter] = (),
 ) -> nn.Module:
     """Trains a model and returns its moving average.
 
@@ -192,6 +140,7 @@ def fit(
         check: Looks at the moving average every `check_every` steps and at the end, in the main process; what it
             writes must not depend on whether the training was resumed in between.
         check_every: See `check`.
+        added: Weights with a rate of their own if `added_rate` is set; none of them is Muon's then.
 
     Returns:
         The moving average of the model, on the CPU.
@@ -203,7 +152,7 @@ def fit(
     """
     path = folder / "checkpoint.pt"
     _check_place(path, resume)
-    run = _Run(model, losses, config, path, hidden)
+    run = _Run(model, losses, config, path, _optimisers(model, hidden, added, config))
     if resume:
         run.restore()
     batches = Batches(draw, config, run.step, run.accelerator.process_index)
@@ -258,7 +207,12 @@ class _Run:
     """A training under way: the model, its moving average, the optimisers, and how far it has come."""
 
     def __init__(
-        self, model: nn.Module, losses: LossFunction, config: LoopConfig, path: Path, hidden: Sequence[nn.Parameter]
+        self,
+        model: nn.Module,
+        losses: LossFunction,
+        config: LoopConfig,
+        path: Path,
+        optimisers: Sequence[torch.optim.Optimizer],
     ) -> None:
         cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
         AcceleratorState._reset_state()  # the precision of a training before, in the same process, is not this one's
@@ -266,7 +220,6 @@ class _Run:
         self.losses, self.config, self.path, self.step, self.part = losses, config, path, 0, 0
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         self.model, self.average = model, average.to(self.accelerator.device)
-        optimisers = _optimisers(model, hidden, config)
         self.trained, *self.optimisers = self.accelerator.prepare(model, *optimisers)
 
     def restore(self) -> None:
@@ -378,15 +331,22 @@ def _precision(config: LoopConfig) -> str:
     return "bf16" if config.bf16 and has_bf16(torch.device(device)) else "no"
 
 
-def _optimisers(model: nn.Module, hidden: Sequence[nn.Parameter], config: LoopConfig) -> list[torch.optim.Optimizer]:
+def _optimisers(
+    model: nn.Module, hidden: Sequence[nn.Parameter], added: Sequence[nn.Parameter], config: LoopConfig
+) -> list[torch.optim.Optimizer]:
     """AdamW, and Muon for the hidden weights; each group knows the peak of its learning rate."""
-    muon = {id(weight) for weight in hidden} if config.muon_rate else set()
-    rest = [weight for weight in model.parameters() if id(weight) not in muon]
+    own = {id(weight) for weight in added} if config.added_rate else set()
+    muon = {id(weight) for weight in hidden} - own if config.muon_rate else set()
+    groups: list[dict[str, Any]] = [
+        {"params": [weight for weight in model.parameters() if id(weight) not in own | muon]}
+    ]
+    if own:
+        groups.append({"params": list(added), "lr": config.added_rate})
     found: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, config.learning_rate, weight_decay=config.weight_decay)
+        torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
     ]
     if muon:
-        found.append(Muon(hidden, config.muon_rate))
+        found.append(Muon([weight for weight in hidden if id(weight) in muon], config.muon_rate))
     for optimiser in found:
         for group in optimiser.param_groups:
             group["peak"] = group["lr"]

@@ -15,7 +15,8 @@ from torch.nn import functional
 from TextoMorphLib.models.autoencoder import STRIDE, Autoencoder
 from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
-from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.configuration import read_config
+from TextoMorphLib.training.loop import Batch, LoopConfig, fit
 from TextoMorphLib.training.settings import table
 
 

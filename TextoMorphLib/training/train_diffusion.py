@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.schedule import Schedule
+from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.diffusion_batches import (
     REAL,
     RENDERED,
@@ -33,7 +34,7 @@ from TextoMorphLib.training.diffusion_batches import (
 from TextoMorphLib.training.diffusion_data import Data, Sources, settings_of
 from TextoMorphLib.training.diffusion_losses import LossSettings, pair_losses, real_losses
 from TextoMorphLib.training.diffusion_networks import Networks, build, drawn_back, rescaled, start_share
-from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.loop import Batch, LoopConfig, fit
 from TextoMorphLib.training.settings import table
 from TextoMorphLib.training.triple_texts import TextSettings
 
@@ -85,10 +86,12 @@ def main(
     losses = _losses(settings, schedule, coupled)
     loop = table(LoopConfig, settings, "training")
     network, kept = networks.denoiser.requires_grad_(True), start_share(settings["model"])
-    start = {name: weight.detach().clone() for name, weight in network.state_dict().items()} if kept else {}
+    known = [each for each in network.state_dict().items() if each[0] not in networks.lacked]
+    start = {name: weight.detach().clone() for name, weight in known} if kept else {}
     check = None if held_out is None else _checked(held_out, losses)
     every = int(settings.get("check", {}).get("every", 200)) if check else 0
-    average = fit(network, draw, losses, loop, output, resume, network.hidden_weights(), check, every)
+    hidden, added = network.hidden_weights(), network.added_weights()
+    average = fit(network, draw, losses, loop, output, resume, hidden, check, every, added)
     if process.is_main_process:
         if kept:
             drawn_back(average, start, kept)

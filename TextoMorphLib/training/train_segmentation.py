@@ -37,7 +37,8 @@ from TextoMorphLib.training.checkpoint_choice import (
     dice_ce,
     fixed_patches,
 )
-from TextoMorphLib.training.loop import LoopConfig, fit, read_config
+from TextoMorphLib.training.configuration import read_config
+from TextoMorphLib.training.loop import LoopConfig, fit
 from TextoMorphLib.training.patches import (
     MARGIN,
     HealthyPatches,

@@ -16,7 +16,8 @@ from TextoMorphLib.simulation import captions
 from TextoMorphLib.simulation.examples import consistent, random_description
 from TextoMorphLib.text import encoders as text_encoder
 from TextoMorphLib.text.concepts import LEARNED, QUALIFIES, Description
-from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.configuration import read_config
+from TextoMorphLib.training.loop import Batch, LoopConfig, fit
 from TextoMorphLib.training.settings import table
 
 SPARSE = 0.5  # share of the texts that say one to three things, as users do

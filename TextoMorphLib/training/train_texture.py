@@ -21,7 +21,8 @@ from TextoMorphLib.models.texture import TextureNetwork
 from TextoMorphLib.models.texture_field import features
 from TextoMorphLib.spatial.region import UNKNOWN_HU
 from TextoMorphLib.spatial.slices import slice_axis
-from TextoMorphLib.training.loop import Batch, LoopConfig, fit, read_config
+from TextoMorphLib.training.configuration import read_config
+from TextoMorphLib.training.loop import Batch, LoopConfig, fit
 from TextoMorphLib.training.settings import table
 from TextoMorphLib.training.texture_examples import RealLesion, real_lesion, window
 

@@ -16,7 +16,7 @@ from TextoMorphLib.experiments.downstream import darkness
 from TextoMorphLib.failures import read_failures
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.paths import resources
-from TextoMorphLib.training.loop import read_config
+from TextoMorphLib.training.configuration import read_config
 
 SHAPE = (64, 60, 36)
 AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])

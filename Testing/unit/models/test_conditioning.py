@@ -54,7 +54,7 @@ def test_tokens_voxels_and_organs_add_nothing_before_they_are_trained(
     tiny_bundle: Path, place: tuple[Volume, np.ndarray], tmp_path: Path
 ) -> None:
     plain = _changed(tiny_bundle, tmp_path / "plain")  # saved again: half precision
-    more = {"told_voxels": True, "told_organs": ["liver", "kidney"]}
+    more = {"told_voxels": True, "told_organs": ["liver", "kidney"], "organ_words": True}
     told = _changed(tiny_bundle, tmp_path / "told", conditioning="attributes+tokens", denoiser=more)
     assert len(bundle.load(str(told)).denoiser.unet.words) == 1
     np.testing.assert_array_equal(_drawn(told, place), _drawn(plain, place))
@@ -91,6 +91,25 @@ def test_the_same_words_look_different_in_organs_that_were_told_and_others_are_n
     np.testing.assert_array_equal(made["pancreas"].volume.data, _drawn(untold, place, organ="pancreas", steps=1))
     assert "not in the pancreas" in " ".join(made["pancreas"].report["notes"])
     assert "no organ" not in " ".join(made["liver"].report["notes"])
+
+
+def test_a_word_means_other_words_in_an_organ_that_was_taught_so(tiny_bundle: Path, tmp_path: Path) -> None:
+    more = {"told_organs": ["liver", "kidney"], "organ_words": True}
+    model = bundle.load(str(_changed(tiny_bundle, tmp_path / "told", denoiser=more)))
+    told, reader = model.denoiser, model.classifier
+    assert told.organ_words is not None
+    dark, fluid = reader.index("density", "hypo"), reader.index("content", "cystic")
+    with torch.no_grad():
+        told.organ_words.weight[fluid, reader.size + dark] = 1.0  # "hypoattenuating" in a kidney: cystic, too
+    noisy, time, where = torch.randn(1, 4, 8, 8, 8), torch.tensor([100]), torch.randn(1, 4 + 4 + 96, 8, 8, 8)
+    said = torch.zeros(2, reader.size)
+    said[0, dark] = said[1, [dark, fluid]] = 1.0
+    meant = told.words(2 * said)
+    seen: list[torch.Tensor] = []
+    told.words.register_forward_hook(lambda _, given, made: seen.append(made))
+    for organ in ("liver", "kidney"):
+        told(noisy, time, where, said[:1], organ=told.organ_vector(organ)[None])
+    torch.testing.assert_close(torch.cat(seen), meant)
 
 
 def test_a_model_of_real_lesions_is_shown_no_field_that_made_its_noise(

@@ -22,10 +22,10 @@ from TextoMorphLib.models import bundle
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.paths import resources
 from TextoMorphLib.text.organs import ORGANS
+from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.diffusion_batches import BatchSettings, RealLesions, Words, shares
 from TextoMorphLib.training.diffusion_losses import LossSettings, _times, features, real_losses
 from TextoMorphLib.training.diffusion_networks import rescaled
-from TextoMorphLib.training.loop import read_config
 from TextoMorphLib.training.triple_shards import TripleSettings, prepare
 from TextoMorphLib.training.triple_texts import TextSettings
 

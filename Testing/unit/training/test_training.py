@@ -102,6 +102,33 @@ def _line(
     return torch.cat([p.detach().flatten() for p in [*model.parameters(), *average.parameters()]])
 
 
+def test_weights_that_start_as_nothing_have_a_rate_of_their_own(tmp_path: Path) -> None:
+    def moved(rate: float) -> torch.Tensor:
+        model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Linear(1, 1))
+        before = torch.cat([each.detach().clone().flatten() for each in model.parameters()])
+        config = LoopConfig(steps=3, learning_rate=1e-3, muon_rate=0.01, added_rate=rate, warmup=0, weight_decay=0.0)
+        data = {"x": torch.linspace(1, 2, 8)[:, None]}
+        losses = lambda network, batch: {"loss": (network(batch["x"]) - 9).square().mean()}  # noqa: E731
+        added = list(model[1].parameters())
+        fit(
+            model,
+            lambda rng: data,
+            losses,
+            config,
+            tmp_path / str(rate),
+            False,
+            [model[0].weight, added[0]],
+            added=added,
+        )
+        return (torch.cat([each.detach().flatten() for each in model.parameters()]) - before).abs()
+
+    hidden, weight, bias = moved(0.1)
+    assert min(weight, bias) > 0.1 > 0.03 >= hidden
+    hidden, weight, bias = moved(0.0)
+    assert 0 < weight <= 0.03  # Muon's, too
+    assert bias < 4e-3
+
+
 @pytest.fixture
 def half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """float16 with scaled gradients, as on a graphics card, on the CPU, for which accelerate has it not."""
