@@ -27,9 +27,10 @@ from TextoMorphLib.models.device import autocast
 from TextoMorphLib.parallel import in_order
 from TextoMorphLib.simulation.backgrounds import OrganPlace, Scan, background_crop, load_scans
 from TextoMorphLib.simulation.examples import flipped, place, random_description
-from TextoMorphLib.text.concepts import Description
+from TextoMorphLib.text.concepts import LEARNED, Description
 
 SHARD_PAIRS = 40  # in a shard; even
+UNSAID: Description = {kind: values[0] for kind, values in LEARNED.items()}
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Shards:
         organs: How many of the places are in which organ; the rest is in any tissue, and in no organ that is known.
         places: Where organs lie in the CTs.
         invented: Share of the places in organs whose anatomy is invented.
+        few: Whether at most one attribute of each lesion is said, as in most texts, and not some of all kinds.
     """
 
     autoencoder: dict[str, object]
@@ -57,10 +59,11 @@ class Shards:
     organs: Mapping[str, float] = field(default_factory=dict)
     places: Sequence[OrganPlace] = ()
     invented: float = 0.5
+    few: bool = False
 
     def path(self, size: int, number: int) -> Path:
         """The file of a shard."""
-        return self.folder / f"{size}mm-{number:04d}.safetensors"
+        return self.folder / f"{size}mm-{'few-' if self.few else ''}{number:04d}.safetensors"
 
 
 def make(shards: Shards, counts: dict[int, int], workers: int) -> None:
@@ -94,10 +97,10 @@ def _loaded(shards: Shards) -> _Loaded:
 def _make_shard(loaded: _Loaded, job: tuple[int, int]) -> None:
     shards, scans, network = loaded
     size, number = job
-    rng = np.random.default_rng([shards.seed, size, number])
+    rng = np.random.default_rng([shards.seed, size, number, *([1] if shards.few else [])])
     pairs = []
     for _ in range(SHARD_PAIRS // 2):
-        one = random_description(rng)
+        one = dict(UNSAID) if shards.few else random_description(rng)
         both = (one, flipped(one, rng))
         organ = _organ(shards.organs, rng)
         crops = (crop_in(shards, scans, size, organ, rng) for _ in range(2))

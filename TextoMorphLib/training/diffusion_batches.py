@@ -42,6 +42,15 @@ class Pairs:
     descriptions: list[tuple[Description, Description]]
     organs: Sequence[str | None]
 
+    def with_more(self, other: Pairs) -> Pairs:
+        """Both these pairs and others of the same crop size."""
+        return Pairs(
+            {name: torch.cat([tensor, other.tensors[name]]) for name, tensor in self.tensors.items()},
+            torch.cat([self.said, other.said]),
+            [*self.descriptions, *other.descriptions],
+            [*self.organs, *other.organs],
+        )
+
 
 @dataclass(frozen=True)
 class BatchSettings:

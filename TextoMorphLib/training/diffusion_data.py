@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,6 @@ class Sources:
             weights = trained(self.config, settings["autoencoder"]["weights"])
         else:
             weights = bundle.find(settings["model"]["start"]) / "autoencoder.safetensors"
-        counts = {int(size): int(pairs) for size, pairs in settings["examples"]["pairs"].items()}
         shards = cache.Shards(
             autoencoder=self.networks.config["autoencoder"],
             weights=weights,
@@ -123,13 +122,20 @@ class Sources:
             seed=settings["training"]["seed"],
             **_organs(settings),
         )
-        cache.make(shards, counts, settings["examples"]["workers"])
-        pairs = {}
-        for size, count in counts.items():
-            tensors, descriptions, organs = cache.read(shards, size, count)
-            said = torch.stack([self.networks.classifier.vectors(both) for both in descriptions])
-            pairs[size] = Pairs(tensors, said, descriptions, organs)
+        pairs: dict[int, Pairs] = {}
+        for few, wanted in ((False, settings["examples"]["pairs"]), (True, settings["examples"].get("few", {}))):
+            counts = {int(size): int(count) for size, count in wanted.items() if count}
+            made = replace(shards, few=few)
+            cache.make(made, counts, settings["examples"]["workers"])
+            for size, count in counts.items():
+                found = self._read(made, size, count)
+                pairs[size] = pairs[size].with_more(found) if size in pairs else found
         return pairs
+
+    def _read(self, shards: cache.Shards, size: int, count: int) -> Pairs:
+        tensors, descriptions, organs = cache.read(shards, size, count)
+        said = torch.stack([self.networks.classifier.vectors(both) for both in descriptions])
+        return Pairs(tensors, said, descriptions, organs)
 
 
 def _organs(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def build(config: Path, settings: Mapping[str, Any], real: bool, organs: bool = 
         network.setdefault("told_voxels", True)
     if real or organs:
         network.setdefault("told_organs", list(ORGANS))
+    if organs:
         network.setdefault("organ_words", True)
     words = {"conditioning": conditioning, "text_width": encoder.width}
     denoiser = Denoiser.told_by(classifier, **words, **network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import torch
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
 from TextoMorphLib.paths import resources
+from TextoMorphLib.text.concepts import LEARNED, QUALIFIES
 from TextoMorphLib.text.organs import ORGANS
-from TextoMorphLib.training import train_diffusion
+from TextoMorphLib.training import cache, train_diffusion
 
 
 def _config(folder: Path, start: Path, scan: str, more: str = "") -> Path:
@@ -26,6 +28,7 @@ train = ["{scan}"]
 places = []
 [examples]
 pairs = {{ 48 = 4, 64 = 2, 96 = 2 }}
+few = {{ 48 = 2, 64 = 0 }}
 [batch]
 count = {{ 48 = 2 }}
 [training]
@@ -37,13 +40,18 @@ warmup = 1
     return path
 
 
+def _shards(folder: Path, start: Path, scan: Path) -> cache.Shards:
+    network = bundle.load(str(start)).config["autoencoder"]
+    return cache.Shards(network, start / "autoencoder.safetensors", scan.parent, [scan.name], folder / "examples", 1)
+
+
 @pytest.mark.slow
 def test_a_denoiser_is_trained_on_and_learns_of_the_organs_it_is_told(
     tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("TextoMorphLib.training.cache.SHARD_PAIRS", 2)
-    few = "[examples.organs]\nliver = 0.5\nkidney = 0.5\npancreas = 0.0\n[batch.odds]\n48 = 1.0\n64 = 0.0\n96 = 0.0"
-    config = _config(tmp_path, tiny_bundle, phantom_ct.name, few)
+    organs = "[examples.organs]\nliver = 0.5\nkidney = 0.5\npancreas = 0.0\n[batch.odds]\n48 = 1.0\n64 = 0.0\n96 = 0.0"
+    config = _config(tmp_path, tiny_bundle, phantom_ct.name, organs)
     made = bundle.load(str(train_diffusion.main(config, phantom_ct.parent, tmp_path / "run")))
     config.write_text(config.read_text().replace("start_share = 0.0", "start_share = 0.5"))
     half = bundle.load(str(train_diffusion.main(config, phantom_ct.parent, tmp_path / "run", resume=True)))
@@ -54,10 +62,24 @@ def test_a_denoiser_is_trained_on_and_learns_of_the_organs_it_is_told(
     assert made.denoiser.told_organs == ORGANS
     assert made.denoiser.voxels is None
     assert made.denoiser.organs is not None
+    assert made.denoiser.organ_words is not None
+    assert made.denoiser.organ_words.weight.any()
     taught = made.denoiser.organs.weight.abs().sum(0) > 0
     seen = {name for name, found in zip(ORGANS, taught.tolist(), strict=True) if found}
     assert seen
     assert seen <= {"liver", "kidney"}
+
+
+def test_of_some_lesions_no_more_than_one_attribute_is_said(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("TextoMorphLib.training.cache.SHARD_PAIRS", 4)
+    few = replace(_shards(tmp_path, tiny_bundle, phantom_ct), few=True)
+    cache.make(few, {48: 4}, 1)
+    _, descriptions, _ = cache.read(few, 48, 4)
+    for one, other in descriptions:
+        assert one == {kind: values[0] for kind, values in LEARNED.items()}
+        assert sum(one[kind] != other[kind] for kind in one if kind not in QUALIFIES) == 1
 
 
 @pytest.mark.parametrize(
