@@ -137,8 +137,7 @@ def fit(
         folder: Gets `checkpoint.pt`, TensorBoard logs and, at the end, nothing else.
         resume: Go on from `checkpoint.pt`, exactly; without it an existing checkpoint is an error.
         hidden: Weights that Muon trains if `muon_rate` is set.
-        check: Looks at the moving average every `check_every` steps and at the end, in the main process; what it
-            writes must not depend on whether the training was resumed in between.
+        check: Looks at the moving average every `check_every` steps and at the end, whether resumed between or not.
         check_every: See `check`.
         added: Weights with a rate of their own if `added_rate` is set; none of them is Muon's then.
 
@@ -146,8 +145,7 @@ def fit(
         The moving average of the model, on the CPU.
 
     Raises:
-        InputError: There is a checkpoint and `resume` is off, or the other way round, or another number of processes;
-            or the loss is no number any more.
+        InputError: Checkpoint and `resume`, or the number of processes, do not go together; a loss that is no number.
         Cancelled: Ctrl-C; a checkpoint was written first.
     """
     path = folder / "checkpoint.pt"
