@@ -24,7 +24,7 @@ PLACES = {  # centre (RAS, mm), diameter in mm and window of the terms', and of 
     "pancreas": ((21.0, 44.0, -308.0), (20.0, "90,250"), (20.0, "90,300")),
 }
 SEED, SHAPE = 3, 4
-WIDTH = 1188  # pixels at most
+WIDTH = {"gallery": 860, "gallery-words": 1188}  # pixels at most, of what is shown in the docs
 TERMS = (
     "lesion",
     "hypoattenuating",
@@ -84,15 +84,15 @@ def draw(ct: Path, folder: Path, organ: str) -> None:
         asked = ["--mask", mask, "--texts", lines, "--output", picture, "--organ", organ, "--window", window]
         if status := main(["preview", str(ct), *map(str, asked), "--seed", str(SEED), "--preset", preset]):
             raise SystemExit(status)
-        outputs.write_all({picture.with_suffix(".webp"): _smaller(picture)})
+        outputs.write_all({picture.with_suffix(".webp"): _smaller(picture, WIDTH[name])})
 
 
-def _smaller(picture: Path) -> bytes:
+def _smaller(picture: Path, width: int) -> bytes:
     from PIL import Image
 
     image = Image.open(picture).convert("RGB")
-    if image.width > WIDTH:
-        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
+    if image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     target = io.BytesIO()
     image.save(target, "webp", quality=80, method=6)
     return target.getvalue()
