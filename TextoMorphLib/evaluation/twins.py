@@ -18,7 +18,7 @@ from TextoMorphLib.io import outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.provenance import provenance
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.description import LIKELY, describe
+from TextoMorphLib.measurement.description import words_to_draw
 from TextoMorphLib.parallel import in_order
 from TextoMorphLib.sources import scans
 from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions
@@ -99,8 +99,7 @@ def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) ->
     if real is None:
         return None
     healthy = targets == 1
-    found = describe(volume, mask, organ, others=tumours, healthy=healthy if healthy.any() else None, sure=LIKELY)
-    text = case.texts[0] if case.texts else found[0].text
+    text = case.texts[0] if case.texts else words_to_draw(volume, mask, organ, tumours, healthy).text
     made = synthesizer.synthesize(
         volume,
         mask,

@@ -19,7 +19,7 @@ from TextoMorphLib.failures.record import FALSE_ALARM, MISS, WORST, Failure, wri
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.description import LIKELY, describe, phrase
+from TextoMorphLib.measurement.description import phrase, words_to_draw
 from TextoMorphLib.spatial.geometry import Box, tight_box
 from TextoMorphLib.text.organs import ORGANS
 
@@ -161,7 +161,7 @@ def _described(
     others = matching.reference > 0
     organ = case.organ if case.organ in ORGANS else "liver"
     # Look-alikes are made of this one scan's lesion: all that is likely of it counts.
-    (words, *_) = describe(ct, own, organ, others, healthy if healthy.any() else None, LIKELY)
+    words = words_to_draw(ct, own, organ, others, healthy)
     box = tight_box(own)
     mask = files / f"{name}-mask.nii.gz"
     Volume.from_array(own[box], _cut(ct.affine, box)).write(mask)

@@ -112,6 +112,7 @@ def describe(
     others: np.ndarray | None = None,
     healthy: np.ndarray | None = None,
     sure: float = SURE,
+    as_drawn: bool = False,
 ) -> list[Words]:
     """Describes each lesion of a mask.
 
@@ -124,6 +125,8 @@ def describe(
             commonest soft tissue around.
         sure: How sure a term must be to be said, 0.6 to 1. `SURE` is for words that the same lesion gets in another
             scan of it, `LIKELY` for all that can be said of this one.
+        as_drawn: Whether a lesion is what its contour holds, as when another is to be drawn there, and not what the
+            scan shows the border of.
 
     Returns:
         One description a lesion (components nearer than 10 mm are one), in the order in which the grid meets them.
@@ -133,18 +136,37 @@ def describe(
     for box, lesion in lesions(mask, volume.spacing):
         own = np.zeros(mask.shape, bool)
         own[box] = lesion
-        found.append(_words(volume, own, organ, excluded, healthy, sure))
+        found.append(_words(volume, own, organ, excluded, healthy, sure, as_drawn))
     return found
 
 
+def words_to_draw(volume: Volume, mask: np.ndarray, organ: str, others: np.ndarray, healthy: np.ndarray) -> Words:
+    """What a lesion is told as where another is to be drawn in its outline: all that is likely of it there.
+
+    Args:
+        volume: The scan.
+        mask: Boolean, of its shape: one lesion.
+        organ: Decides which of the vocabulary's terms are used.
+        others: Boolean, of its shape: further lesions.
+        healthy: Boolean, of its shape: the organ; empty if it is not known.
+    """
+    return describe(volume, mask, organ, others, healthy if healthy.any() else None, LIKELY, as_drawn=True)[0]
+
+
 def _words(
-    volume: Volume, mask: np.ndarray, organ: str, excluded: np.ndarray, healthy: np.ndarray | None, sure: float
+    volume: Volume,
+    mask: np.ndarray,
+    organ: str,
+    excluded: np.ndarray,
+    healthy: np.ndarray | None,
+    sure: float,
+    as_drawn: bool,
 ) -> Words:
     scan, whole, no_tissue, tissue = _continued(volume, mask, excluded, healthy)
     # Of a lesion in the scan's corner, mirrored parts may lie apart from the rest.
     region = max(regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue), key=lambda each: each.mask.sum())
     millilitres = float(np.count_nonzero(mask)) * volume.voxel_mm3 / 1000
-    evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue, millilitres)
+    evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue, millilitres, as_drawn)
     found, unsaid = _terms(evidence, organ)
     said = [each for each in found if each.confidence >= sure]
     diameters = _diameters(volume, mask)

@@ -110,7 +110,14 @@ class Evidence:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, region: Region, scan: Volume, healthy: np.ndarray | None, volume_ml: float | None = None) -> Evidence:
+    def of(
+        cls,
+        region: Region,
+        scan: Volume,
+        healthy: np.ndarray | None,
+        volume_ml: float | None = None,
+        as_drawn: bool = False,
+    ) -> Evidence:
         """Looks at a lesion.
 
         Args:
@@ -118,6 +125,7 @@ class Evidence:
             scan: The scan it was cut from.
             healthy: Boolean, of the scan's shape: the organ without lesions; None if it is not known.
             volume_ml: The lesion's volume on the scan's own grid; None for that of the region's.
+            as_drawn: Whether the border is taken to be likeliest where it was drawn, whatever the scan shows.
         """
         ct, depth = region.ct, region.depth
         usable = depth <= 0 if region.usable is None else region.usable & (depth <= 0)
@@ -136,7 +144,7 @@ class Evidence:
         smooth = ndimage.gaussian_filter(ct, 1.5)
         shown = smooth[tissue if tissue.any() else usable]
         around = Surroundings(_before(ct, depth, level), depth, usable, level)
-        lesion, borders = _borders(ct, around)
+        lesion, borders = _borders(ct, around, as_drawn)
         scale = 1.0 if volume_ml is None else volume_ml / lesion.volume_ml
         return cls(
             lesion=_sized(lesion, scale),
@@ -183,12 +191,13 @@ def _before(ct: np.ndarray, depth: np.ndarray, level: float) -> np.ndarray:
     return np.where(depth > 0, np.float32(level), ct)
 
 
-def _borders(ct: np.ndarray, around: Surroundings) -> tuple[Attributes, tuple[Border, ...]]:
+def _borders(ct: np.ndarray, around: Surroundings, as_drawn: bool) -> tuple[Attributes, tuple[Border, ...]]:
     """The lesion as it was drawn, and with its border wherever it may lie, weighted."""
     # Of a lesion of a voxel or so nothing is left inside its own border.
     drawn = next(seen for out in (0.0, *(mm for mm in BORDERS_MM if mm > 0)) if (seen := _seen(ct, around, out)))
     # Under a wall the step that is seen is the wall's inner side.
-    out = under(drawn.walled_share, WALLED, WALLED_DOUBT) * _likeliest_out(drawn.edge, float(around.depth.max()))
+    shown = 0.0 if as_drawn else under(drawn.walled_share, WALLED, WALLED_DOUBT)
+    out = shown * _likeliest_out(drawn.edge, float(around.depth.max()))
     offsets = [(mm, drawn if out + mm == 0 else _seen(ct, around, out + mm)) for mm in BORDERS_MM]
     seen_at = [(float(np.exp(-0.5 * (mm / BORDER_MM) ** 2)), seen) for mm, seen in offsets if seen is not None]
     total = sum(weight for weight, _ in seen_at)

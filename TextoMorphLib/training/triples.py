@@ -20,7 +20,7 @@ from scipy import ndimage
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Box, Volume, check_ct
-from TextoMorphLib.measurement.description import LIKELY, Words, describe
+from TextoMorphLib.measurement.description import Words, words_to_draw
 from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.spatial.borders import beyond_organ
 from TextoMorphLib.spatial.compositing import FEATHER_MM, background, noise_around, smoothstep
@@ -219,9 +219,8 @@ def view(place: Site, rng: np.random.Generator | None) -> View:
 def measured(scan: Scan, lesion: Found, organ: str) -> Words:
     """What the scan says of a lesion."""
     numbers, _ = ndimage.label(scan.targets > 1, np.ones((3, 3, 3)))
-    healthy = scan.targets == 1
     mask = np.isin(numbers, lesion.components)
-    return describe(scan.volume, mask, organ, scan.targets > 1, healthy if healthy.any() else None, LIKELY)[0]
+    return words_to_draw(scan.volume, mask, organ, scan.targets > 1, scan.targets == 1)
 
 
 def _continued(volume: Volume, tumours: np.ndarray) -> tuple[Volume, list[tuple[int, ...]]]:

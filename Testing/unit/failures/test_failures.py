@@ -62,8 +62,8 @@ def test_find_describes_what_was_missed_and_seen_in_vain(data: Path, monkeypatch
 
     # Started again, nothing is described twice; a prediction that has changed is.
     described = []
-    inner = find.describe
-    monkeypatch.setattr(find, "describe", lambda *given, **more: described.append(1) or inner(*given, **more))
+    inner = find.words_to_draw
+    monkeypatch.setattr(find, "words_to_draw", lambda *given, **more: described.append(1) or inner(*given, **more))
     assert _find(data) == found
     assert not described
     Volume.from_array(np.zeros(SHAPE, np.uint8), AFFINE).write(data / "predictions" / "a.nii.gz")
@@ -128,11 +128,11 @@ def test_killed_it_goes_on_where_it_was(data: Path, monkeypatch: pytest.MonkeyPa
     (data / "out").mkdir()
     arguments = ["failures", "find", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
     arguments += ["--output", str(data / "out/failures.jsonl")]
-    assert killed_after(1, "TextoMorphLib.failures.find.describe", arguments) == -signal.SIGKILL
+    assert killed_after(1, "TextoMorphLib.failures.find.words_to_draw", arguments) == -signal.SIGKILL
     assert not (data / "out/failures.jsonl").exists()
     described = []
-    inner = find.describe
-    monkeypatch.setattr(find, "describe", lambda *given, **more: described.append(1) or inner(*given, **more))
+    inner = find.words_to_draw
+    monkeypatch.setattr(find, "words_to_draw", lambda *given, **more: described.append(1) or inner(*given, **more))
     assert len(_find(data)) == 3
     assert len(described) == 2  # not what was described before the kill
 

@@ -106,6 +106,10 @@ def test_the_same_words_for_the_same_lesion() -> None:
     ):
         assert other.description == first.description
     assert other.text == first.text
+    # What another lesion is to be drawn in is described as it was outlined.
+    wide = ndimage.binary_dilation(mask, iterations=2)
+    (drawn,), (shown,) = (describe(volume, wide, as_drawn=each) for each in (True, False))
+    assert shown.description == first.description != drawn.description
 
 
 def test_nothing_is_said_where_nothing_can_be_known() -> None:
