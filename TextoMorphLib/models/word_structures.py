@@ -34,7 +34,14 @@ SMOOTH_MM = 0.5  # the scanner's blur, sigma
 Said = Mapping[str, Mapping[str, float]]
 
 
-def drawn(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tensor, said: Said) -> np.ndarray:
+def drawn(
+    delta: np.ndarray,
+    filled: np.ndarray,
+    depth: np.ndarray,
+    noise: Tensor,
+    said: Said,
+    even: np.ndarray | None = None,
+) -> np.ndarray:
     """A lesion with what its text asks for and no network draws.
 
     Args:
@@ -43,6 +50,7 @@ def drawn(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
         depth: Signed distance to the lesion's border, mm, positive inside.
         noise: [1, C, x, y, z] the latent noise that it was drawn from.
         said: Kinds, and the probabilities of their values.
+        even: How deep each voxel would lie if the wall were even (`walls`); None if it is.
 
     Returns:
         HU, float32, of delta's shape; the same array where nothing is asked for.
@@ -52,7 +60,8 @@ def drawn(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
     if not asked or np.count_nonzero(depth > 0) < LEAST_VOXELS:
         return delta
     box = tight_box(depth > -3.0)
-    scene = _Scene(delta[box], filled[box], depth[box], word_shapes.fine_fields(noise, float(depth.max()), box), said)
+    fields = word_shapes.fine_fields(noise, float(depth.max()), box)
+    scene = _Scene(delta[box], filled[box], depth[box], fields, said, (depth if even is None else even)[box])
     for kind, draw in _DRAW.items():
         for value in draw:
             if (kind, value) in asked:
@@ -65,14 +74,16 @@ def drawn(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
 class _Scene:
     """A lesion that is being drawn on: HU without noise, in its box."""
 
-    def __init__(self, delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, fields: Fields, said: Said) -> None:
+    def __init__(
+        self, delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, fields: Fields, said: Said, even: np.ndarray
+    ) -> None:
         self.filled, self.depth, self.fields, self.said = filled, depth, fields, said
         self.hu = filled + delta
         self.deepest = float(depth.max())
         self.walled = said.get("wall", {}).get("walled", 0.0) >= SURE
         self.wall_mm = thickness_mm(said, self.deepest) if self.walled else min(0.8, 0.2 * self.deepest)
-        self.room = sigmoid((depth - self.wall_mm) / (word_shapes.EDGE_MM / 2))
-        inner = depth > min(self.wall_mm + 1.0, 0.6 * self.deepest)
+        self.room = sigmoid((even - self.wall_mm) / (word_shapes.EDGE_MM / 2))
+        inner = even > min(self.wall_mm + 1.0, 0.6 * self.deepest)
         self.body = float(np.quantile(self.hu[inner], 0.4))
         self.organ = float(np.median(filled[depth > 0]))
 

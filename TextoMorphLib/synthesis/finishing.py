@@ -54,7 +54,8 @@ def finished(
     delta = levelled(no_darker_than_fluid(delta, filled, depth), depth, request.even)
     if request.sharp:
         delta = deblurred(delta, depth, request.sharp)
+    even = depth
     if standing_out:
-        delta = structures.shown(delta, filled, depth, noise, said)
+        delta, even = walls.uneven(structures.shown(delta, filled, depth, noise, said), depth, noise, said)
     delta = contours.spiculated(delta, mask_depth, noise, said)
-    return walls.uneven(word_structures.drawn(delta, filled, depth, noise, said), depth, noise, said)
+    return word_structures.drawn(delta, filled, depth, noise, said, even)

@@ -40,7 +40,7 @@ def test_a_wall_varies_around_its_lesion(told: str, least: float) -> None:
     even = _thickness(delta, depth)
     assert even.max() / even.min() < 1.15
     for seed in range(3):
-        drawn = walls.uneven(delta, depth, latent_noise((SIDE,) * 3, seed), said)
+        drawn, even = walls.uneven(delta, depth, latent_noise((SIDE,) * 3, seed), said)
         varied = _thickness(drawn, depth)
         assert varied.max() / varied.min() > least
         assert varied.min() > 0.4  # there all around
@@ -49,9 +49,13 @@ def test_a_wall_varies_around_its_lesion(told: str, least: float) -> None:
         before, after = (np.count_nonzero((depth > 0) & (each > 0)) for each in (delta, drawn))
         assert 0.8 < after / before < 1.2
         assert np.median(drawn[lumen]) == LUMEN_HU
+        room = (even > WALL_MM[told]) == (drawn < (LUMEN_HU + WALL_HU) / 2)  # of what is drawn inside the wall
+        assert room[depth > 0].mean() > 0.95
 
 
 def test_without_a_wall_nothing_changes() -> None:
     delta, depth, _ = _shell("plain")
     noise = latent_noise((SIDE,) * 3, 0)
-    assert walls.uneven(delta, depth, noise, {"wall": {"plain": 1.0}}) is delta
+    same, even = walls.uneven(delta, depth, noise, {"wall": {"plain": 1.0}})
+    assert same is delta
+    assert even is depth
