@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, away_mm, lesion_fields, wall_mm
+from TextoMorphLib.models.word_shapes import sigmoid
 
 WALL_MM = {"thin": 1.8, "plain": 3.3, "thick": 6.0}
 RIM_HU = 34.0  # above the brighter of organ and body
@@ -54,15 +55,15 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
     body = float(np.quantile(delta[lumen], BODY))
     excess = body + float(np.median(filled[lumen])) - FLUID_HU
     if fluid >= SURE and excess > 0:  # in much enhanced organs the denoiser does not come down as far
-        inside = _sigmoid((depth - thickness - EDGE_MM) / EDGE_MM)
+        inside = sigmoid((depth - thickness - EDGE_MM) / EDGE_MM)
         delta = np.asarray(delta - np.float32(fluid * excess) * inside, np.float32)
         body -= fluid * excess
     if septated >= SURE:
         rise = max(SEPTUM_HU, -SEPTUM_SHARE * body)  # what takes up contrast does so as its organ does
-        share = _septa(noise, deepest, lumen) * _sigmoid((depth - thickness) / EDGE_MM)
+        share = _septa(noise, deepest, lumen) * sigmoid((depth - thickness) / EDGE_MM)
         delta = _raised(delta, share, lumen & (share > 0.7), body + rise, septated)
     if walled >= SURE:
-        wall = _sigmoid(depth / EDGE_MM) * _sigmoid((thickness - depth) / EDGE_MM)
+        wall = sigmoid(depth / EDGE_MM) * sigmoid((thickness - depth) / EDGE_MM)
         # A cyst's wall need only stand out of the fluid; any other rim is called bright for what is around it, too.
         target = max(body + max(RIM_HU, -SEPTUM_SHARE * body * fluid), (1 - fluid) * max(body, 0.0) + RIM_HU)
         delta = _raised(delta, wall, wall > 0.8 * wall.max(), target, walled)
@@ -71,9 +72,13 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
 
 def thickness_mm(said: Said, deepest: float) -> float:
     """Of the wall, weighted by what is said of it."""
+    return wall_mm(by_thickness(WALL_MM, said), deepest)
+
+
+def by_thickness(numbers: Mapping[str, float], said: Said) -> float:
+    """A number that goes by how thick a wall is called, weighted by what is said of it."""
     told = said.get("wall_thickness", {"plain": 1.0})
-    mean = sum(WALL_MM[value] * share for value, share in told.items()) / max(sum(told.values()), 1e-6)
-    return wall_mm(mean, deepest)
+    return sum(numbers[value] * share for value, share in told.items()) / max(sum(told.values()), 1e-6)
 
 
 def _septa(noise: Tensor, deepest: float, lumen: np.ndarray) -> np.ndarray:
@@ -84,14 +89,10 @@ def _septa(noise: Tensor, deepest: float, lumen: np.ndarray) -> np.ndarray:
     if min((inside > 0).mean(), (inside < 0).mean()) < 0.1:  # no sheet of the field runs through here
         height = height - float(np.median(inside))
     half = float(np.clip(0.2 * deepest, *SEPTUM_MM)) / 2
-    return _sigmoid((half - away_mm(height, 1.0)[0].numpy()) / (EDGE_MM / 2))
+    return sigmoid((half - away_mm(height, 1.0)[0].numpy()) / (EDGE_MM / 2))
 
 
 def _raised(delta: np.ndarray, share: np.ndarray, where: np.ndarray, target: float, sure: float) -> np.ndarray:
     """Raises a structure, where it lies, by what its mean lacks of a target."""
     lacking = (target - float(delta[where].mean())) / float(share[where].mean()) if where.any() else 0.0
     return delta if lacking <= 0 else np.asarray(delta + np.float32(sure * lacking) * share, np.float32)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -30, 30))), np.float32)

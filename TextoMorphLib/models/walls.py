@@ -10,7 +10,16 @@ import numpy as np
 from scipy import ndimage
 from torch import Tensor
 
-from TextoMorphLib.models.structures import BODY, EDGE_MM, LEAST_VOXELS, LUMEN_MM, SURE, Said, thickness_mm
+from TextoMorphLib.models.structures import (
+    BODY,
+    EDGE_MM,
+    LEAST_VOXELS,
+    LUMEN_MM,
+    SURE,
+    Said,
+    by_thickness,
+    thickness_mm,
+)
 from TextoMorphLib.models.word_shapes import Fields, fine_fields, sigmoid
 from TextoMorphLib.spatial.geometry import tight_box
 
@@ -49,10 +58,9 @@ def _varied(
     delta: np.ndarray, depth: np.ndarray, fields: Fields, mm: float, said: Said
 ) -> tuple[np.ndarray, np.ndarray]:
     walled, deepest = said["wall"]["walled"], float(depth.max())
-    told = said.get("wall_thickness", {"plain": 1.0})
-    varies = sum(VARIES[value] * share for value, share in told.items()) / max(sum(told.values()), 1e-6)
     wall = (depth > 0) & (depth < mm)
-    stretch = 1 + walled * varies * _around(fields["shade"] + 0.8 * fields["inner"] + 0.5 * fields["patches"], wall)
+    thicker = _around(fields["shade"] + 0.8 * fields["inner"] + 0.5 * fields["patches"], wall)
+    stretch = 1 + walled * by_thickness(VARIES, said) * thicker
     stretch = np.minimum(stretch, max(MOST_OF_DEPTH * deepest / mm, 1.0))
     inner = mm * stretch
     reach = np.maximum(min(REACH * mm, deepest), inner + 0.5)
