@@ -32,6 +32,7 @@ from torch.utils.tensorboard import SummaryWriter
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.device import has_bf16
+from TextoMorphLib.training.interruption import ending_held
 from TextoMorphLib.training.muon import Muon
 
 MOST_SEED = 2**31 - 1
@@ -171,8 +172,7 @@ def fit(
                     run.save()
                     saved_at = time.monotonic()
     except (KeyboardInterrupt, BrokenPipeError):  # or who read along has gone
-        run.save()
-        raise Cancelled(f"stopped at step {run.step}; go on with --resume") from None
+        raise run.stopped() from None
     run.save()
     return run.average.module.cpu()
 
@@ -252,8 +252,14 @@ class _Run:
             state |= self._shared()
             if self.accelerator.scaler is not None:
                 state["scaler"] = self.accelerator.scaler.state_dict()
-            with replacing(self.path) as (partial,):
+            with ending_held(), replacing(self.path) as (partial,):
                 torch.save({**state, "optimisers": [part.state_dict() for part in self.optimisers]}, partial)
+
+    def stopped(self) -> Cancelled:
+        """Saves, and says how to go on."""
+        with contextlib.suppress(KeyboardInterrupt):  # asked again meanwhile
+            self.save()
+        return Cancelled(f"stopped at step {self.step}; go on with --resume")
 
     def take(self, batch: Batch) -> dict[str, Tensor] | None:
         """Takes in a batch; after the last of a step, moves the weights and returns the last one's losses."""
