@@ -14,6 +14,7 @@ from TextoMorphLib.batches.claims import Claims
 from TextoMorphLib.batches.job import make
 from TextoMorphLib.batches.lines import Line
 from TextoMorphLib.errors import InputError, doubt, doubts_told
+from TextoMorphLib.io import contents
 
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
@@ -83,10 +84,9 @@ class Scans:
 
 def _key(path: Path) -> tuple[object, ...]:
     try:
-        stat = path.stat()
+        return path.resolve(), contents.looks([path])
     except (OSError, ValueError):
         return (path,)
-    return path.resolve(), stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 class Worker:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from TextoMorphLib.errors import OF_CASE, InputError
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.textfile import from_json, read_text
 
 if TYPE_CHECKING:
@@ -98,6 +98,16 @@ class Case:
     def files(self) -> tuple[Path, ...]:
         """Every file that belongs to it."""
         return tuple(path for path in (self.ct, self.label, *self.organ_mask, self.report) if path)
+
+    def looks(self) -> list[list[Any]]:
+        """Name, size and time of each of its files, so that what was made of it is made again where one has changed.
+
+        Raises:
+            InputError: One of them is not there.
+        """
+        if missing := [path for path in self.files if not path.exists()]:
+            raise InputError(f"case {self.id}: {missing[0]} does not exist")
+        return contents.looks(self.files)
 
     def with_fold(self, fold: int) -> Case:
         """The same case in a fold."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from TextoMorphLib.cases.pairs import JOBS
 from TextoMorphLib.errors import Cancelled, InputError, one_of_many
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.textfile import from_json, read_text
 from TextoMorphLib.parallel import given, in_order
@@ -225,14 +225,13 @@ def _kept(path: Path) -> list[Row]:
 
 def _key(scan: Scan, settings: Settings) -> str:
     """A name for what was measured: another one when the files, the labels or the settings are others."""
-    stamps = []
-    for path in (scan.ct, scan.mask):
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-        stamps.append((str(path.resolve()), stat.st_size, stat.st_mtime_ns))
-    whole = json.dumps([scan.set, scan.organ, list(scan.values), stamps, asdict(settings)])
+    files = (scan.ct, scan.mask)
+    try:
+        seen = contents.looks(files)
+    except OSError as error:
+        raise InputError(f"cannot read {error.filename}: {error.strerror or error}") from error
+    where = [str(path.resolve()) for path in files]
+    whole = json.dumps([scan.set, scan.organ, list(scan.values), where, seen, asdict(settings)])
     return hashlib.sha256(whole.encode()).hexdigest()[:24]
 
 

@@ -16,7 +16,7 @@ from TextoMorphLib.evaluation.lesions import LEAST_MM, Matching, match
 from TextoMorphLib.evaluation.scores import prediction_of, read_both, usual_values
 from TextoMorphLib.failures.page import picture
 from TextoMorphLib.failures.record import FALSE_ALARM, MISS, WORST, Failure, write_failures
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import phrase, words_to_draw
@@ -119,11 +119,7 @@ def _looked_at(
     if not found:
         return []
     names = [f"{case.id}-{NAMES[each.kind]}-{each.number}" for each in found]
-    stamps = [
-        [path.name, path.stat().st_size, path.stat().st_mtime_ns]
-        for path in (case.ct, case.label, prediction_of(case, predictions))
-        if path is not None
-    ]
+    stamps = [case.line(files), *case.looks(), *contents.looks(filter(None, [prediction_of(case, predictions)]))]
     known = [_known(files / f"{name}.json", stamps) for name in names]
     if all(known):
         return [failure for failure in known if failure]

@@ -1,4 +1,8 @@
-"""What files hold, as fingerprints: whether something was made from what lies at a path now, or from what lay there."""
+"""What files hold, as fingerprints: whether something was made from what lies at a path now, or from what lay there.
+
+What is handed on (reports of images) tells inputs by their SHA-256, `of`. What is only kept to go on from tells them by
+name, size and time, `looks`, which reads nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from TextoMorphLib.io.outputs import sha256
 
@@ -22,10 +27,18 @@ def of(paths: Iterable[Path], seen_from: Path) -> dict[str, str]:
     found = {}
     for path in paths:
         with suppress(OSError):
-            whole = path.resolve()
-            parts = tuple(sorted(each for each in whole.iterdir() if each.is_file())) if whole.is_dir() else (whole,)
+            parts = _parts(path.resolve())
             found[named(path, seen_from)] = _digest(parts, tuple(_looks(part) for part in parts))
     return found
+
+
+def looks(paths: Iterable[Path]) -> list[list[Any]]:
+    """Name, size and time of files, and of the files of folders: other ones when one of them was written anew.
+
+    Raises:
+        OSError: One of them is not there.
+    """
+    return [[part.name, *_looks(part)[:2]] for path in paths for part in _parts(path)]
 
 
 def named(path: Path, seen_from: Path) -> str:
@@ -45,6 +58,11 @@ def changed(before: object, now: Mapping[str, str]) -> list[str]:
     """
     known = before if isinstance(before, Mapping) else {}
     return [name for name, digest in now.items() if known.get(name, digest) != digest]
+
+
+def _parts(path: Path) -> tuple[Path, ...]:
+    """A file, or those of a folder."""
+    return tuple(sorted(each for each in path.iterdir() if each.is_file())) if path.is_dir() else (path,)
 
 
 def _looks(path: Path) -> tuple[int, int, int]:

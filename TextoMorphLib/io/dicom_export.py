@@ -22,7 +22,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from TextoMorphLib.errors import Cancelled, InputError
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import frame_of_reference, outputs
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.formats.dicom import header_of
 from TextoMorphLib.io.formats.itk import LPS_TO_RAS
@@ -31,6 +31,7 @@ from TextoMorphLib.io.volume import Array, Volume
 REPORT = "report.json"
 SEGMENTATION = "mask-seg.dcm"
 PATIENT = {"PatientName": "Synthetic^TextoMorph", "PatientID": "TEXTOMORPH", "PatientBirthDate": "", "PatientSex": ""}
+FRAME = "FrameOfReferenceUID"
 # What a source series gives when it is asked for: who, and which study.
 IDENTITY = (
     *PATIENT,
@@ -42,7 +43,7 @@ IDENTITY = (
     "StudyDescription",
     "AccessionNumber",
     "ReferringPhysicianName",
-    "FrameOfReferenceUID",
+    FRAME,
     "PositionReferenceIndicator",
 )
 LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
@@ -122,7 +123,8 @@ def write(
     """Writes a synthetic scan as a series of CT images with its report; the whole folder or nothing.
 
     The slices are axial, or as near to it as the grid allows: rows run to the patient's left, columns to the back. HU
-    are stored as whole numbers. Every run makes new UIDs, so that no two exports are taken for one.
+    are stored as whole numbers. Every run makes new UIDs, so that no two exports are taken for one; but what
+    was made from one series lies in one space, whose UID is made up from the series' own, and so do their masks.
 
     Args:
         volume: The scan.
@@ -191,9 +193,8 @@ def _header(source: Path | None, wanted: Sequence[str]) -> Dataset:
     if source is None:
         return Dataset()
     files = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
-    found = [
-        header for path in files if (header := header_of(path, (*wanted, *LOSSY, "StudyInstanceUID", "SOPClassUID")))
-    ]
+    tags = (*wanted, *LOSSY, FRAME, "StudyInstanceUID", "SOPClassUID")
+    found = [header for path in files if (header := header_of(path, tags))]
     images = [header for header in found if header.get("StudyInstanceUID")]
     if not images:
         raise InputError(f"{source} is no DICOM image or series; what stands in its header cannot be taken over")
@@ -208,7 +209,8 @@ def _shared(report: Mapping[str, Any], source: Dataset, wanted: Sequence[str], w
     made.SpecificCharacterSet = "ISO_IR 192"
     for name, value in PATIENT.items():
         setattr(made, name, value)
-    made.StudyInstanceUID, made.FrameOfReferenceUID = generate_uid(), generate_uid()
+    made.StudyInstanceUID = generate_uid()
+    made.FrameOfReferenceUID = frame_of_reference.stand_in(str(source.get(FRAME) or ""))
     made.StudyDate, made.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     made.StudyID = made.AccessionNumber = made.ReferringPhysicianName = made.PositionReferenceIndicator = ""
     made.PatientPosition, made.KVP, made.BodyPartExamined = "HFS", None, "ABDOMEN"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from TextoMorphLib.errors import Doubt, InputError, SeveralLabelsError, doubt
+from TextoMorphLib.io import frame_of_reference
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -43,7 +44,7 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
     Raises:
         InputError: The file is damaged, `label` names none of its segments, or is needed.
     """
-    from pydicom import dcmread
+    from TextoMorphLib.io.formats.dicom import whole
 
     file = _file(path)
     assert file is not None
@@ -51,7 +52,7 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", Doubt)
-            found = dcmread(file, force=True)
+            found = whole(file)
             _tell_of_frame(found, ct)
             return _filled(found, ct, label) if found.SOPClassUID == _CONTOURS else _segment(found, label)
     except SeveralLabelsError as several:
@@ -74,15 +75,11 @@ def _file(path: Path) -> Path | None:
 
 def _kind(file: Path) -> str:
     """The SOP class of a DICOM file; empty for other files."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
+    from TextoMorphLib.io.formats.dicom import header_of
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return str(dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID"]).get("SOPClassUID", ""))
-    except (InvalidDicomError, OSError):
-        return ""
+        header = header_of(file, ("SOPClassUID",))
+        return "" if header is None else str(header.get("SOPClassUID", ""))
     except Exception:  # what it is cannot be told; whoever reads it will say what is wrong
         return ""
 
@@ -162,7 +159,7 @@ def _tell_of_frame(found: Dataset, ct: Volume) -> None:
         str(found.get("FrameOfReferenceUID") or "")
     }
     own.discard("")
-    if ct.frame_of_reference and own and ct.frame_of_reference not in own:
+    if ct.frame_of_reference and own and not any(frame_of_reference.same(ct.frame_of_reference, uid) for uid in own):
         doubt(
             "it was drawn in another frame of reference than the scan's, so another examination or a scan that was "
             "registered: it is laid where its coordinates say; look whether that is right"

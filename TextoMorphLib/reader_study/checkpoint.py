@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.reader_study import study
 from TextoMorphLib.reader_study.answers import lock
@@ -103,7 +103,7 @@ class Work:
 
 def stamp(path: Path) -> list[list[Any]]:
     """What changes when somebody changes a file, or a file of a folder, without reading it all."""
-    return [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in _files(path)]
+    return [[str(path.resolve())], *contents.looks([path])]
 
 
 def chance(seed: int, paths: Iterable[Path]) -> random.Random:

@@ -131,7 +131,7 @@ def prepare(
         for number, case in enumerate(cases):
             if progress is not None and progress(number, len(cases)) is False:
                 raise Cancelled("cancelled")
-            facts = [case.line(Path("/")), list(classes), spacing_mm, _times(case), *(["whole"] if whole else [])]
+            facts = [case.line(Path("/")), list(classes), spacing_mm, case.looks(), *(["whole"] if whole else [])]
             told = json.dumps(facts, sort_keys=True)
             path = folder / f"{case.id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npy"
             if not path.exists():
@@ -145,14 +145,6 @@ def _mapped(case: Case, path: Path) -> Prepared:
     """A case whose voxels stay in its file."""
     ct, label = np.load(path, mmap_mode="r")
     return Prepared(case, ct, label, np.flatnonzero(label == 1), np.flatnonzero(label > 1))
-
-
-def _times(case: Case) -> list[list[int]]:
-    """When its files were changed, so that a mended case is read again."""
-    missing = [path for path in case.files if not path.exists()]
-    if missing:
-        raise InputError(f"case {case.id}: {missing[0]} does not exist")
-    return [[path.stat().st_mtime_ns, path.stat().st_size] for path in case.files]
 
 
 def _resampled(case: Case, classes: Sequence[str], spacing_mm: float, whole: bool) -> tuple[np.ndarray, np.ndarray]:

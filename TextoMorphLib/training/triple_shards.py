@@ -231,12 +231,8 @@ def _latents(view: triples.View, autoencoder: Autoencoder) -> dict[str, Tensor]:
 
 def _key(case: Case, weights: str, settings: TripleSettings, texts: TextSettings) -> str:
     """Of all that a case's file is made from."""
-    absent = [path for path in case.files if not path.exists()]
-    if absent:
-        raise InputError(f"case {case.id}: {absent[0]} does not exist")
-    times = [[path.stat().st_mtime_ns, path.stat().st_size] for path in case.files]
     how = {**asdict(settings), "workers": 0, "variants": texts.variants, "silent": texts.silent}
-    told = json.dumps([FORMAT, case.line(Path("/")), times, weights, how], sort_keys=True)
+    told = json.dumps([FORMAT, case.line(Path("/")), case.looks(), weights, how], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 

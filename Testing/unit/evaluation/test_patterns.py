@@ -7,13 +7,20 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from killing import killed_after
 from TextoMorphLib.cli import main
 from TextoMorphLib.evaluation import lesion_sets, patterns
 from TextoMorphLib.evaluation.lesion_sets import Row
+from TextoMorphLib.io import dicom_export
 from TextoMorphLib.io.volume import Volume
+
+REPORT = {
+    **{"text": "cyst", "seed": 1, "steps": 2, "guidance": 1.0, "organ": "liver"},
+    **{"model": {"name": "tiny", "sha256": "0" * 64}, "versions": {"textomorph": "1"}},
+}
 
 
 def _rows(name: str, count: int, spread: float, moved: float = 0.0, seed: int = 0, organ: str = "liver") -> list[Row]:
@@ -109,6 +116,25 @@ def test_command_measures_compares_and_goes_on_where_it_stopped(
     Volume.from_array(changed.data + 5, changed.affine).write(made / "case0_ct.nii.gz")
     assert main(arguments) == 0
     assert len(done) == 11  # only what has changed
+
+
+def test_a_slice_written_anew_in_a_series_is_measured_again(tmp_path: Path) -> None:
+    made = _folder(tmp_path / "nifti", 1, 10.0)
+    series, mask = tmp_path / "series", made / "case0_label.nii.gz"
+    dicom_export.write(Volume.read(made / "case0_ct.nii.gz"), REPORT, series)
+    scan = lesion_sets.Scan("real", "liver", series, mask, (2,))
+
+    def measured() -> dict[str, float]:
+        (row,) = lesion_sets.table([scan], lesion_sets.Settings(), tmp_path / "measured")
+        return row.features
+
+    before = measured()
+    folder = series.stat().st_mtime_ns
+    one = pydicom.dcmread(series / "0012.dcm")
+    one.RescaleIntercept = 30
+    one.save_as(series / "0012.dcm")
+    assert series.stat().st_mtime_ns == folder  # which the folder does not tell
+    assert measured() != before
 
 
 def test_killed_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from itertools import product
 from pathlib import Path
 
 import highdicom
@@ -195,6 +197,37 @@ def test_another_frame_of_reference_is_told(tmp_path: Path, ct: Volume) -> None:
     for other in (structure_set(tmp_path / "rs.dcm", contours, frame=generate_uid()), tmp_path / "seg.dcm"):
         with pytest.warns(Doubt, match="another frame of reference"):
             read_mask(other, ct)
+
+
+def test_what_was_made_from_a_series_lies_in_its_space(tmp_path: Path, ct: Volume) -> None:
+    for name, source in (("made", "ct"), ("again", "made")):
+        dicom_export.write(ct, REPORT, tmp_path / name, tmp_path / source, TUMOUR)
+    scans = [ct, *(Volume.read(tmp_path / name) for name in ("made", "again"))]
+    assert len({scan.frame_of_reference for scan in scans}) == 2  # the series' own is not told
+    for scan, name in product(scans, ("made", "again")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Doubt)
+            np.testing.assert_array_equal(read_mask(tmp_path / name / dicom_export.SEGMENTATION, scan), TUMOUR)
+
+
+def _without_preamble(path: Path, first_group: bool) -> None:
+    if first_group:
+        path.write_bytes(path.read_bytes()[132:])
+        return
+    found = pydicom.dcmread(path)
+    with pydicom.filebase.DicomBytesIO() as file:
+        file.is_little_endian, file.is_implicit_VR = True, True
+        pydicom.filewriter.write_dataset(file, Dataset(found))
+        path.write_bytes(file.getvalue())
+
+
+@pytest.mark.parametrize("first_group", [True, False])
+def test_objects_without_preamble_are_read(tmp_path: Path, ct: Volume, first_group: bool) -> None:
+    contours = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(5, (10, 12), (20, 22))]})
+    expected = read_mask(contours, ct)
+    for path, mask in ((contours, expected), (tmp_path / "seg" / "mask.dcm", TUMOUR)):
+        _without_preamble(path, first_group)
+        np.testing.assert_array_equal(read_mask(path, ct), mask)
 
 
 def test_contours_that_leave_slices_out_are_told(tmp_path: Path, ct: Volume) -> None:

@@ -148,6 +148,19 @@ def header_of(path: Path, tags: tuple[str, ...]) -> Dataset | None:
             return None
 
 
+def whole(path: Path) -> Dataset:
+    """A DICOM file with its pixels, from a file without the preamble, or without its first group, too."""
+    import pydicom
+
+    image = pydicom.dcmread(path, force=True)
+    if getattr(image.file_meta, "TransferSyntaxUID", None) is None:
+        implicit = image.original_encoding[0]
+        image.file_meta.TransferSyntaxUID = (
+            pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
+        )
+    return image
+
+
 def _frames(header: Dataset, frames: int) -> Iterator[tuple[int, list[Dataset]]]:
     """The number of each frame, and where to look for what is said of it."""
     if frames == 1 and _SEQUENCES[1] not in header:
@@ -271,19 +284,13 @@ def _pixels(slices: list[_Slice]) -> Array:
 
 def _hu(path: Path) -> Array:
     """HU of a file's frames; axes (frame, row, column)."""
-    import pydicom
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = pydicom.dcmread(path, force=True)
-            syntax = getattr(image.file_meta, "TransferSyntaxUID", None)
-            if syntax is None:
-                image.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-                if not image.original_encoding[0]:
-                    image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+            image = whole(path)
+            syntax = image.file_meta.TransferSyntaxUID
             scales = _scales(image)
-            if syntax is not None and syntax.is_compressed:
+            if syntax.is_compressed:
                 if len(set(scales)) > 1:
                     raise InputError(f"the frames of {path.name} have scales of their own, and are packed; {_UNPACK}")
                 return _unpacked(path, syntax.name)
