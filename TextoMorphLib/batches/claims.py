@@ -122,6 +122,15 @@ def is_dead(path: Path, claim: dict[str, Any]) -> bool:
         return False
 
 
+def clear(output: Path) -> None:
+    """Takes away the claim that a killed process has left on a job that is done; one of the living stays."""
+    path = place(output)
+    there = read(path)
+    if there is not None and is_dead(path, there):
+        with suppress(OSError):
+            _discard(path, there)
+
+
 def machine() -> str:
     """The name of this machine for people: TEXTOMORPH_MACHINE, or the host's."""
     return os.environ.get("TEXTOMORPH_MACHINE") or socket.gethostname()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from TextoMorphLib.batches import claims
 from TextoMorphLib.batches.job import Job
 from TextoMorphLib.batches.job_lines import parse
 from TextoMorphLib.batches.shards import WHOLE, Shard
@@ -68,19 +69,20 @@ def todo(
     """
     every = list(lines)
     first, end = rules.shard.bounds(len(every))
-    claimed: dict[Path, int] = {}
+    taken: dict[Path, int] = {}
     found = []
     for index, (number, text) in enumerate(every):
         own = first <= index < end
         try:
             job = parse(text, folder, rules.store)
             report = outputs.report_path(job.output).resolve()
-            if report in claimed:
-                raise InputError(f"writes {job.output} or its report, as line {claimed[report]} does")
-            claimed[report] = number
+            if report in taken:
+                raise InputError(f"writes {job.output} or its report, as line {taken[report]} does")
+            taken[report] = number
             if own and (line := _line(number, job, fingerprint, rules)) is not None:
                 found.append(line)
             elif own:
+                claims.clear(job.output)
                 tell("skipped", number, output=str(job.output))
         except InputError as error:
             if own:

@@ -22,6 +22,7 @@ class Machine:
         done: Jobs that it made and that are there.
         failed: Jobs that failed there, and are not done elsewhere.
         working: Jobs that it works on now.
+        gone: Jobs that a process of it began, and left when it was killed; not done elsewhere.
         first: When it finished its first one, in seconds since 1970.
         last: When its last.
     """
@@ -29,6 +30,7 @@ class Machine:
     done: int = 0
     failed: int = 0
     working: int = 0
+    gone: int = 0
     first: float = float("inf")
     last: float = 0.0
 
@@ -71,7 +73,7 @@ class Status:
         """For JSON."""
         counts = {name: getattr(self, name) for name in ("total", "done", "failed", "working", "left")}
         machines = {
-            name: {"done": m.done, "failed": m.failed, "working": m.working, "per_hour": m.per_hour}
+            name: {"done": m.done, "failed": m.failed, "working": m.working, "gone": m.gone, "per_hour": m.per_hour}
             for name, m in sorted(self.machines.items())
         }
         return {"jobs": str(self.jobs), **counts, "machines": machines, "errors": self.errors}
@@ -135,13 +137,16 @@ def _last_notes(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _count(found: Status, number: int, output: Path, there: bool, note: dict[str, Any] | None) -> None:
     claim = claims.read(claims.place(output))
+    gone = claim is not None and not there and claims.is_dead(claims.place(output), claim)
+    if claim is not None and gone:
+        found.machine(claim.get("machine")).gone += 1
     if there:
         found.done += 1
         machine = found.machine(note["machine"] if note and note["event"] == "done" else None)
         machine.done += 1
         if note and note["event"] == "done":
             machine.first, machine.last = min(machine.first, note["time"]), max(machine.last, note["time"])
-    elif claim is not None and not claims.is_dead(claims.place(output), claim):
+    elif claim is not None and not gone:
         found.working += 1
         found.machine(claim.get("machine")).working += 1
     elif note and note["event"] == "failed":
@@ -157,7 +162,10 @@ def table(found: Status) -> str:
     ]
     for name, machine in sorted(found.machines.items()):
         rate = f", {machine.per_hour:.0f} an hour" if machine.per_hour else ""
-        rows.append(f"  {name}: {machine.done} done{rate}, {machine.failed} failed, {machine.working} under way")
+        gone = f", {machine.gone} begun by a process that is gone" if machine.gone else ""
+        rows.append(f"  {name}: {machine.done} done{rate}, {machine.failed} failed, {machine.working} under way{gone}")
+    if any(machine.gone for machine in found.machines.values()):
+        rows.append("what a process that is gone has begun, the next batch with --resume makes")
     rows += [f"line {number}: {error}" for number, error in list(found.errors.items())[:10]]
     if len(found.errors) > 10:
         rows.append(f"and {len(found.errors) - 10} more that failed")

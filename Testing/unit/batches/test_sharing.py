@@ -68,6 +68,25 @@ def test_claims_of_the_dead_are_taken_over_and_those_of_the_living_waited_for(
     assert "elsewhere" in told.err
 
 
+def test_what_a_killed_process_leaves_is_told_and_goes(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    jobs = [job(1), job(2)]
+    gone = {"place": claims._self()["place"], "process": 2**22 + 1}
+    assert main(command(folder, jobs[:1])) == 0
+    left = [claimed(folder, f"{number}.nii.gz", **gone) for number in (1, 2)]  # killed just after the first was there
+    living = claimed(folder, "3.nii.gz")
+    command(folder, jobs)
+    capfd.readouterr()
+    assert main(["batch", "status", str(folder)]) == 0
+    told = capfd.readouterr().out
+    assert "2 jobs: 1 done, 0 failed, 0 under way, 1 left" in told
+    assert "elsewhere: 0 done, 0 failed, 0 under way, 1 begun by a process that is gone" in told
+    assert "the next batch with --resume" in told
+    assert main(command(folder, jobs, "--resume")) == 0
+    assert [path.exists() for path in (*left, living)] == [False, False, True]
+    assert main(["batch", "status", str(folder)]) == 0
+    assert "gone" not in capfd.readouterr().out
+
+
 def test_status_counts_by_machine(
     folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
