@@ -30,6 +30,7 @@ MEANINGS = {
     "wall_mm": "wall's thickness",
     "septa_hu": "septa above body",
     "core_hu": "centre minus middle",
+    "living_hu": "middle minus parenchyma",
     "bright_fraction": "bright (calcified) fraction",
     "calcium_mm": "largest calcification",
     "diameter_mm": "diameter",

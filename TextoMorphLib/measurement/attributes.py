@@ -52,6 +52,7 @@ class Attributes:
         wall_mm: From the border to where that wall has fallen half-way to what is inside it; NaN without a wall.
         septa_hu: How far septa stand out of its body; NaN where it is too small for any.
         core_hu: Centre minus the zone between centre and border.
+        living_hu: That zone minus the parenchyma: of a lesion with a dead core, its living tissue.
         bright_fraction: Share of it that is calcium: over 200 HU and 100 HU above its own median.
         calcium_mm: Diameter of the ball with the volume of the largest grain of calcium; NaN without.
         diameter_mm: Of the ball with its volume.
@@ -78,6 +79,7 @@ class Attributes:
     volume_ml: float
     noise_inside_hu: float
     noise_outside_hu: float
+    living_hu: float = float("nan")
     fat_fraction: float = float("nan")
     gas_fraction: float = float("nan")
     level_hu: float = float("nan")
@@ -141,6 +143,7 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     thick = wall + WALL_EDGE_MM if wall > THICK_WALL_MM else 0.0
     if thick:
         interior = or_all(whole & (depth > thick), interior)
+    centre, zone = _centre_and_zone(synthetic, depth, whole, deepest)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
     stands_out = _brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma)
     return Attributes(
@@ -153,7 +156,8 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         rim_seen_hu=stands_out - around.noise_hu,
         wall_mm=wall,
         septa_hu=septa_hu(synthetic, _deep(whole, depth, wall), around.noise_sheets_hu),
-        core_hu=_core(synthetic, depth, whole, deepest),
+        core_hu=centre - zone,
+        living_hu=zone - parenchyma,
         bright_fraction=float(calcium.sum()) / volume,
         calcium_mm=_largest(calcium),
         diameter_mm=ball_mm(volume),
@@ -268,13 +272,15 @@ def _largest(calcium: np.ndarray) -> float:
     return ball_mm(np.bincount(grains.ravel())[1:].max()) if count else float("nan")
 
 
-def _core(synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float) -> float:
-    """Median of the centre minus median of the zone around it, HU."""
+def _centre_and_zone(
+    synthetic: np.ndarray, depth: np.ndarray, inside: np.ndarray, deepest: float
+) -> tuple[float, float]:
+    """Medians of the centre and of the zone around it, HU."""
     # What is next to the border is blurred with the parenchyma, or is a wall.
     start = max(0.15 * deepest, min(3.0, 0.3 * deepest))
     centre = or_all(inside & (depth > 0.65 * deepest), inside)
     around = or_all(inside & (depth > start) & (depth < start + 0.2 * deepest), inside)
-    return float(np.median(synthetic[centre]) - np.median(synthetic[around]))
+    return float(np.median(synthetic[centre])), float(np.median(synthetic[around]))
 
 
 def _noise_inside(synthetic: np.ndarray, interior: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from TextoMorphLib.text.concepts import as_drawn
@@ -13,6 +13,7 @@ Row = dict[str, Any]
 # Where a text asks for one of these, a cyst's mean is not its fluid's.
 BESIDE_FLUID = {"gas", "layering", "nodule", "locules", "septa", "fat"}
 THICK = ("wall_thickness", "thick")  # nor is it then: the wall blurs into what it encloses
+BRIGHT = {("density", "hyper"), ("density", "arterial")}  # is living tissue, whatever lies dead within it
 OF_DENSE_FLUID = {("density", "hyper"), ("content", "cystic"), ("content", "haemorrhagic")}  # one thing, in such a cyst
 
 
@@ -33,6 +34,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
     """
     mentions = list(mentions)
     said = [each.term.kinds for each in mentions if not each.negated]
+    necrotic = any(kinds.get("content") == "necrotic" for kinds in said)
     beside_fluid = any(kinds.keys() & BESIDE_FLUID or THICK in kinds.items() for kinds in said)
     dense = as_drawn(describe(mentions)).get("fluid") == "dense"
     lost = gives_way(mentions)
@@ -48,7 +50,8 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
         if mention.name in lost:
             rows.append(_unmeasured(asked, f"gives way to {lost[mention.name]}"))
         elif all(row["asked"] != asked for row in rows):
-            rows += _rows(asked, mention, attributes, beside_fluid, dense)
+            checks = _checks(mention, beside_fluid, dense, necrotic)
+            rows += _rows(asked, mention, attributes, checks)
     return rows
 
 
@@ -75,16 +78,27 @@ def beside(row: Row) -> float:
     return float(max(low - value, value - high))
 
 
-def _rows(asked: str, mention: Mention, attributes: Mapping[str, float], beside_fluid: bool, dense: bool) -> list[Row]:
+def _checks(mention: Mention, beside_fluid: bool, dense: bool, necrotic: bool) -> Sequence[Check]:
+    """What is measured for a term, as what else is said has it."""
+    checks, kinds = mention.term.measured, mention.term.kinds
+    if dense and not mention.negated and kinds.items() & OF_DENSE_FLUID:
+        return next(term.measured for term in terms() if term.kinds.get("fluid") == "dense")
+    if not dense and beside_fluid and kinds.get("content") == "cystic":
+        return [_of("fluid_hu", each) if each.attribute == "mean_hu" else each for each in checks]
+    if necrotic and not mention.negated and kinds.items() & BRIGHT:
+        return [_of("living_hu", each) if each.attribute == "contrast_hu" else each for each in checks]
+    return checks
+
+
+def _of(attribute: str, check: Check) -> Check:
+    return Check(attribute, check.low, check.high)
+
+
+def _rows(asked: str, mention: Mention, attributes: Mapping[str, float], checks: Sequence[Check]) -> list[Row]:
     if mention.term.about == "background":
         return [_unmeasured(asked, "speaks of the background")]
-    checks: Iterable[Check] = mention.term.measured
-    if dense and not mention.negated and mention.term.kinds.items() & OF_DENSE_FLUID:
-        checks = next(term.measured for term in terms() if term.kinds.get("fluid") == "dense")
     if not checks:
         return [_unmeasured(asked, "has no measure of its own")]
-    if not dense and beside_fluid and mention.term.kinds.get("content") == "cystic":
-        checks = [Check("fluid_hu", each.low, each.high) if each.attribute == "mean_hu" else each for each in checks]
     return [_checked(asked, mention.negated, check, attributes) for check in checks]
 
 

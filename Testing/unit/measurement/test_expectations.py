@@ -53,6 +53,12 @@ def test_a_cyst_within_a_thick_wall_is_held_against_its_darker_half() -> None:
     assert not {row["asked"]: row["ok"] for row in plain}["cystic"]
 
 
+def test_a_bright_lesion_with_a_dead_core_is_held_against_its_living_tissue() -> None:
+    found = {**MEASURED, "contrast_hu": -40.0, "living_hu": 55.0, "core_hu": -120.0}
+    assert all(row["ok"] for row in compare(find("arterial enhancement, necrotic centre"), found))
+    assert not all(row["ok"] for row in compare(find("arterial enhancement, no necrosis"), found))
+
+
 def test_a_cyst_called_dark_and_haemorrhagic_is_dark_only_if_it_is_darker_than_the_organ() -> None:
     rows = compare(find("hypoattenuating haemorrhagic cyst"), {**MEASURED, "contrast_hu": 22.0, "fluid_hu": 64.0})
     assert {row["asked"]: row["ok"] for row in rows}["hypoattenuating"] is False
