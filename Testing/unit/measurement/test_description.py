@@ -76,6 +76,10 @@ def _words(**scene: float) -> Words:
         ({"hu": 76}, {"density": "hypo", "degree": "mild", "content": "solid"}),
         ({"hu": 101}, {"density": "iso", "content": "solid"}),
         ({"hu": 75, "core": 15, "radius": 16}, {"density": "hypo", "content": "necrotic"}),
+        (
+            {"hu": 34, "core": 6, "radius": 20},
+            {"density": "hypo", "content": "necrotic"},
+        ),  # as dark as fluid in the mean
         ({"hu": 10, "wall": 150, "radius": 15}, {"content": "cystic", "wall": "walled"}),
         ({"hu": 50, "blur": 3.0, "radius": 16}, {"density": "hypo", "margin": "ill"}),
         ({"hu": 60, "calcium": 3.0}, {"density": "hypo", "calcification": "present"}),
