@@ -19,6 +19,17 @@ _REACHING = (
     "touching",
     "extend to",
     "extending to",
+    "pull on",
+    "pulling on",
+    "on",
+    "retract",
+    "retracting",
+    "bulge",
+    "bulging",
+    "beneath",
+    "under",
+    "below",
+    "up to",
 )
 
 

@@ -6,13 +6,14 @@ an enhancement may be a wall ("peripheral"), a density ("avid") or nothing that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from TextoMorphLib.text import comparisons, meanings
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.lexicon import BASE_TERMS, Lexicon, Word, grammar
 from TextoMorphLib.text.meanings import density_of, density_term, ends_item, is_solid, said_of, sets_nothing, stresses
+from TextoMorphLib.text.modalities import is_signal
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
@@ -26,9 +27,9 @@ from TextoMorphLib.text.surroundings import (
     is_one_chamber,
     is_sediment,
     is_septal,
-    is_signal,
     is_site,
     manner,
+    rises_from_wall,
 )
 from TextoMorphLib.text.vocabulary import Term
 
@@ -61,7 +62,7 @@ class Claims:
         unsaid: Collection[str] = (OPEN,),
         walled: bool = False,
     ) -> None:
-        self.words, self.marks, self.owners, self.lexicon, self.aside = words, marks, owners, known, aside
+        self.words, self.marks, self.owners, self.terms, self.aside = words, marks, owners, known.terms, aside
         self.unsaid, self.walled = unsaid, walled
         self.whose = [owners.of(at) for at in range(len(words))]
         self.qualities = self._qualities()
@@ -82,7 +83,7 @@ class Claims:
             and "calcification" in term.kinds
             and (is_septal(self.words, at) and not self.denied(at))
         ):
-            return self.lexicon.terms["septated"]
+            return self.terms["septated"]
         if self.denied(at) or word.thing != "enhancement" or term is None or why or term.kinds.keys() != {"texture"}:
             return None
         return self._enhancement(
@@ -117,18 +118,18 @@ class Claims:
         placed = word.norm == "water" and owner.kind == LESION and self.owners.place(at + 2)
         if placed or (at > 1 and self.words[at - 2].thing == "interior" and word.norm in ("water", "urine", "bile")):
             owner = Owner(LESION)  # "Content: water"
-            term: Term | None = self.lexicon.terms["cystic"]
+            term: Term | None = self.terms["cystic"]
         else:
             term = self._term(at, word, owner)
-        fluid = term is self.lexicon.terms["necrotic"] and "fluid" in word.norm
+        fluid = term is self.terms["necrotic"] and "fluid" in word.norm
         if fluid and is_cavity(self.words, self.walled):
-            term = self.lexicon.terms["cystic"]  # "an abscess with central fluid"
+            term = self.terms["cystic"]  # "an abscess with central fluid"
         if owner.kind == "organ" and (turned := comparisons.turned_round(self.words, at)):
-            term, owner = self.lexicon.terms[turned], Owner(LESION)
-        if term is self.lexicon.terms["well-defined"] and at and self.words[at - 1].norm in _BADLY:
-            term = self.lexicon.terms["ill-defined"]  # "poor defined limits"
+            term, owner = self.terms[turned], Owner(LESION)
+        if term is self.terms["well-defined"] and at and self.words[at - 1].norm in _BADLY:
+            term = self.terms["ill-defined"]  # "poor defined limits"
         if word.has("modifier", "undivided"):
-            term = self.lexicon.terms["septated"]
+            term = self.terms["septated"]
             self.inverted.add(at)
         if word.norm == "even" and stresses(self.words[at + 1 : at + 2]):
             return None, ""
@@ -176,29 +177,30 @@ class Claims:
 
     def _term(self, at: int, word: Word, owner: Owner) -> Term | None:
         if self._unfed(word) and not owner.foreign and (part := self.owners.unfed_part(at)):
-            return self.lexicon.terms["necrotic"] if part in ("centre", "interior") else None
+            return self.terms["necrotic"] if part in ("centre", "interior") else None
         if is_one_chamber(self.words, at) or (self._unfed(word) and manner(self.words, at)):
+            return None
+        bright = density_term(word) or word.thing in ("density", "enhancement")
+        if (bright and is_signal(self.words, at)) or (owner.kind == "density" and is_signal(self.words, owner.head)):
             return None
         if word.thing and not owner.foreign:
             return self._of_thing(at, word)
         if word.has("dimension", "enhancement") and self.owners.at_border(at) and not owner.foreign:
-            return self.lexicon.terms["walled"]  # "takes up contrast only at its margin"
+            return self.terms["walled"]  # "takes up contrast only at its margin"
         unqualified = word.term is not None and word.term.name == ENHANCING and word.norm.endswith("enhancing")
         if unqualified and at and (named := strength_of(self.words[at - 1 : at])):
-            return self.lexicon.terms[named]  # "strongly contrast-enhancing"
+            return self.terms[named]  # "strongly contrast-enhancing"
         if meanings.strengthens(self.words, at):
-            return self.lexicon.terms["arterial enhancement"]
+            return self.terms["arterial enhancement"]
         if enhances := self._enhances(at, word):
             return enhances
-        if density_term(word) and is_signal(self.words, at):
-            return None
         if (density_of(word) == "hyper" and is_arterial(self.words, at)) or enhances_early(self.words, at):
-            return self.lexicon.terms["arterial enhancement"]
+            return self.terms["arterial enhancement"]
         if density_term(word) and owner.kind in (LESION, "interior") and is_sediment(self.words, at):
             return None
         if density_term(word) and owner.kind == LESION and (part := self.owners.part_after(at)):
             dark = density_of(word) == "hypo" and part == "centre"  # "hypodense in the centre"
-            return self.lexicon.terms["necrotic"] if dark else None
+            return self.terms["necrotic"] if dark else None
         strength = owner.kind == "enhancement" and 0 <= owner.head < at and word.has("modifier")
         if word.term is not None and "degree" in word.term.kinds and not strength:
             return word.term if meanings.before_density(self.words, at, self.whose[at]) else None
@@ -217,7 +219,7 @@ class Claims:
                     return None
                 if before.norm.startswith(("does not", "do not", "doe not", "not")):
                     self.inverted.add(at)
-                return self.lexicon.terms["arterial enhancement"]
+                return self.terms["arterial enhancement"]
             passed = before.has("word", "and") or before.has("word", "adverb") or before.term
             if not (passed or before.norm in (",", "(", ":")):
                 break
@@ -233,17 +235,15 @@ class Claims:
         if part == "margin":
             if self.words[owner.head].norm == "infiltration" and "density" in kinds:
                 return term  # the infiltration is the lesion
-            return term if term is not None and kinds.keys() & {"margin", "contour"} else self._named(margin_of, [word])
+            own = term if kinds.keys() & {"margin", "contour"} else None
+            return own or self.terms.get(margin_of([word]))
         if part == "density" and term is None and not word.has("modifier", "uneven"):
-            return None if word.has("compare") else self._named(density_by, [word])  # "Density: low"
+            return None if word.has("compare") else self.terms.get(density_by([word]))  # "Density: low"
         said_later = part == "enhancement" and owner.head < at  # "of enhancement strong but irregular"
-        if (
-            (part in ("density", "texture") or said_later)
-            and term is None
-            and (texture := self._named(texture_of, [word]))
-        ):
+        textured = term is None and (part in ("density", "texture") or said_later)
+        if textured and (texture := self.terms.get(texture_of([word]))):
             return texture
-        rimmed = self.words[owner.head].term is self.lexicon.terms["walled"]
+        rimmed = self.words[owner.head].term is self.terms["walled"]
         if part == "enhancement" and kinds.keys() == {"margin"} and (owner.head < at or not rimmed):
             return term  # "enhances avidly, smooth", "no enhancement well circumscribed": the next item
         if part in ("density", "texture", "enhancement"):
@@ -258,7 +258,7 @@ class Claims:
             answers = answers or word.norm == "low contrast"  # "low contrast capture"
             return term if kinds.keys() == {"texture"} or word.has("compared") or answers else None
         if part == "interior" and self._unfed(word):
-            return self.lexicon.terms["necrotic"]
+            return self.terms["necrotic"]
         if part == "centre":
             if kinds.get("content") == "cystic" and is_cavity(self.words, self.walled):
                 return term
@@ -267,7 +267,7 @@ class Claims:
                 return term
             rimmed = any(each.thing == "wall" for each in self.words)
             core = term if kinds.get("density") == "iso" and rimmed else None  # "a bright rim around an isodense core"
-            return self.lexicon.terms["necrotic"] if dark else core
+            return self.terms["necrotic"] if dark else core
         if part in ("wall", "septum", "calcification"):
             if kinds.get("calcification") or (part == "septum" and kinds.get("content") == "cystic"):
                 return term
@@ -289,10 +289,7 @@ class Claims:
         said = {
             quality for i in self.qualities.get(owner.head, ()) for quality in self.words[i].roles.get("modifier", ())
         }
-        return self.lexicon.terms["thick-walled" if "thick" in said else "thin-walled" if "thin" in said else "walled"]
-
-    def _named(self, of: Callable[[Sequence[Word]], str], qualities: Sequence[Word]) -> Term | None:
-        return self.lexicon.terms.get(of(qualities))
+        return self.terms["thick-walled" if "thick" in said else "thin-walled" if "thin" in said else "walled"]
 
     def _partial(self, owner: Owner, term: Term | None) -> Term | None:
         """What is said of an area of a lesion: all of it if the area is the lesion, else what is there at all."""
@@ -310,10 +307,10 @@ class Claims:
         base = BASE_TERMS[owner.kind]
         if self.words[at].has("modifier", "invisible"):
             self.inverted.add(at)
-            return self.lexicon.terms[base]
+            return self.terms[base]
         for quality, name in grammar()["refine"].get(base, {}).items():
             if self.words[at].has("modifier", quality):
-                return self.lexicon.terms[name]
+                return self.terms[name]
         return None
 
     def _of_thing(self, at: int, word: Word) -> Term | None:
@@ -329,48 +326,48 @@ class Claims:
             return self._partial(Owner("partial", "", at), word.term)
         if part == "density" and word.term is not None and (owner := self.owners.part_after(at)):
             hypo = word.term.kinds.get("density") == "hypo" and not word.term.weak
-            return self.lexicon.terms["necrotic"] if owner == "centre" and hypo else None
+            return self.terms["necrotic"] if owner == "centre" and hypo else None
         if self.owners.at_border(at):
             late = any(quality.has("modifier", "late") for quality in qualities)
-            return None if late else self.lexicon.terms["walled"]
+            return None if late else self.terms["walled"]
         if part == "enhancement":
             after = self.words[at + 1 : at + 3]
             if after and any(after[0].has("modifier", size) for size in ("thin", "thick")) and ends_item(after[1:]):
                 qualities.append(after[0])  # "rim enh thin"
             return self._enhancement(at, word, qualities)
         if part == "density" and word.term is None:
-            return self._named(density_by, qualities) or self._named(texture_of, qualities)
+            return self.terms.get(density_by(qualities) or texture_of(qualities))
         if part == "texture" and word.term is None:
-            return self._named(texture_of, qualities)
+            return self.terms.get(texture_of(qualities))
         if part == "margin" and word.term is None and at and self.words[at - 1].thing == "enhancement":
-            return self.lexicon.terms["walled"]  # "contrast taking border"
+            return self.terms["walled"]  # "contrast taking border"
         if part == "margin" and word.term is None:  # "no demarcation from the gland"
             qualified = any(each.has("modifier", "well") or each.has("modifier", "ill") for each in qualities)
             lacking = DENIED in self.marks[at] and not qualified and not self.owners.is_placed(at)
-            return self.lexicon.terms["well-defined"] if lacking else None
+            return self.terms["well-defined"] if lacking else None
         if part == "interior" and word.term is None and any(each.has("modifier", "watery") for each in qualities):
-            return self.lexicon.terms["cystic"]
+            return self.terms["cystic"]
         if word.term is not None and word.term.name == "solid" and self.owners.is_possessed(at):
             return None  # "cystic with solid nodules"
         if part == "scar" and is_central(self.words, at, self.owners.is_modifier):
-            return self.lexicon.terms.get("central scar", word.term)
-        if word.norm.split(" ")[-1] == "nodule" and self._is_in_cyst(at):
-            return self.lexicon.terms.get("mural nodule")
+            return self.terms.get("central scar", word.term)
+        if word.norm.split(" ")[-1] == "nodule" and self._is_mural(at):
+            return self.terms.get("mural nodule")
         if part in BASE_TERMS:
-            term = word.term or self.lexicon.terms[BASE_TERMS[part]]
+            term = word.term or self.terms[BASE_TERMS[part]]
             if any(quality.has("modifier", "invisible") for quality in qualities):
                 self.inverted.add(at)
             ringed = part == "calcification" and word.norm.split(" ")[-1] in ("rim", "shell")  # of no grains
             for quality, name in ({} if ringed else grammar()["refine"].get(term.name, {})).items():
                 if any(each.has("modifier", quality) for each in qualities):
-                    return self.lexicon.terms[name]
+                    return self.terms[name]
             return term
         return word.term
 
-    def _is_in_cyst(self, at: int) -> bool:
-        """Whether a nodule is what a cystic lesion is said to have."""
+    def _is_mural(self, at: int) -> bool:
         cystic = any(meanings.content_of(word) == "cystic" for word in self.words[:at])
-        return cystic and self.owners.is_possessed(at) and not self.owners.is_of_organ(at)
+        held = cystic and self.owners.is_possessed(at) and not self.owners.is_of_organ(at)
+        return held or rises_from_wall(self.words, at)  # "a cyst with a nodule"
 
     def _enhancement(self, at: int, word: Word, qualities: Sequence[Word]) -> Term | None:
         """What an enhancement says: of a wall, of the density, or nothing that is modelled."""
@@ -380,7 +377,7 @@ class Claims:
             said.discard("peripheral")  # "peripheral wedge-shaped hyperenhancement"
         if at + 1 < len(self.words) and self.words[at + 1].norm == "++":
             said.add("strong")
-        terms = self.lexicon.terms
+        terms = self.terms
         if any(quality.thing == LESION and quality.norm == "nodule" for quality in qualities):
             return terms.get("peripheral nodular enhancement") if "peripheral" in said else None
         if "late" in said:

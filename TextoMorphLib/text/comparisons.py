@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.moments import THEN
 from TextoMorphLib.text.vocabulary import Term
 
 # What a comparison makes of what is compared; what is not there says nothing certain ("less heterogeneous").
@@ -31,6 +32,7 @@ _COMPARED = {
 _DIMENSIONS = {"density": "hyper", "margin": "well", "enhancement": "arterial"}
 _SHARP = ("clear", "regular", "precize", "crisp", "distinct", "definite", "neat", "clean")
 _MARKS = (",", ".", ";", ":", "(", ")", "|", "-", "\u2013", "\u2014", "+", "\n")
+_COMPARATIVES = ("darker", "brighter", "denser", "lighter", "whiter")
 _FARTHEST = 7  # words between a quality and the comparison that follows it
 
 
@@ -287,10 +289,21 @@ def reference(words: Sequence[Word], at: int) -> Word | None:
 
 def reference_before(words: Sequence[Word], at: int) -> Word | None:
     """With what a whole clause is compared that begins so: "Relative to muscle: hyperdense"."""
-    start = next((i for i in range(at - 1, -1, -1) if words[i].has("reference", "than")), None)
+    start = next((i for i in range(at - 1, -1, -1) if words[i].has("reference", "than") or _to_prior(words[i])), None)
     if start is None or (start and not (words[start - 1].norm in (",", ";") or words[start - 1].has("word", "and"))):
         return None
-    return next((word for word in words[start + 1 : start + 5] if word.thing in ("other", "organ")), None)
+    more = "hypo" in words[at].norm or "hyper" in words[at].norm  # "more hypodense" than before is hypodense
+    earlier = (words[at].has("compared") and not more) or words[at].norm in _COMPARATIVES
+    for word in words[start : start + 5]:
+        if earlier and _to_prior(word):
+            return word
+        if word.thing in ("other", "organ") or (earlier and (word.has("time") or word.norm == THEN)):
+            return word  # "compared with the prior CT, it is | less dense"
+    return None
+
+
+def _to_prior(word: Word) -> bool:
+    return word.has("past", "pseudo") and word.norm.startswith("compared")
 
 
 def with_other(word: Word, other: Word, terms: Mapping[str, Term]) -> Word:

@@ -1,12 +1,14 @@
-"""How much darker or brighter, where that is no adverb before the density: "not too dark", "darker by a lot"."""
+"""How much, where no adverb says it: "not too dark", "darker by a lot", "a wall 1 mm thick"."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.vocabulary import Term
 
+_THIN_MM, _THICK_MM = 2.0, 4.0  # a wall of at most so much is thin, of at least so much thick
 _DENIES = ("not", "isn't", "aren't")
 _TOO = ("too", "overly", "excessively")
 _ENDS = (",", ";", ".", ":", "\n")
@@ -21,6 +23,23 @@ def understated(words: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
             read[-1] = Word(f"{read[-1].norm} {word.norm}", read[-1].start, word.end, term=terms["mildly"])
         else:
             read.append(word)
+    return read
+
+
+def measured(words: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
+    """The sentence with "thick" as the number before it has it, by the limits of Bosniak's 2019 classes for walls."""
+    read = list(words)
+    for at in range(2, len(read)):
+        number, unit = read[at - 2].norm.replace(",", "."), read[at - 1].norm
+        thick = read[at].norm.split(" ")[0] == "thick" and unit in ("mm", "cm")
+        if not thick or not number.replace(".", "", 1).isdecimal():
+            continue
+        wide = float(number) * (10 if unit == "cm" else 1)
+        below = at > 2 and read[at - 3].norm in ("than", "<", "under", "below")
+        size = "thin" if wide <= _THIN_MM else "thick" if wide >= _THICK_MM and not below else ""
+        walled = terms[f"{size}-walled" if size else "walled"] if _kinds(read[at]).get("wall_thickness") else None
+        roles = read[at].roles if walled else {"modifier": frozenset({size})}
+        read[at] = replace(read[at], roles=roles, term=walled or read[at].term)
     return read
 
 

@@ -9,6 +9,13 @@ from TextoMorphLib.text.reach import STOPS, backward, clause, forward
 
 _DENIES = ("not", "isn't", "aren't", "wasn't", "weren't", "doesn't", "don't", "didn't", "hasn't", "haven't")
 
+# What was only believed, or said by others.
+_BELIEVED = {
+    "thought", "believed", "described", "reported", "called", "considered", "suspected", "assumed", "labeled", "termed",
+    "interpreted", "read", "deemed", "held", "regarded", "taken", "mistaken", "misread", "misinterpreted", "dictated",
+}  # fmt: skip
+_SEEMING = {*_BELIEVED, "looked", "seemed", "appeared", "resembled", "mimicked", "simulated"}
+_PROVED = ("turned", "proved", "proven", "turn", "prove")
 _ORDERS = ("make", "add", "give", "keep", "leave", "put", "draw", "use", "increase", "change", "let", "turn", "set")
 
 
@@ -46,16 +53,32 @@ def denied_clause(sentence: Sequence[Word], at: int) -> list[int]:
 
 
 def taken_back(sentence: Sequence[Word], at: int) -> list[int] | None:
-    """What a clause says that is taken back at once: "had been thought | cystic | but is not"; None if not so."""
+    """What is said and taken back at once: "had been thought | cystic | but is not"; None if nothing is."""
     if sentence[at].norm not in _DENIES or not (at + 1 == len(sentence) or sentence[at + 1].norm in (*STOPS, ",")):
         return None
     index = at - 1
     while index > 0 and (sentence[index].has("word", "verb") or sentence[index].has("word", "pronoun")):
         index -= 1
-    if index < 1 or not sentence[index].has("word", "but"):
+    believed = [i for i in range(index) if _BELIEVED & set(sentence[i].norm.split(" "))]
+    if index < 1:
         return None
-    said = backward(sentence, index)
+    if sentence[index].has("word", "but"):
+        said = backward(sentence, index)
+    elif believed and index < at - 1 and (sentence[index].norm == "," or sentence[index].has("word", "that")):
+        said = [
+            i for i in range(believed[-1] + 1, index) if sentence[i].norm != ","
+        ]  # "described as | a cyst |, which"
+    else:
+        return None
     return said if any(sentence[i].term is not None for i in said) else None
+
+
+def proved_wrong(sentence: Sequence[Word], at: int) -> Sequence[int]:
+    """What had only looked so: "what had looked like | septa | turned out to be vessels"; empty if nothing had."""
+    if sentence[at].norm not in _PROVED:
+        return ()
+    believed = [i for i in range(at) if _SEEMING & set(sentence[i].norm.split(" ")) or sentence[i].norm in STOPS]
+    return range(believed[-1] + 1, at) if believed and sentence[believed[-1]].norm not in STOPS else ()
 
 
 def said_of_neither(sentence: Sequence[Word], at: int) -> list[int] | None:

@@ -13,6 +13,7 @@ from TextoMorphLib.text.denied_clauses import (
     denied_clause,
     is_only_degree,
     ordered_away,
+    proved_wrong,
     said_of_neither,
     taken_back,
     taken_out,
@@ -87,6 +88,8 @@ def _reached(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("likewise"):
         denied = any(before.has("negation") for before in sentence[:at])  # "absent, as are septa"
         return [(DENIED, forward(sentence, at))] if denied else []
+    if seemed := proved_wrong(sentence, at):
+        return [(PAST, seemed)]
     if other := _not_of_it(sentence, at, word):
         return [(OTHERS, other)]
     if word.norm == "for" and any(before.norm == "too" for before in sentence[max(0, at - 4) : at]):
@@ -224,7 +227,8 @@ def _denied(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, Se
 
 def _beyond_than(sentence: Sequence[Word], at: int) -> list[int]:
     """What is denied behind "than": "less than | sharp", "more solid than | cystic"."""
-    if at and sentence[at - 1].norm == "less" and _is_look(*sentence[at + 1 : at + 2]):
+    following = sentence[at + 1 : at + 2]
+    if at and sentence[at - 1].norm == "less" and (_is_look(*following) or any(map(_is_clear, following))):
         return [at + 1]
     rather = any(before.norm == "rather" for before in sentence[max(0, at - 6) : at])
     return forward(sentence, at) if rather or _prefers(sentence, at) else []
@@ -292,6 +296,10 @@ def _is_look(word: Word | None = None) -> bool:
         and bool(word.term.kinds)
         and word.term.kinds.keys() <= {"margin", "texture"}
     )
+
+
+def _is_clear(word: Word) -> bool:
+    return word.has("modifier", "well") or word.has("modifier", "even")
 
 
 _HAVING = ("have", "has", "show", "contain", "exhibit", "possess", "trace", "sign", "hint", "evidence", "sign of it")

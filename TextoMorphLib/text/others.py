@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.phrases import LESION
 
+BESIDE = ("adjacent to", "next to", "beside", "near", "close to", "behind", "beneath", "below", "above", "alongside")
 _SIDES = ("right", "left")
 _ITEMS = ("s", "segment", "seg", "lesion", "observation", "obs", "nodule", "mass", "cyst", "finding", "target")
 _CONTRARY = ("contralateral", "opposite", "other")
@@ -136,9 +137,14 @@ def _is_cyst(word: Word) -> bool:
 _EVERYWHERE = ("bilateral", "bilaterally")  # "cortical cysts bilaterally"
 
 
+def _opens_beside(words: Sequence[Word]) -> bool:
+    """Whether a sentence begins with what lies beside the lesion: "Next to it"."""
+    return len(words) > 2 and words[0].norm in BESIDE and words[1].norm in ("it", "this", "them")
+
+
 def _brings_up(words: Sequence[Word]) -> bool:
     """Whether a sentence says that there is a lesion that was not spoken of before."""
-    if any(word.norm in _WITHIN for word in words):
+    if any(word.norm in _WITHIN for word in words[2 if _opens_beside(words) else 0 :]):
         return False
     if any(word.norm in _EVERYWHERE for word in words):
         return any(word.thing == LESION for word in words)
@@ -148,6 +154,8 @@ def _brings_up(words: Sequence[Word]) -> bool:
     if at is None or (at + 1 < len(words) and words[at + 1].norm == "of"):
         return False
     before = [word.norm for word in words[:at]]
+    if (_opens_beside(words) or before[:1] == ["nearby"]) and any(norm in _INDEFINITE for norm in before):
+        return True  # "Next to it a calcified granuloma"
     if before[:1] and before[0] in _COUNTS and _is_cyst(words[at]):
         return True  # "a solid mass; two small cysts upstream"
     if words[at].norm.split(" ")[-1] in ("focus", "spot") and not any(norm in _FURTHER for norm in before):

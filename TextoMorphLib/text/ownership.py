@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.bystanders import Bystanders
 from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.others import BESIDE
 from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
 from TextoMorphLib.text.predicates import OWN_PARTS, VERBS
 from TextoMorphLib.text.procedures import is_taken_out
@@ -131,8 +132,11 @@ class Ownership(Bystanders):
         if index >= len(self.words) or self.words[index].norm not in (*_LOCATES, *_BESIDE):
             return None
         beside = self.words[index].norm in _BESIDE
-        ringed = self.words[index].norm == "around" and last and self.words[last - 1].has("modifier", "peripheral")
-        if ringed and any(self.words[i].thing == LESION for i in self.place(index + 1)):
+        ring = last and self.words[last - 1].has("modifier", "peripheral")
+        ring = ring or self.words[last].norm.startswith(("ring ", "rim ", "shell "))
+        lesion = self.words[index + 1 : index + 2] and self.words[index + 1].norm in ("it", "them")
+        lesion = lesion or any(self.words[i].thing == LESION for i in self.place(index + 1))
+        if ring and lesion and self.words[index].norm == "around":
             return None  # "annular calcification around a cyst"
         if thing in ("calcification", "content", "septum") and (beside or self._is_beside(index + 1)):
             return Owner("other", "tissue around it", last)
@@ -237,8 +241,8 @@ class Ownership(Bystanders):
 
     def _lesion(self, run: Sequence[int]) -> Owner:
         index = run[0] - 1
+        again = self.seen or any(word.thing == LESION for word in self.words[: run[0]])
         while index >= 0 and (self.is_modifier(index) or self.words[index].norm == ","):
-            again = self.seen or any(word.thing == LESION for word in self.words[:index])
             several = self.seen or any(word.thing == LESION for word in self.words[run[-1] + 1 :])
             if (
                 (several or again)
@@ -266,6 +270,8 @@ class Ownership(Bystanders):
         elsewhere = [word.norm for word in self.words[run[-1] + 1 : run[-1] + 5] if not word.has("word", "det")]
         if elsewhere[:1] == ["in"] and elsewhere[1:2] in (["other"], ["contralateral"], ["opposite"]):
             return Owner("other", "another lesion", run[-1])  # "the cyst in the other lobe"
+        if again and elsewhere[:1] and elsewhere[0] in BESIDE and elsewhere[1:2] in (["it"], ["this"]):
+            return Owner("other", "another lesion", run[-1])  # "the cyst beside it"
         if index > 1 and (holder := self._holder(index)):
             return holder  # "the spleen is large and contains a granuloma", "diverticulum filled with air and fluid"
         if index > 1 and self.words[index].has("word", "and") and self.words[index - 1].thing == LESION:

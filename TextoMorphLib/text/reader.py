@@ -10,7 +10,7 @@ from TextoMorphLib.text import comparisons
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.asides import without_asides
 from TextoMorphLib.text.claims import Claims
-from TextoMorphLib.text.degrees import understated
+from TextoMorphLib.text.degrees import measured, understated
 from TextoMorphLib.text.dictation import dictated
 from TextoMorphLib.text.dominant import ANOTHER, Cysts, is_walled, lesser
 from TextoMorphLib.text.growth import Growth, growths
@@ -19,7 +19,7 @@ from TextoMorphLib.text.lexicon import Word, grammar, lexicon
 from TextoMorphLib.text.limits import limits
 from TextoMorphLib.text.meanings import density_term, is_background
 from TextoMorphLib.text.mixtures import of_parts
-from TextoMorphLib.text.moments import THEN, with_moments
+from TextoMorphLib.text.moments import with_moments
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
@@ -29,10 +29,11 @@ from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
 from TextoMorphLib.text.stand_ins import with_names
 from TextoMorphLib.text.strangers import names_lesion
-from TextoMorphLib.text.times import is_now_solid
+from TextoMorphLib.text.times import is_now_solid, lasting, may_last, tells_all
 from TextoMorphLib.text.tokens import Token, tokens
 from TextoMorphLib.text.visibility import of_sight, sights
 from TextoMorphLib.text.vocabulary import GROWS, PARTLY_SOLID, Mention, Term
+from TextoMorphLib.text.within import held_within
 
 SAID, MARKED, IGNORED = "said", "marked", "ignored"
 HEDGES = (SAID, MARKED, IGNORED)  # what doubt counts for
@@ -59,7 +60,7 @@ class Reader:
         self.heading = False
         self.apart: list[tuple[int, int]] = []  # sentences about something else
         self.then: list[Mention] = []  # what was so at an earlier examination
-        self.now = False  # whether the text speaks of the present besides
+        self.told = False  # whether all of the present is told
         self.others, self.cysts, self.named = Others(), Cysts(), False
 
     @property
@@ -88,20 +89,20 @@ class Reader:
                 if any(token.is_word for token in sentence):
                     self._sentence(sentence)
 
-        if not self.now and not any(mention.term.about == "lesion" for mention in self.mentions):
-            self._tells_of_then()
+        if not (self.told and any(mention.term.about == "lesion" for mention in self.mentions)):
+            self._keep_then()
 
-    def _tells_of_then(self) -> None:
-        """Takes a text that tells of one time alone for one of the present: "Baseline CT: a hypodense lesion"."""
-        places = {(mention.start, mention.end) for mention in self.then}
+    def _keep_then(self) -> None:
+        """Takes what was seen at an earlier examination for what is there still, unless the present says otherwise."""
+        still = lasting(self.then, self.mentions)
+        places = {(mention.start, mention.end) for mention in still}
         self.heard = [each for each in self.heard if each.why != PASSED or (each.start, each.end) not in places]
-        self.mentions += self.then
+        self.mentions += still
 
     def _sentence(self, found: Sequence[Token]) -> None:
         words = comparisons.compared(self._read(found), self.words.terms)
         marks = scopes(words)
-        then = any(word.norm == THEN for word in words)
-        self.now = self.now or any(word.has("past", "now") or (then and word.has("negation")) for word in words)
+        self.told = self.told or tells_all(words)
         for at in lesser(words, self.text):
             marks[at].add(OTHERS)
         for at, word in enumerate(words):
@@ -154,7 +155,9 @@ class Reader:
 
     def _read(self, found: Sequence[Token]) -> list[Word]:
         read = understated(self.words.read(with_moments(found)), self.words.terms)
+        read = measured(read, self.words.terms)
         read = limits(with_names(without_asides(of_parts(read))), self.words.terms)
+        read = held_within(read, self.words.terms)
         return sights(read, self.words.terms)
 
     def _names_lesion(self, claims: Claims) -> bool:
@@ -179,7 +182,7 @@ class Reader:
             said = (term, claims.besides(at))
             self.mentions += [self._mention(each, word, claims.denied(at), marks) for each in said if each]
         elif why:
-            if term is not None and why == PASSED and any(each.norm == THEN for each in claims.words):
+            if term is not None and why == PASSED and may_last(claims.words, self.text):
                 self.then.append(self._mention(term, word, claims.denied(at), marks))
             self.heard.append(Heard(term.name if term else word.norm, why, word.start, word.end))
         elif not word.known and word.norm not in neutral():

@@ -41,6 +41,22 @@ def is_site(words: Sequence[Word], at: int) -> bool:
     return within and words[start - 2].thing == "calcification"
 
 
+_RISES = ("sit", "sitting", "arise", "arising", "project", "projecting", "protrude", "protruding", "lie", "lying",
+    "rise", "rising", "seen", "located", "is", "are", "attached", "arising from", "arise from")  # fmt: skip
+
+
+def rises_from_wall(words: Sequence[Word], at: int) -> bool:
+    """Whether a nodule is said to be on a wall or a septum: "a nodule | sits on the inner wall"."""
+    rest = [
+        word
+        for word in words[at + 1 : at + 7]
+        if word.norm not in ("is", "are", "inner") and not word.has("word", "det")
+    ]
+    placed = [word.norm for word in rest[:2] if word.norm in _RISES or word.norm in ("on", "from", "along", "to", "at")]
+    named = rest[len(placed) : len(placed) + 1]
+    return bool(placed) and any(word.thing in ("wall", "septum") for word in named)
+
+
 def is_cavity(words: Sequence[Word], walled: bool) -> bool:
     """Whether fluid in the middle fills all that a wall is around: "a rim around a fluid centre", "an abscess"."""
     kinds = [(word, word.term.kinds if word.term is not None else {}) for word in words]
@@ -67,29 +83,6 @@ def is_central(words: Sequence[Word], at: int, is_modifier: Callable[[int], bool
     return placed or any(
         word.norm in ("central", "centrally", "stellate", "star") or "central" in word.norm.split() for word in near
     )
-
-
-_SIGNALS = (
-    "t 1",
-    "t 2",
-    "flair",
-    "dwi",
-    "adc",
-    "stir",
-    "mri",
-    "mr",
-    "t 1 weighted",
-    "t 2 weighted",
-    "ultrasound",
-    "us",
-)
-
-
-def is_signal(words: Sequence[Word], at: int) -> bool:
-    """Whether a brightness is another examination's: "T2 | bright", "bright on the prior MRI"."""
-    if at and words[at - 1].norm in _SIGNALS:
-        return True
-    return _on(words, at, _SIGNALS)
 
 
 def is_arterial(words: Sequence[Word], at: int) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from TextoMorphLib.text.concepts import ATTRIBUTES, Description
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.moments import DATE, NOW, SINCE, THEN
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward
-from TextoMorphLib.text.vocabulary import Term
+from TextoMorphLib.text.vocabulary import Mention, Term, describe
 
 _CLAUSES = ("history of", "h/o", "hx of", "known history of", "status post", "previous history of")
 _PAST_VERBS = (
@@ -59,6 +60,8 @@ _LIKE = (
     "versus",
     "vs",
 )
+_BELIEVED = ("thought", "suspected", "feared", "believed", "assumed", "suggested", "expected", "considered", "called",
+    "mistaken", "misread")  # fmt: skip
 _STILL = ("unchanged", "stable", "still", "same", "unaltered", "persist", "remain", "again", "constant")
 _MARKS = (*STOPS, ",")
 
@@ -72,6 +75,32 @@ def past(sentence: Sequence[Word]) -> set[int]:
         elif word.has("past") and not word.has("past", "pseudo"):
             found.update(_of_adverb(sentence, at))
     return found
+
+
+def may_last(sentence: Sequence[Word], text: str) -> bool:
+    """Whether what a sentence tells of an earlier time may be there still: seen, and not said to be over."""
+    moments = [text[word.start : word.end].lower() for word in sentence if word.norm == THEN]
+    ended = any(moment.startswith(("until", "till", "up to")) for moment in moments)
+    believed = any(word.norm.split(" ")[0] in _BELIEVED for word in sentence)
+    over = any(word.has("negation") or word.has("past", "was") for word in sentence)
+    return bool(moments) and not (ended or believed or over)
+
+
+def tells_all(sentence: Sequence[Word]) -> bool:
+    """Whether a sentence is headed by the present, of which it then tells all: "Current CT: calcified mass"."""
+    return len(sentence) > 1 and sentence[0].norm == NOW and sentence[1].norm == ":"
+
+
+def lasting(then: Sequence[Mention], now: Sequence[Mention]) -> list[Mention]:
+    """What was so then, and of which nothing else is said now, nor what it hardly goes with."""
+    said = describe(mention for mention in now if mention.term.about == "lesion")
+    told = said.keys() | {kind for mention in now if mention.negated for kind in mention.term.kinds}
+    return [each for each in then if not told & each.term.kinds.keys() and not _is_unlikely(each.term.kinds, said)]
+
+
+def _is_unlikely(kinds: Description, said: Description) -> bool:
+    tables = [ATTRIBUTES[kind].unlikely.get(value, {}) for kind, value in kinds.items() if kind in ATTRIBUTES]
+    return any(said.get(name) in values for table in tables for name, values in table.items())
 
 
 def is_now_solid(before: Sequence[Word], term: Term, denied: bool) -> bool:

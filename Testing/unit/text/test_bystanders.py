@@ -36,6 +36,9 @@ from TextoMorphLib.text.understanding import understand
         ("Renal mass. Contralateral kidney shrunken, with cysts.", "kidney", {}),
         ("Pancreatic tumour. Hepatic cysts.", "pancreas", {}),
         ("Near the stomach: a hypodense tumour.", "pancreas", {"density": "hypo"}),
+        ("Lesion, ill-defined. Next to it a calcified hydatid.", "liver", {"margin": "ill"}),
+        ("The metastasis is hypodense, the cyst beside it not enhancing.", "liver", {"density": "hypo"}),
+        ("A spiculated mass that pulls on the capsule.", "liver", {"margin": "ill", "contour": "spiculated"}),
         # What is in it, and what was taken out.
         ("Walled-off necrosis with debris and air.", "pancreas", {"content": "necrotic", "gas": "bubbles"}),
         ("Aspiration of the abscess yielded fluid and gas.", "liver", {"content": "cystic"}),

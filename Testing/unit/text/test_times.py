@@ -33,6 +33,13 @@ from TextoMorphLib.text.understanding import understand
         ("Calcifications seen on the prior CT.", {"calcification": "present"}),
         ("A thin wall on the MRI of 2019, unchanged.", {"wall": "walled", "wall_thickness": "thin"}),
         ("Hypodense lesion, stable since 2018.", {"density": "hypo"}),
+        (
+            "On the prior CT a homogeneous lesion. Today it shows calcium.",
+            {
+                "texture": "homogeneous",
+                "calcification": "present",
+            },
+        ),
         # What has come or gone.
         ("The enhancing rim has disappeared in the interval.", {"wall": "none"}),
         ("The earlier sharp border is lost.", {"margin": "ill"}),

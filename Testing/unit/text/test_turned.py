@@ -43,9 +43,26 @@ from TextoMorphLib.text.understanding import understand
         ("Unlike the cyst beside it, the lesion is calcified.", "content", "solid"),
         ("Without the rim one would expect in an abscess.", "content", "solid"),
         ("The adjacent cyst is septated, the mass is not.", "septa", "none"),
+        ("The lesion, which was considered calcified, is not.", "calcification", "none"),
+        ("What had looked like septa turned out to be vessels.", "septa", "none"),
+        ("The margins are less than clear.", "margin", "ill"),
+        ("Compared with the prior CT, the lesion is less dense.", "density", "default"),
+        # A lesion's parts held against each other.
+        ("It enhances more at the edge than in the middle.", "density", "default"),
+        ("It enhances more at the edge than in the middle.", "wall", "walled"),
+        ("It is denser in the centre than at the margin.", "density", "default"),
+        # What another examination found.
         ("T2 bright lesion.", "density", "default"),
+        ("Endosonography: hypoechoic lesion.", "density", "default"),
+        ("On ultrasound bright, on CT dark.", "density", "hypo"),
+        ("FDG PET: intense uptake in the lesion.", "density", "default"),
+        ("EUS: dark lesion, sharply marginated.", "margin", "well"),
+        ("A lesion with low signal on T2, hypodense on CT.", "density", "hypo"),
         ("The wall, however, is thick.", "wall_thickness", "thick"),
         ("Hyperdense it isn't.", "density", "default"),
+        ("A wall 1 mm thick.", "wall_thickness", "thin"),
+        ("A wall 5 mm thick.", "wall_thickness", "thick"),
+        ("A nodule sits on the inner wall of the cyst.", "nodule", "mural"),
     ],
 )
 def test_it_is_not_taken_for_its_contrary(text: str, kind: str, value: str) -> None:
