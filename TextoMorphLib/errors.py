@@ -88,7 +88,7 @@ def doubts_of_many(count: int) -> Iterator[Callable[[str], AbstractContextManage
     Yields:
         Gives, for the name of one of them, the block that is about that one.
     """
-    concerned: dict[str, list[str]] = {}
+    concerned: dict[str, dict[str, None]] = {}
 
     @contextmanager
     def about(name: str) -> Iterator[None]:
@@ -98,14 +98,14 @@ def doubts_of_many(count: int) -> Iterator[Callable[[str], AbstractContextManage
                 yield
         finally:
             for message in dict.fromkeys(found):
-                concerned.setdefault(message, []).append(name)
+                concerned.setdefault(message, {})[name] = None
 
     try:
         yield about
     finally:
         for message, names in concerned.items():
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            doubt(f"{', '.join(names[:NAMED])}{more} ({len(names)} of {count}): {message}")
+            doubt(f"{', '.join(list(names)[:NAMED])}{more} ({len(names)} of {count}): {message}")
 
 
 @contextmanager

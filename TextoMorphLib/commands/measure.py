@@ -37,6 +37,16 @@ MEANINGS = {
     "volume_ml": "volume",
     "noise_inside_hu": "noise inside",
     "noise_outside_hu": "noise outside",
+    "fat_fraction": "fat's share of the inside",
+    "gas_fraction": "gas' share",
+    "level_hu": "posterior quarter minus anterior",
+    "nodule_hu": "brightest nodule minus median",
+    "globules_hu": "periphery more varied than centre by",
+    "target_hu": "brightest ring minus both sides",
+    "scar_hu": "centre minus what is around it",
+    "fluid_hu": "darkest fifth (a cyst's fluid)",
+    "lobulation_mm": "outline's coarse lobes (SD)",
+    "spiculation_mm": "outline's fine spicules (SD)",
 }
 
 
@@ -71,7 +81,7 @@ def measure(
     for name in lesions[0]:
         values = [lesion[name] for lesion in lesions]
         cells = ["-" if value is None or value != value else number(value) for value in values]
-        table.add_row(MEANINGS.get(name, name), *cells, UNITS.get(name.rpartition("_")[2], ""))
+        table.add_row(MEANINGS[name], *cells, UNITS.get(name.rpartition("_")[2], ""))
     Console().print(table)
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from TextoMorphLib.errors import ALONE, ORGAN_ALONE, Cancelled, InputError
+from TextoMorphLib.errors import ALONE, ORGAN_ALONE, Cancelled, InputError, doubts_kept, doubts_of_many
 from TextoMorphLib.io import outputs as files
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.masks import check_mask, read_mask
 from TextoMorphLib.io.volume import Volume, check_ct
-from TextoMorphLib.reader_study import order, package, study
+from TextoMorphLib.reader_study import order, package, study, twin_doubts
 from TextoMorphLib.reader_study.checkpoint import Work, chance, stamp
 from TextoMorphLib.reader_study.table import REAL, Row, read_table
 from TextoMorphLib.text import understanding
@@ -234,7 +234,8 @@ class _Maker:
         if member.real is None:
             return *self.scan(member.row), None
         made = None
-        real, mask = self.scan(member.real)
+        with doubts_kept():  # told when the real tumour was read
+            real, mask = self.scan(member.real)
         if member.twin is None:
             twin = Volume.read(member.row.ct)
             check_ct(twin)
@@ -272,6 +273,7 @@ class _Maker:
             if member.row.organ_mask is None
             else read_mask(member.row.organ_mask, real, choose=ORGAN_ALONE),
         )
+        twin_doubts.tell(made.report, of_text=member.twin == "text")
         names = ("seed", "steps", "guidance", "model", "versions", "device")
         return made.volume, {name: made.report[name] for name in names}
 
@@ -283,17 +285,28 @@ def _make_cases(
     for member in members:
         member.recipe = make.recipe(member)
         member.facts = work.find(member.recipe)
-    waiting = sorted((member for member in members if not member.facts), key=lambda member: member.twin is not None)
-    for number, member in enumerate(waiting):
-        if progress is not None and progress(len(members) - len(waiting) + number, len(members)) is False:
-            raise Cancelled("cancelled")
-        try:
-            ct, mask, made = make(member)
-            volumes = package.cut(ct, mask, make.plan.frame)
-        except InputError as error:
-            raise InputError(f"table line {member.row.line}: {error}") from error
-        facts = {"diameter_mm": round(package.diameter_mm(mask, ct.spacing), 1), "synthesis": made}
-        member.facts = work.keep(member.recipe, volumes, package.NOTE, facts)
+    waiting = [member for member in members if not member.facts]
+    lines = len({member.row.line for member in members})
+    done = len(members) - len(waiting)
+    for made in (False, True):
+        with doubts_of_many(lines) as about:
+            for member in (each for each in waiting if (each.twin is not None) == made):
+                if progress is not None and progress(done, len(members)) is False:
+                    raise Cancelled("cancelled")
+                with about(f"table line {member.row.line}"):
+                    member.facts = _made(member, work, make)
+                done += 1
+
+
+def _made(member: _Member, work: Work, make: _Maker) -> dict[str, Any]:
+    """The facts of a case that is finished now."""
+    try:
+        ct, mask, made = make(member)
+        volumes = package.cut(ct, mask, make.plan.frame)
+    except InputError as error:
+        raise InputError(f"table line {member.row.line}: {error}") from error
+    facts = {"diameter_mm": round(package.diameter_mm(mask, ct.spacing), 1), "synthesis": made}
+    return work.keep(member.recipe, volumes, package.NOTE, facts)
 
 
 def _sums(member: _Member) -> list[str]:

@@ -314,7 +314,7 @@ def _note_power() -> str:
 def _note_agreement() -> str:
     return (
         "1: always the same answer; 0: as often as by chance. A dash: it cannot be told, from a single case or where "
-        "only one answer was ever given."
+        "only one answer was ever given. No interval: the answers are too few, or too much alike, to show one."
     )
 
 

@@ -124,7 +124,10 @@ def agreement_between(calls: Array) -> float:
 
 
 def agreement_within(first: Array, second: Array) -> Interval:
-    """Cohen's kappa between a reader's first and second answers to the same cases (boolean)."""
+    """Cohen's kappa between a reader's first and second answers to the same cases (boolean).
+
+    Answers that are all alike, or of one kind in one of the looks, have a standard error of 0: that is no interval.
+    """
     if len(first) < 2:
         return Interval(math.nan, math.nan, math.nan)
     table = np.zeros((2, 2))
@@ -132,6 +135,8 @@ def agreement_within(first: Array, second: Array) -> Interval:
     if (table.sum(0) * table.sum(1)).sum() == table.sum() ** 2:
         return Interval(math.nan, math.nan, math.nan)
     found = statsmodels("stats.inter_rater").cohens_kappa(table)
+    if not found.std_kappa > 0:
+        return Interval(float(found.kappa), math.nan, math.nan)
     return Interval(float(found.kappa), max(float(found.kappa_low), -1.0), min(float(found.kappa_upp), 1.0))
 
 

@@ -108,6 +108,9 @@ def test_kappas_equal_those_worked_out_by_hand() -> None:
     chance = 0.5 * 0.75 + 0.5 * 0.25
     assert statistics.agreement_within(first, second).value == pytest.approx((0.75 - chance) / (1 - chance))
     assert math.isnan(statistics.agreement_between(np.ones((5, 3), bool))), "nothing can be said"
+    for again, kappa in ((first, 1), (np.ones(4, bool), 0)):  # their standard error of 0 is no certainty
+        found = statistics.agreement_within(first, again)
+        assert (found.value, math.isnan(found.low)) == (kappa, True)
 
 
 def test_repeats_count_for_the_agreement_alone(by_hand: tuple[Study, dict]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from small_studies import FRAME, scan, small_study, write_table
 
 from TextoMorphLib.cli import main
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled, Doubt, InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.reader_study import package
 from TextoMorphLib.reader_study.create import Plan, create
@@ -184,3 +184,17 @@ def test_what_is_cut_out_lies_where_it_lay(tmp_path: Path) -> None:
     expected = (inside @ image.affine[:3, :3].T + image.affine[:3, 3]) @ [1.0, 2.0, 3.0]
     assert np.abs(image.data[tuple(inside.T)] - expected).max() <= 1
     assert np.abs(np.argwhere(where.data).mean(0) @ image.affine[:3, :3].T + image.affine[:3, 3]).max() < 0.6
+
+
+def test_what_is_doubtful_is_told_once_with_the_tables_lines(tmp_path: Path, tiny_bundle: Path) -> None:
+    table = write_table(tmp_path / "scans", 3, methods=())
+    plan = Plan(("anna",), apart=1, seed=1, frame=FRAME, model=str(tiny_bundle), device="cpu", steps=1)
+    with pytest.warns(Doubt) as doubts:
+        create(table, tmp_path / "study", None, plan)
+    told = [str(each.message) for each in doubts]
+    (scale,) = [message for message in told if "the HU scale could not be checked" in message]
+    assert scale.startswith("table line 2, table line 3, table line 4 (3 of 3): ")
+    # A model that has learned nothing draws none of the words.
+    words = [message for message in told if "its twin is not all that its text says: asked: hypoattenuating" in message]
+    assert words
+    assert all(message.startswith("table line ") for message in told)
