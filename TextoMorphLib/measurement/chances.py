@@ -28,9 +28,8 @@ EVEN_HU, EVEN_GRAIN_MM3 = 6.0, 360.0  # see `evidence.EVEN_MM`; what is nearer i
 NECROSIS_HU = (0.0, 45.0)  # what a necrotic core is in any phase,
 LEAST_LIVING_HU, LEAST_CORE_HU = 15.0, 11.0  # and how much brighter what is around it; how far it stands out
 FLUID_TEXTURE_HU = 12.0  # a simple fluid varies less,
-FLUID_CORE_HU = (
-    20.0  # and its centre is less far under the rest: of 23 real cysts none over 10, of necrotic ones over 20
-)
+# and its centre is less far under the rest: of 23 real cysts none over 10, of three necrotic tumours all over 20.
+FLUID_CORE_HU = 20.0
 # Septa divide fluid: where a lesion's mean is over this, what looks like sheets is streaks of noise, or vessels. The
 # height from which they are septa is the vocabulary's.
 SEPTATED_MEAN_HU, SEPTA_HU = 50.0, 10.0
