@@ -174,7 +174,7 @@ def describe(mentions: Iterable[Mention]) -> Description:
     """
     mentions = list(mentions)
     description: Description = {}
-    contents = {mention.term.kinds.get("content") for mention in mentions if not mention.negated}
+    contents = {each.term.kinds.get("content") for each in mentions if not (each.negated or each.term.weak)}
     for mention in mentions:
         sets = mention.term.kinds
         if mention.term.weak or (sets.get("content") == "solid" and description.get("content") in PARTLY_SOLID):

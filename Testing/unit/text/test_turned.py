@@ -60,6 +60,8 @@ from TextoMorphLib.text.understanding import understand
         ("A lesion with low signal on T2, hypodense on CT.", "density", "hypo"),
         ("The wall, however, is thick.", "wall_thickness", "thick"),
         ("Hyperdense it isn't.", "density", "default"),
+        ("A hyperdense collection, an acute haematoma.", "content", "haemorrhagic"),
+        ("It blends with the liver on all phases.", "density", "iso"),
         ("A wall 1 mm thick.", "wall_thickness", "thin"),
         ("A wall 5 mm thick.", "wall_thickness", "thick"),
         ("A nodule sits on the inner wall of the cyst.", "nodule", "mural"),
