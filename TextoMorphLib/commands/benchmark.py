@@ -145,6 +145,7 @@ def observer(
     observer.json and the twins. Started again after a stop, it goes on where it was.
     """
     from TextoMorphLib.cases import read_cases
+    from TextoMorphLib.cases.folds import parted
     from TextoMorphLib.evaluation import observer as benchmark
     from TextoMorphLib.evaluation import twins
     from TextoMorphLib.synthesis.request import check_preset
@@ -153,11 +154,13 @@ def observer(
     settings = twins.Settings(model, device, preset, steps, guidance, seed, source)
     listed = read_cases(cases)
     benchmark.check_patients([case.patient for case in listed])
+    if fold is not None:
+        parted(listed, fold)  # says now that there is none
     with common.progress("making twins") as step:
         pairs = twins.pairs(listed, settings, output, workers, step)
     held_out = {pair.patient for pair in pairs if fold is not None and pair.fold == fold}
     if fold is not None and not held_out:
-        raise InputError(f"no case is in fold {fold}; see textomorph cases split")
+        raise InputError(f"fold {fold} has no tumour that is large enough to have a texture")
     found = benchmark.judge(
         [pair.real for pair in pairs],
         [pair.twin for pair in pairs],

@@ -173,16 +173,23 @@ def pairs(
     if not with_tumour:
         raise InputError("no case has a tumour in a label map")
     with making(folder / TWINS, folder / PAIRS):
-        key = {**asdict(settings), "sha256": scans.fingerprint(name)}
-        jobs = [(case, settings, settings.seed + number, folder, key) for number, case in enumerate(with_tumour)]
-        todo = [job for job in jobs if _known(folder, job[0], {**key, "seed": job[2]}) is None]
+        how = {**asdict(settings), "sha256": scans.fingerprint(name)}
+        jobs = [
+            (case, settings, folder, {**how, "seed": settings.seed + number, "of": _told(case)})
+            for number, case in enumerate(with_tumour)
+        ]
+        todo = [job for job in jobs if _known(folder, job[0], job[-1]) is None]
         done = len(jobs) - len(todo)
         for _ in in_order(_make, todo, partial(_synthesizer, settings), workers):
             done += 1
             if progress is not None and progress(done, len(jobs)) is False:
                 raise Cancelled("cancelled")
-        found = [(case, _known(folder, case, {**key, "seed": seed})) for case, _, seed, _, _ in jobs]
-        made = [(case, Pair(**each["pair"])) for case, each in found if each and each["pair"]]
+        found = [(case, _known(folder, case, key)) for case, _, _, key in jobs]
+        made = [
+            (case, replace(Pair(**each["pair"]), patient=case.patient, fold=case.fold))
+            for case, each in found
+            if each and each["pair"]
+        ]
         write_cases((_listed(case, pair, folder) for case, pair in made), folder / LISTED)
         return [pair for _, pair in made]
 
@@ -191,17 +198,24 @@ def _listed(case: Case, pair: Pair, folder: Path) -> Case:
     return replace(case, ct=folder / TWINS / f"{case.id}.nii.gz", texts=(pair.text,))
 
 
-_Job = tuple[Case, Settings, int, Path, dict[str, Any]]
+def _told(case: Case) -> list[Any]:
+    """What a twin is made from: the case's files as they look now, and what is told of them."""
+    told = case.line(Path())
+    return [*case.looks(), *(told.get(name) for name in ("organ", "values", "texts"))]
+
+
+_Job = tuple[Case, Settings, Path, dict[str, Any]]
 
 
 def _make(synthesizer: Synthesizer, job: _Job) -> None:
-    case, settings, seed, folder, key = job
+    case, settings, folder, key = job
+    seed = key["seed"]
     found = pair(case, synthesizer, settings, seed)
     if found is not None:
         path = folder / TWINS / f"{case.id}.nii.gz"
         note = {"synthetic": True, "case": case.id, "text": found[0].text, "seed": seed, "model": key["sha256"]}
         outputs.write_image(found[1], note, path, note=provenance(seed))
-    kept = {"key": {**key, "seed": seed}, "pair": asdict(found[0]) if found else None}
+    kept = {"key": key, "pair": asdict(found[0]) if found else None}
     outputs.write_bytes(folder / PAIRS / f"{case.id}.json", outputs.to_json(kept).encode())
 
 

@@ -122,7 +122,7 @@ def test_bad_pairs_are_refused() -> None:
     assert set(SETS) == {"texture", "unseen", "all"}
 
 
-def test_too_few_patients_are_refused_before_any_twin_is_made(
+def test_too_few_patients_and_empty_folds_are_refused_before_any_twin_is_made(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     case = {"id": "a", "ct": "a.nii.gz", "organ": "liver", "patient": "1", "label": "m.nii.gz", "values": {"pdac": [1]}}
@@ -130,4 +130,8 @@ def test_too_few_patients_are_refused_before_any_twin_is_made(
     argv = ["benchmark", "observer", str(tmp_path / "cases.jsonl"), "--output", str(tmp_path / "out")]
     assert main(argv) == 2
     assert "1 patients are too few" in capfd.readouterr().err
+    lines = [json.dumps({**case, "id": f"{number}", "patient": f"{number}", "fold": 1}) for number in range(20)]
+    (tmp_path / "cases.jsonl").write_text("\n".join(lines))
+    assert main([*argv, "--fold", "0"]) == 2
+    assert "no case is in fold 0; folds there: 1" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()

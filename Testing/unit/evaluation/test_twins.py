@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,16 @@ def test_twins_replace_the_tumour_and_are_made_once(
     assert not made
     twins.pairs(cases, twins.Settings(str(tiny_bundle), "cpu", "preview", seed=5), tmp_path / "out")
     assert made == ["a", "b"]
+
+    # Folds are those of today, and what is told or shown of a case now is what a twin is made from.
+    told = twins.Settings(str(tiny_bundle), "cpu", "preview", seed=5)
+    made.clear()
+    folded = [cases[0].with_fold(1), replace(cases[1], fold=0, texts=("cyst",))]
+    assert [pair.fold for pair in twins.pairs(folded, told, tmp_path / "out")] == [1, 0]
+    assert made == ["b"]
+    Volume.from_array(Volume.read(cases[0].ct).data + 1, AFFINE).write(cases[0].ct)
+    twins.pairs(folded, told, tmp_path / "out")
+    assert made == ["b", "a"]
 
 
 def test_cases_without_tumours_are_refused(tmp_path: Path, tiny_bundle: Path) -> None:
