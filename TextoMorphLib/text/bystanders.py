@@ -33,7 +33,7 @@ _REMAINING = (
 )
 _AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 _WHOLE = ("liver", "pancreas", "kidney", "gland", "parenchyma", "organ", "cortex")
-_BESIDE = (
+TOUCHED = (
     "abut", "abutting", "encase", "encasing", "displace", "displacing", "compress", "compressing", "contacting",
     "touching", "obstruct", "obstructing", "indenting", "effacing", "narrowing", "adjacent to", "next to", "beside",
     "near", "behind", "beneath", "close to", "closely related to", "adherent to", "in contact with", "crossing",
@@ -117,7 +117,7 @@ class Bystanders(Borders):
         """Whether a noun only says what a lesion is next to: "near the | stomach |: a tumour"."""
         while at and (self._is_noun(at) or self.is_modifier(at) or self.words[at].has("word", "det")):
             at -= 1
-        return self.words[at].norm in _BESIDE
+        return self.words[at].norm in TOUCHED
 
     def before_whole(self, index: int) -> int:
         """Where a preposition stands before a part and its "of": "| beside | the wall of | a cyst"."""
@@ -126,7 +126,7 @@ class Bystanders(Borders):
             start -= 1
             while start and (self._is_noun(start) or self.is_modifier(start) or self.words[start].has("word", "det")):
                 start -= 1
-        return start if self.words[start].norm in _BESIDE else index
+        return start if self.words[start].norm in TOUCHED else index
 
     def _unlisted_place(self, index: int) -> int | None:
         """What a noun is part of, if that is in no list."""
@@ -175,5 +175,5 @@ class Bystanders(Borders):
             index -= 1
         while index > 0 and self.words[index].has("word", "det") and self.words[index].norm not in ("its", "their"):
             index -= 1
-        beside = index > 0 and self.words[index].norm in _BESIDE and self.words[index + 1].norm != ","
+        beside = index > 0 and self.words[index].norm in TOUCHED and self.words[index + 1].norm != ","
         return Owner("other", "structure beside it", after) if beside else None

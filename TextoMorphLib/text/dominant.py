@@ -91,7 +91,23 @@ def _brings_mass(words: Sequence[Word], text: str) -> bool:
 
 
 def lesser(words: Sequence[Word], text: str) -> range:
-    """The cysts with which a sentence begins that goes on to a mass: "| several cysts right | and a mass left"."""
+    """The cysts that a sentence names beside a mass: "| several cysts right | and a mass", "a mass and | a cyst"."""
+    return _after_mass(words, text) or _before_mass(words, text)
+
+
+def _after_mass(words: Sequence[Word], text: str) -> range:
+    mass = next((i for i, word in enumerate(words) if _is_mass(word, text)), len(words))
+    for at in range(mass + 1, len(words)):
+        if words[at].thing == "lesion" and content_of(words[at]) == "cystic":
+            start = _opening(words, at)
+            counted = any(word.norm in ("a", "an", "two", "three", "several", "multiple") for word in words[start:at])
+            joined = start > mass and words[start - 1].has("word", "and")
+            held = any(word.has("word", "with") or word.has("word", "verb") for word in words[mass:at])
+            return range(start, len(words)) if counted and joined and not held else range(0)
+    return range(0)
+
+
+def _before_mass(words: Sequence[Word], text: str) -> range:
     mass = next((i for i, word in enumerate(words) if _is_mass(word, text)), 0)
     cysts = [i for i in range(mass) if content_of(words[i]) == "cystic" and words[i].thing == "lesion"]
     before = [word for word in words[:mass] if word.thing in _LOOKS or (word.thing == "lesion" and word.term is None)]

@@ -52,11 +52,11 @@ class Others:
             return self.aside
         other_side = side and self.side and side != self.side
         contrary = seen and side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
-        if contrary or (described and (other_side or _is_rest(words))):
+        if contrary or (described and (other_side or _is_rest(words) or _is_at_place(words))):
             self.aside = True
         elif (side and side == self.side) or _is_definite(words):
             self.aside = False
-        elif described and _brings_up(words):
+        elif (described and _brings_up(words)) or (seen and _are_several_cysts(words)):
             self.aside = True
         self.side = self.side or side or next((word.norm for word in words if word.norm in _SIDES), "")
         return self.aside
@@ -127,6 +127,7 @@ def _is_rest(words: Sequence[Word]) -> bool:
     )
 
 
+_PARTS = ("segment", "lobe", "pole", "head", "neck", "body", "tail", "uncinate process", "dome")
 _COUNTS = ("two", "three", "four", "few", "several", "some")
 
 
@@ -135,6 +136,21 @@ def _is_cyst(word: Word) -> bool:
 
 
 _EVERYWHERE = ("bilateral", "bilaterally")  # "cortical cysts bilaterally"
+
+
+def _are_several_cysts(words: Sequence[Word]) -> bool:
+    """Whether a sentence begins with cysts of which there are several: "Several simple cysts in the left lobe"."""
+    at = next((i for i, word in enumerate(words) if word.thing == LESION), None)
+    return bool(at) and words[0].norm in _COUNTS and _is_cyst(words[at])
+
+
+def _is_at_place(words: Sequence[Word]) -> bool:
+    """Whether a sentence is about a lesion at another place: "In the tail a nodule"."""
+    at = next((i for i, word in enumerate(words) if word.thing == LESION), 0)
+    if not at or words[0].norm not in ("in", "at"):
+        return False
+    place = any(word.thing == "organ" or word.norm in _PARTS for word in words[1:at])
+    return place and any(word.norm in ("a", "an", "another") for word in words[2:at])
 
 
 def _opens_beside(words: Sequence[Word]) -> bool:

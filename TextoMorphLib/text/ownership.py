@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from TextoMorphLib.text.appositions import Owner
-from TextoMorphLib.text.bystanders import Bystanders
+from TextoMorphLib.text.bystanders import TOUCHED, Bystanders
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.others import BESIDE
 from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
@@ -31,6 +31,7 @@ _LOCATES = (
 
 
 _BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "near")
+_BESIDE_LESION = (*_BESIDE, *TOUCHED, "between", "below", "above")
 _BESIDE_IT = ("adjacent", "neighboring", "nearby", "adjoining", "coexisting", "coexistent", "concomitant")
 
 
@@ -189,7 +190,7 @@ class Ownership(Bystanders):
             index -= 1
         if index > 0 and self.words[index].has("word", "with") and self._is_noun(index - 1):
             owner = self._named([index - 1])
-            if owner.kind == "other" and not self._in_phrase(index - 1):
+            if owner.kind == "other" and (owner.name == "another lesion" or not self._in_phrase(index - 1)):
                 return owner
             if owner.kind == "organ" and self._is_of_organs(first) and self.is_whole_organ(index - 1):
                 return owner
@@ -258,7 +259,7 @@ class Ownership(Bystanders):
         while index > 0 and self.words[index].has("word", "det"):
             index -= 1
         index = self.before_whole(index)
-        if self.words[index].norm in _BESIDE and self.is_lesion_apart(index, run[-1]):
+        if self.words[index].norm in _BESIDE_LESION and self.is_lesion_apart(index, run[-1]):
             return Owner("other", "another lesion", run[-1])
         before = run[0] - 1
         while before > 0 and self._is_adjective(before) and not self._is_noun(before):

@@ -73,8 +73,8 @@ class Phrases:
             return True  # "fatty, lobulated gland"
         if not crossed or thing in (LESION, "other", "background", "partial", "interior"):
             return True
-        if thing == "centre" and self._opens_phrase(at):
-            return True
+        if thing in ("centre", "organ") and self._opens_phrase(at):
+            return True  # "in a | heterogeneous, cirrhotic liver"
         if word.has("compared"):
             return False
         if thing in (
@@ -243,7 +243,8 @@ class Phrases:
         if before.norm == "than" and self.words[index].norm[:1].isdigit():
             return False  # "less than 5 mm of calcium"
         held = before.norm == "to" and index > 1 and self._compares(index - 2)
-        return held or before.has("reference", "than") or before.norm == "that of"
+        held = held or (before.norm == "as" and index > 1 and "as" in self.words[index - 2].norm.split(" "))
+        return held or before.has("reference", "than") or before.norm == "that of"  # "as dark as | fat"
 
     def is_inside(self, last: int) -> bool:
         """Whether a thing is said to be in the lesion, whoever has it: "pyelonephritis with gas | within the mass"."""

@@ -266,12 +266,26 @@ def backward(sentence: Sequence[Word], at: int) -> list[int]:
     start = end
     while start and not any(each(sentence, start - 1) for each in (_begins_at, _is_other_clause, _is_other_item)):
         start -= 1
+    if (head := _before_relative(sentence, start, end)) is not None:
+        return head  # "the septa | that were seen in May | have gone"
     last = max((i + 1 for i in range(start, end) if sentence[i].norm == ","), default=start)
     listed = any(word.norm == "/" or word.has("word", "and") or word.has("word", "or") for word in sentence[last:end])
     both = all(word.has("word", "det") or word.has("word", "adverb") for word in sentence[last:end])
     if not listed and not both and not together:  # but "a and b, both absent"
         start = last
     return [i for i in range(start, end) if not _is_in_lesion(sentence, i, start)]
+
+
+def _before_relative(sentence: Sequence[Word], start: int, end: int) -> list[int] | None:
+    """The noun, with its adjectives, whose relative clause stands before a denial; None if there is none."""
+    told = any(word.has("word", "verb") or word.has("past", "was") for word in sentence[start:end])
+    last = start - 2 - (start > 2 and sentence[start - 2].norm == ",")
+    if last < 0 or not told or not sentence[start - 1].has("word", "that") or not sentence[last].thing:
+        return None
+    first = last
+    while first and not (_begins(sentence[first - 1]) or sentence[first - 1].norm == ","):
+        first -= 1
+    return list(range(first, last + 1))
 
 
 def _is_in_lesion(sentence: Sequence[Word], at: int, start: int) -> bool:

@@ -39,6 +39,11 @@ from TextoMorphLib.text.understanding import understand
         ("Lesion, ill-defined. Next to it a calcified hydatid.", "liver", {"margin": "ill"}),
         ("The metastasis is hypodense, the cyst beside it not enhancing.", "liver", {"density": "hypo"}),
         ("A spiculated mass that pulls on the capsule.", "liver", {"margin": "ill", "contour": "spiculated"}),
+        ("A mass below a cyst with a calcified wall.", "kidney", {}),
+        ("Mass in the right lobe. Several simple cysts in the left lobe.", "liver", {}),
+        ("A hypodense mass and a small cyst with a thin wall.", "liver", {"density": "hypo"}),
+        ("Cyst of the head. In the tail a hypervascular nodule.", "pancreas", {"content": "cystic"}),
+        ("A mass in a heterogeneous, cirrhotic liver.", "liver", {}),
         # What is in it, and what was taken out.
         ("Walled-off necrosis with debris and air.", "pancreas", {"content": "necrotic", "gas": "bubbles"}),
         ("Aspiration of the abscess yielded fluid and gas.", "liver", {"content": "cystic"}),
