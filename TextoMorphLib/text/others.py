@@ -141,7 +141,7 @@ _EVERYWHERE = ("bilateral", "bilaterally")  # "cortical cysts bilaterally"
 def _are_several_cysts(words: Sequence[Word]) -> bool:
     """Whether a sentence begins with cysts of which there are several: "Several simple cysts in the left lobe"."""
     at = next((i for i, word in enumerate(words) if word.thing == LESION), None)
-    return bool(at) and words[0].norm in _COUNTS and _is_cyst(words[at])
+    return at is not None and words[0].norm in _COUNTS and _is_cyst(words[at])
 
 
 def _is_at_place(words: Sequence[Word]) -> bool:
