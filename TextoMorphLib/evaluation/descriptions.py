@@ -137,7 +137,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         lines += ["", "| confidence | words, all changes | told of again | said again |", "|---|---|---|---|"]
         for low, high in pairwise(CONFIDENCES):
             before, again, anew = _kept(rows, low, high)
-            shares = f"{again / max(before, 1):.0%} | {anew / max(before, 1):.0%}"
+            shares = f"{again / before:.0%} | {anew / before:.0%}" if before else "- | -"
             lines.append(f"| {low:g} to {high:g} | {before} | {shares} |")
     return "\n".join(lines)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,29 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
     Raises:
         InputError: The file is damaged, `label` names none of its segments, or is needed.
     """
+    with _opened(path) as found:
+        _tell_of_frame(found, ct)
+        return _filled(found, ct, label) if found.SOPClassUID == _CONTOURS else _segment(found, label)
+
+
+def numbers(path: Path) -> list[int]:
+    """The segments, or regions of interest, that hold something.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    with _opened(path) as found:
+        if found.SOPClassUID == _CONTOURS:
+            return sorted(int(item.ReferencedROINumber) for item in found.ROIContourSequence if _closed([item]))
+        shared = found.SharedFunctionalGroupsSequence[0]
+        own = {_of_frame(shared, groups) for groups in found.PerFrameFunctionalGroupsSequence} - {None}
+        every = {int(item.SegmentNumber) for item in found.SegmentSequence} - {0}
+        return sorted(every & own if own else every)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Dataset]:
+    """The object; what goes wrong while it is looked at is said of its file."""
     from TextoMorphLib.io.formats.dicom import whole
 
     file = _file(path)
@@ -52,9 +77,7 @@ def read(path: Path, ct: Volume, label: int | str | None) -> Volume:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", Doubt)
-            found = whole(file)
-            _tell_of_frame(found, ct)
-            return _filled(found, ct, label) if found.SOPClassUID == _CONTOURS else _segment(found, label)
+            yield whole(file)
     except SeveralLabelsError as several:
         raise SeveralLabelsError(f"cannot read {path}: {several.held}", several.choose) from several
     except InputError as error:
@@ -127,8 +150,7 @@ def _segment(found: Dataset, label: int | str | None) -> Volume:
     normal = np.cross(along_row, along_column)
     places, planes = [], []
     for frame, groups in zip(frames, own, strict=True):
-        of = groups.get("SegmentIdentificationSequence") or shared.get("SegmentIdentificationSequence")
-        if not of or int(of[0].ReferencedSegmentNumber) == number:
+        if _of_frame(shared, groups) in (number, None):
             position = _group(shared, groups, "PlanePositionSequence").ImagePositionPatient
             places.append(np.array(position, float))
             planes.append(frame)
@@ -150,6 +172,13 @@ def _segment(found: Dataset, label: int | str | None) -> Volume:
     to_lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, along])
     to_lps[:3, 3] = lowest
     return Volume.from_array(stack, LPS_TO_RAS @ to_lps)
+
+
+def _of_frame(shared: Dataset, own: Dataset) -> int | None:
+    """The segment that a frame is of; None where its values tell."""
+    name = "SegmentIdentificationSequence"
+    of = own.get(name) or shared.get(name)
+    return int(of[0].ReferencedSegmentNumber) if of else None
 
 
 def _tell_of_frame(found: Dataset, ct: Volume) -> None:
@@ -186,8 +215,7 @@ def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
     names = {int(item.ROINumber): str(item.get("ROIName", "")) for item in found.StructureSetROISequence}
     number = _one_of(names, label, "regions")
     contours = [item for item in found.ROIContourSequence if int(item.ReferencedROINumber) == number]
-    planes = [plane for item in contours for plane in item.get("ContourSequence", [])]
-    closed = [plane for plane in planes if str(plane.get("ContourGeometricType", "")) in ("CLOSED_PLANAR", _BY_PARITY)]
+    closed = _closed(contours)
     if not closed:
         raise InputError(f"region {number} has no closed contours")
     to_index = np.linalg.inv(ct.affine) @ LPS_TO_RAS
@@ -208,6 +236,11 @@ def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
     if any(b - a > 1 for a, b in pairwise(sorted(drawn))):
         doubt("the contours leave out slices of the scan between others; those stay without lesion")
     return Volume.from_array(mask, ct.affine)
+
+
+def _closed(contours: list[Dataset]) -> list[Dataset]:
+    planes = [plane for item in contours for plane in item.get("ContourSequence", [])]
+    return [plane for plane in planes if str(plane.get("ContourGeometricType", "")) in ("CLOSED_PLANAR", _BY_PARITY)]
 
 
 def _inside(points: Array, shape: tuple[int, ...]) -> Array:

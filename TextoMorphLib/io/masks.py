@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from TextoMorphLib.errors import InputError, SeveralLabelsError, doubt
+from TextoMorphLib.errors import InputError, SeveralLabelsError, doubt, doubts_kept
 from TextoMorphLib.io import dicom_masks
 from TextoMorphLib.io.names import check_path, check_readable
 from TextoMorphLib.io.volume import Array, Volume
@@ -94,7 +94,8 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
     """Read a label map onto the scan's grid, its numbers as they are.
 
     Args:
-        path: A label map in any format that `Volume.read` takes, on the scan's voxels (in any axis order).
+        path: A label map in any format that `Volume.read` takes, on the scan's voxels (in any axis order); or a DICOM
+            segmentation or structure set, whose segments' numbers they are.
         ct: The scan.
 
     Returns:
@@ -103,9 +104,12 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
     Raises:
         InputError: The file cannot be read, lies on another grid, or holds other numbers.
     """
+    path = Path(path)
+    if dicom_masks.is_one(path):
+        return _segments(path, ct)
     volume = Volume.read(path)
     stored = volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()
-    own, scans = _frames(Path(path), volume, ct)
+    own, scans = _frames(path, volume, ct)
     labels, affine = _reordered(stored, own, scans)
     if labels.shape != ct.shape or np.abs(_apart(affine, scans, labels.shape)).max() > _SAME_VOXEL:
         grids = f"({_grid(volume.shape, own)}) than the scan ({_grid(ct.shape, scans)})"
@@ -118,6 +122,24 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
     if labels.min() < 0 or labels.max() > MOST_LABELS:
         raise InputError(f"{path} holds labels from {labels.min():g} to {labels.max():g}; 0 to {MOST_LABELS} are known")
     return labels.astype(np.uint8 if labels.max() < 256 else np.int32)
+
+
+def _segments(path: Path, ct: Volume) -> Array:
+    """A DICOM segmentation or structure set as a label map."""
+    check_readable(path)
+    labels = np.zeros(ct.shape, np.int32)
+    with doubts_kept() as found:
+        for number in dicom_masks.numbers(path):
+            mask = _read(path, ct, resample=False, label=number)
+            if shared := np.count_nonzero(labels[mask]):
+                raise InputError(
+                    f"segments of {path} overlap in {shared} voxels, and a label map has one number for each; "
+                    "export those that are meant alone"
+                )
+            labels[mask] = number
+    for each in dict.fromkeys(found):
+        doubt(each)
+    return labels.astype(np.uint8) if labels.max() < 256 else labels
 
 
 def digest(mask: Array | None) -> bytes:

@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_
 
 from TextoMorphLib.errors import Doubt, InputError, SeveralLabelsError
 from TextoMorphLib.io import dicom_export
-from TextoMorphLib.io.masks import read_mask
+from TextoMorphLib.io.masks import read_labels, read_mask
 from TextoMorphLib.io.volume import Volume
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -240,3 +240,16 @@ def test_contours_beside_the_slices_are_refused(tmp_path: Path, ct: Volume) -> N
     path = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(4, (10, 12), (20, 22)) + np.array([0, 0, 1.2])]})
     with pytest.raises(InputError, match="do not lie on the scan's slices"):
         read_mask(path, ct)
+
+
+def test_segments_and_regions_are_a_label_map_too(tmp_path: Path, ct: Volume) -> None:
+    apart = CYST & ~TUMOUR
+    expected = TUMOUR + 2 * apart.astype(np.uint8)
+    for kind in ("BINARY", "LABELMAP"):
+        np.testing.assert_array_equal(read_labels(two_segments(tmp_path / "ct", kind, apart), ct), expected)
+    np.testing.assert_array_equal(read_labels(tmp_path / "seg", ct), TUMOUR)
+    contours = {"GTV": [rectangle(5, (10, 12), (20, 22))], "Node": [rectangle(5, (24, 24), (30, 30))]}
+    labels = read_labels(structure_set(tmp_path / "rs.dcm", contours), ct)
+    assert [np.count_nonzero(labels == number) for number in (1, 2)] == [11 * 11, 7 * 7]
+    with pytest.raises(InputError, match=r"overlap in \d+ voxels"):
+        read_labels(two_segments(tmp_path / "ct", cyst=TUMOUR), ct)
