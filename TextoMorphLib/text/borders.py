@@ -77,6 +77,14 @@ class Borders(Appositions):
         thing = self.words[index].thing
         return thing if thing in ("wall", "septum", "centre", "scar", "nodule", "calcification") else ""
 
+    def is_of_part(self, at: int) -> bool:
+        """Whether a density is that of a part: "a central scar is of | low density"."""
+        if at < 2 or self.words[at - 1].norm != "of":
+            return False
+        before = self.words[at - 2]
+        part = self.subjects[at].kind if before.has("word", "verb") else before.thing
+        return part in ("scar", "nodule", "wall", "septum")
+
     def unfed_part(self, at: int) -> str:
         """What of the lesion does not enhance: "an area | without enhancement", "no enhancement of the wall"."""
         before = self.words[at - 1].thing if at and self.words[at].norm.split(" ")[0] in ("without", "lacking") else ""

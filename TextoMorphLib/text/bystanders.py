@@ -128,6 +128,24 @@ class Bystanders(Borders):
                 start -= 1
         return start if self.words[start].norm in TOUCHED else index
 
+    def is_ring(self, at: int) -> bool:
+        """Whether calcium is a ring around the lesion: "ring of calcium | around it", "annular calcification"."""
+        ring = at and self.words[at - 1].has("modifier", "peripheral")
+        ring = ring or self.words[at].norm.startswith(("ring ", "rim ", "shell "))
+        it = [word.norm for word in self.words[at + 2 : at + 3]] in (["it"], ["them"])
+        return bool(ring) and (it or any(self.words[i].thing == LESION for i in self.place(at + 2)))
+
+    def after_seen(self, index: int, thing: str) -> int:
+        """Where the place of a thing is named: "cysts | are seen | in the wall", "calcium is present | throughout"."""
+        later = index
+        while later < len(self.words) and (
+            self.words[later].has("word", "verb") or self.words[later].has("word", "adverb")
+        ):
+            later += 1
+        norm = self.words[later].norm if later < len(self.words) else ""
+        seen = norm == "in" and later > index and self.words[later - 1].norm in ("seen", "noted", "present", "visible")
+        return later if seen or (thing == "calcification" and norm == "throughout") else index
+
     def _unlisted_place(self, index: int) -> int | None:
         """What a noun is part of, if that is in no list."""
         if index >= len(self.words) or self.words[index].norm not in ("of", "in"):

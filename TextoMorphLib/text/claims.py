@@ -324,6 +324,8 @@ class Claims:
             return None
         if part == "partial" and word.term is not None:
             return self._partial(Owner("partial", "", at), word.term)
+        if part == "density" and self.owners.is_of_part(at):
+            return None  # "a central scar is of | low density"
         if part == "density" and word.term is not None and (owner := self.owners.part_after(at)):
             hypo = word.term.kinds.get("density") == "hypo" and not word.term.weak
             return self.terms["necrotic"] if owner == "centre" and hypo else None
@@ -357,7 +359,7 @@ class Claims:
             term = word.term or self.terms[BASE_TERMS[part]]
             if any(quality.has("modifier", "invisible") for quality in qualities):
                 self.inverted.add(at)
-            ringed = part == "calcification" and word.norm.split(" ")[-1] in ("rim", "shell")  # of no grains
+            ringed = part == "calcification" and any(each in word.norm for each in ("rim", "shell"))  # of no grains
             for quality, name in ({} if ringed else grammar()["refine"].get(term.name, {})).items():
                 if any(each.has("modifier", quality) for each in qualities):
                     return self.terms[name]

@@ -26,7 +26,7 @@ class Others:
 
     def __init__(self) -> None:
         self.side = self.item = ""
-        self.aside = False
+        self.aside = self.diagnosis = False
 
     def begin_with(self, words: Sequence[Word]) -> None:
         """Start again with a sentence: what was told before is another lesion."""
@@ -44,11 +44,13 @@ class Others:
         """
         if _is_general(words, text):
             return True
+        described = described and not self.diagnosis
+        self.diagnosis = not described and _is_diagnosis(words)
         side, item = _heading_side(words), _item(words) or _number(words) or _one_of_two(words)
         if item:
             listed = bool(self.item) or (item.isdecimal() and int(item) > 1) or item in _LATER
             self.aside = described and listed and item != self.item
-            self.item = self.item or item
+            self.item = (self.item if described else "") or item
             return self.aside
         other_side = side and self.side and side != self.side
         contrary = seen and side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
@@ -60,6 +62,11 @@ class Others:
             self.aside = True
         self.side = self.side or side or next((word.norm for word in words if word.norm in _SIDES), "")
         return self.aside
+
+
+def _is_diagnosis(words: Sequence[Word]) -> bool:
+    """Whether a sentence only says what the lesion may be: "A cystic tumour is the favoured diagnosis"."""
+    return any(word.norm == "diagnosis" or word.norm in ("suspected", "favored") for word in words[-4:])
 
 
 _GENERALLY = ("may", "often", "usually", "can", "typically", "frequently", "commonly", "tend", "generally", "sometimes")
@@ -85,9 +92,21 @@ def _item(words: Sequence[Word]) -> str:
     for index, word in enumerate(words[:8]):
         opens = index == 0 or words[index - 1].norm in (":", "-", ")", ".")
         number = index + 1 + (index + 1 < len(words) and words[index + 1].norm == "#")  # "Lesion #1:"
+        if index == 0 and _is_numbered(words, number):
+            return f"{word.norm} {words[number].norm}"
         if opens and word.norm in _ITEMS and number + 1 < len(words) and words[number + 1].norm == ":":
             return f"{word.norm} {words[number].norm}"
     return ""
+
+
+def _is_numbered(words: Sequence[Word], number: int) -> bool:
+    """Whether a sentence begins with the number or letter of a lesion: "Lesion B, head", "Segment 8 cyst"."""
+    if number + 1 >= len(words) or words[0].norm not in _ITEMS:
+        return False
+    after = words[number + 1]
+    lettered = len(words[number].norm) == 1 and words[0].norm not in ("s", "seg")
+    place = words[0].norm in ("s", "segment", "seg")
+    return lettered and (after.thing == LESION if place else after.norm in (",", "(", "-", "is", "\u2013"))
 
 
 def _number(words: Sequence[Word]) -> str:

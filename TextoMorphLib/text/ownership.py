@@ -28,8 +28,6 @@ _LOCATES = (
     "in", "of", "within", "into", "at", "along", "on", "throughout", "arising from", "arise from", "involving",
     "inside",
 )  # fmt: skip
-
-
 _BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "near")
 _BESIDE_LESION = (*_BESIDE, *TOUCHED, "between", "below", "above")
 _BESIDE_IT = ("adjacent", "neighboring", "nearby", "adjoining", "coexisting", "coexistent", "concomitant")
@@ -121,23 +119,11 @@ class Ownership(Bystanders):
         """Where a thing is, if that is another's place: "calcification | of the aorta", "cyst | in the spleen"."""
         if (holder := self.of_which(last)) is not None:
             return self._named([holder]) if self._named([holder]).foreign else None
-        index = last + 1
-        later = index
-        while later < len(self.words) and (
-            self.words[later].has("word", "verb") or self.words[later].has("word", "adverb")
-        ):
-            later += 1
-        spread = thing == "calcification" and later < len(self.words) and self.words[later].norm == "throughout"
-        if spread:
-            index = later
+        prep = index = self.after_seen(last + 1, thing)
         if index >= len(self.words) or self.words[index].norm not in (*_LOCATES, *_BESIDE):
             return None
         beside = self.words[index].norm in _BESIDE
-        ring = last and self.words[last - 1].has("modifier", "peripheral")
-        ring = ring or self.words[last].norm.startswith(("ring ", "rim ", "shell "))
-        lesion = self.words[index + 1 : index + 2] and self.words[index + 1].norm in ("it", "them")
-        lesion = lesion or any(self.words[i].thing == LESION for i in self.place(index + 1))
-        if ring and lesion and self.words[index].norm == "around":
+        if self.words[index].norm == "around" and self.is_ring(last):
             return None  # "annular calcification around a cyst"
         if thing in ("calcification", "content", "septum") and (beside or self._is_beside(index + 1)):
             return Owner("other", "tissue around it", last)
@@ -146,7 +132,7 @@ class Ownership(Bystanders):
         if (screen := self.strangers.shown_on(last)) is not None:
             return Owner("other", self.words[screen].norm, screen)
         while index < len(self.words) and not self._is_noun(index):
-            if index > last + 1 and not (self.is_modifier(index) or self.words[index].has("word", "det")):
+            if index > prep and not (self.is_modifier(index) or self.words[index].has("word", "det")):
                 return None
             index += 1
         if index >= len(self.words):
@@ -159,11 +145,14 @@ class Ownership(Bystanders):
         place = self._named(run)
         if place.kind == "partial" and (unlisted := self._unlisted_place(run[-1] + 1)) is not None:
             return Owner("other", self.words[unlisted].norm, unlisted)  # "gas in the soft tissues of the calf"
+        if self.words[run[-1]].norm.endswith(" bed") and thing in ("partial", LESION):
+            return None  # "ill-defined soft tissue in the resection bed"
         fluid = self.words[last].norm.split(" ")[-1] == "fluid" and place.name in _AROUND_ORGANS
         if place.kind == "other" and (thing != LESION or fluid or place.name in _OTHER_SITES):
             return place
         tissue = self.words[run[-1]].norm.split(" ")[-1] in ("parenchyma", "tissue", "cortex", "gland")
         whole = thing in ("wall", "margin") and (tissue or not self._is_object(last))  # "a rim of normal parenchyma"
+        spread = thing == "calcification" and self.words[prep].norm == "throughout"
         of_organ = whole and self.words[last + 1].norm == "of"  # "the capsule of the liver"
         return (
             place

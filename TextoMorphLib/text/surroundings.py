@@ -33,8 +33,8 @@ def is_sediment(words: Sequence[Word], at: int) -> bool:
 
 
 def is_site(words: Sequence[Word], at: int) -> bool:
-    """Whether a wall only says where calcium is: "calcification of the | wall"."""
-    start = at
+    """Whether a wall only says where calcium is: "calcification of | wall"; one with an article is there."""
+    start = at if at and words[at - 1].norm not in ("the", "its") else 0
     while start and words[start - 1].has("word", "det"):
         start -= 1
     within = start > 1 and words[start - 1].norm in ("in", "of", "within", "along")

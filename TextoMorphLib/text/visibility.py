@@ -40,6 +40,8 @@ def sights(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     while at < len(sentence):
         last, what = _sight(sentence, at)
         margin = last + 1 < len(sentence) and sentence[last + 1].thing == "margin"
+        if what == "delimited" and _of_part(sentence, at):
+            what = "unseen"  # "its wall can no longer be distinguished"
         if what == "unseen" and (margin or _of_margin(sentence, at)):
             what = "delimited"  # "not well recognizable margins"
         words.append(_word(sentence[at : last + 1], what, terms) if what else sentence[at])
@@ -81,6 +83,13 @@ def _sight(words: Sequence[Word], at: int) -> tuple[int, str]:
         if norm not in data["links"] and not (words[index].has("word", "adverb") and words[index].term is None):
             break
     return at, ""
+
+
+def _of_part(words: Sequence[Word], at: int) -> bool:
+    """Whether it is a part of a lesion that cannot be told: a wall, which then is none."""
+    before = [word for word in words[max(0, at - 3) : at] if not (word.has("word", "verb") or word.has("word", "det"))]
+    last = before[-1] if before and before[-1].norm not in ("can", "could") else (before[-2] if before[1:] else None)
+    return last is not None and last.thing in ("wall", "septum", "nodule") and words[at].norm != "hard"
 
 
 def _of_margin(words: Sequence[Word], at: int) -> bool:
