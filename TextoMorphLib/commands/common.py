@@ -57,6 +57,14 @@ Source = Annotated[
         "words), rendered (no network), ellipsoids, cells.",
     ),
 ]
+OrganMask = Annotated[
+    Path | None,
+    typer.Option(
+        "--organ-mask",
+        metavar="FILE",
+        help="The organ: healthy tissue is judged in it, and what lies outside is told.",
+    ),
+]
 Replace = Annotated[
     bool,
     typer.Option("--replace", help="The mask holds a tumour already: what is healthy is judged outside it."),

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesis
     from TextoMorphLib.synthesis.several import Lesion
 
-OrganMask = Annotated[
-    Path | None,
-    typer.Option(
-        "--organ-mask",
-        metavar="FILE",
-        help="The organ: healthy tissue is judged in it, and what lies outside is told.",
-    ),
-]
 Picture = Annotated[
     Path | None, typer.Option("--picture", metavar="PNG", help="Also draw before, after and difference.")
 ]
@@ -72,7 +64,7 @@ def generate(
     resample_mask: common.ResampleMask = False,
     label: common.Label = None,
     assume_hu: common.AssumeHu = False,
-    organ_mask: OrganMask = None,
+    organ_mask: common.OrganMask = None,
     picture: Picture = None,
     dicom: Dicom = None,
     dicom_seg: DicomSeg = False,

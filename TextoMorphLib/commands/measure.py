@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.commands import common
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import ORGAN_ALONE, InputError
 from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def measure(
     resample_mask: common.ResampleMask = False,
     replace: common.Replace = False,
     label: common.Label = None,
+    organ_mask: common.OrganMask = None,
     assume_hu: common.AssumeHu = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -65,7 +66,7 @@ def measure(
     Contrast, texture, margin, rim, calcification, size and noise, in HU and mm, of each lesion of the mask. With
     --replace, HEALTHY may hold the lesion (both may be one scan): what was there before is then judged around it.
     """
-    lesions = measured(healthy, synthetic, mask, resample_mask, replace, label, assume_hu)
+    lesions = measured(healthy, synthetic, mask, resample_mask, replace, label, assume_hu, organ_mask)
     if as_json:
         typer.echo(outputs.to_json({"lesions": lesions}))
         return
@@ -93,6 +94,7 @@ def measured(
     replace: bool = False,
     label: str | int | None = None,
     assume_hu: bool = False,
+    organ_mask: Path | None = None,
 ) -> list[dict[str, Any]]:
     """The attributes of each lesion of a mask.
 
@@ -101,23 +103,29 @@ def measured(
     """
     import numpy as np
 
+    from TextoMorphLib.io.masks import read_mask
     from TextoMorphLib.io.volume import Volume, check_ct
     from TextoMorphLib.measurement import attributes
     from TextoMorphLib.spatial import healing
     from TextoMorphLib.spatial.region import regions, resampled
 
     before, where = common.read_scan(healthy, mask, resample_mask, label, assume_hu, replace=replace)
-    after = Volume.read(synthetic)
-    check_ct(after, assume_hu)
+    after = before
+    if not synthetic.exists() or not synthetic.samefile(healthy):
+        after = Volume.read(synthetic)
+        check_ct(after, assume_hu)
     if before.shape != after.shape or not np.allclose(before.affine, after.affine, atol=1e-3):
         raise InputError(
             f"{synthetic} is not on the grid of {healthy}: {after.shape} voxels, not {before.shape}, or lies elsewhere"
         )
+    organ = None
+    if organ_mask is not None:
+        organ = read_mask(organ_mask, before, resample=resample_mask, choose=ORGAN_ALONE)
     if replace:
-        before = healing.healed(before, where)
+        before = healing.healed(before, where, within=organ)
     return [
-        asdict(attributes.measure(place.ct, now, place.depth, place.usable, _kept(place, now)))
-        for place in regions(before, where)
+        asdict(attributes.measure(place.ct, now, place.depth, place.usable, _kept(place, now), place.organ_hu))
+        for place in regions(before, where, within=organ)
         for now in (resampled(after, place),)
     ]
 

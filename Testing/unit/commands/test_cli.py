@@ -14,10 +14,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from TextoMorphLib import paths
 from TextoMorphLib.cli import main
 from TextoMorphLib.commands import common
+from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation import example_ct
 
 TEXT = "hypoattenuating lesion"
@@ -171,6 +173,20 @@ def test_measure_agrees_with_the_report(
     measured = json.loads(capsys.readouterr().out)["lesions"]
     reported = json.loads((tmp_path / "out.json").read_text())["lesions"]
     assert measured == [pytest.approx(lesion, abs=1e-3) for lesion in reported]
+
+    mask = Volume.read(arguments[3])
+    organ = str(tmp_path / "organ.nii.gz")
+    around = ndimage.binary_dilation(mask.data > 0, iterations=8)
+    around &= Volume.read(arguments[1]).data > 60  # not the commonest tissue around, but the brighter part of it
+    Volume.from_array(around | (mask.data > 0), mask.affine).write(Path(organ))
+    assert main([*arguments, "--organ-mask", organ, "--overwrite"]) == 0
+    capsys.readouterr()
+    assert main([*measure, "--organ-mask", organ, "--json"]) == 0
+    within = json.loads(capsys.readouterr().out)["lesions"]
+    assert within == [
+        pytest.approx(each, abs=1e-3) for each in json.loads((tmp_path / "out.json").read_text())["lesions"]
+    ]
+    assert within[0]["parenchyma_hu"] != measured[0]["parenchyma_hu"]
 
     assert main(measure) == 0
     rows = capsys.readouterr().out.splitlines()
