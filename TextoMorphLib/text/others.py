@@ -6,6 +6,7 @@ cysts". What is said of it must not be drawn into the first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from TextoMorphLib.text.lexicon import Word
@@ -48,7 +49,12 @@ class Others:
         self.diagnosis = not described and _is_diagnosis(words)
         side, item = _heading_side(words), _item(words) or _number(words) or _one_of_two(words)
         if item:
-            listed = bool(self.item) or (item.isdecimal() and int(item) > 1) or item in _LATER
+            listed = (
+                bool(self.item)
+                or _is_new_segment(item, text[: words[0].start])
+                or (item.isdecimal() and int(item) > 1)
+                or item in _LATER
+            )
             self.aside = described and listed and item != self.item
             self.item = (self.item if described else "") or item
             return self.aside
@@ -107,6 +113,12 @@ def _is_numbered(words: Sequence[Word], number: int) -> bool:
     lettered = len(words[number].norm) == 1 and words[0].norm not in ("s", "seg")
     place = words[0].norm in ("s", "segment", "seg")
     return lettered and (after.thing == LESION if place else after.norm in (",", "(", "-", "is", "\u2013"))
+
+
+def _is_new_segment(item: str, before: str) -> bool:
+    """Whether other segments were told of before: "A lesion in segment 6. Segment 8 cyst"."""
+    told = {number.lower() for number in re.findall(r"\bsegment (\w+)", before, re.IGNORECASE)}
+    return item.startswith("segment ") and bool(told) and item.removeprefix("segment ") not in told
 
 
 def _number(words: Sequence[Word]) -> str:

@@ -46,7 +46,7 @@ from TextoMorphLib.text.understanding import understand
         ("A mass in a heterogeneous, cirrhotic liver.", "liver", {}),
         ("A hypodense mass. Small cysts are seen in the thickened duodenal wall.", "pancreas", {"density": "hypo"}),
         ("Lesion A (index), tail: cystic. Lesion B, head: hyperenhancing.", "pancreas", {"content": "cystic"}),
-        ("Segment 6 lesion, hypodense. Segment 8 cyst unchanged.", "liver", {"density": "hypo"}),
+        ("Hypodense lesion in segment 6. Segment 8 cyst unchanged.", "liver", {"density": "hypo"}),
         ("Ill-defined soft tissue in the resection bed.", "pancreas", {"margin": "ill"}),
         # What is in it, and what was taken out.
         ("Walled-off necrosis with debris and air.", "pancreas", {"content": "necrotic", "gas": "bubbles"}),
