@@ -107,7 +107,7 @@ class Synthesizer:
             ct: The scan, HU.
             mask: Boolean, of the scan's shape; each component far from the others becomes a lesion of its own.
             text: Terms or sentences.
-            organ: liver, pancreas or kidney; decides which of the vocabulary's terms are looked for in the text.
+            organ: liver, pancreas or kidney; decides which terms are looked for, and what is usual if nothing is said.
             seed: Same inputs, seed and device give the same result.
             steps: Sampling steps, 1 to 200; the preset's if None.
             guidance: Classifier-free guidance scale; the preset's if None.
