@@ -184,16 +184,16 @@ def run(
 def _understood(lesion: Lesion, ct: Volume, hedges: str, named: str) -> list[str]:
     """Shows what is understood of a lesion's text, and warns of what in it does not go together; the warnings."""
     from TextoMorphLib.spatial.region import diameters_mm
+    from TextoMorphLib.synthesis import room
     from TextoMorphLib.text import plausibility
     from TextoMorphLib.text.understanding import understand
 
     meant = understand(lesion.text, lesion.organ, hedges)
     for line in meant.lines():
         typer.echo(named + line)
-    across = diameters_mm(ct, lesion.mask(ct.shape))
-    warnings = list(
-        dict.fromkeys([*meant.warnings(), *(each for mm in across for each in plausibility.other_size(meant, mm))])
-    )
+    mask = lesion.mask(ct.shape)
+    sizes = [each for mm in diameters_mm(ct, mask) for each in plausibility.other_size(meant, mm)]
+    warnings = list(dict.fromkeys([*meant.warnings(), *sizes, *room.before(meant, ct, mask)]))
     for warning in warnings:
         common.warn(named + warning)
     return [*warnings, *(named + warning for warning in warnings)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from TextoMorphLib.models import structures
 from TextoMorphLib.models.denoiser import Denoiser, field_channels, without_fields
 from TextoMorphLib.models.seed_fields import unrelated
 from TextoMorphLib.text.encoders import TextEncoder
 
 
-def shown(denoiser: Denoiser, condition: Tensor, noise: Tensor, deepest: float, coupled: bool) -> tuple[Tensor, Tensor]:
+def shown(
+    denoiser: Denoiser, condition: Tensor, noise: Tensor, deepest: float, coupled: bool, said: structures.Said
+) -> tuple[Tensor, Tensor]:
     """The place and the noise to start from.
 
     Args:
@@ -21,12 +24,14 @@ def shown(denoiser: Denoiser, condition: Tensor, noise: Tensor, deepest: float, 
         coupled: Whether the random fields of that noise are shown, and it is started from. If not, as for models that
             learned from real lesions, whose texture no field made, other noise is, and only hints of rare words are
             shown of the fields.
+        said: What the text says: kinds, and the probabilities of their values.
 
     Returns:
         [1, C + 4 + 96, x, y, z] and [1, C, x, y, z].
     """
     depth = condition[:, denoiser.latent_channels :]
-    fields = field_channels(noise, depth, torch.tensor([deepest]), denoiser.prior_numbers)
+    numbers = structures.room(denoiser.prior_numbers, said, deepest)
+    fields = field_channels(noise, depth, torch.tensor([deepest]), numbers)
     if not coupled:
         fields, noise = without_fields(fields), unrelated(noise).to(noise.device)
     return torch.cat([condition, fields], 1), noise

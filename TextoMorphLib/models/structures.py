@@ -6,6 +6,7 @@ it, and then the eye sees a smaller lesion without a rim. What is moved lies whe
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,16 +14,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from TextoMorphLib.models import septa
 from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, away_mm, lesion_fields, wall_mm
-from TextoMorphLib.models.word_shapes import sigmoid
+from TextoMorphLib.models.spatial_priors import PriorNumbers
+from TextoMorphLib.models.word_shapes import fine_fields, sigmoid
+from TextoMorphLib.spatial.geometry import tight_box
 
 WALL_MM = {"thin": 1.8, "plain": 3.3, "thick": 6.0}
 RIM_HU = 34.0  # above the brighter of organ and body
 FLUID_HU = 20.0  # at the most
+NARROW_FLUID_HU = 2.0  # likewise, in a narrow lumen, which what is around it brightens
 SEPTUM_HU, SEPTUM_SHARE = 52.0, 0.5  # above what it divides, at least; of what the organ is above it
+FEW_SEPTA = (88.0, 0.6)  # likewise, of thin ones in a narrow lumen, which partial volume dims
 EDGE_MM = 0.7  # how softly either begins and ends
 SEPTUM_MM = (1.6, 3.0)  # as thick as a fifth of the deepest point's depth, within this
+DIVIDED_WALL, LEAST_DIVIDED_WALL_MM = 0.4, 4.2  # of the deepest point's depth: a wall around septa is no thicker
 LUMEN_MM = 1.0  # inside the wall
+DARKEST = 0.15  # quantile of what is in a narrow lumen that is its fluid
 BODY = 0.35  # quantile of what is inside the wall: septa are not it
 LEAST_VOXELS = 30
 SURE = 0.05  # shares below this are nothing
@@ -52,6 +60,9 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
     lumen = depth > thickness + LUMEN_MM
     if np.count_nonzero(lumen) < LEAST_VOXELS:
         return delta
+    narrow = min(walled, septated) >= SURE and deepest - thickness < septa.LITTLE_MM
+    if narrow:
+        delta = _emptied(delta, filled, sigmoid((depth - thickness) / EDGE_MM), lumen, said)
     body = float(np.quantile(delta[lumen], BODY))
     excess = body + float(np.median(filled[lumen])) - FLUID_HU
     if fluid >= SURE and excess > 0:  # in much enhanced organs the denoiser does not come down as far
@@ -59,8 +70,10 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
         delta = np.asarray(delta - np.float32(fluid * excess) * inside, np.float32)
         body -= fluid * excess
     if septated >= SURE:
-        rise = max(SEPTUM_HU, -SEPTUM_SHARE * body)  # what takes up contrast does so as its organ does
-        share = _septa(noise, deepest, lumen) * sigmoid((depth - thickness) / EDGE_MM)
+        least, of_organ = FEW_SEPTA if narrow else (SEPTUM_HU, SEPTUM_SHARE)
+        rise = max(least, -of_organ * body)  # what takes up contrast does so as its organ does
+        sheets = _few(noise, depth, deepest - thickness) if narrow else _septa(noise, deepest, lumen)
+        share = sheets * sigmoid((depth - thickness) / EDGE_MM)
         delta = _raised(delta, share, lumen & (share > 0.7), body + rise, septated)
     if walled >= SURE:
         wall = sigmoid(depth / EDGE_MM) * sigmoid((thickness - depth) / EDGE_MM)
@@ -71,14 +84,58 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
 
 
 def thickness_mm(said: Said, deepest: float) -> float:
-    """Of the wall, weighted by what is said of it."""
-    return wall_mm(by_thickness(WALL_MM, said), deepest)
+    """Of the wall, weighted by what is said of it; less where it would leave septa no room."""
+    usual = wall_mm(by_thickness(WALL_MM, said), deepest)
+    return min(usual, _most_mm(deepest)) if divided(said) else usual
+
+
+def divided(said: Said) -> bool:
+    """Whether septa are asked for."""
+    return said.get("septa", {}).get("septated", 0.0) >= SURE
+
+
+def _most_mm(deepest: float) -> float:
+    return max(DIVIDED_WALL * deepest, LEAST_DIVIDED_WALL_MM)
+
+
+def room(numbers: PriorNumbers, said: Said, deepest: float) -> PriorNumbers:
+    """What a denoiser's hints are drawn by: walls no thicker than `thickness_mm` says.
+
+    Args:
+        numbers: The bundle's.
+        said: Kinds, and the probabilities of their values.
+        deepest: The mask's deepest point, mm.
+    """
+    if not divided(said):
+        return numbers
+    return dataclasses.replace(
+        numbers, wall_mm={value: min(mm, _most_mm(deepest)) for value, mm in numbers.wall_mm.items()}
+    )
 
 
 def by_thickness(numbers: Mapping[str, float], said: Said) -> float:
     """A number that goes by how thick a wall is called, weighted by what is said of it."""
     told = said.get("wall_thickness", {"plain": 1.0})
     return sum(numbers[value] * share for value, share in told.items()) / max(sum(told.values()), 1e-6)
+
+
+def _emptied(delta: np.ndarray, filled: np.ndarray, inside: np.ndarray, lumen: np.ndarray, said: Said) -> np.ndarray:
+    """A lesion with nothing in its wall but what its darkest part is.
+
+    The denoiser's septa are as wide as its latent's voxels: in a narrow lumen they run together.
+    """
+    fluid, hu = said.get("content", {}).get("cystic", 0.0), filled + delta
+    level = float(np.quantile(hu[lumen], DARKEST))
+    level -= fluid * max(level - NARROW_FLUID_HU, 0.0)
+    return np.asarray(delta + inside * (level - hu), np.float32)
+
+
+def _few(noise: Tensor, depth: np.ndarray, room_mm: float) -> np.ndarray:
+    """The share of each voxel that septa have where there is room for one or two."""
+    box = tight_box(depth > -1.0)
+    share = np.zeros(depth.shape, np.float32)
+    share[box] = septa.few(fine_fields(noise, float(depth.max()), box), depth[box], room_mm)
+    return share
 
 
 def _septa(noise: Tensor, deepest: float, lumen: np.ndarray) -> np.ndarray:

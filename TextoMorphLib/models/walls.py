@@ -18,16 +18,17 @@ from TextoMorphLib.models.structures import (
     SURE,
     Said,
     by_thickness,
+    divided,
     thickness_mm,
 )
-from TextoMorphLib.models.word_shapes import Fields, fine_fields, sigmoid
+from TextoMorphLib.models.word_shapes import Fields, around, fine_fields, sigmoid
 from TextoMorphLib.spatial.geometry import tight_box
 
 VARIES = {"thin": 0.18, "plain": 0.28, "thick": 0.28}  # of the thickness, standard deviation around the lesion
 BRIGHTER = 0.15  # likewise, of how much the wall is brighter than what it holds
-MOST = 1.5  # standard deviations,
-MOST_HU = 60.0  # and of what is brighter no more: a rim stands out of its organ all around, and calcium stays as it is
-MOST_OF_DEPTH = 0.7  # how much of the way to the deepest point a wall may take up where it is thicker
+MOST_HU = 60.0  # of what is brighter no more: a rim stands out of its organ all around, and calcium stays as it is
+MOST_OF_DEPTH = 0.7  # how much of the way to the deepest point a wall may take up where it is thicker,
+MOST_OF_ROOM = 0.25  # and of what is left of that for septa
 REACH = 2.2  # what lies deeper than so many thicknesses stays where it is
 
 
@@ -59,9 +60,12 @@ def _varied(
 ) -> tuple[np.ndarray, np.ndarray]:
     walled, deepest = said["wall"]["walled"], float(depth.max())
     wall = (depth > 0) & (depth < mm)
-    thicker = _around(fields["shade"] + 0.8 * fields["inner"] + 0.5 * fields["patches"], wall)
+    thicker = around(fields["shade"] + 0.8 * fields["inner"] + 0.5 * fields["patches"], wall)
     stretch = 1 + walled * by_thickness(VARIES, said) * thicker
-    stretch = np.minimum(stretch, max(MOST_OF_DEPTH * deepest / mm, 1.0))
+    most = MOST_OF_DEPTH * deepest
+    if divided(said):
+        most = min(most, mm + MOST_OF_ROOM * max(deepest - mm, 0.0))
+    stretch = np.minimum(stretch, max(most / mm, 1.0))
     inner = mm * stretch
     reach = np.maximum(min(REACH * mm, deepest), inner + 0.5)
     even = np.where(depth < inner, depth / stretch, mm + (depth - inner) * (reach - mm) / (reach - inner))
@@ -71,11 +75,5 @@ def _varied(
     moved = ndimage.map_coordinates(delta, np.indices(depth.shape) + (even - depth) * inwards, order=1, mode="nearest")
     body = float(np.quantile(moved[depth > mm + LUMEN_MM], BODY))
     share = np.clip(depth / EDGE_MM, 0, 1) * sigmoid((inner - depth) / EDGE_MM)
-    brighter = walled * BRIGHTER * _around(fields["septa"] + 0.6 * fields["patches"], wall)
+    brighter = walled * BRIGHTER * around(fields["septa"] + 0.6 * fields["patches"], wall)
     return np.asarray(moved + share * brighter * np.clip(moved - body, 0, MOST_HU), np.float32), even
-
-
-def _around(field: np.ndarray, wall: np.ndarray) -> np.ndarray:
-    """What varies around a lesion by 1 and is 0 in the mean of its wall."""
-    own = field[wall]
-    return np.clip((field - own.mean()) / max(float(own.std()), 0.3), -MOST, MOST)

@@ -22,10 +22,13 @@ GAS_SHARE, AIR_SHARE, GAS_RISE = 0.04, 0.16, 1.3  # bubbles, air above a fluid, 
 SEDIMENT_SHARE = 0.38
 NODULE = 0.55  # radius, in units of the deepest point's depth
 GLOBULE_SHARE, GLOBULE_DEPTH = 0.42, (0.15, 0.52)  # of the border; in units of the deepest point's depth
-RING = (0.34, 0.62)  # relative depth of a target's bright ring
+RING = (0.34, 0.62)  # relative depth of a target's bright ring,
+RING_WAVERS, MOST_WAVER = 0.07, 0.16  # how far that is off around the lesion: standard deviation, and at most;
+RING_WIDER, RING_BRIGHTER = 0.32, 0.3  # of its width and its brightness, standard deviations likewise
+MOST_AROUND = 1.5  # standard deviations of what varies around a lesion, at most
 SCAR_REACH, SCAR_MIDDLE = 0.7, 0.2  # of arms, and of what they meet in, in units of the deepest point's depth
 CELLS = {  # spacing in units of the deepest point's depth, its bounds, and how thick the walls between are, mm
-    "multilocular": (0.95, (8.0, 28.0), 2.0),
+    "multilocular": (0.95, (11.0, 28.0), 2.0),
     "microcystic": (0.5, (6.0, 10.0), 1.7),
 }
 LEAST_MM = 1.0  # fat, gas and cells begin this deep
@@ -103,11 +106,23 @@ def globules(fields: Fields, depth: np.ndarray) -> np.ndarray:
 
 
 def ring(fields: Fields, depth: np.ndarray) -> np.ndarray:
-    """The bright ring of a target, between a dark halo and a dark centre."""
+    """The bright ring of a target, between a dark halo and a dark centre.
+
+    Returns:
+        Its share of each voxel, over 1 where it is brighter than in the mean: it is wider here, narrower there, off the
+        middle, and not everywhere as bright.
+    """
     deepest = float(depth.max())
-    at = depth + deepest * np.clip(0.07 * fields["inner"] + 0.05 * fields["shade"], -0.15, 0.15)
+    middle, half = (RING[0] + RING[1]) / 2 * deepest, (RING[1] - RING[0]) / 2 * deepest
+    near = np.abs(depth - middle) < max(half, 1.0)
+    if not near.any():
+        return np.zeros_like(depth)
+    off = RING_WAVERS * around(fields["shade"] + 0.6 * fields["inner"], near)
+    wider = 1 + RING_WIDER * around(fields["patches"] + 0.6 * fields["septa"], near)
+    brighter = 1 + RING_BRIGHTER * around(fields["inner"] - 0.8 * fields["septa"] + 0.4 * fields["grain"], near)
+    away = np.abs(depth - middle - deepest * np.clip(off, -MOST_WAVER, MOST_WAVER))
     edge = max(0.05 * deepest, 0.5)
-    return sigmoid((at - RING[0] * deepest) / edge) * sigmoid((RING[1] * deepest - at) / edge)
+    return np.asarray(brighter * sigmoid((half * wider - away) / edge), np.float32)
 
 
 def scar(fields: Fields, depth: np.ndarray) -> np.ndarray:
@@ -152,6 +167,12 @@ def locules(fields: Fields, depth: np.ndarray, kind: str) -> tuple[np.ndarray, n
     walls[depth > -EDGE_MM] = sigmoid((thick / 2 - (near[:, 1] - near[:, 0]) / 2) / (0.4 * EDGE_MM))
     own[depth > -EDGE_MM] = fields["fine"][where][which[:, 0]]
     return walls * sigmoid((depth - LEAST_MM) / EDGE_MM), own
+
+
+def around(field: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """What varies around a lesion by 1 and is 0 in the mean of a layer of it."""
+    own = field[where]
+    return np.clip((field - own.mean()) / max(float(own.std()), 0.3), -MOST_AROUND, MOST_AROUND)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

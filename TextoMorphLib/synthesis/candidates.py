@@ -19,7 +19,7 @@ from TextoMorphLib.models.texture_field import Site
 from TextoMorphLib.spatial.borders import beyond_organ, neighbours
 from TextoMorphLib.spatial.compositing import MARGIN_MM, vessels
 from TextoMorphLib.spatial.region import Region
-from TextoMorphLib.synthesis import textures
+from TextoMorphLib.synthesis import room, textures
 from TextoMorphLib.synthesis.result import plain
 from TextoMorphLib.text import vocabulary
 from TextoMorphLib.text.concepts import evenness, sharpness
@@ -157,6 +157,10 @@ class Place:
             return self.beyond
         others = self.trunks if request.organ in LOBULATED_ORGANS else self.neighbours
         return np.maximum(self.beyond, others)
+
+    def doubts(self, request: Request) -> list[str]:
+        """What the user should know of a lesion here, in words."""
+        return [*room.told(request.understood, float(self.region.depth.max())), *self.left_alone(request)]
 
     def left_alone(self, request: Request) -> list[str]:
         """Whether much of the mask stays the scan's own for what lies beside the organ, in words.

@@ -65,7 +65,12 @@ def drawn(
     said = torch.cat([_said(model, each) for each in wanted]).to(device)
     shown = [
         conditions.shown(
-            denoiser, each.place.condition, each.noise.to(device), float(each.place.region.depth.max()), coupled
+            denoiser,
+            each.place.condition,
+            each.noise.to(device),
+            float(each.place.region.depth.max()),
+            coupled,
+            each.request.understood,
         )
         for each in wanted
     ]

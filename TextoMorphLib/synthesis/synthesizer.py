@@ -256,7 +256,7 @@ class Synthesizer:
             tell(sum(most[: lesion + 1]) * request.steps)
             volume = best.volume
             found.append(best)
-            doubts = [*scene.places[lesion].left_alone(requests[lesion]), *seen[lesion][1], *hopeless]
+            doubts = [*scene.places[lesion].doubts(requests[lesion]), *seen[lesion][1], *hopeless]
             warnings += [f"lesion {lesion + 1}: {each}" if len(most) > 1 else each for each in doubts]
         return volume, found, warnings
 

@@ -35,6 +35,22 @@ def made(term: Term, seed: int) -> np.ndarray:
     return drawn(delta, np.full(SHAPE, 110, np.float32), depth, noise, said)
 
 
+def test_a_targets_ring_is_uneven_and_closed() -> None:
+    (target,) = (term for term in RULED if term.kinds == {"pattern": "target"} and term.name == "target appearance")
+    ring, centre, halo = (DEPTH > 5.5) & (DEPTH < 8.5), DEPTH > 11, (DEPTH > 1.5) & (DEPTH < 3.5)
+    x, y, z = np.indices(SHAPE) - 31.5
+    turn = ((np.arctan2(y, x) / np.pi + 1) * 8).astype(int) % 16
+    seen = ring & (abs(z) < 3)
+    brightest = []
+    for seed in range(4):
+        hu = made(target, seed)
+        around = np.bincount(turn[seen], hu[seen], minlength=16) / np.bincount(turn[seen], minlength=16)
+        assert np.ptp(around) > 12
+        assert around.min() > max(hu[halo].mean(), hu[centre].mean())  # nowhere lost
+        brightest.append(int(around.argmax()))
+    assert len(set(brightest)) > 1  # the seed decides where
+
+
 @pytest.mark.parametrize("term", RULED, ids=lambda term: term.name)
 def test_what_is_asked_is_measured(term: Term) -> None:
     for seed in range(4):

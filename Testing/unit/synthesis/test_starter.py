@@ -11,6 +11,8 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models import bundle
 from TextoMorphLib.simulation.lesion_masks import lesion_at, lesion_mask
 from TextoMorphLib.simulation.phantom import phantom
+from TextoMorphLib.synthesis import room
+from TextoMorphLib.text.understanding import understand
 
 Anatomy = tuple[Volume, dict[str, np.ndarray]]
 
@@ -151,18 +153,33 @@ def test_one_picture_has_one_phase(starter: Synthesizer, anatomy: Anatomy) -> No
     assert [row["asked"] for row in late["asked"][0]] == ["washout"]
 
 
-def test_a_thick_walled_septated_renal_cyst_shows_its_septa(starter: Synthesizer, anatomy: Anatomy) -> None:
+@pytest.mark.parametrize("mm", [24.0, 42.0])
+def test_a_thick_walled_septated_renal_cyst_shows_its_septa(starter: Synthesizer, anatomy: Anatomy, mm: float) -> None:
     ct, organs = anatomy
     kidney = organs["kidney"]
     bright = ct.with_hu((slice(None),) * 3, ct.hu() + 200 - np.median(ct.hu()[kidney]), kidney)
     one = ndimage.label(kidney)[0] == 1
     centre = bright.affine[:3] @ [*np.argwhere(one).mean(0), 1]
-    mask = lesion_at(bright, centre, 42.0, np.random.default_rng(2), irregularity=0.0)
-    found = [
-        starter.synthesize(bright, mask, text, organ="kidney", seed=1, preset="preview").report["lesions"][0][
-            "septa_hu"
-        ]
+    mask = lesion_at(bright, centre, mm, np.random.default_rng(2), irregularity=0.0)
+    septated, plain = (
+        starter.synthesize(bright, mask, text, organ="kidney", seed=1, preset="preview").report
         for text in ("thick-walled septated renal cyst", "thick-walled renal cyst")
-    ]
+    )
+    asked = {row["attribute"]: row["ok"] for row in septated["asked"][0]}
+    assert asked["septa_hu"]
+    assert asked["wall_mm"]
+    assert not any("septa" in warning for warning in septated["warnings"])
+    found = [report["lesions"][0]["septa_hu"] for report in (septated, plain)]
     assert found[0] > 15
     assert found[0] > found[1] + 10
+
+
+def test_a_wall_without_room_for_septa_is_told_before_the_work(starter: Synthesizer, anatomy: Anatomy) -> None:
+    ct, organs = anatomy
+    text = "thick-walled septated cyst"
+    for mm, said in ((14.0, 1), (30.0, 0)):
+        mask: np.ndarray = lesion_mask(ct, organs["liver"], mm, seed=2)
+        assert len(room.before(understand(text, "liver"), ct, mask)) == said
+        made = starter.synthesize(ct, mask, text, seed=1, preset="preview")
+        assert sum("hardly have room" in warning for warning in made.report["warnings"]) == said
+        assert not room.before(understand("thick-walled cyst", "liver"), ct, mask)
