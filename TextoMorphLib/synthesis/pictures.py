@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -72,7 +72,15 @@ class View:
 
     def cut(self, volume: Volume, plane: Plane) -> np.ndarray:
         """HU of a plane through the lesion: rows count from below, columns from the left."""
-        return self._slice(orientations.apply_orientation(volume.hu(self.box), self.to_ras), plane)
+        return self._slice(self.whole(volume), plane)
+
+    def whole(self, volume: Volume) -> np.ndarray:
+        """HU of all that is shown, in R, A, S order."""
+        return np.asarray(orientations.apply_orientation(volume.hu(self.box), self.to_ras))
+
+    def at(self, axial: int) -> View:
+        """The same, cut at another axial slice."""
+        return replace(self, centre=(*self.centre[:2], axial))
 
     def draw(self, axes: Axes, flat: np.ndarray, plane: Plane, **how: Any) -> Any:
         """Draw a plane, in the view's window unless told otherwise."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.spatial.geometry import tight_box
-from TextoMorphLib.synthesis import pictures
+from TextoMorphLib.synthesis import pictures, seen
 
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
@@ -45,13 +45,15 @@ class Preview:
 
     Attributes:
         text: The description.
-        flat: HU of the axial slice through the largest lesion's middle.
+        flat: HU of the axial slice through the largest lesion's middle, or of one that shows what is asked.
+        above_mm: How far above the middle that slice lies.
         lesions: The measured attributes of each lesion.
         words: The influence of each word, in the text's order; empty if not asked for.
     """
 
     text: str
     flat: np.ndarray
+    above_mm: float
     lesions: tuple[Attributes, ...]
     words: tuple[Word, ...]
 
@@ -80,7 +82,8 @@ class Previews:
         variants = []
         for row in self.rows:
             contrast = ", ".join(f"{lesion.contrast_hu:.0f} HU" for lesion in row.lesions)
-            variants.append((f"{row.text}\n{contrast}", row.flat))
+            where = f", {abs(row.above_mm):.0f} mm {'above' if row.above_mm > 0 else 'below'}" if row.above_mm else ""
+            variants.append((f"{row.text}\n{contrast}{where}", row.flat))
         return pictures.text_grid(self.view, self.healthy, variants, note, columns)
 
     def table(self) -> str:
@@ -158,10 +161,11 @@ def preview(
     for text in texts:
         whole, made = make(text)
         notes += [(note, text) for note in (*made.report["warnings"], *made.report["notes"])]
-        flat = view.cut(made.volume, "axial")
+        axial = seen.slice_with(view.whole(made.volume), view.mask, view.centre[2], made.report["understood"])
+        flat, above_mm = view.at(axial).cut(made.volume, "axial"), (axial - view.centre[2]) * float(view.spacing[2])
         found = _WORD.finditer(text) if words else ()
         influences = [_influence(match.group(), whole - make(without(text, match))[0]) for match in found]
-        rows.append(Preview(text, flat, made.lesions, tuple(influences)))
+        rows.append(Preview(text, flat, above_mm, made.lesions, tuple(influences)))
     return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, _told(notes, len(texts)))
 
 

@@ -14,7 +14,7 @@ from TextoMorphLib.cli import main
 from TextoMorphLib.errors import Cancelled
 from TextoMorphLib.io.masks import read_mask
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.synthesis import Synthesizer, previews
+from TextoMorphLib.synthesis import Synthesizer, previews, seen
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,23 @@ from TextoMorphLib.synthesis import Synthesizer, previews
 )
 def test_a_word_is_left_out_cleanly(text: str, left: list[str]) -> None:
     assert [previews.without(text, word) for word in re.finditer(r"[\w-]+", text)] == left
+
+
+def test_a_slice_that_shows_what_is_asked_is_shown() -> None:
+    x, y, z = np.indices((40, 40, 20)) - np.array([20, 20, 10]).reshape(3, 1, 1, 1)
+    mask = x**2 + y**2 + (1.6 * z) ** 2 < 13**2
+    cyst = np.where(mask, 10.0, 100.0) + np.random.default_rng(0).normal(0, 5, mask.shape)
+    for kind, value, hu, radius in (
+        ("gas", "bubbles", -600, 3),
+        ("nodule", "mural", 80, 4),
+        ("calcification", "present", 500, 2),
+    ):
+        drawn = np.where(x**2 + (y - 4) ** 2 + (z - 5) ** 2 < radius**2, hu, cyst)
+        said = {kind: {value: 1.0}}
+        assert abs(seen.slice_with(drawn, mask, 10, said) - 15) <= 1
+        assert seen.slice_with(drawn, mask, 10, {"content": {"cystic": 1.0}}) == 10
+        middle = np.where(x**2 + (y - 4) ** 2 + (z - 1) ** 2 < radius**2, hu, cyst)
+        assert seen.slice_with(middle, mask, 10, said) in (10, 11)
 
 
 def test_tables_and_influence(
