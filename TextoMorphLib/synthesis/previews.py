@@ -18,7 +18,7 @@ from TextoMorphLib.synthesis import pictures, seen
 
 if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
-    from TextoMorphLib.synthesis import Synthesizer
+    from TextoMorphLib.synthesis import Synthesis, Synthesizer
 
 NEUTRAL = "lesion"  # what is left of a text of one word when that word is left out
 _WORD = re.compile(r"[^\W_]+(?:[-'\u2019][^\W_]+)*")
@@ -161,12 +161,16 @@ def preview(
     for text in texts:
         whole, made = make(text)
         notes += [(note, text) for note in (*made.report["warnings"], *made.report["notes"])]
-        axial = seen.slice_with(view.whole(made.volume), view.mask, view.centre[2], made.report["understood"])
-        flat, above_mm = view.at(axial).cut(made.volume, "axial"), (axial - view.centre[2]) * float(view.spacing[2])
         found = _WORD.finditer(text) if words else ()
         influences = [_influence(match.group(), whole - make(without(text, match))[0]) for match in found]
-        rows.append(Preview(text, flat, above_mm, made.lesions, tuple(influences)))
+        rows.append(Preview(text, *_shown(view, made), made.lesions, tuple(influences)))
     return Previews(view, view.cut(ct, "axial"), tuple(rows), seed, _told(notes, len(texts)))
+
+
+def _shown(view: pictures.View, made: Synthesis) -> tuple[np.ndarray, float]:
+    """The axial slice in which what was asked shows, HU, and how far above the middle it lies, mm."""
+    axial = seen.slice_with(view.whole(made.volume), view.mask, view.centre[2], made.report["understood"])
+    return view.at(axial).cut(made.volume, "axial"), (axial - view.centre[2]) * float(view.spacing[2])
 
 
 def _told(notes: Sequence[tuple[str, str]], texts: int) -> tuple[str, ...]:
