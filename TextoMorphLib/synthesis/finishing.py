@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib.models import contours, cores, structures, walls, word_structures
+from TextoMorphLib.models import contours, cores, solids, structures, walls, word_structures
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.spatial.compositing import deblurred, levelled, no_darker_than_fluid
 from TextoMorphLib.synthesis.candidates import Place, Request
@@ -56,7 +56,7 @@ def finished(
         delta = deblurred(delta, depth, request.sharp)
     even = depth
     if standing_out:
-        delta = cores.dead(delta, filled, depth, noise, said)
+        delta = solids.solid(cores.dead(delta, filled, depth, noise, said), filled, depth, said)
         delta, even = walls.uneven(structures.shown(delta, filled, depth, noise, said), depth, noise, said)
     delta = contours.spiculated(delta, mask_depth, noise, said)
     return word_structures.drawn(delta, filled, depth, noise, said, even)
