@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from TextoMorphLib.io.volume import Volume
 
-WINDOW_HU = (40.0, 400.0)  # level and width: the abdomen's usual window
+WINDOW_HU = (40.0, 400.0)  # level and width: the abdomen's usual window,
+ORGAN_WIDTH_HU = 250.0  # and how wide one is that shows what differs within an organ
 LINE_IN = 0.17  # the height of a line of a caption
 LEAST_DIFFERENCE_HU = 20.0  # the colours never stretch to less, or noise would look like a lesion
 
@@ -95,6 +96,12 @@ class View:
         if min(border.shape) > 1 and 0 < border.mean() < 1:
             axes.contour(border, levels=[0.5], colors=colour, linewidths=0.8)
 
+    @property
+    def grey(self) -> str:
+        """The window in words."""
+        level, width = self.window
+        return f"level {level:g} HU, width {width:g} HU"
+
     def _slice(self, array: np.ndarray, plane: Plane) -> np.ndarray:
         axis = PLANES.index(plane)
         # As radiologists look at it: right, or front in the sagittal plane, is drawn on the left.
@@ -115,7 +122,9 @@ def before_after(before: Volume, after: Volume, mask: np.ndarray, title: str, no
         title: What was asked for.
         note: Provenance: shown below, and kept in the file.
     """
-    view = View.around(before, mask, least_mm=160.0)
+    level = round(float(np.median(before.data[mask])) / 10) * 10.0  # as one would set it to look at the organ
+    view = View.around(before, mask, 160.0, (level, ORGAN_WIDTH_HU))
+    note = f"{view.grey}; {note}"
     planes = {plane: (view.cut(before, plane), view.cut(after, plane)) for plane in SHOWN}
     limit = max(LEAST_DIFFERENCE_HU, *(float(np.abs(new - old).max()) for old, new in planes.values()))
 
@@ -159,8 +168,7 @@ def text_grid(
     lines = max(3, *(title.count("\n") + 1 for title in titles))  # a row must not run into the one above it
     each = 2.4 + LINE_IN * lines
     height = each * rows + 0.3
-    level, width = view.window
-    note = f"level {level:g} HU, width {width:g} HU; {note}"
+    note = f"{view.grey}; {note}"
     figure = new_figure(2.7 * columns, height, "", note)
     edges = {"left": 0.02, "right": 0.98, "top": 1 - (LINE_IN * lines + 0.25) / height, "bottom": 0.3 / height}
     spaces = {"hspace": LINE_IN * lines / 2.2, "wspace": 0.06}
