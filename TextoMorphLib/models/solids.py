@@ -7,14 +7,14 @@ that tells solid tissue from water.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from TextoMorphLib.models.structures import LEAST_VOXELS, SURE, Said
+from TextoMorphLib.spatial.geometry import mean_at_depth
 
 DARKEST_HU = {"mild": 30.0, "plain": 24.0, "marked": 13.0}  # a solid lesion's mean, by its degree,
 LEAST_BELOW_HU = {"mild": 15.0, "plain": 23.0, "marked": 32.0}  # unless too little were left of what it is darker by
 OTHER = ("cystic", "necrotic")  # than solid
-SMOOTH_MM, DEEP_MM = 2.0, 4.0  # texture is left as it is, where the border does not reach
+BORDER_MM = 1.0  # what lies no deeper than this, or outside, becomes no brighter than the organ
 
 
 def solid(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, said: Said) -> np.ndarray:
@@ -31,7 +31,8 @@ def solid(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, said: Said) 
     """
     if sum(said.get("content", {}).get(value, 0.0) for value in OTHER) >= SURE:
         return delta
-    inside = depth > min(3.0, 0.45 * float(depth.max()))
+    deepest = float(depth.max())
+    inside = depth > min(3.0, 0.45 * deepest)
     if np.count_nonzero(inside) < LEAST_VOXELS:
         return delta
     organ, darker = float(np.median(filled[inside])), -float(delta[inside].mean())
@@ -39,6 +40,7 @@ def solid(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, said: Said) 
     most = sum(share * max(organ - DARKEST_HU[value], LEAST_BELOW_HU[value]) for value, share in degrees.items())
     if darker <= most:
         return delta
-    kept = np.float32(most / darker)
-    texture = (delta - ndimage.gaussian_filter(delta, SMOOTH_MM)) * np.clip(depth - DEEP_MM, 0, 1)
-    return np.asarray(kept * delta + (1 - kept) * texture, np.float32)
+    raised = np.float32(most / darker - 1) * mean_at_depth(delta, depth)  # what varies at a depth is texture, and stays
+    shallow = depth <= BORDER_MM
+    raised[shallow] = np.minimum(raised, np.maximum(-delta, 0))[shallow]
+    return np.asarray(delta + raised, np.float32)

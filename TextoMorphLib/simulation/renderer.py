@@ -25,6 +25,7 @@ from TextoMorphLib.models.seed_fields import (
     wall_mm,
 )
 from TextoMorphLib.simulation.lesion_parameters import Lesion
+from TextoMorphLib.spatial.geometry import mean_at_depth
 from TextoMorphLib.spatial.tissue import lifted
 
 FADE_MM = (2.5, 4.0)  # outside the mask: where what is drawn begins to fade, and where it is gone
@@ -122,7 +123,8 @@ class _Drawing:
         # Living tissue with darker areas that have borders, as in a tumour that outgrows its supply.
         areas = np.tanh(2 * fields["patches"] + 0.6)
         texture = (1 - 0.6 * patchy) * texture + 0.9 * patchy * areas
-        texture = texture - self.mean_at_depth(texture)
+        # A few patches in a small lesion must not move its border, or make it a ring.
+        texture = texture - mean_at_depth(texture, self.depth)
         # The given strength is that after the scanner's blur.
         texture = texture / (ndimage.gaussian_filter(texture, SCANNER_BLUR_MM)[self.inside].std() + 1e-6)
 
@@ -130,13 +132,6 @@ class _Drawing:
         shade = fields["shade"] - 1.5 * (self.depth / self.deepest - 0.4)
         varied = lively * (2 + ENHANCEMENT_VARIES * abs(lesion.density_hu)) * np.clip(shade, -2, 2)
         return np.asarray(lesion.density_hu + lesion.texture_hu * texture + varied)
-
-    def mean_at_depth(self, values: np.ndarray) -> np.ndarray:
-        """Each voxel's depth's mean: a few patches in a small lesion must not move its border, or make it a ring."""
-        at = self.depth - self.depth.min()
-        layer = np.rint(at).astype(int)
-        means = np.bincount(layer.ravel(), values.ravel()) / np.maximum(np.bincount(layer.ravel()), 1)
-        return np.interp(at, np.arange(len(means)), means).astype(np.float32)
 
     def core(self) -> np.ndarray:
         """The core's share of each voxel; its border is irregular."""

@@ -60,6 +60,14 @@ def resample(image: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...]) -> n
     return out
 
 
+def mean_at_depth(values: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """What values are in the mean at each voxel's depth, by layers of 1 mm; float32."""
+    at = depth - depth.min()
+    layer = np.rint(at).astype(int).ravel()
+    means = np.bincount(layer, values.ravel()) / np.maximum(np.bincount(layer), 1)
+    return np.interp(at, np.arange(len(means)), means).astype(np.float32)
+
+
 def tight_box(mask: np.ndarray) -> Box:
     """The smallest box that holds a mask (3D, not empty)."""
     across = np.asarray(mask.any(axis=0))  # the one look at all of it
