@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from TextoMorphLib.models.structures import LEAST_VOXELS, SURE, Said, thickness_mm
+from TextoMorphLib.models.structures import LEAST_VOXELS, SURE, Said, enclosing_mm
 from TextoMorphLib.models.word_shapes import fine_fields, sigmoid
 from TextoMorphLib.spatial.geometry import tight_box
 
@@ -42,7 +42,7 @@ def dead(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tensor
     if necrotic < SURE:
         return delta
     deepest = float(depth.max())
-    wall = thickness_mm(said, deepest) if said.get("wall", {}).get("walled", 0.0) >= SURE else 0.0
+    wall = enclosing_mm(said, deepest)
     box = tight_box(depth > -1.0)
     fields, inner = fine_fields(noise, deepest, box), depth[box]
     within = inner > max(wall, min(BORDER_MM, 0.2 * deepest))

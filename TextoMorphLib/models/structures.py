@@ -56,7 +56,7 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
     if max(walled, septated, fluid) < SURE:
         return delta
     deepest = float(depth.max())
-    thickness = thickness_mm(said, deepest) if walled >= SURE else 0.0
+    thickness = enclosing_mm(said, deepest)
     lumen = depth > thickness + LUMEN_MM
     if np.count_nonzero(lumen) < LEAST_VOXELS:
         return delta
@@ -87,6 +87,11 @@ def thickness_mm(said: Said, deepest: float) -> float:
     """Of the wall, weighted by what is said of it; less where it would leave septa no room."""
     usual = wall_mm(by_thickness(WALL_MM, said), deepest)
     return min(usual, _most_mm(deepest)) if divided(said) else usual
+
+
+def enclosing_mm(said: Said, deepest: float) -> float:
+    """How thick the wall is that is asked for; 0 if none is."""
+    return thickness_mm(said, deepest) if said.get("wall", {}).get("walled", 0.0) >= SURE else 0.0
 
 
 def divided(said: Said) -> bool:
