@@ -122,7 +122,8 @@ def before_after(before: Volume, after: Volume, mask: np.ndarray, title: str, no
         title: What was asked for.
         note: Provenance: shown below, and kept in the file.
     """
-    level = round(float(np.median(before.data[mask])) / 10) * 10.0  # as one would set it to look at the organ
+    box = tight_box(mask)
+    level = round(float(np.median(before.hu(box)[mask[box]])) / 10) * 10.0  # as one would set it to look at the organ
     view = View.around(before, mask, 160.0, (level, ORGAN_WIDTH_HU))
     note = f"{view.grey}; {note}"
     planes = {plane: (view.cut(before, plane), view.cut(after, plane)) for plane in SHOWN}

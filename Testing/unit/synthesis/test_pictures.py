@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -48,6 +49,13 @@ def test_another_axis_order_gives_the_same_picture() -> None:
     one, other = (
         pictures.before_after(volume, volume, mask, "cyst", "note") for volume, mask in (scan(RAS), scan(turned))
     )
+    assert np.array_equal(imread(io.BytesIO(one)), imread(io.BytesIO(other)))
+
+
+def test_stored_values_that_are_no_hu_give_the_same_picture() -> None:
+    volume, mask = scan(RAS)
+    stored = dataclasses.replace(volume, data=volume.data + 1024, intercept=-1024.0)  # as in DICOM
+    one, other = (pictures.before_after(each, each, mask, "cyst", "note") for each in (volume, stored))
     assert np.array_equal(imread(io.BytesIO(one)), imread(io.BytesIO(other)))
 
 
