@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy import ndimage
 
-GAS_HU, CALCIUM_HU, CALCIUM_ABOVE_HU = -160.0, 200.0, 100.0
+from TextoMorphLib.measurement.attributes import CALCIUM_ABOVE_LESION_HU, CALCIUM_HU
+from TextoMorphLib.measurement.parts import GAS_HU
+
 NODULE_VOXELS = 2.0  # sigma at which a nodule is looked for
 LEAST_AREA = 0.4  # of the largest slice: what is cut near its end shows nothing of a lesion
 ENOUGH = 0.7  # of what shows in the best slice: as long as the middle has so much, it is taken
@@ -44,7 +46,7 @@ def _gas(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _calcium(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    bright = hu > max(CALCIUM_HU, float(np.median(hu[mask])) + CALCIUM_ABOVE_HU)
+    bright = hu > max(CALCIUM_HU, float(np.median(hu[mask])) + CALCIUM_ABOVE_LESION_HU)
     return np.asarray((mask & bright).sum((0, 1)), float)
 
 
