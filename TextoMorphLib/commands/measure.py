@@ -105,8 +105,9 @@ def measured(
 
     from TextoMorphLib.io.masks import read_mask
     from TextoMorphLib.io.volume import Volume, check_ct
-    from TextoMorphLib.measurement import attributes
-    from TextoMorphLib.spatial import healing
+    from TextoMorphLib.measurement.attributes import measure_in
+    from TextoMorphLib.measurement.surroundings import Surroundings
+    from TextoMorphLib.spatial import healing, lying
     from TextoMorphLib.spatial.region import regions, resampled
 
     before, where = common.read_scan(healthy, mask, resample_mask, label, assume_hu, replace=replace)
@@ -124,8 +125,8 @@ def measured(
     if replace:
         before = healing.healed(before, where, within=organ)
     return [
-        asdict(attributes.measure(place.ct, now, place.depth, place.usable, _kept(place, now), place.organ_hu))
-        for place in regions(before, where, within=organ)
+        asdict(measure_in(Surroundings.of(place), now, _kept(place, now)))
+        for place in regions(lying.known(before), where, within=organ)
         for now in (resampled(after, place),)
     ]
 

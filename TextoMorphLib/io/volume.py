@@ -16,6 +16,7 @@ from TextoMorphLib.io import formats
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.io.hounsfield import check_ct
 from TextoMorphLib.io.names import check_path, check_readable
+from TextoMorphLib.io.patient_position import ON_BACK, Up, upward
 
 Array = np.ndarray[Any, np.dtype[Any]]
 __all__ = ["Array", "Box", "Volume", "check_ct"]
@@ -36,6 +37,7 @@ class Volume:
         metadata: Key-value pairs of an NRRD or MetaImage file.
         frames: Every affine that the file gives, by name (sform and qform of a NIfTI file); `affine` is the first.
         frame_of_reference: The UID of the space in which a DICOM series lies; empty for other sources.
+        patient_position: How the patient lay, as DICOM codes it ("HFS"); empty where it is not known.
 
     Raises:
         InputError: The image is not 3D, not of plain numbers, or its affine has no volume (zero spacing).
@@ -49,6 +51,7 @@ class Volume:
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     frames: Mapping[str, Array] = field(default_factory=dict, repr=False)
     frame_of_reference: str = field(default="", repr=False)
+    patient_position: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no volume of numbers."""
@@ -130,6 +133,11 @@ class Volume:
         return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
 
     @property
+    def up(self) -> Up:
+        """Which way is up in the patient; on the back where it is not known."""
+        return upward(self.patient_position) or ON_BACK
+
+    @property
     def voxel_mm3(self) -> float:
         """A voxel's volume; less than its edges' product where a tilted gantry shears it."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
@@ -141,6 +149,8 @@ class Volume:
         found = hashlib.sha256(voxels.data)
         found.update(repr((self.data.shape, self.data.dtype.str, fortran, self.slope, self.intercept)).encode())
         found.update(self.affine.tobytes())
+        if self.up != ON_BACK:
+            found.update(self.patient_position.encode())
         return found.digest()
 
     def hu(self, where: Box | None = None) -> Array:

@@ -98,7 +98,6 @@ def measure(
     depth: np.ndarray,
     usable: np.ndarray | None = None,
     kept: np.ndarray | None = None,
-    organ_hu: float | None = None,
 ) -> Attributes:
     """Measures one lesion.
 
@@ -108,10 +107,8 @@ def measure(
         depth: Signed distance to the mask's border in mm, positive inside.
         usable: Boolean, of the same shape: where the scan before may be healthy; None for everywhere.
         kept: What in the mask stayed the scan's own (its shares, 0 to 1), and is not looked at.
-        organ_hu: HU of the healthy tissue where the organ's mask tells it; None where it is told from the scan.
     """
-    level = parenchyma_hu(healthy, depth, usable) if organ_hu is None else organ_hu
-    return measure_in(Surroundings(healthy, depth, usable, level), synthetic, kept)
+    return measure_in(Surroundings(healthy, depth, usable, parenchyma_hu(healthy, depth, usable)), synthetic, kept)
 
 
 def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | None = None) -> Attributes:
@@ -164,7 +161,8 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         volume_ml=volume / 1000,
         noise_inside_hu=_noise_inside(synthetic, interior),
         noise_outside_hu=around.noise_hu,
-        **vars(parts(synthetic, inside, _away(calcium, inside), depth, thick)),  # it keeps away from gas by itself
+        # It keeps away from gas by itself.
+        **vars(parts(synthetic, inside, _away(calcium, inside), depth, thick, around.up)),
         **vars(outline(change, depth, edge)),
     )
 

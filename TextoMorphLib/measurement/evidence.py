@@ -143,7 +143,7 @@ class Evidence:
         level = parenchyma_hu(ct, depth, usable) if level is None else level
         smooth = ndimage.gaussian_filter(ct, 1.5)
         shown = smooth[tissue if tissue.any() else usable]
-        around = Surroundings(_before(ct, depth, level), depth, usable, level)
+        around = Surroundings(_before(ct, depth, level), depth, usable, level, region.up)
         lesion, borders = _borders(ct, around, as_drawn)
         scale = 1.0 if volume_ml is None else volume_ml / lesion.volume_ml
         return cls(

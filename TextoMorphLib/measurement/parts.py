@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.spatial.geometry import grow, tight_box
 
-ANTERIOR = 1
 LEAST_VOXELS = 60  # of what is compared
 FAT_HU = (-150.0, -25.0)  # after smoothing, which noise does not reach in soft tissue
 GAS_HU = -160.0
@@ -33,7 +33,7 @@ class Parts:
     Attributes:
         fat_fraction: Share of its inside that is fat: -150 to -25 HU after smoothing by 1 mm, away from gas.
         gas_fraction: Share of it that is gas: under -160 HU.
-        level_hu: The dependent (posterior) quarter of its inside minus the opposite one.
+        level_hu: The dependent quarter of its inside (the posterior one, on the back) minus the opposite one.
         nodule_hu: How far the brightest compact part of its inside stands out of its median.
         globules_hu: By how much more its border zone varies along the border than its inside does.
         target_hu: By how much a ring within it is brighter than both the border zone and the centre.
@@ -51,7 +51,14 @@ class Parts:
     fluid_hu: float
 
 
-def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndarray, wall_mm: float = 0.0) -> Parts:
+def parts(
+    scan: np.ndarray,
+    inside: np.ndarray,
+    soft: np.ndarray,
+    depth: np.ndarray,
+    wall_mm: float = 0.0,
+    up: Up = ON_BACK,
+) -> Parts:
     """Measures what lies inside a lesion.
 
     Args:
@@ -60,6 +67,7 @@ def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndar
         soft: Boolean: where calcium does not brighten the scan.
         depth: Signed distance to the border, mm, positive inside.
         wall_mm: How far a thick wall reaches inwards, and what it blurs: no fluid is looked for there.
+        up: Which way is up in the patient.
     """
     box = grow(tight_box(inside), np.full(3, 6), scan.shape)
     scan, inside, soft, depth = scan[box], inside[box], soft[box], depth[box]
@@ -75,7 +83,7 @@ def parts(scan: np.ndarray, inside: np.ndarray, soft: np.ndarray, depth: np.ndar
     return Parts(
         fat_fraction=_share(fat, whole),
         gas_fraction=_share(gas, inside),
-        level_hu=_level(smooth, plain & (relative > 0.25)),
+        level_hu=_level(smooth, plain & (relative > 0.25), up),
         nodule_hu=_nodule(scan, plain & (relative > 0.25), relative > 0.42, deepest),
         globules_hu=_globules(scan, plain, relative),
         target_hu=_target(scan, plain, relative),
@@ -98,13 +106,14 @@ def _quantile(smooth: np.ndarray, where: np.ndarray) -> float:
     return float(np.quantile(smooth[where], FLUID)) if where.any() else float("nan")
 
 
-def _level(smooth: np.ndarray, where: np.ndarray) -> float:
+def _level(smooth: np.ndarray, where: np.ndarray, up: Up) -> float:
     if np.count_nonzero(where) < LEAST_VOXELS:
         return float("nan")
-    forward = np.nonzero(where)[ANTERIOR]
-    low, high = np.quantile(forward, (0.25, 0.75))
+    axis, way = up
+    height = way * np.nonzero(where)[axis]
+    low, high = np.quantile(height, (0.25, 0.75))
     values = smooth[where]
-    return float(np.median(values[forward <= low]) - np.median(values[forward >= high]))
+    return float(np.median(values[height <= low]) - np.median(values[height >= high]))
 
 
 def _nodule(scan: np.ndarray, where: np.ndarray, lumen: np.ndarray, deepest: float) -> float:

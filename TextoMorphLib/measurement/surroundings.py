@@ -8,8 +8,10 @@ from functools import cached_property
 import numpy as np
 from scipy import ndimage
 
+from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.measurement.septa import noise_sheets_hu
 from TextoMorphLib.spatial.even_tissue import robust_sd
+from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import smoothed
 
 TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
@@ -27,12 +29,19 @@ class Surroundings:
         depth: Signed distance to the mask's border in mm, of the same shape, positive inside.
         usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
         parenchyma_hu: HU of the healthy tissue.
+        up: Which way is up in the patient.
     """
 
     healthy: np.ndarray
     depth: np.ndarray
     usable: np.ndarray | None
     parenchyma_hu: float
+    up: Up = ON_BACK
+
+    @classmethod
+    def of(cls, region: Region) -> Surroundings:
+        """What lesions in a region are measured against."""
+        return cls(region.ct, region.depth, region.usable, region.parenchyma_hu, region.up)
 
     def within(self, healthy: np.ndarray, depth: np.ndarray) -> Surroundings:
         """The same with the mask's border drawn otherwise: tissue and noise are still those of the first."""

@@ -13,10 +13,10 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from TextoMorphLib.io.patient_position import Up
 from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, lesion_fields
 
 EDGE_MM = 0.8  # how softly most of it begins and ends
-ANTERIOR = 1  # the axis along which gas rises and sediment sinks in a patient who lies on the back
 FAT_SHARE, FAT_EDGE = 0.3, 0.35  # of the volume; of a field of unit variance
 GAS_SHARE, AIR_SHARE, GAS_RISE = 0.04, 0.16, 1.3  # bubbles, air above a fluid, and how much bubbles rise, in fields
 SEDIMENT_SHARE = 0.38
@@ -49,32 +49,33 @@ def fat(fields: Fields, depth: np.ndarray) -> np.ndarray:
     return _highest(height, depth, FAT_SHARE, FAT_EDGE)
 
 
-def gas(fields: Fields, depth: np.ndarray, room: np.ndarray, level: bool) -> np.ndarray:
-    """Bubbles, most of them in front; or air above a fluid.
+def gas(fields: Fields, depth: np.ndarray, room: np.ndarray, level: bool, up: Up) -> np.ndarray:
+    """Bubbles, most of them where they rise to; or air above a fluid.
 
     Args:
         fields: The seed's.
         depth: Signed distance to the border, mm.
         room: The share of each voxel that is inside the wall.
         level: Whether it is one body of air with a level.
+        up: Which way is up.
     """
     inside = room > 0.5
-    forward = _along(depth.shape, ANTERIOR)
+    height = _height(depth.shape, up)
     if level:
-        plane = np.quantile(forward[inside], 1 - AIR_SHARE) if inside.any() else np.inf
-        return room * sigmoid((forward - plane) / (0.6 * EDGE_MM))
+        plane = np.quantile(height[inside], 1 - AIR_SHARE) if inside.any() else np.inf
+        return room * sigmoid((height - plane) / (0.6 * EDGE_MM))
     reach = max(float(depth.max()), 1.0)
-    middle = float(forward[inside].mean()) if inside.any() else 0.0
-    height = fields["calcium"] + 0.5 * fields["fine"] + GAS_RISE * (forward - middle) / reach
-    return room * _highest(height, np.where(inside, depth, 0), GAS_SHARE, 0.3)
+    middle = float(height[inside].mean()) if inside.any() else 0.0
+    likely = fields["calcium"] + 0.5 * fields["fine"] + GAS_RISE * (height - middle) / reach
+    return room * _highest(likely, np.where(inside, depth, 0), GAS_SHARE, 0.3)
 
 
-def sediment(depth: np.ndarray, room: np.ndarray) -> np.ndarray:
+def sediment(depth: np.ndarray, room: np.ndarray, up: Up) -> np.ndarray:
     """The dependent part of a fluid, up to a level."""
     inside = room > 0.5
-    forward = _along(depth.shape, ANTERIOR)
-    plane = np.quantile(forward[inside], SEDIMENT_SHARE) if inside.any() else -np.inf
-    return room * sigmoid((plane - forward) / (0.6 * EDGE_MM))
+    height = _height(depth.shape, up)
+    plane = np.quantile(height[inside], SEDIMENT_SHARE) if inside.any() else -np.inf
+    return room * sigmoid((plane - height) / (0.6 * EDGE_MM))
 
 
 def nodule(fields: Fields, depth: np.ndarray, room: np.ndarray) -> np.ndarray:
@@ -188,6 +189,12 @@ def _along(shape: tuple[int, ...], axis: int) -> np.ndarray:
     one = [1, 1, 1]
     one[axis] = shape[axis]
     return np.broadcast_to(np.arange(shape[axis], dtype=np.float32).reshape(one), shape)
+
+
+def _height(shape: tuple[int, ...], up: Up) -> np.ndarray:
+    """How high each voxel lies in the patient as it was scanned."""
+    axis, way = up
+    return np.float32(way) * _along(shape, axis)
 
 
 def _highest(height: np.ndarray, depth: np.ndarray, share: float, edge: float) -> np.ndarray:

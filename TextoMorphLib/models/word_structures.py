@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 from torch import Tensor
 
+from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.models import structures, word_shapes
 from TextoMorphLib.models.structures import LEAST_VOXELS, SURE, thickness_mm
 from TextoMorphLib.models.word_shapes import Fields, sigmoid
@@ -41,6 +42,7 @@ def drawn(
     noise: Tensor,
     said: Said,
     even: np.ndarray | None = None,
+    up: Up = ON_BACK,
 ) -> np.ndarray:
     """A lesion with what its text asks for and no network draws.
 
@@ -51,6 +53,7 @@ def drawn(
         noise: [1, C, x, y, z] the latent noise that it was drawn from.
         said: Kinds, and the probabilities of their values.
         even: How deep each voxel would lie if the wall were even (`walls`); None if it is.
+        up: Which way is up in the patient: gas rises, and sediment sinks.
 
     Returns:
         HU, float32, of delta's shape; the same array where nothing is asked for.
@@ -61,7 +64,7 @@ def drawn(
         return delta
     box = tight_box(depth > -3.0)
     fields = word_shapes.fine_fields(noise, float(depth.max()), box)
-    scene = _Scene(delta[box], filled[box], depth[box], fields, said, (depth if even is None else even)[box])
+    scene = _Scene(delta[box], filled[box], depth[box], fields, said, (depth if even is None else even)[box], up)
     for kind, draw in _DRAW.items():
         for value in draw:
             if (kind, value) in asked:
@@ -71,13 +74,25 @@ def drawn(
     return out
 
 
+def rises_or_sinks(said: Said) -> bool:
+    """Whether what is asked for lies by how the patient lay."""
+    return any(said.get(kind, {}).get(value, 0.0) >= SURE for kind, value in _HEAVY)
+
+
 class _Scene:
     """A lesion that is being drawn on: HU without noise, in its box."""
 
     def __init__(
-        self, delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, fields: Fields, said: Said, even: np.ndarray
+        self,
+        delta: np.ndarray,
+        filled: np.ndarray,
+        depth: np.ndarray,
+        fields: Fields,
+        said: Said,
+        even: np.ndarray,
+        up: Up,
     ) -> None:
-        self.filled, self.depth, self.fields, self.said = filled, depth, fields, said
+        self.filled, self.depth, self.fields, self.said, self.up = filled, depth, fields, said, up
         self.hu = filled + delta
         self.deepest = float(depth.max())
         self.walled = said.get("wall", {}).get("walled", 0.0) >= SURE
@@ -110,16 +125,16 @@ def _fat(scene: _Scene) -> Drawing:
 
 
 def _bubbles(scene: _Scene) -> Drawing:
-    return word_shapes.gas(scene.fields, scene.depth, scene.room, level=False), GAS_HU
+    return word_shapes.gas(scene.fields, scene.depth, scene.room, False, scene.up), GAS_HU
 
 
 def _air(scene: _Scene) -> Drawing:
-    return word_shapes.gas(scene.fields, scene.depth, scene.room, level=True), GAS_HU
+    return word_shapes.gas(scene.fields, scene.depth, scene.room, True, scene.up), GAS_HU
 
 
 def _layered(scene: _Scene) -> Drawing:
     above, least = SEDIMENT_HU
-    return word_shapes.sediment(scene.depth, scene.room), max(min(scene.body, FLUID_HU) + above, least)
+    return word_shapes.sediment(scene.depth, scene.room, scene.up), max(min(scene.body, FLUID_HU) + above, least)
 
 
 def _nodule(scene: _Scene) -> Drawing:
@@ -168,3 +183,4 @@ _DRAW = {
     "gas": {"bubbles": _bubbles, "level": _air},
 }
 KINDS = tuple(_DRAW)
+_HEAVY = (("layering", "layered"), ("gas", "bubbles"), ("gas", "level"))

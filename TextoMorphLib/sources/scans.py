@@ -18,8 +18,9 @@ import torch
 
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.attributes import measure
+from TextoMorphLib.measurement.attributes import measure_in
 from TextoMorphLib.measurement.expectations import compare
+from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.models import bundle
 from TextoMorphLib.sources import ALL_DEFAULT
 from TextoMorphLib.sources import load as load_source
@@ -109,7 +110,7 @@ class Baseline:
                     raise Cancelled("cancelled")
                 volume = self._put(volume, region, text, wanted, wanted.seed + number * LESION_SEEDS)
                 now = resampled(volume, region)
-                lesions.append(measure(region.ct, now, region.depth, region.usable, organ_hu=region.organ_hu))
+                lesions.append(measure_in(Surroundings.of(region), now))
         report = report_of(text, mentions, wanted.organ, wanted.seed, lesions)
         report |= {
             "steps": 0,

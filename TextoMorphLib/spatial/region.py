@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, ball_mm, grow, placed, resample, shifted, signed_depth, tight_box
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu, smoothed
@@ -41,6 +42,7 @@ class Region:
         mask: The lesion on `box`, bool.
         usable: Where `ct` may be taken for healthy tissue, bool; None for everywhere.
         organ_hu: HU of the organ's healthy tissue where its mask is known; None where it is to be told from `ct`.
+        up: Which way is up in the patient.
     """
 
     ct: np.ndarray
@@ -50,6 +52,7 @@ class Region:
     mask: np.ndarray
     usable: np.ndarray | None = None
     organ_hu: float | None = None
+    up: Up = ON_BACK
 
     @cached_property
     def parenchyma_hu(self) -> float:
@@ -159,7 +162,8 @@ def _region(
     depth += max(LEAST_DEPTH_MM - float(depth.max()), 0.0)
     box = grow(tight, np.ceil(REACH_MM / volume.spacing), volume.shape)
     usable = _usable(volume, tight, affine, shape, exclude)
-    return Region(_ct(volume, affine, shape), depth, affine, box, placed(lesion, tight, box), usable)
+    own = placed(lesion, tight, box)
+    return Region(_ct(volume, affine, shape), depth, affine, box, own, usable, up=volume.up)
 
 
 def _ct(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

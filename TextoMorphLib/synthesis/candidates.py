@@ -129,7 +129,7 @@ class Place:
     @cached_property
     def surroundings(self) -> Surroundings:
         """What lesions here are measured against."""
-        return Surroundings(self.region.ct, self.region.depth, self.region.usable, self.parenchyma_hu)
+        return Surroundings.of(self.region)
 
     @cached_property
     def beyond(self) -> np.ndarray:

@@ -59,4 +59,4 @@ def finished(
         delta = solids.solid(cores.dead(delta, filled, depth, noise, said), filled, depth, said)
         delta, even = walls.uneven(structures.shown(delta, filled, depth, noise, said), depth, noise, said)
     delta = contours.spiculated(delta, mask_depth, noise, said)
-    return word_structures.drawn(delta, filled, depth, noise, said, even)
+    return word_structures.drawn(delta, filled, depth, noise, said, even, place.region.up)

@@ -11,7 +11,8 @@ import torch
 
 from TextoMorphLib.errors import Cancelled
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.measurement.attributes import Attributes, measure_in
+from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.models import bundle, published
 from TextoMorphLib.models.device import resolve
 from TextoMorphLib.spatial.compositing import background, paste, smoothstep
@@ -106,4 +107,4 @@ class PublishedSynthesizer:
         filled = background(region)
         delta = smoothstep(0.5 + region.depth / (2 * BLURRED_MM)) * (made - filled)
         out = paste(volume, region, filled, np.asarray(delta, np.float32), seed, NO_NOISE)
-        return out, measure(region.ct, resampled(out, region), region.depth, region.usable)
+        return out, measure_in(Surroundings.of(region), resampled(out, region))

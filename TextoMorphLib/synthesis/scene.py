@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from TextoMorphLib.io.masks import digest
 from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.models.word_structures import rises_or_sinks
+from TextoMorphLib.spatial import lying
 from TextoMorphLib.spatial.compositing import background, noise_around
 from TextoMorphLib.spatial.preparation import prepared
 from TextoMorphLib.synthesis.candidates import Place
@@ -35,6 +38,18 @@ class Scene:
     healthy: Volume
     places: list[Place]
     warnings: list[str]
+
+
+def as_lying(scene: Scene, said: Mapping[str, Mapping[str, float]]) -> Scene:
+    """A scene that knows which way is up, where something is asked for that rises or sinks."""
+    if not rises_or_sinks(said):
+        return scene
+    found = lying.known(scene.healthy)
+    places = [
+        dataclasses.replace(place, region=dataclasses.replace(place.region, up=found.up)) for place in scene.places
+    ]
+    warnings = [*scene.warnings, *lying.told(scene.healthy, found)]
+    return dataclasses.replace(scene, places=places, warnings=warnings)
 
 
 def key_of(ct: Volume, replace: bool, exclude: np.ndarray | None, within: np.ndarray | None) -> bytes:

@@ -32,7 +32,7 @@ from TextoMorphLib.synthesis.finishing import finished, outlined
 from TextoMorphLib.synthesis.published import PublishedSynthesizer
 from TextoMorphLib.synthesis.request import check_request
 from TextoMorphLib.synthesis.result import LESION_SEEDS, Clock, Synthesis, device_name, versions
-from TextoMorphLib.synthesis.scene import Scene, key_of, look_at
+from TextoMorphLib.synthesis.scene import Scene, as_lying, key_of, look_at
 from TextoMorphLib.text import effects, encoders, plausibility
 from TextoMorphLib.text.concepts import ATTRIBUTES, as_drawn
 from TextoMorphLib.text.understanding import MARKED, Understanding, understand
@@ -229,6 +229,7 @@ class Synthesizer:
         self, scene: Scene, request: Request, seed: int, progress: Progress | None, clock: Clock
     ) -> tuple[Volume, list[Candidate], list[str]]:
         """The scan with all lesions, each of them, and what is doubtful."""
+        scene = as_lying(scene, request.understood)
         volume, found, warnings = scene.healthy, list[Candidate](), list(scene.warnings)
         most = [request.most(place.region) for place in scene.places]
         seen = [phase.seen(request, place.parenchyma_hu, self.classifier) for place in scene.places]

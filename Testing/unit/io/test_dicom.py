@@ -282,3 +282,11 @@ def test_other_modalities_count_only_in_hu(tmp_path: Path) -> None:
     mr = Volume.read(series(tmp_path / "mr", at(Modality="MR", RescaleIntercept="0")))
     with pytest.raises(InputError, match="not in HU"):
         check_ct(mr)
+
+
+def test_how_the_patient_lay_is_read(tmp_path: Path) -> None:
+    def change(index: int, header: Dataset) -> None:
+        header.PatientPosition = "FFP"
+
+    assert Volume.read(series(tmp_path / "prone", change)).up == (1, -1)
+    assert Volume.read(series(tmp_path / "not told")).up == (1, 1)

@@ -31,6 +31,7 @@ _TAGS = (
     "AcquisitionNumber",
     "SliceThickness",
     "FrameOfReferenceUID",
+    "PatientPosition",
     "NumberOfFrames",
     "SamplesPerPixel",
     "Rows",
@@ -62,6 +63,7 @@ class _Slice:
     acquisition: int | None = None
     thick: float | None = None  # mm
     frame_of_reference: str = ""
+    lying: str = ""
 
 
 def read(folder: Path) -> Volume:
@@ -96,7 +98,12 @@ def read(folder: Path) -> Volume:
     to_lps = np.eye(4)
     to_lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, step])
     to_lps[:3, 3] = slices[0].position
-    return Volume(_pixels(slices), LPS_TO_RAS @ to_lps, frame_of_reference=slices[0].frame_of_reference)
+    return Volume(
+        _pixels(slices),
+        LPS_TO_RAS @ to_lps,
+        frame_of_reference=slices[0].frame_of_reference,
+        patient_position=slices[0].lying,
+    )
 
 
 def _slices(path: Path) -> list[_Slice]:
@@ -198,6 +205,7 @@ def _slice(path: Path, header: Dataset, frame: tuple[int, list[Dataset]]) -> _Sl
         None if header.get("AcquisitionNumber") is None else int(header.AcquisitionNumber),
         next(iter(numbers("SliceThickness")), None),
         str(header.get("FrameOfReferenceUID") or ""),
+        str(header.get("PatientPosition") or ""),
     )
 
 
