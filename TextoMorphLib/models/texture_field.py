@@ -84,7 +84,7 @@ def site(volume: Volume, region: Region, known: np.ndarray | None = None) -> Sit
     joined = max(1, round(USUAL_MM / spacing[2])) if spacing[2] < THIN_MM else 1
     if joined > 1:
         hu, mask, seen = (_joined(image, joined) for image in (hu, mask.astype(np.float32), seen.astype(np.float32)))
-        mask, seen = mask >= 0.5 * max(1.0, mask.max()), seen > 0.99
+        mask, seen = mask >= 0.5 * mask.max(), seen > 0.99
         spacing = spacing * [1, 1, joined]
     depth = depth_in_plane(mask, spacing)
     noise, grain = noise_and_grain(hu, seen, depth, spacing, LOW_PASS_MM)

@@ -64,6 +64,17 @@ def test_a_field_lies_in_the_mask_on_the_scans_own_slices(
     assert np.abs(made[0][~inside]).mean() < 0.3 * np.abs(made[0][inside]).mean()
 
 
+def test_a_mask_thinner_than_the_slices_that_are_joined_is_none_the_less_seen(network: TextureNetwork) -> None:
+    volume = Volume(np.full((60, 60, 30), 90, np.float32), np.diag([0.7, 0.7, 0.8, 1.0]))
+    mask = np.zeros(volume.shape, bool)
+    mask[15:45, 15:45, 14] = True  # painted in a single slice
+    (region,) = regions(volume, mask)
+    place = site(volume, region)
+    assert place.joined == 3
+    made = drawn(network, place, -20.0, 70.0, 15.0, 0, 2, torch.device("cpu"))
+    assert made[region.mask].std() > 0.3
+
+
 def test_what_is_slow_is_made_stronger_and_shared_by_slices(network: TextureNetwork) -> None:
     volume = Volume(np.full((60, 60, 8), 90, np.float32), np.diag([0.8, 0.8, 5.0, 1.0]))
     mask = np.zeros(volume.shape, bool)
