@@ -108,24 +108,25 @@ def _lines(
 def _place(
     lines: list[dict[str, Any]], folder: Path, rng: np.random.Generator, progress: Callable[[int, int], Any] | None
 ) -> None:
-    """Puts a lesion's mask in the place of each job's organ mask; each CT is read once."""
+    """Puts a lesion's mask in the place of each job's organ mask; each CT, and each of its masks, is read once."""
     from TextoMorphLib.io.masks import read_mask
     from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.simulation.lesion_masks import lesion_mask
 
     diameters = rng.uniform(*DIAMETERS_MM, len(lines))
-    numbers = sorted(range(len(lines)), key=lambda number: lines[number]["ct"])
-    known, ct, organ = None, None, None
+    numbers = sorted(range(len(lines)), key=lambda number: (lines[number]["ct"], lines[number]["mask"]))
+    known, painted, ct, organ = None, None, None, None
     for done, number in enumerate(numbers):
         line = lines[number]
         if progress is not None and progress(done, len(lines)) is False:
             raise Cancelled("cancelled")
         if known != line["ct"]:
-            known, ct = line["ct"], Volume.read(line["ct"])
-            organ = read_mask(line["mask"], ct, choose=ORGAN_ALONE)
+            known, painted, ct = line["ct"], None, Volume.read(line["ct"])
+        assert ct is not None
+        if painted != line["mask"]:
+            painted, organ = line["mask"], read_mask(line["mask"], ct, choose=ORGAN_ALONE)
             if not organ.any():
                 raise InputError(f"the mask {line['mask']} is empty; paint the organ")
-        assert ct is not None
         assert organ is not None
         lesion = lesion_mask(ct, organ, float(diameters[number]), line["seed"])
         name = f"{MASKS}/{line['output']}"

@@ -96,6 +96,21 @@ def test_lesions_are_placed_in_organs_and_the_batch_runs(tmp_path: Path, tiny_bu
         paired_jobs.plan(*given)
 
 
+def test_each_of_a_cts_organ_masks_gets_its_lesions(tmp_path: Path) -> None:
+    cts, masks = folders(tmp_path, [], [])
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    Volume.from_array(np.full((60, 60, 30), 50, np.int16), affine).write(cts / "c.nii.gz")
+    sides = {"left": np.zeros((60, 60, 30), bool), "right": np.zeros((60, 60, 30), bool)}
+    sides["left"][2:28], sides["right"][32:58] = True, True
+    for side, mask in sides.items():
+        Volume.from_array(mask, affine).write(masks / f"c_{side}.nii.gz")
+    path = paired_jobs.plan(cts, masks, ["cyst"], 4, tmp_path / "out", organ_masks=True)
+    for number, line in enumerate(planned(path)):
+        lesion = Volume.read(path.parent / line["mask"]).data > 0
+        assert lesion.any()
+        assert not (lesion & ~sides["left" if number % 2 == 0 else "right"]).any()
+
+
 def test_what_cannot_be_planned_is_said(tmp_path: Path) -> None:
     cts, masks = folders(tmp_path, ["a.nii.gz", "b.nii.gz"], ["a_mask.nii.gz"])
     out = tmp_path / "out"
