@@ -192,12 +192,21 @@ def read_both(
     path = prediction_of(case, folder)
     assert path is not None
     ct = Volume.read(case.ct)
-    meaning = values or _told(path) or case.values or usual or {}
-    answer = Case(case.id, path, case.organ, label=path, values=meaning)
+    answer = Case(case.id, path, case.organ, label=path, values=meaning(case, path, values, usual))
     reference, predicted = case.targets(ct, classes), answer.targets(ct, classes)
     only_organ = bool((predicted == 1).any() and not (predicted > 1).any())
     reference, predicted = (np.where(each > 1, each - 1, 0).astype(np.uint8) for each in (reference, predicted))
     return ct, reference, predicted, only_organ
+
+
+def meaning(
+    case: Case,
+    prediction: Path,
+    values: Mapping[str, tuple[int, ...]] | None,
+    usual: Mapping[str, tuple[int, ...]] | None,
+) -> Mapping[str, tuple[int, ...]]:
+    """What the numbers of a case's prediction mean; see `read_both`."""
+    return values or _told(prediction) or case.values or usual or {}
 
 
 def _score(

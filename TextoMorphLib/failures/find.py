@@ -13,7 +13,7 @@ import numpy as np
 from TextoMorphLib.cases import Case, tumour_classes
 from TextoMorphLib.errors import Cancelled, InputError, one_of_many
 from TextoMorphLib.evaluation.lesions import LEAST_MM, Matching, match
-from TextoMorphLib.evaluation.scores import prediction_of, read_both, usual_values
+from TextoMorphLib.evaluation.scores import meaning, prediction_of, read_both, usual_values
 from TextoMorphLib.failures.page import picture
 from TextoMorphLib.failures.record import FALSE_ALARM, MISS, WORST, Failure, write_failures
 from TextoMorphLib.io import contents, outputs
@@ -115,11 +115,13 @@ def _looked_at(
     usual: Mapping[str, tuple[int, ...]],
     files: Path,
 ) -> list[Failure]:
-    """The failures of a case, described; from the files of an earlier run where these are the same."""
-    if not found:
+    """The failures of a case, described; from an earlier run where files and what their numbers mean are the same."""
+    prediction = prediction_of(case, predictions)
+    if not found or prediction is None:
         return []
     names = [f"{case.id}-{NAMES[each.kind]}-{each.number}" for each in found]
-    stamps = [case.line(files), *case.looks(), *contents.looks(filter(None, [prediction_of(case, predictions)]))]
+    means = {name: list(numbers) for name, numbers in meaning(case, prediction, values, usual).items()}
+    stamps = [case.line(files), means, *case.looks(), *contents.looks([prediction])]
     known = [_known(files / f"{name}.json", stamps) for name in names]
     if all(known):
         return [failure for failure in known if failure]

@@ -12,7 +12,8 @@ from pathlib import Path
 import failing_cases
 import numpy as np
 import pytest
-from failing_cases import AFFINE, MISSED, SHAPE, SPACING, scan_of
+from failing_cases import AFFINE, ALARM, MISSED, SHAPE, SPACING, scan_of
+from scipy import ndimage
 
 from killing import killed_after
 from TextoMorphLib.batches.job_lines import parse
@@ -69,6 +70,20 @@ def test_find_describes_what_was_missed_and_seen_in_vain(data: Path, monkeypatch
     Volume.from_array(np.zeros(SHAPE, np.uint8), AFFINE).write(data / "predictions" / "a.nii.gz")
     assert [failure.kind for failure in _find(data)] == ["miss", "miss", "false alarm"]
     assert len(described) == 2
+
+
+def test_a_number_that_means_something_else_is_another_failure(data: Path) -> None:
+    other = failing_cases.ball((66, 56, 24), 6)
+    predicted = np.where(ALARM, 4, np.where(other, 5, 0)).astype(np.uint8)
+    Volume.from_array(predicted, AFFINE).write(data / "predictions" / "b.nii.gz")
+    output = data / "failures.jsonl"
+    arguments = ["failures", "find", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
+    places = []
+    for values in ("organ=5,tumour=2+4", "organ=4,tumour=2+5"):
+        assert main([*arguments, "--output", str(output), "--values", values]) == 0
+        places += [failure.centre_mm for failure in read_failures(output) if failure.case == "b"]
+    expected = [(AFFINE @ (*ndimage.center_of_mass(alarm), 1))[:3] for alarm in (ALARM, other)]
+    np.testing.assert_allclose(places, expected, atol=0.1)
 
 
 def test_target_makes_jobs_masks_and_patches(data: Path) -> None:
