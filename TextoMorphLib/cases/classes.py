@@ -13,7 +13,7 @@ from scipy import ndimage
 from TextoMorphLib.cases.case import ORGAN, TUMOUR, Case
 from TextoMorphLib.errors import InputError, doubts_of_many
 from TextoMorphLib.io.volume import Volume, check_ct
-from TextoMorphLib.spatial.geometry import TOUCHING
+from TextoMorphLib.spatial.geometry import TOUCHING, across_patient
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def by_density(
         has, and what keeps it from being used (a single slice, no HU), if anything.
 
     Raises:
-        InputError: A case has classes already, or a file is bad.
+        InputError: A case has classes already, a file is bad, or a tumour lies where the scan has no image.
     """
     with doubts_of_many(len(cases)) as about:
         for number, case in enumerate(cases):
@@ -76,7 +76,10 @@ def _classed(case: Case, ct: Volume, below: float, names: tuple[str, str], label
     texts = {}
     for piece in range(1, count + 1):
         inside = pieces == piece
-        is_dark = mean_hu(ct, inside) < below
+        hu = mean_hu(ct, inside)
+        if np.isnan(hu):
+            raise InputError(f"case {case.id}: a tumour lies where the scan has no image (padding); leave it out")
+        is_dark = hu < below
         targets[inside] = 2 + is_dark
         found[names[is_dark]] += 1
         texts[piece] = (SENTENCE.format(name=names[is_dark], organ=case.organ),)
@@ -86,8 +89,9 @@ def _classed(case: Case, ct: Volume, below: float, names: tuple[str, str], label
 
 
 def mean_hu(ct: Volume, inside: Array) -> float:
-    """A tumour's mean without its edge in the plane, where that leaves anything; unknown voxels do not count."""
-    plane = np.ones((3, 3, 1), bool)
+    """A tumour's mean without its edge in axial slices, where that leaves anything; unknown voxels do not count."""
+    across = across_patient(ct.affine)
+    plane = np.ones([1 if axis == across else 3 for axis in range(3)], bool)
     core = ndimage.binary_erosion(inside, plane, EDGE_VOXELS)
     hu = ct.hu()[core if core.any() else inside]
     known = hu[hu > UNKNOWN_HU]

@@ -20,7 +20,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.chances import Rating, chance, rate
 from TextoMorphLib.measurement.evidence import Evidence
-from TextoMorphLib.spatial.geometry import tight_box
+from TextoMorphLib.spatial.geometry import across_patient, tight_box
 from TextoMorphLib.spatial.region import lesions, regions
 from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
 from TextoMorphLib.text.vocabulary import Check, Term, terms
@@ -274,7 +274,7 @@ def phrase(said: Iterable[Said], diameters_mm: Sequence[float] = ()) -> str:
 
 def _diameters(volume: Volume, mask: np.ndarray) -> tuple[float, float]:
     """The longest diameter in a slice, voxels' edges included, and the longest across it in that slice, mm."""
-    across = int(np.argmax(np.abs(volume.affine[2, :3])))  # slices: across the patient's long axis
+    across = across_patient(volume.affine)
     plane = np.delete(volume.spacing, across)
     best = (0.0, 0.0)
     for slice_ in np.moveaxis(mask, across, 0):

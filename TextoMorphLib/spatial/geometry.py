@@ -110,6 +110,11 @@ def along_patient(affine: np.ndarray) -> np.ndarray:
     return np.asarray((axes**2 / np.linalg.norm(axes, axis=0)).sum(1))
 
 
+def across_patient(affine: np.ndarray) -> int:
+    """The axis of a scan's grid that runs most along the patient: across axial slices, however long its voxels are."""
+    return int(np.argmax(np.abs(affine[2, :3]) / np.linalg.norm(affine[:3, :3], axis=0)))
+
+
 def ball_mm(volume_mm3: SupportsFloat) -> float:
     """Diameter of the ball with a volume, mm."""
     return float((6 / np.pi * float(volume_mm3)) ** (1 / 3))

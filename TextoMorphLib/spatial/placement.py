@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.spatial.geometry import Box, ball_mm, grow, tight_box
+from TextoMorphLib.spatial.geometry import Box, across_patient, ball_mm, grow, tight_box
 from TextoMorphLib.spatial.region import lesions
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
@@ -146,7 +146,7 @@ def _outside(ct: Volume, box: Box) -> np.ndarray:
     if not count:
         return np.ones([part.stop - part.start for part in box], bool)
     # Of the slices, in which holes are filled, the box's alone.
-    axis = _across(ct)
+    axis = across_patient(ct.affine)
     near = [slice(None)] * 3
     near[axis] = slice(max(box[axis].start // step[axis] - 1, 0), (box[axis].stop - 1) // step[axis] + 2)
     body = _filled(pieces[tuple(near)] == np.bincount(pieces.ravel())[1:].argmax() + 1, ct)
@@ -163,14 +163,9 @@ def _outside(ct: Volume, box: Box) -> np.ndarray:
     return ~body[np.ix_(*(np.minimum(index, size - 1) for index, size in zip(at, body.shape, strict=True)))]
 
 
-def _across(ct: Volume) -> int:
-    """The axis along the patient."""
-    return int(np.argmax(np.abs(ct.affine[2, :3]) / ct.spacing))
-
-
 def _filled(image: np.ndarray, ct: Volume) -> np.ndarray:
     """With the holes of each slice across the patient's long axis: what is not joined to the slice's rim."""
-    axis = _across(ct)
+    axis = across_patient(ct.affine)
     touching = ndimage.generate_binary_structure(3, 1)
     touching[tuple(slice(None, None, 2) if each == axis else 1 for each in range(3))] = False  # slices are apart
     rim = [(0, 0) if each == axis else (1, 1) for each in range(3)]

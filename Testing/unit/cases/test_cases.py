@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from TextoMorphLib.cases import read_cases, write_cases
+from TextoMorphLib.cases.classes import mean_hu
 from TextoMorphLib.cases.folds import parted
 from TextoMorphLib.cases.importers import Source, import_cases
 from TextoMorphLib.cli import main
@@ -352,3 +353,13 @@ def test_tumours_get_classes_by_their_density(tmp_path: Path, capsys: pytest.Cap
     healthy = write(tmp_path / "healthy.jsonl", {"id": "a", "ct": "ct.nii.gz", "organ": "pancreas", "healthy": True})
     assert main(["cases", "classes", str(healthy), "--below", "25", "--output", str(tmp_path / "b")]) == 2
     assert "no case whose label map shows tumours" in capsys.readouterr().err
+
+
+def test_a_tumours_density_is_the_same_in_any_order_of_axes_and_unknown_where_there_is_no_image() -> None:
+    ct = Volume.from_array(np.full((12, 12, 8), 100, np.int16), np.diag([1.0, 1.0, 5.0, 1.0]))
+    tumour = np.zeros(ct.shape, bool)
+    tumour[3:8, 3:8, 2:4] = True
+    ct.data[4:7, 4:7, 2:4] = 10  # its edge, in each slice, is half surroundings
+    turned = Volume(ct.data.transpose(2, 0, 1), ct.affine[:, [2, 0, 1, 3]])
+    assert mean_hu(ct, tumour) == mean_hu(turned, tumour.transpose(2, 0, 1)) == 10
+    assert np.isnan(mean_hu(Volume.from_array(np.full(ct.shape, -2000, np.int16), ct.affine), tumour))

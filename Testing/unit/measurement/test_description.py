@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.chances import chance
-from TextoMorphLib.measurement.description import LIKELY, SURE, Words, describe
+from TextoMorphLib.measurement.description import LIKELY, SURE, Words, _diameters, describe
 from TextoMorphLib.measurement.evidence import Evidence
 from TextoMorphLib.spatial.region import regions
 from TextoMorphLib.text import understanding, vocabulary
@@ -302,3 +303,15 @@ def test_command_prints_words_numbers_and_wordings(tmp_path: Path, capsys: pytes
     assert main([*arguments, "--label", "7"]) == 2
     assert capsys.readouterr().err.strip() == "error: the mask has no label 7; it has 1, 2"
     assert main([*arguments, "--organ", "spleen"]) == 2
+
+
+def test_diameters_are_those_in_axial_slices_however_a_coronal_scan_is_tilted() -> None:
+    mask = np.zeros((40, 12, 40), bool)
+    mask[8:20, 4:8, 8:30] = True
+    found = []
+    for degrees in (0, 12):
+        turn = Rotation.from_euler("x", degrees, degrees=True).as_matrix()
+        affine = np.eye(4)
+        affine[:3, :3] = turn * (0.7, 5.0, 0.7)
+        found.append(_diameters(Volume.from_array(np.zeros(mask.shape, np.int16), affine), mask))
+    assert found[0] == pytest.approx(found[1])
