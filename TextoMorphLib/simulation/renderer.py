@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.special import erf
 from torch.nn import functional
 
+from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.measurement.attributes import RISE
 from TextoMorphLib.models import contours, word_structures
 from TextoMorphLib.models.seed_fields import (
@@ -45,7 +46,9 @@ FLOOR_HU = (-10.0, 5.0)  # absolute HU that no tissue goes under, and how softly
 CALCIUM_EDGE = {"punctate": 0.6, "plain": 0.6, "coarse": 0.35}  # of a field: from a grain's rim to its full HU
 
 
-def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch.Tensor) -> np.ndarray:
+def render(
+    depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch.Tensor, up: Up = ON_BACK
+) -> np.ndarray:
     """A lesion minus the smooth background it lies in.
 
     Args:
@@ -54,6 +57,7 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch
         lesion: Its attributes.
         parenchyma_hu: HU of the background; calcium is drawn up to its own HU whatever is around it.
         noise: [1, C, X/4, Y/4, Z/4] standard normal, what the random fields are made of.
+        up: Which way is up in the patient: gas rises, and sediment sinks.
 
     Returns:
         HU, float32, of depth's shape; zero from 4 mm outside the mask on.
@@ -67,7 +71,7 @@ def render(depth: np.ndarray, lesion: Lesion, parenchyma_hu: float, noise: torch
     fields = {name: field[box] for name, field in zip(FIELDS, fine, strict=True)}
     drawn[box] = _Drawing(depth[box].astype(np.float32), fields, lesion, parenchyma_hu).delta()
     drawn = contours.spiculated(drawn, mask_depth, noise, lesion.after)
-    drawn = word_structures.drawn(drawn, np.full_like(drawn, parenchyma_hu), depth, noise, lesion.after)
+    drawn = word_structures.drawn(drawn, np.full_like(drawn, parenchyma_hu), depth, noise, lesion.after, up=up)
     fade = np.clip((mask_depth + gone) / (gone - kept), 0, 1)
     return np.asarray(drawn * fade * fade * (3 - 2 * fade), np.float32)
 

@@ -35,6 +35,7 @@ def rendered(
         sample_lesion(description, level, diameter, seed),
         level,
         latent_noise(region.depth.shape, seed),
+        region.up,
     )
     filled = background(region)
     delta = no_darker_than_fluid(delta, filled, region.depth)

@@ -10,6 +10,7 @@ cells        growth (`sources.cells`), inside the mask
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,8 +23,10 @@ from TextoMorphLib.measurement.attributes import measure_in
 from TextoMorphLib.measurement.expectations import compare
 from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.models import bundle
+from TextoMorphLib.models.word_structures import rises_or_sinks
 from TextoMorphLib.sources import ALL_DEFAULT
 from TextoMorphLib.sources import load as load_source
+from TextoMorphLib.spatial import lying
 from TextoMorphLib.spatial.compositing import WINDOW_MM, to_scan
 from TextoMorphLib.spatial.geometry import distances
 from TextoMorphLib.spatial.preparation import prepared
@@ -31,7 +34,9 @@ from TextoMorphLib.spatial.region import UNKNOWN_HU, Region, resampled
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.synthesis.request import Wishes
 from TextoMorphLib.synthesis.result import LESION_SEEDS, Clock, Synthesis, report_of
+from TextoMorphLib.text.concepts import as_drawn
 from TextoMorphLib.text.understanding import find
+from TextoMorphLib.text.vocabulary import Mention, describe
 from TextoMorphLib.version import __version__
 
 WORDS, MASK_ONLY, RENDERED = "words", "mask-only", "rendered"
@@ -105,6 +110,10 @@ class Baseline:
         mentions = find(text, wanted.organ)
         with clock("all"):
             volume, found, warnings = prepared(ct, mask, wanted.replace, wanted.exclude, wanted.within, wanted.seed)
+            if self.name == RENDERED and _rises_or_sinks(mentions):
+                lying_so = lying.known(volume)
+                found = [replace(region, up=lying_so.up) for region in found]
+                warnings += lying.told(volume, lying_so)
             for number, region in enumerate(found):
                 if wanted.progress is not None and wanted.progress(number, len(found)) is False:
                     raise Cancelled("cancelled")
@@ -134,3 +143,8 @@ class Baseline:
         hu, (away, _) = volume.hu(region.box), distances(~region.mask, volume.spacing)
         near = (away < WINDOW_MM[1]) & (hu > UNKNOWN_HU)
         return volume.with_hu(region.box, hu + to_scan(change, region, volume), near)
+
+
+def _rises_or_sinks(mentions: Sequence[Mention]) -> bool:
+    """Whether something is asked for that lies by how the patient lay."""
+    return rises_or_sinks({kind: {value: 1.0} for kind, value in as_drawn(describe(mentions)).items()})

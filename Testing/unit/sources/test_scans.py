@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,17 @@ def test_a_baseline_is_called_as_a_model_is(name: str, tiny_bundle: Path) -> Non
         assert np.array_equal(opposite.volume.data, made.volume.data)  # no words steer,
         assert scans.NO_WORDS in made.report["notes"]  # and it is said
         assert {row["attribute"] for row in opposite.report["asked"][0]} == {"contrast_hu"}
+
+
+@pytest.mark.parametrize(("position", "way"), [("HFS", 1), ("HFP", -1)])
+def test_the_renderers_sediment_sinks_as_the_patient_lay(position: str, way: int) -> None:
+    volume, mask = _scan()
+    ct = replace(volume, patient_position=position)
+    made = scans.load("rendered", "cpu").synthesize(ct, mask, "cystic, fluid-fluid level", seed=1)
+    hu, up = made.volume.hu(), -way * (np.indices(ct.shape)[1] - 38)  # its second axis runs to the back
+    assert hu[mask & (up < -5)].mean() > hu[mask & (up > 5)].mean() + 15
+    assert made.lesions[0].level_hu > 15
+    assert not [each for each in made.report["warnings"] if "lay" in each]
 
 
 def test_unknown_sources_are_refused() -> None:
