@@ -35,7 +35,7 @@ def told(ct: Volume, found: Volume) -> list[str]:
         ct: The scan.
         found: What `known` made of it.
     """
-    if not found.patient_position:
+    if upward(found.patient_position) is None:  # some headers have codes of other scanners, or of one who sat
         return ["the scan does not tell how the patient lay: gas and levels are drawn as if on the back"]
     if found is ct or found.patient_position == BACK:
         return []
@@ -73,9 +73,9 @@ def _seen(ct: Volume) -> str:
 def _upright(ct: Volume) -> tuple[np.ndarray, np.ndarray]:
     """HU in coarse voxels, with axes that run about to Right, Anterior and Superior, and their size in mm."""
     steps = np.maximum(np.rint(COARSE_MM / ct.spacing), 1).astype(int)
-    coarse = ct.data[tuple(slice(None, None, step) for step in steps)].astype(np.float32) * ct.slope + ct.intercept
+    i, j, k = (slice(None, None, step) for step in steps)
     axes = np.abs(ct.affine[:3, :3] / ct.spacing).argmax(axis=1)
     if len(set(axes)) < 3:  # as oblique as can be
         axes = np.arange(3)
     ways = [int(np.sign(ct.affine[row, axis])) or 1 for row, axis in enumerate(axes)]
-    return np.transpose(coarse, axes)[tuple(slice(None, None, way) for way in ways)], (steps * ct.spacing)[axes]
+    return np.transpose(ct.hu((i, j, k)), axes)[tuple(slice(None, None, way) for way in ways)], (steps * ct.spacing)[axes]

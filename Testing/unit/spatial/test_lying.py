@@ -51,6 +51,8 @@ def test_crops_and_phantoms_tell_nothing() -> None:
     for each in (crop, scan("")):
         assert lying.known(each) is each
         assert "does not tell" in lying.told(each, each)[0]
+    sat = replace(scan(""), patient_position="HFSIT")  # no code that says which way is up
+    assert "does not tell" in lying.told(sat, lying.known(sat))[0]
 
 
 def test_what_the_header_says_is_not_asked_of_the_picture() -> None:
