@@ -15,9 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from TextoMorphLib.cases import ORGAN, Case, tumour_classes
+from TextoMorphLib.cases.folds import check_patients
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io.volume import Volume
 
@@ -33,8 +32,8 @@ def export(
 ) -> Path:
     """Writes a data set as nnU-Net wants it.
 
-    Labels are 0 background, 1 organ, 2 and above the tumour classes. Folds, where all cases have one, become
-    `splits_final.json`, to be copied beside the preprocessed data.
+    Labels are 0 background, 1 organ, 2 and above the tumour classes. Folds become `splits_final.json`, to be copied
+    beside the preprocessed data; cases without one are trained on in all of them.
 
     Args:
         cases: With a label map, or healthy with an organ mask.
@@ -46,7 +45,7 @@ def export(
         The data set's folder.
 
     Raises:
-        InputError: It exists, or a case cannot be used.
+        InputError: It exists, a case cannot be used, or a patient is in two folds.
         Cancelled: `progress` returned False; nothing is left.
     """
     usable = [case for case in cases if case.annotated and (case.label or case.organ_mask)]
@@ -54,6 +53,7 @@ def export(
         raise InputError("no case says where organ and tumours are")
     if not 1 <= number <= 999:
         raise InputError(f"{number} is no number of a data set; use 1 to 999")
+    check_patients(usable)
     classes = tumour_classes(usable)
     organ = usable[0].organ
     folder = raw / f"Dataset{number:03d}_{''.join(filter(str.isalnum, organ)).capitalize()}Tumours"
@@ -96,8 +96,6 @@ def _write(case: Case, classes: Sequence[str], folder: Path) -> None:
     image = folder / "imagesTr" / f"{case.id}_0000{ENDING}"
     if case.ct.name.endswith(ENDING):
         shutil.copyfile(case.ct, image)
-        if not np.allclose(Volume.read(image).affine, volume.affine):
-            raise InputError(f"case {case.id}: its header says two different places")
     else:
         volume.write(image)
     Volume.from_array(labels, volume.affine).write(folder / "labelsTr" / f"{case.id}{ENDING}")

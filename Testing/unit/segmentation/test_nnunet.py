@@ -38,6 +38,11 @@ def test_export_and_bank(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert Volume.read(made / "imagesTr/c1_0000.nii.gz").shape == (20, 20, 20)
     assert json.loads((made / "splits_final.json").read_text())[1] == {"train": ["c0"], "val": ["c1"]}
     assert main(["nnunet", "export", str(cases), "--output", str(tmp_path), "--dataset", "7"]) == 2
+    twice = tmp_path / "twice.jsonl"  # one patient's scans, tested in one fold and trained on in it
+    twice.write_text("".join(json.dumps({**line, "patient": "p"}) + "\n" for line in lines))
+    capsys.readouterr()
+    assert main(["nnunet", "export", str(twice), "--output", str(tmp_path), "--dataset", "8"]) == 2
+    assert "patient p is in folds 0 and 1" in capsys.readouterr().err
 
     config = tmp_path / "bank.toml"
     config.write_text(
