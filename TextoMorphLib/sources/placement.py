@@ -97,7 +97,7 @@ def read_shapes(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     """Real lesions' diameters in mm, and their shapes at 1 mm (RAS) in their tight boxes.
 
     Args:
-        path: An .npz with `K_tumour` (packed bits), `K_shape` and `diameter_mm`.
+        path: An .npz with `K_tumour` (packed bits), `K_shape` and `diameter_mm`, in the order of the numbers K.
 
     Raises:
         InputError: There is no such file, or it holds no shapes.
@@ -106,11 +106,13 @@ def read_shapes(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
         with _opened(path) as file:
             numbers = sorted(int(name.split("_")[0]) for name in file.files if name.endswith("_tumour"))
             shapes = [_unpacked(file[f"{n}_tumour"], file[f"{n}_shape"]) for n in numbers]
-            diameters = np.asarray(file["diameter_mm"], float)[: len(shapes)]
+            diameters = np.asarray(file["diameter_mm"], float)
     except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} holds no lesion shapes: {error}") from error
+    if diameters.shape != (len(shapes),):
+        raise InputError(f"{path} holds {len(shapes)} lesion shapes and {diameters.size} diameters; each needs its own")
     return diameters, [shape[tight_box(shape)] for shape in shapes]
 
 
