@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ def shares(text: str) -> dict[str, float]:
 
 
 def read_texts(path: Path, organs: Sequence[str]) -> Texts:
-    """Texts by organ and frequency.
+    """Texts by organ and frequency; what stands there twice is wanted twice as often.
 
     Args:
         path: .json ({"liver": {"ill-defined": 3, ...} or [...]}), .csv (organ, text, frequency), or else a file with
@@ -125,7 +125,7 @@ def read_texts(path: Path, organs: Sequence[str]) -> Texts:
         elif path.suffix.lower() == ".csv":
             found = _table(raw)
         else:
-            lines = {line.strip(): 1.0 for line in raw.split("\n") if line.strip()}
+            lines = _summed((line.strip(), 1.0) for line in raw.split("\n") if line.strip())
             found = {organ: lines for organ in organs}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} holds no texts by organ ({error}); see textomorph jobs plan --help") from None
@@ -141,13 +141,22 @@ def read_texts(path: Path, organs: Sequence[str]) -> Texts:
 
 def _weighed(listed: Any) -> dict[str, float]:
     pairs = listed.items() if isinstance(listed, dict) else ((text, 1.0) for text in listed)
-    return {str(text): float(weight) for text, weight in pairs}
+    return _summed((str(text), float(weight)) for text, weight in pairs)
 
 
 def _table(raw: str) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, list[tuple[str, float]]] = {}
     for row in csv.DictReader(io.StringIO(raw)):
-        found.setdefault(row["organ"].strip(), {})[row["text"].strip()] = float(row.get("frequency") or 1)
+        if None in row:  # where csv keeps what no column is for
+            raise ValueError(f"more cells than columns at '{row['text']}': put a text with commas in quotes")
+        found.setdefault(row["organ"].strip(), []).append((row["text"].strip(), float(row.get("frequency") or 1)))
+    return {organ: _summed(listed) for organ, listed in found.items()}
+
+
+def _summed(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text, weight in pairs:
+        found[text] = found.get(text, 0.0) + weight
     return found
 
 

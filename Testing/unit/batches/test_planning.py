@@ -138,3 +138,12 @@ def test_frequencies_and_sizes_are_kept() -> None:
     assert np.median(drawn) == pytest.approx(18, rel=0.05)
     with pytest.raises(InputError):
         wishes.Sizes.parse("lognormal:80,0.6,5,60")
+
+
+def test_a_table_of_texts_says_all_of_them(tmp_path: Path) -> None:
+    table = tmp_path / "texts.csv"
+    table.write_text('organ,text\nliver,cyst\nliver,"cystic, septated"\nliver,cyst\n')
+    assert wishes.read_texts(table, ["liver"]) == {"liver": {"cyst": 2, "cystic, septated": 1}}
+    table.write_text("organ,text\nliver,cystic, septated\n")  # would be a plain cyst
+    with pytest.raises(InputError, match="put a text with commas in quotes"):
+        wishes.read_texts(table, ["liver"])
