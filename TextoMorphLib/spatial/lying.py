@@ -74,8 +74,9 @@ def _upright(ct: Volume) -> tuple[np.ndarray, np.ndarray]:
     """HU in coarse voxels, with axes that run about to Right, Anterior and Superior, and their size in mm."""
     steps = np.maximum(np.rint(COARSE_MM / ct.spacing), 1).astype(int)
     i, j, k = (slice(None, None, step) for step in steps)
+    coarse = ct.hu((i, j, k))
     axes = np.abs(ct.affine[:3, :3] / ct.spacing).argmax(axis=1)
     if len(set(axes)) < 3:  # as oblique as can be
         axes = np.arange(3)
     ways = [int(np.sign(ct.affine[row, axis])) or 1 for row, axis in enumerate(axes)]
-    return np.transpose(ct.hu((i, j, k)), axes)[tuple(slice(None, None, way) for way in ways)], (steps * ct.spacing)[axes]
+    return np.transpose(coarse, axes)[tuple(slice(None, None, way) for way in ways)], (steps * ct.spacing)[axes]

@@ -147,7 +147,8 @@ def test_real_shapes(tmp_path: Path) -> None:
     assert made.sum() <= ball.sum()
     with pytest.raises(InputError, match="no such file of shapes"):
         Placement(1.0, shapes="nowhere.npz")
-    some = {f"{n}_{key}": value for n in (0, 2) for key, value in (("tumour", np.packbits(ball)), ("shape", ball.shape))}
+    packed = {"tumour": np.packbits(ball), "shape": np.array(ball.shape)}
+    some = {f"{n}_{key}": value for n in (0, 2) for key, value in packed.items()}
     np.savez(tmp_path / "some.npz", **some, diameter_mm=np.array([10.0, 30.0, 10.0]))  # the second shape was taken out
     with pytest.raises(InputError, match="2 lesion shapes and 3 diameters"):
         Placement(1.0, shapes=tmp_path / "some.npz").masks(organ, np.random.default_rng(0))
