@@ -54,8 +54,7 @@ def export(
     if not 1 <= number <= 999:
         raise InputError(f"{number} is no number of a data set; use 1 to 999")
     check_patients(usable)
-    classes = tumour_classes(usable)
-    organ = usable[0].organ
+    classes, organ = tumour_classes(usable), usable[0].organ
     folder = raw / f"Dataset{number:03d}_{''.join(filter(str.isalnum, organ)).capitalize()}Tumours"
     if folder.exists():
         raise InputError(f"{folder} exists already; choose another number")
