@@ -109,6 +109,7 @@ def measured(
     from TextoMorphLib.measurement.surroundings import Surroundings
     from TextoMorphLib.spatial import healing, lying
     from TextoMorphLib.spatial.region import regions, resampled
+    from TextoMorphLib.spatial.scan_edges import going_on
 
     before, where = common.read_scan(healthy, mask, resample_mask, label, assume_hu, replace=replace)
     after = before
@@ -126,7 +127,8 @@ def measured(
         before = healing.healed(before, where, within=organ)
     return [
         asdict(measure_in(Surroundings.of(place), now, _kept(place, now)))
-        for place in regions(lying.known(before), where, within=organ)
+        for found in regions(lying.known(before), where, within=organ)
+        for place in (going_on(before, found),)
         for now in (resampled(after, place),)
     ]
 

@@ -122,6 +122,8 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     healthy, depth, parenchyma = around.healthy, around.depth, around.parenchyma_hu
     whole_mask = depth > 0
     drawn = np.ones_like(whole_mask) if kept is None else kept < MOST_KEPT
+    if around.unseen is not None:
+        whole_mask, drawn = whole_mask & ~around.unseen, drawn & ~around.unseen
     inside = or_all(whole_mask & drawn, whole_mask)
     deepest = float(depth.max())
     calcium, gas = _calcium_and_gas(synthetic, inside)

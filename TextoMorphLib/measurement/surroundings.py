@@ -30,6 +30,7 @@ class Surroundings:
         usable: Boolean, of the same shape: where the scan may be healthy; None for everywhere.
         parenchyma_hu: HU of the healthy tissue.
         up: Which way is up in the patient.
+        unseen: Boolean, likewise: what lies beyond the scan's edge, if the lesion goes on there.
     """
 
     healthy: np.ndarray
@@ -37,11 +38,12 @@ class Surroundings:
     usable: np.ndarray | None
     parenchyma_hu: float
     up: Up = ON_BACK
+    unseen: np.ndarray | None = None
 
     @classmethod
     def of(cls, region: Region) -> Surroundings:
         """What lesions in a region are measured against."""
-        return cls(region.ct, region.depth, region.usable, region.parenchyma_hu, region.up)
+        return cls(region.ct, region.depth, region.usable, region.parenchyma_hu, region.up, region.unseen)
 
     def within(self, healthy: np.ndarray, depth: np.ndarray) -> Surroundings:
         """The same with the mask's border drawn otherwise: tissue and noise are still those of the first."""

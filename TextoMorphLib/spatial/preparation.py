@@ -8,6 +8,7 @@ from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import healing, placement
 from TextoMorphLib.spatial.region import Region, check_finite, regions
+from TextoMorphLib.spatial.scan_edges import going_on
 
 
 def prepared(
@@ -41,4 +42,5 @@ def prepared(
     healthy = healing.healed(ct, mask, exclude, seed, within) if replace else ct
     found = regions(healthy, mask, exclude=exclude, within=within, **grid)  # type: ignore[arg-type]
     check_finite(found)
-    return healthy, found, warnings + (healing.ambiguous(found, within) if replace else healing.doubts(found))
+    warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
+    return healthy, [going_on(healthy, region) for region in found], warnings

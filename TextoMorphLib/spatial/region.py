@@ -43,6 +43,7 @@ class Region:
         usable: Where `ct` may be taken for healthy tissue, bool; None for everywhere.
         organ_hu: HU of the organ's healthy tissue where its mask is known; None where it is to be told from `ct`.
         up: Which way is up in the patient.
+        unseen: What lies beyond the scan's edge, bool, if the lesion goes on there (`scan_edges`); else None.
     """
 
     ct: np.ndarray
@@ -53,6 +54,7 @@ class Region:
     usable: np.ndarray | None = None
     organ_hu: float | None = None
     up: Up = ON_BACK
+    unseen: np.ndarray | None = None
 
     @cached_property
     def parenchyma_hu(self) -> float:
@@ -156,7 +158,7 @@ def _region(
     volume: Volume, tight: Box, lesion: np.ndarray, stride: int, context_mm: float, exclude: np.ndarray | None
 ) -> Region:
     affine, shape = _grid(volume.affine, tight, lesion, stride, context_mm)
-    around, matrix = _cover(volume, affine, shape)
+    around, matrix = cover(volume, affine, shape)
     depth = resample(signed_depth(placed(lesion, tight, around), volume.spacing), matrix, shape)
     # A lesion thinner than the grid can fall between its points.
     depth += max(LEAST_DEPTH_MM - float(depth.max()), 0.0)
@@ -168,7 +170,7 @@ def _region(
 
 def _ct(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The scan's HU on a region's grid."""
-    around, matrix = _cover(volume, affine, shape)
+    around, matrix = cover(volume, affine, shape)
     within = grow(around, np.zeros(3), volume.shape)
     hu = known_around(volume.hu(within), volume.spacing)
     fineness = np.maximum(FINE_MM / volume.spacing, 1)
@@ -193,7 +195,7 @@ def _usable(
 
     Beyond the scan's edge, where its last voxels go on, nothing is seen of a lesion that reaches it.
     """
-    around, matrix = _cover(volume, affine, shape)
+    around, matrix = cover(volume, affine, shape)
     within = grow(around, np.zeros(3), volume.shape)
     bad = volume.hu(within) <= UNKNOWN_HU
     if exclude is not None:
@@ -207,7 +209,7 @@ def _usable(
     return np.asarray(resample(bad.astype(np.float32), to_box, shape) < UNUSABLE)
 
 
-def _cover(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
+def cover(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> tuple[Box, np.ndarray]:
     """The box of the scan's grid (beyond its edge, too) that holds a region; region index -> index in it."""
     to_scan = np.linalg.inv(volume.affine) @ affine
     corners = np.indices((2, 2, 2)).reshape(3, -1) * (np.array(shape)[:, None] - 1)

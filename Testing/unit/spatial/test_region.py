@@ -8,6 +8,7 @@ import pytest
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import signed_depth
 from TextoMorphLib.spatial.region import regions
+from TextoMorphLib.spatial.scan_edges import going_on
 
 
 def oblique(spacing: tuple[float, float, float]) -> np.ndarray:
@@ -124,3 +125,30 @@ def test_a_lesion_at_the_scans_corner_gets_a_whole_region_of_repeated_edge() -> 
     np.testing.assert_array_equal(inside.min(axis=0), [0, 0, -2])
     np.testing.assert_array_equal(inside.max(axis=0), [7, 7, 7])
     assert region.depth.min() < -10
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_lesion_that_the_scans_edge_cuts_goes_on_beyond_it(grid: str) -> None:
+    affine, shape = GRIDS[grid]
+    centre = affine[:3, :3] @ (np.array([0.5, 0.5, 0]) * shape) + affine[:3, 3]
+    scan = Volume.from_array(np.zeros(shape, np.int16), affine)
+    mask = sphere(shape, affine, centre, 12.0)
+    (closed,) = regions(scan, mask)
+    region = going_on(scan, closed)
+    assert region.unseen is not None
+    places = positions(region.ct.shape, region.affine)
+    ball = 12 - np.linalg.norm(places - centre, axis=-1)
+    half_voxel = np.abs(affine[:3, :3]).max() / 2
+    inside = ball > -2
+    at_edge = ~region.unseen & inside & (ball - closed.depth > 2 * half_voxel)
+    assert np.count_nonzero(at_edge) > 100
+    np.testing.assert_allclose(region.depth[at_edge], ball[at_edge], atol=1.5 * half_voxel + 1)
+    unseen = np.linalg.solve(affine[:3, :3], (places - affine[:3, 3])[inside].T)[2] < -0.5
+    assert np.mean(region.unseen[inside] == unseen) > 0.97
+
+
+def test_a_lesion_within_the_scan_stays_as_it_is() -> None:
+    scan = Volume.from_array(np.zeros((40, 40, 40), np.int16), np.eye(4))
+    mask = sphere(scan.shape, scan.affine, np.full(3, 20.0), 19.0)
+    (region,) = regions(scan, mask)
+    assert going_on(scan, region) is region

@@ -183,3 +183,14 @@ def test_a_wall_without_room_for_septa_is_told_before_the_work(starter: Synthesi
         made = starter.synthesize(ct, mask, text, seed=1, preset="preview")
         assert sum("hardly have room" in warning for warning in made.report["warnings"]) == said
         assert not room.before(understand("thick-walled cyst", "liver"), ct, mask)
+
+
+def test_a_cyst_that_the_scans_last_slice_cuts_shows_its_fluid_there(starter: Synthesizer) -> None:
+    hu = np.random.default_rng(0).normal(60, 6, (70, 70, 24)).astype(np.int16)
+    ct = Volume.from_array(hu, np.diag([1.0, 1.0, 3.0, 1.0]))
+    at = np.moveaxis(np.indices(hu.shape), 0, -1) * [1, 1, 3] - np.array([35, 35, 68])
+    away = np.linalg.norm(at, axis=-1)
+    made = starter.synthesize(ct, away < 18, "cystic, thin-walled", seed=1, preset="preview")
+    fluid = made.volume.data[..., -1][away[..., -1] < 12]
+    assert fluid.mean() < 30  # its wall, of about 130 HU, lay over all of it
+    assert made.lesions[0].diameter_mm < 33  # of what the scan holds of it
