@@ -69,8 +69,11 @@ class Surroundings:
 
     @cached_property
     def noise_left_hu(self) -> float:
-        """Standard deviation of the noise that smoothing before texture is measured leaves, HU."""
-        left = ndimage.gaussian_filter(self.healthy, TEXTURE_MM) - ndimage.gaussian_filter(self.healthy, TREND_MM)
+        """Standard deviation of the noise that smoothing before texture is measured leaves, HU.
+
+        Smoothed within the parenchyma alone: a kidney's cortex beside its medulla, or fat, is no noise.
+        """
+        left = smoothed(self.healthy, TEXTURE_MM, self.tissue) - smoothed(self.healthy, TREND_MM, self.tissue)
         return robust_sd(left[self.tissue])
 
     @cached_property

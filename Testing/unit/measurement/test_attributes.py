@@ -68,6 +68,21 @@ def test_texture_is_told_from_noise() -> None:
     assert 10 < measured(ball(-40) + inside * texture, noisy).texture_hu < 24
 
 
+def test_texture_is_told_in_an_organ_of_two_layers() -> None:
+    """A kidney's cortex and medulla are no noise: what varies in a lesion was taken for it, and went unseen."""
+    rng = np.random.default_rng(2)
+    medulla = smooth_field(DEPTH.shape, 3.0, rng) > 0.4
+    healthy = (200 - 110 * ndimage.gaussian_filter(medulla.astype(np.float32), 0.7) + NOISE).astype(np.float32)
+    inside = ndtr(DEPTH * 2.563 / 2.5)
+    pattern = 14 * smooth_field(DEPTH.shape, 2.5, rng)
+    even, uneven = (
+        measure(healthy, (healthy + inside * (150 + NOISE + more - healthy)).astype(np.float32), DEPTH).texture_hu
+        for more in (0, pattern)
+    )
+    assert uneven > 7.5
+    assert even < 4
+
+
 @pytest.mark.parametrize("margin_mm", [1.8, 6.0])
 def test_a_wall_is_told_from_a_border(margin_mm: float) -> None:
     wall = 60 * ndtr(DEPTH * 2.563 / margin_mm) * (1 - ndtr((DEPTH - 2.5) / 0.7))
