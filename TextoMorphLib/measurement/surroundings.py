@@ -18,6 +18,7 @@ TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes
 NOISE_MM = 1.5  # what is finer than this is noise
 TREND_MM = 4.0  # what is coarser than this is anatomy
 AROUND_MM = 12.0  # how far around the mask parenchyma is looked for
+BESIDE = 0.6  # under which share of it what varies is not the parenchyma's own
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,14 @@ class Surroundings:
     def noise_left_hu(self) -> float:
         """Standard deviation of the noise that smoothing before texture is measured leaves, HU.
 
-        Smoothed within the parenchyma alone: a kidney's cortex beside its medulla, or fat, is no noise.
+        Where much less is left within the parenchyma alone, what lies beside it was smoothed into it: a kidney's
+        medulla beside its cortex, or fat, is no noise.
         """
-        left = smoothed(self.healthy, TEXTURE_MM, self.tissue) - smoothed(self.healthy, TREND_MM, self.tissue)
-        return robust_sd(left[self.tissue])
+        left, own = (
+            robust_sd((smoothed(self.healthy, TEXTURE_MM, of) - smoothed(self.healthy, TREND_MM, of))[self.tissue])
+            for of in (None, self.tissue)
+        )
+        return own if own < BESIDE * left else left
 
     @cached_property
     def noise_sheets_hu(self) -> float:
