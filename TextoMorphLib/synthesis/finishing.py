@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib.models import contours, cores, solids, structures, walls, word_structures
+from TextoMorphLib.models import contours, cores, levels, solids, structures, walls, word_structures
 from TextoMorphLib.models.denoiser import depth_channels
 from TextoMorphLib.spatial.compositing import deblurred, levelled, no_darker_than_fluid
 from TextoMorphLib.synthesis.candidates import Place, Request
@@ -57,6 +57,7 @@ def finished(
     even = depth
     if standing_out:
         delta = solids.solid(cores.dead(delta, filled, depth, noise, said), filled, depth, said)
+        delta = levels.alike(delta, depth, said)
         delta, even = walls.uneven(structures.shown(delta, filled, depth, noise, said), depth, noise, said)
     delta = contours.spiculated(delta, mask_depth, noise, said)
     return word_structures.drawn(delta, filled, depth, noise, said, even, place.region.up)
