@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from TextoMorphLib.io.names import LONGEST_NAME
 from TextoMorphLib.io.outputs import sha256
 
 
@@ -61,8 +63,18 @@ def changed(before: object, now: Mapping[str, str]) -> list[str]:
 
 
 def _parts(path: Path) -> tuple[Path, ...]:
-    """A file, or those of a folder."""
-    return tuple(sorted(each for each in path.iterdir() if each.is_file())) if path.is_dir() else (path,)
+    """A file, with those that hold its voxels where only a header is in it; or the files of a folder."""
+    if path.is_dir():
+        return tuple(sorted(each for each in path.iterdir() if each.is_file()))
+    return (path, *_apart(path)) if path.suffix.lower() in (".mhd", ".nhdr") else (path,)
+
+
+def _apart(header: Path) -> list[Path]:
+    """The files that a header of MetaImage or NRRD names, in a line `key = name`, `key: name` or of their own."""
+    with header.open("rb") as file:
+        lines = file.read(1 << 16).decode("latin-1").splitlines()
+    named = (re.split("[=:]", line, maxsplit=1)[-1].strip() for line in lines)
+    return [header.parent / name for name in named if len(name) <= LONGEST_NAME and (header.parent / name).is_file()]
 
 
 def _looks(path: Path) -> tuple[int, int, int]:

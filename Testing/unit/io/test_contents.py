@@ -1,0 +1,30 @@
+"""Whether files hold what they held: of headers whose voxels lie in another file, the voxels count, too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from TextoMorphLib.io import contents
+from TextoMorphLib.io.volume import Volume
+
+sitk = pytest.importorskip("SimpleITK")
+
+
+@pytest.mark.parametrize("name", ["ct.mhd", "ct.nhdr"])
+def test_voxels_beside_their_header_count(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    seen = []
+    for value in (40, 60):
+        sitk.WriteImage(sitk.GetImageFromArray(np.full((4, 5, 6), value, np.int16)), str(path))
+        for each in tmp_path.iterdir():
+            os.utime(each, (value, value) if each.suffix == ".raw" else (1, 1))
+        assert Volume.read(path).data.max() == value
+        seen.append((contents.of([path], tmp_path), contents.looks([path])))
+    (of, looks), (of_other, looks_other) = seen
+    assert set(of) == set(of_other) == {name}
+    assert of != of_other
+    assert looks != looks_other
