@@ -60,6 +60,7 @@ class _Set:
     """What is there of a set."""
 
     total: int = 0
+    tumours: int = 0
     records: list[dict[str, Any]] = field(default_factory=list)
     models: Counter[str] = field(default_factory=Counter)
     organs: Counter[str] = field(default_factory=Counter)
@@ -82,7 +83,7 @@ def write(given: Path, name: str, licence: str, creator: str, source: str) -> di
         source: What the healthy scans are, with their licence.
 
     Returns:
-        How many jobs there are, and how many tumours are there.
+        How many jobs there are, how many are done, and how many tumours they asked for.
 
     Raises:
         InputError: No jobs, or none of them done.
@@ -95,7 +96,7 @@ def write(given: Path, name: str, licence: str, creator: str, source: str) -> di
     manifest = _croissant(found, path, name, licence, creator, source)
     outputs.write_bytes(folder / MANIFEST, (outputs.to_json(manifest) + "\n").encode())
     outputs.write_bytes(folder / CARD, _card(found, folder, name, licence, creator, source).encode())
-    return {"jobs": found.total, "tumours": len(found.records)}
+    return {"jobs": found.total, "done": len(found.records), "tumours": found.tumours}
 
 
 def _looked_at(path: Path) -> _Set:
@@ -112,19 +113,23 @@ def _looked_at(path: Path) -> _Set:
         model = report.get("model") or {}
         found.models[f"{model.get('name')} (SHA-256 {model.get('sha256')})"] += 1
         found.versions[str((report.get("versions") or {}).get("textomorph"))] += 1
-        found.organs[job.organ] += 1
-        found.texts[job.text] += 1
+        found.tumours += len(job.parts)
+        found.organs.update(str(part.organ) for part in job.parts)
+        found.texts.update(part.text for part in job.parts)
         found.warned += bool(report.get("warnings"))
         found.diameters += [each["diameter_mm"] for each in report.get("lesions", []) if each.get("diameter_mm")]
         held = [row["ok"] for rows in report.get("asked", []) for row in rows if row["ok"] is not None]
         found.asked += len(held)
         found.as_asked += sum(bool(each) for each in held)
         stored = outputs.delta_path(job.output) if report["image"].get("store") == "delta" else job.output
-        given = json.loads(line)
         found.records.append(
             {
-                **{name: given.get(name) for name in FIELDS},
                 "output": seen_from(stored, path.parent),
+                "organ": ", ".join(dict.fromkeys(str(part.organ) for part in job.parts)),
+                "text": "; ".join(part.text for part in job.parts),
+                "seed": job.seed,
+                "ct": _as_given(job.ct, path.parent),
+                "mask": ", ".join(_as_given(part.mask, path.parent) for part in job.parts),
                 "sha256": report["image"]["sha256"],
                 "bytes": stored.stat().st_size,
             }
@@ -132,9 +137,16 @@ def _looked_at(path: Path) -> _Set:
     return found
 
 
+def _as_given(path: Path, folder: Path) -> str:
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+
+
 def _croissant(found: _Set, path: Path, name: str, licence: str, creator: str, source: str) -> dict[str, Any]:
-    kinds = sorted({"delta" if record["output"].endswith(outputs.DELTA_SUFFIX) else "scan" for record in found.records})
-    ends = {"delta": f"**/*{outputs.DELTA_SUFFIX}", "scan": "**/*.nii.gz"}
+    files: dict[str, set[str]] = {}
+    for place in (Path(record["output"]) for record in found.records):
+        kind = "deltas" if place.name.endswith(outputs.DELTA_SUFFIX) else "scans"
+        end = outputs.suffix(place, (outputs.DELTA_SUFFIX, *outputs.IMAGE_SUFFIXES))
+        files.setdefault(kind, set()).add(place.with_name(f"*{end}").as_posix())
     generated = {
         "@type": "prov:Activity",
         "name": "textomorph batch",
@@ -146,7 +158,7 @@ def _croissant(found: _Set, path: Path, name: str, licence: str, creator: str, s
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": name,
-        "description": f"{len(found.records)} synthetic tumours in CT, made from text; no patient's tumour is shown.",
+        "description": f"{found.tumours} synthetic tumours in CT, made from text; no patient's tumour is shown.",
         "license": licence,
         "creator": {"@type": "sc:Organization", "name": creator},
         "datePublished": datetime.date.today().isoformat(),
@@ -166,20 +178,19 @@ def _croissant(found: _Set, path: Path, name: str, licence: str, creator: str, s
                 "contentSize": f"{path.stat().st_size} B",
                 "sha256": outputs.sha256(path),
             },
-            *(_file_set(kind, ends[kind]) for kind in kinds),
+            *(_file_set(kind, sorted(files[kind])) for kind in sorted(files)),
         ],
         "recordSet": [_record_set(found)],
     }
 
 
-def _file_set(kind: str, includes: str) -> dict[str, Any]:
-    name = f"{kind}s"
-    form = {"encodingFormat": "application/octet-stream", "includes": includes}
+def _file_set(name: str, includes: list[str]) -> dict[str, Any]:
+    form = {"encodingFormat": "application/octet-stream", "includes": includes if len(includes) > 1 else includes[0]}
     return {"@type": "cr:FileSet", "@id": name, "name": name, **form}
 
 
 def _record_set(found: _Set) -> dict[str, Any]:
-    """A record a tumour."""
+    """A record a job; what it says of several lesions stands in one."""
     types = {"seed": "sc:Integer", "bytes": "sc:Integer"}
     fields = [
         {"@type": "cr:Field", "@id": f"tumours/{each}", "name": each, "dataType": types.get(each, "sc:Text")}
@@ -200,7 +211,7 @@ def _card(found: _Set, folder: Path, name: str, licence: str, creator: str, sour
     rows = [
         f"# {name}",
         "",
-        f"{len(found.records)} synthetic tumours in CT, made from text with TextoMorph {__version__}. No image shows a "
+        f"{found.tumours} synthetic tumours in CT, made from text with TextoMorph {__version__}. No image shows a "
         "patient's tumour. For research and teaching; not validated clinically.",
         "",
         "| | |",

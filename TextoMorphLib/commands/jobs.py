@@ -99,6 +99,6 @@ def manifest(
     from TextoMorphLib.batches import manifest as writer
 
     made = writer.write(folder, name, licence, creator, source)
-    if made["tumours"] < made["jobs"]:
-        common.warn(f"{made['jobs'] - made['tumours']} of {made['jobs']} jobs are not done, and not in the manifest")
+    if made["done"] < made["jobs"]:
+        common.warn(f"{made['jobs'] - made['done']} of {made['jobs']} jobs are not done, and not in the manifest")
     typer.echo(f"{made['tumours']} tumours: wrote {writer.MANIFEST} and {writer.CARD}")

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from TextoMorphLib.batches import wishes
+from TextoMorphLib.batches import manifest, wishes
+from TextoMorphLib.batches.job_lines import parse
 from TextoMorphLib.cases import read_cases
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import outputs
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation.phantom import phantom
 from TextoMorphLib.spatial.geometry import grow, tight_box
@@ -73,9 +75,9 @@ def test_a_set_is_planned_made_and_described(scans: Path, tmp_path: Path, tiny_b
     assert main([*batch, "--shard", "1/4"]) == 0
     described = ["jobs", "manifest", str(out), "--name", "Try", "--licence", "CC BY 4.0", "--creator", "Us"]
     assert main([*described, "--source", "a phantom"]) == 0
-    manifest = json.loads((out / "croissant.json").read_text())
-    assert manifest["conformsTo"] == "http://mlcommons.org/croissant/1.0"
-    records = manifest["recordSet"][0]["data"]
+    croissant = json.loads((out / "croissant.json").read_text())
+    assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    records = croissant["recordSet"][0]["data"]
     assert len(records) == 3
     for record in records:
         content = (out / record["tumours/output"]).read_bytes()
@@ -147,3 +149,22 @@ def test_a_table_of_texts_says_all_of_them(tmp_path: Path) -> None:
     table.write_text("organ,text\nliver,cystic, septated\n")  # would be a plain cyst
     with pytest.raises(InputError, match="put a text with commas in quotes"):
         wishes.read_texts(table, ["liver"])
+
+
+def test_a_manifest_counts_each_lesion_of_a_job_and_lists_no_masks(tmp_path: Path) -> None:
+    lesions = [{"mask": "masks/a.nii.gz", "text": "cyst"}, {"mask": "/b.nii.gz", "text": "necrotic", "organ": "kidney"}]
+    line = json.dumps({"ct": "ct.nii.gz", "output": "made/1.nii", "lesions": lesions})
+    (tmp_path / "jobs.jsonl").write_text(line)
+    job = parse(line, tmp_path)
+    job.output.parent.mkdir()
+    job.output.write_bytes(b"an image")
+    report = {"request": job.request(), "image": {"sha256": outputs.sha256(job.output)}}
+    outputs.report_path(job.output).write_text(json.dumps(report))
+    assert manifest.write(tmp_path, "n", "l", "c", "s") == {"jobs": 1, "done": 1, "tumours": 2}
+    told = json.loads((tmp_path / "croissant.json").read_text())
+    assert told["description"].startswith("2 synthetic tumours")
+    assert told["distribution"][1]["includes"] == "made/*.nii"
+    (record,) = told["recordSet"][0]["data"]
+    assert (record["tumours/text"], record["tumours/organ"]) == ("cyst; necrotic", "liver, kidney")
+    assert (record["tumours/ct"], record["tumours/mask"]) == ("ct.nii.gz", "masks/a.nii.gz, /b.nii.gz")
+    assert "| necrotic | 1 |" in (tmp_path / "DATA_CARD.md").read_text()
