@@ -7,7 +7,7 @@ them in the order in which they are tried.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -258,8 +258,8 @@ def plain_folders(source: Source) -> list[Case] | None:
     if together and not any(map(_is_label, _images(folder))):
         return None
     organ = source.organ_of(source.path.resolve().name)
-    scans = {_stem(path): path for path in _images(source.path) if not (together and _is_label(path))}
-    labels = {_stem(path): path for path in _images(folder) if _is_label(path) or not together}
+    scans = _by_stem(path for path in _images(source.path) if not (together and _is_label(path)))
+    labels = _by_stem(path for path in _images(folder) if _is_label(path) or not together)
     if without := sorted(set(scans) - set(labels)):
         more = f" and {len(without) - 1} more" if len(without) > 1 else ""
         raise InputError(f"no label map for {scans[without[0]].name}{more} in {folder}")
@@ -345,6 +345,21 @@ def _stem(path: Path) -> str:
     for suffix in outputs.IMAGE_SUFFIXES:
         stem = stem.removesuffix(suffix)
     return re.sub(r"(_0000|[_-](ct|label|labels|seg|mask|segmentation))$", "", stem, flags=re.IGNORECASE)
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by what their case is called.
+
+    Raises:
+        InputError: Two are called alike, as two readers' label maps of one scan.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        stem = _stem(path)
+        if stem in found:
+            raise InputError(f"{found[stem]} and {path.name} are both of {stem}; keep the one that counts")
+        found[stem] = path
+    return found
 
 
 def _is_label(path: Path) -> bool:

@@ -231,6 +231,14 @@ def test_kits_and_plain_folders(tmp_path: Path) -> None:
         assert (case.id, case.classes) == expected
 
 
+def test_two_label_maps_of_one_scan_are_refused(tmp_path: Path) -> None:
+    image(tmp_path / "p1_ct.nii.gz", ct=True)
+    for name in ("p1_label", "p1_seg"):  # of two readers
+        image(tmp_path / f"{name}.nii.gz", {1: BOX})
+    with pytest.raises(InputError, match=r"p1_label.nii.gz and p1_seg.nii.gz are both of p1"):
+        import_cases(Source(tmp_path, organ="liver"))
+
+
 def test_reports_come_to_their_cases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("p1", "p2"):
         image(tmp_path / f"plain/{name}_ct.nii.gz", ct=True)
