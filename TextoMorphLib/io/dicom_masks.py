@@ -220,6 +220,7 @@ def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
         raise InputError(f"region {number} has no closed contours")
     to_index = np.linalg.inv(ct.affine) @ LPS_TO_RAS
     drawn: dict[int, list[Contour]] = {}
+    beyond = False
     for plane in closed:
         lps = np.reshape(np.array(plane.ContourData, float), (-1, 3))
         points = lps @ to_index[:3, :3].T + to_index[:3, 3]
@@ -228,9 +229,12 @@ def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
             raise InputError("its contours do not lie on the scan's slices; export it for this series")
         if not 0 <= k < ct.shape[2]:
             raise InputError("its contours reach beyond the scan; give the series that it was drawn on")
+        beyond |= bool(((points[:, :2] < -1) | (points[:, :2] > ct.shape[:2])).any())
         drawn.setdefault(k, []).append((points[:, :2], str(plane.ContourGeometricType) == _BY_PARITY))
     mask = np.zeros(ct.shape, bool)
     crossing = [k for k, contours in drawn.items() if _laid_together(contours, mask[:, :, k])]
+    if beyond:
+        doubt("the contours reach beyond the scan's edge; what lies outside is left out")
     if crossing:
         doubt(f"contours cross each other in {len(crossing)} slices; there, all that any of them holds is taken")
     if any(b - a > 1 for a, b in pairwise(sorted(drawn))):

@@ -292,6 +292,7 @@ def _resampled(mask: Array, affine: Array, shape: tuple[int, int, int], scans: A
     high = np.clip(np.ceil(corners.max(0)) + 1, 0, shape).astype(int)
     if (high <= low).any():
         raise InputError("the mask lies wholly outside the scan; draw it on this scan")
+    _tell_of_what_is_outside(mask, corners, to_ct, shape)
     box = tuple(slice(*ends) for ends in zip(low, high, strict=True))
     to_mask = np.linalg.inv(to_ct)
     result = np.zeros(shape, bool)
@@ -306,6 +307,19 @@ def _resampled(mask: Array, affine: Array, shape: tuple[int, int, int], scans: A
     if not result.any():
         raise InputError("the mask holds no voxel of the scan: it lies outside it or is thinner than its voxels")
     return result
+
+
+def _tell_of_what_is_outside(mask: Array, corners: Array, to_ct: Array, shape: tuple[int, int, int]) -> None:
+    """A mask that the scan's edge cuts; its `corners` are in the scan's voxels."""
+    from nibabel.affines import apply_affine
+
+    most = np.array(shape) - 0.5
+    if (corners.min(0) >= -0.5 - _SAME_VOXEL).all() and (corners.max(0) <= most + _SAME_VOXEL).all():
+        return
+    centres = apply_affine(to_ct, np.argwhere(mask))
+    share = float(np.mean(((centres < -0.5) | (centres > most)).any(axis=1)))
+    if share:
+        doubt(f"{share:.1%} of the mask lies outside the scan and is left out; give the whole scan if it was cut")
 
 
 def _grid(shape: tuple[int, ...], affine: Array) -> str:

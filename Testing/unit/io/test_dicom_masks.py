@@ -236,6 +236,12 @@ def test_contours_that_leave_slices_out_are_told(tmp_path: Path, ct: Volume) -> 
         read_mask(path, ct)
 
 
+def test_contours_beyond_the_scans_edge_are_told(tmp_path: Path, ct: Volume) -> None:
+    path = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(4, (-5, 12), (4, 22))]})
+    with pytest.warns(Doubt, match="reach beyond the scan's edge"):
+        assert read_mask(path, ct).sum() == 5 * 11
+
+
 def test_contours_beside_the_slices_are_refused(tmp_path: Path, ct: Volume) -> None:
     path = structure_set(tmp_path / "rs.dcm", {"GTV": [rectangle(4, (10, 12), (20, 22)) + np.array([0, 0, 1.2])]})
     with pytest.raises(InputError, match="do not lie on the scan's slices"):

@@ -193,6 +193,15 @@ def test_wholly_outside(tmp_path: Path) -> None:
         read_mask(path, CT, resample=True)
 
 
+def test_what_of_a_mask_lies_outside_the_scan_is_told(tmp_path: Path) -> None:
+    labels = np.zeros((10, 10, 10), np.uint8)
+    labels[2:6, 4:8, 4:8] = 1
+    path = tmp_path / "mask.seg.nrrd"
+    Volume(labels, AFFINE @ _shift(-3, 0, 0)).write(path)
+    with pytest.warns(Doubt, match=r"25.0% of the mask lies outside the scan"):
+        assert read_mask(path, CT).sum() == 48
+
+
 def test_masks_that_can_be_no_lesion() -> None:
     check_mask(BALL, CT)
     with pytest.raises(InputError, match="empty"):
