@@ -244,7 +244,12 @@ def test_nrrd_in_ras_space(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "slope", "intercept", "written"),
-    [(np.uint16, 1, -1024, np.int16), (np.int32, 40, 0, np.int32), (np.int16, 0.5, 0, np.float32)],
+    [
+        (np.uint16, 1, -1024, np.int16),
+        (np.int32, 40, 0, np.int32),
+        (np.uint32, 4_000_000, 0, np.int64),
+        (np.int16, 0.5, 0, np.float32),
+    ],
 )
 def test_rescale_is_worked_in_where_a_format_has_none(
     tmp_path: Path, dtype: type, slope: float, intercept: float, written: type

@@ -112,14 +112,17 @@ def _in_hu(volume: Volume) -> Array:
         return volume.data
     if volume.data.dtype.kind == "f" or not (float(slope).is_integer() and float(intercept).is_integer()):
         return volume.hu()
-    return smallest(volume.data.astype(np.int32) * int(slope) + int(intercept))
+    wide = np.int64 if volume.data.dtype.itemsize > 2 else np.int32
+    return smallest(volume.data.astype(wide) * int(slope) + int(intercept))
 
 
 def smallest(values: Array) -> Array:
-    """Whole HU as int16 where they fit, else as int32."""
-    limits = np.iinfo(np.int16)
-    fits = values.min() >= limits.min and values.max() <= limits.max
-    return values.astype(np.int16 if fits else np.int32, copy=False)
+    """Whole HU as int16 where they fit, else as int32, or as int64."""
+    low, high = values.min(), values.max()
+    kinds = (np.int16, np.int32)
+    return values.astype(
+        next((kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max), np.int64), copy=False
+    )
 
 
 FORMAT = Format(read, write, (".nrrd", ".mha", ".nhdr", ".mhd"), unwritten=(".nhdr", ".mhd"))
