@@ -3,34 +3,9 @@
 from __future__ import annotations
 
 from TextoMorphLib.text.appositions import Appositions
+from TextoMorphLib.text.neighbours import REACHED
 
 _ONLY = ("only", "mainly", "mostly", "predominantly", "exclusively", "just", "merely")
-
-_REACHING = (
-    "invade",
-    "invading",
-    "abut",
-    "abutting",
-    "involve",
-    "involving",
-    "reach",
-    "reaching",
-    "contacting",
-    "touching",
-    "extend to",
-    "extending to",
-    "pull on",
-    "pulling on",
-    "on",
-    "retract",
-    "retracting",
-    "bulge",
-    "bulging",
-    "beneath",
-    "under",
-    "below",
-    "up to",
-)
 
 
 class Borders(Appositions):
@@ -63,7 +38,7 @@ class Borders(Appositions):
     def is_reached(self, at: int) -> bool:
         """Whether something is what a lesion grows into or touches: "invades the | wall"."""
         before = [word for word in self.words[max(0, at - 3) : at] if not word.has("word", "det")]
-        return bool(before) and before[-1].norm in _REACHING
+        return bool(before) and before[-1].norm in REACHED
 
     def part_after(self, at: int) -> str:
         """The lesion's part that a density is said to be of: "low-density | halo", "hypodensity | in the centre"."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from TextoMorphLib.text.appositions import Owner
 from TextoMorphLib.text.borders import Borders
+from TextoMorphLib.text.neighbours import TOUCHED
 from TextoMorphLib.text.phrases import FARTHEST_NOUN, LESION, organ_of
 from TextoMorphLib.text.predicates import OWN_PARTS
 from TextoMorphLib.text.strangers import Strangers
@@ -33,18 +34,12 @@ _REMAINING = (
 )
 _AROUND = ("adjacent", "surrounding", "background", "remaining", "normal", "rest", "remainder", "adjoining")
 _WHOLE = ("liver", "pancreas", "kidney", "gland", "parenchyma", "organ", "cortex")
-TOUCHED = (
-    "abut", "abutting", "encase", "encasing", "displace", "displacing", "compress", "compressing", "contacting",
-    "touching", "obstruct", "obstructing", "indenting", "effacing", "narrowing", "adjacent to", "next to", "beside",
-    "near", "behind", "beneath", "close to", "closely related to", "adherent to", "in contact with", "crossing",
-    "anterior to", "posterior to", "lateral to", "medial to", "inferior to", "superior to", "cranial to", "caudal to",
-    "abutment of", "encasement of", "displacement of", "compression of",
-)  # fmt: skip
 _EFFECTS = frozenset((
     "displacement", "compression", "encasement", "obstruction", "occlusion", "stenosis",
     "stricture", "narrowing", "retraction", "abutment", "indentation", "deformation", "distortion", "tapering",
     "cutoff",
 ))  # fmt: skip
+_MAKES = ("make", "made", "making", "render", "rendered", "rendering", "leave", "leaving", "left")
 _OWN = (LESION, "margin", "wall", "septum", "calcification", "centre", "interior", "periphery", "nodule", "scar")
 
 
@@ -84,6 +79,11 @@ class Bystanders(Borders):
         if opens or bare or word.norm in _REST or (word.has("word", "with") and article in ("a", "an")):
             return Owner("organ", self._organ_at(at - 1), at - 1)
         return None
+
+    def makes(self, at: int) -> bool:
+        """Whether what lies beside the lesion makes its border look so: "stranding around it | makes | its boundary"."""
+        part = next((word for word in self.words[at + 1 : at + 4] if not word.has("word", "det")), None)
+        return self.words[at].norm in _MAKES and part is not None and part.thing == "margin"
 
     def held_by(self, at: int, subject: Owner, part: str) -> bool:
         """Whether a part is that of another subject of its sentence: "the gallbladder is large, the | wall | is"."""

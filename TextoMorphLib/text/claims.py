@@ -389,7 +389,7 @@ class Claims:
             return word.term
         if "peripheral" in said or word.term is not None:
             return terms["thick-walled" if "thick" in said else "thin-walled" if "thin" in said else "walled"]
-        if "strong" in said:
+        if "strong" in said or any(density_of(quality) == "arterial" for quality in qualities):
             return terms["arterial enhancement"]
         if "low" in said and "mild" not in said:
             return terms["hypoattenuating"]

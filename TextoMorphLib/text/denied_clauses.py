@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward
+from TextoMorphLib.text.tokens import normal
 
 _DENIES = ("not", "isn't", "aren't", "wasn't", "weren't", "doesn't", "don't", "didn't", "hasn't", "haven't")
 
+_SO = ("so", "the", "case", "the case", "true", "correct", "confirmed", "been", "be", "verified", "right")
+
 # What was only believed, or said by others.
-_BELIEVED = {
+BELIEVED = frozenset(map(normal, (
     "thought", "believed", "described", "reported", "called", "considered", "suspected", "assumed", "labeled", "termed",
     "interpreted", "read", "deemed", "held", "regarded", "taken", "mistaken", "misread", "misinterpreted", "dictated",
-}  # fmt: skip
-_SEEMING = {*_BELIEVED, "looked", "seemed", "appeared", "resembled", "mimicked", "simulated"}
+)))  # fmt: skip
+_SEEMING = {*BELIEVED, "looked", "seemed", "appeared", "resembled", "mimicked", "simulated"}
 _PROVED = ("turned", "proved", "proven", "turn", "prove")
 _ORDERS = ("make", "add", "give", "keep", "leave", "put", "draw", "use", "increase", "change", "let", "turn", "set")
 
@@ -54,12 +57,16 @@ def denied_clause(sentence: Sequence[Word], at: int) -> list[int]:
 
 def taken_back(sentence: Sequence[Word], at: int) -> list[int] | None:
     """What is said and taken back at once: "had been thought | cystic | but is not"; None if nothing is."""
-    if sentence[at].norm not in _DENIES or not (at + 1 == len(sentence) or sentence[at + 1].norm in (*STOPS, ",")):
+    end = at + 1
+    while end < len(sentence) and sentence[end].norm in _SO:
+        end += 1
+    denies, *so = sentence[at].norm.split(" ")
+    if denies not in _DENIES or not set(so) <= set(_SO) or not (end == len(sentence) or sentence[end].norm in (*STOPS, ",")):
         return None
     index = at - 1
     while index > 0 and (sentence[index].has("word", "verb") or sentence[index].has("word", "pronoun")):
         index -= 1
-    believed = [i for i in range(index) if _BELIEVED & set(sentence[i].norm.split(" "))]
+    believed = [i for i in range(index) if BELIEVED & set(sentence[i].norm.split(" "))]
     if index < 1:
         return None
     if sentence[index].has("word", "but"):

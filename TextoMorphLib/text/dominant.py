@@ -1,7 +1,8 @@
-"""Which of several lesions is drawn where plain cysts are named first: the mass, for that is what a report is about.
+"""Which of several lesions is drawn where plain cysts or scars are named first: the mass, for that is what a report is about.
 
 "Simple cysts in the left kidney. In the right kidney a 5 cm mass": the cysts are the other lesions here, though the
-text begins with them. They are plain as long as nothing but fluid is said of them.
+text begins with them, and so is a calcified granuloma. They are plain as long as nothing but fluid, or of a granuloma
+calcium, is said of them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.meanings import content_of
+from TextoMorphLib.text.places import at_two_places
 from TextoMorphLib.text.vocabulary import Mention
 
 ANOTHER = "said of another lesion"
@@ -19,6 +21,8 @@ _MASSES = frozenset(
         "adenocarcinoma", "cholangiocarcinoma", "angiomyolipoma", "aml", "oncocytoma", "adenoma", "lesion",
     )
 )  # fmt: skip
+_SCARS = ("granuloma", "granulomata", "granulomas")
+_OF_SCARS = {"calcification", "calcium_grain"}
 _PLURAL = ("cysts", "microcysts")
 _SIDES = ("right", "left")
 _SMALL = ("small", "tiny", "subcentimeter", "minute")
@@ -38,24 +42,26 @@ class Cysts:
     """Tells, sentence by sentence, whether the cysts that a text began with give way to a mass."""
 
     def __init__(self) -> None:
-        self.several, self.side = False, ""
+        self.several, self.side, self.scar = False, "", False
 
-    def give_way(self, words: Sequence[Word], mentions: Sequence[Mention], text: str) -> bool:
+    def give_way(self, words: Sequence[Word], mentions: Sequence[Mention], text: str, moved: bool) -> bool:
         """Whether a sentence names the mass that the text is about, so that what was said before is not of it.
 
         Args:
             words: The sentence.
             mentions: What was said before.
             text: Of which they are words.
+            moved: Whether the sentence is about a lesion at another place.
         """
         said = [mention for mention in mentions if mention.term.about == "lesion"]
         sides = [word.norm for word in words if word.norm in _SIDES]
-        other = bool(self.side and sides) and self.side not in sides
-        if said and (self.several or other) and _brings_mass(words, text) and _are_plain(said):
-            self.several, self.side = False, ""
+        other = moved or (bool(self.side and sides) and self.side not in sides)
+        if said and (self.several or other) and _brings_mass(words, text) and _are_plain(said, self.scar):
+            self.several, self.side, self.scar = False, "", False
             return True
         if not said:
             self.several = _are_cysts(words, text)
+            self.scar = any(word.norm.split(" ")[-1] in _SCARS for word in words)
             self.side = sides[0] if sides else self.side
         return False
 
@@ -66,8 +72,10 @@ def is_walled(mention: Mention) -> bool:
     return not mention.negated and (kinds.get("wall") == "walled" or kinds.get("content") == "cystic")
 
 
-def _are_plain(said: Iterable[Mention]) -> bool:
-    """Whether nothing but the fluid of cysts was said."""
+def _are_plain(said: Iterable[Mention], scar: bool) -> bool:
+    """Whether nothing but the fluid of cysts was said, or of a scar its calcium."""
+    if scar:
+        return all(mention.negated or mention.term.kinds.keys() <= _OF_SCARS for mention in said)
     looks = [(kind, value, each.negated) for each in said for kind, value in each.term.kinds.items()]
     fluid = ("content", "cystic", False) in looks
     return fluid and all(value in _PLAIN.get(kind, ()) or negated for kind, value, negated in looks)
@@ -115,7 +123,7 @@ def _before_mass(words: Sequence[Word], text: str) -> range:
         return range(0)
     start = _opening(words, mass)
     sides = {word.norm for word in words if word.norm in _SIDES}
-    other = len(sides) > 1 or all(_is_several(words[i], text) for i in cysts)
+    other = len(sides) > 1 or at_two_places(words) or all(_is_several(words[i], text) for i in cysts)
     joint = words[start - 1] if start else None
     apart = joint is not None and (joint.norm in (",", ";") or joint.has("word", "and"))
     while start and not apart and cysts[-1] < start - 1 and sides:

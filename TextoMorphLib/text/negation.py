@@ -322,6 +322,8 @@ def _leads(word: Word) -> bool:
 def _of_others(sentence: Sequence[Word], at: int) -> list[int]:
     """What is said of other lesions, up to where this one is spoken of: "unlike the others | this one is"."""
     reached = clause(sentence, at)
+    if [word.norm for word in sentence[reached.stop : reached.stop + 2]] == [",", "which"]:
+        reached = range(at + 1, clause(sentence, reached.stop).stop)  # "unlike the other, which is calcified"
     return [i for i in reached if not any(word.norm in ("this", "it") for word in sentence[at + 1 : i + 1])]
 
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 
 from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.neighbours import BESIDE
 from TextoMorphLib.text.phrases import LESION
 
-BESIDE = ("adjacent to", "next to", "beside", "near", "close to", "behind", "beneath", "below", "above", "alongside")
 _SIDES = ("right", "left")
 _ITEMS = ("s", "segment", "seg", "lesion", "observation", "obs", "nodule", "mass", "cyst", "finding", "target")
 _CONTRARY = ("contralateral", "opposite", "other")
@@ -28,10 +28,16 @@ class Others:
     def __init__(self) -> None:
         self.side = self.item = ""
         self.aside = self.diagnosis = False
+        self.names: dict[bool, set[str]] = {True: set(), False: set()}  # of other lesions, and of this one
+
+    def name(self, lesion: Word, other: bool) -> None:
+        """Takes down what a lesion is called: after "a mass" and "also a cyst", "the cyst" is the other one."""
+        self.names[other].add(lesion.norm.split(" ")[-1])
 
     def begin_with(self, words: Sequence[Word]) -> None:
         """Start again with a sentence: what was told before is another lesion."""
         self.side = self.item = ""
+        self.names = {True: set(), False: set()}
         self.about_other(words, False)
 
     def about_other(self, words: Sequence[Word], described: bool, text: str = "", seen: bool = False) -> bool:
@@ -55,19 +61,24 @@ class Others:
                 or (item.isdecimal() and int(item) > 1)
                 or item in _LATER
             )
-            self.aside = described and listed and item != self.item
+            other = self.aside and self._is_called(_is_definite(words))  # "the largest cyst" of the others
+            self.aside = other or (described and listed and item != self.item)
             self.item = (self.item if described else "") or item
             return self.aside
         other_side = side and self.side and side != self.side
         contrary = seen and side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
         if contrary or (described and (other_side or _is_rest(words) or _is_at_place(words))):
             self.aside = True
-        elif (side and side == self.side) or _is_definite(words):
-            self.aside = False
+        elif (side and side == self.side) or (known := _is_definite(words)):
+            self.aside = bool(not side and described and self._is_called(known))
         elif (described and _brings_up(words)) or (seen and _are_several_cysts(words)):
             self.aside = True
         self.side = self.side or side or next((word.norm for word in words if word.norm in _SIDES), "")
         return self.aside
+
+    def _is_called(self, known: str) -> bool:
+        """Whether only other lesions were called so."""
+        return known in self.names[True] - self.names[False]
 
 
 def _is_diagnosis(words: Sequence[Word]) -> bool:
@@ -142,12 +153,13 @@ def _one_of_two(words: Sequence[Word]) -> str:
     return words[start].norm if named or after.norm in ("is", "in", "measure", "show", "has", "lie") else ""
 
 
-def _is_definite(words: Sequence[Word]) -> bool:
-    """Whether a sentence speaks of a lesion as one that is known: "The mass", "This lesion"."""
+def _is_definite(words: Sequence[Word]) -> str:
+    """What a lesion is called that a sentence speaks of as one that is known: "The mass", "This lesion"."""
     for index, word in enumerate(words[:6]):
         if word.thing == LESION:
-            return any(before.norm in ("the", "this", "index", "largest", "dominant") for before in words[:index])
-    return False
+            known = any(before.norm in ("the", "this", "index", "largest", "dominant") for before in words[:index])
+            return word.norm.split(" ")[-1] if known else ""
+    return ""
 
 
 def _is_rest(words: Sequence[Word]) -> bool:

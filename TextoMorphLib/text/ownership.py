@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from TextoMorphLib.text.appositions import Owner
-from TextoMorphLib.text.bystanders import TOUCHED, Bystanders
+from TextoMorphLib.text.bystanders import Bystanders
 from TextoMorphLib.text.lexicon import Word
-from TextoMorphLib.text.others import BESIDE
+from TextoMorphLib.text.neighbours import AWAY, BESIDE, TOUCHED
 from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
 from TextoMorphLib.text.predicates import OWN_PARTS, VERBS
 from TextoMorphLib.text.procedures import is_taken_out
@@ -28,8 +28,8 @@ _LOCATES = (
     "in", "of", "within", "into", "at", "along", "on", "throughout", "arising from", "arise from", "involving",
     "inside",
 )  # fmt: skip
-_BESIDE = ("outside", "beyond", "around", "adjacent to", "next to", "beside", "near")
-_BESIDE_LESION = (*_BESIDE, *TOUCHED, "between", "below", "above")
+_BESIDE_LESION = (*AWAY, *TOUCHED, "between")
+_BESIDE = (*AWAY, *BESIDE)
 _BESIDE_IT = ("adjacent", "neighboring", "nearby", "adjoining", "coexisting", "coexistent", "concomitant")
 
 
@@ -315,6 +315,8 @@ class Ownership(Bystanders):
                 subject, stated = self.topic, False
             if word.has("word", "but"):
                 stated = False
+            if subject.kind == "other" and self.makes(index):
+                subject, stated = Owner(), True
             of = index + 1 < len(self.words) and self.words[index + 1].norm == "of"
             rest = word.norm in ("rest", "remainder") and not of
             if rest and index and self.words[index - 1].norm == "the":

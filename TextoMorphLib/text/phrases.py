@@ -248,7 +248,7 @@ class Phrases:
 
     def is_inside(self, last: int) -> bool:
         """Whether a thing is said to be in the lesion, whoever has it: "pyelonephritis with gas | within the mass"."""
-        if last + 2 >= len(self.words) or self.words[last + 1].norm not in ("within", "inside"):
+        if last + 2 >= len(self.words) or self.words[last + 1].norm not in ("within", "inside", "in", "of"):
             return False
         return self.words[last].thing != LESION and any(self.words[i].thing == LESION for i in self.place(last + 2))
 

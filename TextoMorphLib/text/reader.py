@@ -13,6 +13,7 @@ from TextoMorphLib.text.claims import Claims
 from TextoMorphLib.text.degrees import measured, understated
 from TextoMorphLib.text.dictation import dictated
 from TextoMorphLib.text.dominant import ANOTHER, Cysts, is_walled, lesser
+from TextoMorphLib.text.effusions import beside
 from TextoMorphLib.text.growth import Growth, growths
 from TextoMorphLib.text.heard import Heard
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
@@ -25,6 +26,8 @@ from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
+from TextoMorphLib.text.places import Places
+from TextoMorphLib.text.retracted import taken_back
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
 from TextoMorphLib.text.stand_ins import with_names
@@ -61,7 +64,8 @@ class Reader:
         self.apart: list[tuple[int, int]] = []  # sentences about something else
         self.then: list[Mention] = []  # what was so at an earlier examination
         self.told = False  # whether all of the present is told
-        self.others, self.cysts, self.named = Others(), Cysts(), False
+        self.before: tuple[Sequence[Word], list[Mention]] = ((), [])  # the last sentence, and what it said
+        self.others, self.cysts, self.places, self.named = Others(), Cysts(), Places(), False
 
     @property
     def denies_lesion(self) -> bool:
@@ -102,6 +106,8 @@ class Reader:
     def _sentence(self, found: Sequence[Token]) -> None:
         words = comparisons.compared(self._read(found), self.words.terms)
         marks = scopes(words)
+        self._take_back(words)
+        already, then = len(self.mentions), len(self.then)
         self.told = self.told or tells_all(words)
         for at in lesser(words, self.text):
             marks[at].add(OTHERS)
@@ -114,8 +120,9 @@ class Reader:
         goes_on = words[0].has("word", "pronoun") or words[0].norm in ("its", "their")
         topic = self.topic if goes_on or self._under_heading(words) else Owner()
         owners = Ownership(words, self.organ, topic, bool(self.lesions), self.named)
-        described = any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
-        aside = self._is_aside(words, described)
+        aside = self._is_aside(words)
+        if not aside:
+            self._set_apart(words, marks)
         unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
         claims = Claims(words, marks, owners, self.words, aside, unsaid, any(map(is_walled, self.mentions)))
         grown = [] if aside else growths(words, marks, owners, self.organ, unsaid)
@@ -123,6 +130,7 @@ class Reader:
         for at, word in enumerate(words):
             if at not in done:
                 self._word(at, word, claims, marks[at], aside)
+        self.before = words, [*self.mentions[already:], *self.then[then:]]
         self.heading = words[0].norm != "\n" and (_is_heading(words) or (self.heading and self._under_heading(words)))
         is_normal = not self.heading and any(
             word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True)
@@ -138,14 +146,37 @@ class Reader:
             last = claims.whose[0] if _is_heading(words) else topic
         self.topic = last if last.kind == "other" else Owner()
 
-    def _is_aside(self, words: Sequence[Word], described: bool) -> bool:
+    def _take_back(self, words: Sequence[Word]) -> None:
+        """Denies what the last sentence said, where this one says that it is not so."""
+        denied = taken_back(words, *self.before)
+        self.then = [each for each in self.then if each not in denied]
+        self.mentions = [replace(each, negated=not each.negated) if each in denied else each for each in self.mentions]
+
+    @property
+    def _described(self) -> bool:
+        return any(m.term.about == "lesion" and m.term.name != STONE for m in self.mentions)
+
+    def _set_apart(self, words: Sequence[Word], marks: Sequence[set[str]]) -> None:
+        """Marks what is said of a lesion at another place, of which the next sentences are if it comes last."""
+        fluid = beside(words, self.others.names[False])
+        elsewhere = self.places.elsewhere(words, marks, self._described)
+        for at in (*fluid, *elsewhere):
+            marks[at].add(OTHERS)
+        if len(fluid) == len(words):
+            self.others.aside = True
+        if elsewhere:
+            self.apart.append((words[elsewhere.start].start, words[elsewhere.stop - 1].end))
+            self.others.aside = elsewhere.stop == len(words)
+
+    def _is_aside(self, words: Sequence[Word]) -> bool:
         """Whether a sentence is about another lesion; where it names the mass after plain cysts, these are."""
-        aside = self.others.about_other(words, described, self.text, bool(self.lesions))
-        if not self.cysts.give_way(words, self.mentions, self.text):
+        aside = self.others.about_other(words, self._described, self.text, bool(self.lesions))
+        if not self.cysts.give_way(words, self.mentions, self.text, self.places.has_moved(words)):
             return aside
         self._forget([mention for mention in self.mentions if mention.term.about == "lesion"], ANOTHER)
         self.lesions.clear()
         self.others.begin_with(words)
+        self.places = Places()
         return False
 
     def _forget(self, mentions: Sequence[Mention], why: str) -> None:
@@ -172,6 +203,8 @@ class Reader:
             self.normal = True
         if word.norm in _TARGETS:
             self.heard.append(Heard(word.norm, FOLLOWED, word.start, word.end))
+        if word.thing == LESION:
+            self.others.name(word, aside or OTHERS in marks or claims.whose[at].kind == "other")
         if word.thing == LESION and not aside:
             self._lesion(word, marks, claims.whose[at])
         term, why = claims.of(at)

@@ -82,7 +82,7 @@ def may_last(sentence: Sequence[Word], text: str) -> bool:
     moments = [text[word.start : word.end].lower() for word in sentence if word.norm == THEN]
     ended = any(moment.startswith(("until", "till", "up to")) for moment in moments)
     believed = any(word.norm.split(" ")[0] in _BELIEVED for word in sentence)
-    over = any(word.has("negation") or word.has("past", "was") for word in sentence)
+    over = any(word.has("negation") for word in sentence)
     return bool(moments) and not (ended or believed or over)
 
 

@@ -22,7 +22,9 @@ from TextoMorphLib.text.understanding import understand
             "calcification": "present", "calcium_grain": "coarse",
         }),
         ("The lesion is denser than the fatty parenchyma.", "liver", {"density": "hyper"}),
-        # Parts of another thing that the sentence is about.
+        ("Stranding around the lesion makes its boundary hard to define.", "pancreas", {"margin": "ill"}),
+        # Parts of another thing that the sentence is about; of the lesion where it is named.
+        ("Main duct 9 mm, septa in the cyst.", "pancreas", {"content": "cystic", "septa": "septated"}),
         ("Lesion. The gallbladder is distended, the wall is thick.", "liver", {}),
         ("The lesion abuts the gallbladder, the wall of which is thickened.", "liver", {}),
         ("The portal vein is occluded, its wall is calcified. A blurred lesion.", "liver", {"margin": "ill"}),

@@ -40,6 +40,8 @@ from TextoMorphLib.text.understanding import understand
                 "calcification": "present",
             },
         ),
+        ("It was cystic at baseline; today it has septa.", {"content": "cystic", "septa": "septated"}),
+        ("It was cystic at baseline; today it is solid.", {}),
         # What has come or gone.
         ("The enhancing rim has disappeared in the interval.", {"wall": "none"}),
         ("The earlier sharp border is lost.", {"margin": "ill"}),
