@@ -10,7 +10,7 @@ LESION = "lesion"
 FARTHEST_NOUN = 16  # words from an adjective to its noun
 PUNCTUATION = (".", ";", ":", "(", ")", "|", "\n", "!", "?", "+", "-", "\u2013", "\u2014")
 _SOME = ("some", "few", "several", "multiple", "scattered", "internal", "central", "occasional", "patchy", "small")
-_WHOLES = ("content", "calcification", "lesion", "wall", "septum")
+_WHOLES = ("content", "calcification", "lesion", "wall", "septum", "centre", "scar", "nodule")
 OF_WALLS = ("enhancing", "smooth", "bright", "calcified", "regular", "uniform", "homogeneous", "even")
 
 

@@ -87,7 +87,8 @@ def is_central(words: Sequence[Word], at: int, is_modifier: Callable[[int], bool
 
 def is_arterial(words: Sequence[Word], at: int) -> bool:
     """Whether something is bright in the arterial phase: "bright on arterial"."""
-    return _on(words, at, ("arterial", "arterial phase", "late arterial", "early arterial"))
+    named = at + 1 < len(words) and words[at + 1].thing == "lesion"  # "a bright | nodule | on arterial phase"
+    return _on(words, at + named, ("arterial", "arterial phase", "late arterial", "early arterial"))
 
 
 def enhances_early(words: Sequence[Word], at: int) -> bool:
