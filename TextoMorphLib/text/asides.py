@@ -22,11 +22,23 @@ def without_asides(sentence: Sequence[Word]) -> list[Word]:
             words[-1:] = [*conceded, words[-1]]  # "the rim, though thin," is the thin rim
             at += len(conceded) + 3
             continue
+        if _is_gloss(sentence, at):
+            words.append(sentence[at + 1])
+            at += 3
+            continue
         end = _end(sentence, at)
         if end == at:
             words.append(sentence[at])
         at = max(end, at + 1)
     return words
+
+
+def _is_gloss(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a word in brackets is one of a noun's adjectives: "intense | (arterial) | enhancement"."""
+    if not at or [word.norm for word in sentence[at : at + 3 : 2]] != ["(", ")"] or at + 3 >= len(sentence):
+        return False
+    before, said, after = sentence[at - 1], sentence[at + 1], sentence[at + 3]
+    return bool(after.thing) and said.has("modifier") and not (said.thing or before.thing or before.norm in (",", ":"))
 
 
 def _concession(sentence: Sequence[Word], at: int) -> Sequence[Word]:

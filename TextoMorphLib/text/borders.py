@@ -63,7 +63,7 @@ class Borders(Appositions):
     def unfed_part(self, at: int) -> str:
         """What of the lesion does not enhance: "an area | without enhancement", "no enhancement of the wall"."""
         before = self.words[at - 1].thing if at and self.words[at].norm.split(" ")[0] in ("without", "lacking") else ""
-        own = before in ("wall", "septum", "scar", "nodule", "centre")
+        own = before in ("wall", "septum", "scar", "nodule", "centre", "content")
         if own or (before == "partial" and self.is_part(at - 1)):
             return before
         subject = self.subjects[at].kind

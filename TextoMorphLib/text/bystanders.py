@@ -81,7 +81,7 @@ class Bystanders(Borders):
         return None
 
     def makes(self, at: int) -> bool:
-        """Whether what lies beside the lesion makes its border look so: "stranding around it | makes | its boundary"."""
+        """Whether what lies beside the lesion makes its border look so: "stranding | makes | its boundary"."""
         part = next((word for word in self.words[at + 1 : at + 4] if not word.has("word", "det")), None)
         return self.words[at].norm in _MAKES and part is not None and part.thing == "margin"
 

@@ -61,7 +61,8 @@ def taken_back(sentence: Sequence[Word], at: int) -> list[int] | None:
     while end < len(sentence) and sentence[end].norm in _SO:
         end += 1
     denies, *so = sentence[at].norm.split(" ")
-    if denies not in _DENIES or not set(so) <= set(_SO) or not (end == len(sentence) or sentence[end].norm in (*STOPS, ",")):
+    closes = end == len(sentence) or sentence[end].norm in (*STOPS, ",")
+    if denies not in _DENIES or not set(so) <= set(_SO) or not closes:
         return None
     index = at - 1
     while index > 0 and (sentence[index].has("word", "verb") or sentence[index].has("word", "pronoun")):

@@ -1,4 +1,4 @@
-"""Which of several lesions is drawn where plain cysts or scars are named first: the mass, for that is what a report is about.
+"""Which of several lesions is drawn where plain cysts or scars come first: the mass, for that a report is about.
 
 "Simple cysts in the left kidney. In the right kidney a 5 cm mass": the cysts are the other lesions here, though the
 text begins with them, and so is a calcified granuloma. They are plain as long as nothing but fluid, or of a granuloma

@@ -1,4 +1,4 @@
-"""Fluid that has collected beside the organ, where a text is about a lesion: "a mass with a collection in the lesser sac".
+"""Fluid that has collected beside the organ, where a text is about a lesion: "a mass, a collection in the lesser sac".
 
 It is a lesion of its own where nothing else is named ("peripancreatic collection with a thick wall").
 """
@@ -13,7 +13,10 @@ from TextoMorphLib.text.neighbours import AWAY, BESIDE
 from TextoMorphLib.text.phrases import LESION
 
 _NAMES = ("collection", "seroma", "hematoma", "biloma", "urinoma", "lymphocele", "pseudocyst", "abscess")
-_AROUND = re.compile(r"\b(?:peri(?!ph)|para(?!pelv)|sub(?:phren|hepat|caps|cutan|diaphr)|retroperit|intraperit|extra|abdominal|pelvic|pleural)")
+_AROUND = re.compile(
+    r"\b(?:peri(?!ph)|para(?!pelv)|sub(?:phren|hepat|caps|cutan|diaphr)|retroperit|intraperit|extra|abdominal|pelvic"
+    r"|pleural)"
+)
 _IN = ("in", "at", "along", "within", "into", "between", "under", "over")
 _SPACES = ("scar", "incision", "wound", "gutter", "sac", "pouch", "recess", "cavity", "flank", "bed", "groin", "fossa",
     "space", "it", "port")  # fmt: skip
@@ -59,8 +62,9 @@ def _is_placed(words: Sequence[Word], at: int) -> bool:
             return True
         if word.norm in _IN:
             place = words[index + 1 : index + 1 + _FARTHEST]
-            ends = next((i for i, each in enumerate(place) if each.norm in (",", ";", ".") or each.has("word", "with")), 6)
-            return any(each.thing == "other" or each.norm.split(" ")[-1] in _SPACES for each in place[:ends])
+            marks = [i for i, each in enumerate(place) if each.norm in (",", ";", ".") or each.has("word", "with")]
+            named = place[: marks[0]] if marks else place
+            return any(each.thing == "other" or each.norm.split(" ")[-1] in _SPACES for each in named)
         if word.has("word", "verb") and word.norm not in ("is", "are", "seen", "present", "noted"):
             return False
     return False

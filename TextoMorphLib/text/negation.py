@@ -20,7 +20,7 @@ from TextoMorphLib.text.denied_clauses import (
 )
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward, has_or_shows, is_property
-from TextoMorphLib.text.suppositions import SPECKS, beside, lists_diagnoses, of_a_kind
+from TextoMorphLib.text.suppositions import SPECKS, beside, lists_diagnoses, of_a_kind, supposed
 from TextoMorphLib.text.surroundings import manner
 from TextoMorphLib.text.times import past
 from TextoMorphLib.text.vocabulary import NON_ENHANCING
@@ -127,7 +127,7 @@ def _doubted(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
     if word.has("hedge", "open_after") and not at and len(sentence) > 1 and _leads(sentence[1]):
         return [(OPEN, forward(sentence, 1))]  # "Not excluded: calcification"
     if word.has("hedge", "open_after") and (after or not word.has("hedge", "open_before")):
-        return [(OPEN, backward(sentence, at))]
+        return [(OPEN, supposed(sentence, at))]
     if word.norm == "should" and at and not any(each.norm in _TO_BE_SEEN for each in sentence[at + 1 : at + 4]):
         return []  # "it should have thin septa"
     if word.norm.split(" ")[-1] in ("if", "whether") or lists_diagnoses(sentence, at):
@@ -344,6 +344,7 @@ def _ends_there(sentence: Sequence[Word], at: int) -> bool:
     before = sentence[at - 1].norm if at else ""
     ends = following is None or following.norm in (*STOPS, ",") or following.has("word", "but")
     ends = ends or (following is not None and (following.norm == "here" or following.has("past")))
+    ends = ends or (following is not None and following.norm in ("since", "because", "because of", "given"))
     ends = ends or (before in (":", "=") and following is not None and following.has("word", "and"))
     headed = at + 2 < len(sentence) and sentence[at + 2].norm == ":"  # "Calcification: no | Cyst: yes"
     ends = ends or (before == ":" and headed) or (sentence[at].norm == "0" and sentence[at + 1].norm == "%")

@@ -15,7 +15,7 @@ from TextoMorphLib.text.phrases import LESION
 
 _SIDES = ("right", "left")
 _ITEMS = ("s", "segment", "seg", "lesion", "observation", "obs", "nodule", "mass", "cyst", "finding", "target")
-_CONTRARY = ("contralateral", "opposite", "other")
+_CONTRARY = ("contralateral", "opposite", "other", "native")
 _INDEFINITE = ("a", "an", "two", "three", "four", "five", "several", "multiple", "many", "numerous", "few", "some")
 _FURTHER = ("also", "additionally", "another", "second", "further", "separate", "additional", "besides", "incidental")
 # What is within a lesion is a part of it, and what is said of lesions in general is said of the one that is meant.
@@ -98,6 +98,8 @@ def _is_general(words: Sequence[Word], text: str) -> bool:
 
 def _heading_side(words: Sequence[Word]) -> str:
     """The side of a heading or subject that opens a sentence: "Left kidney: two cysts"."""
+    if len(words) > 1 and words[0].norm in _SIDES and words[1].norm in (":", ","):
+        return words[0].norm  # "Left: 3 cm"
     for index, word in enumerate(words[:4]):
         if word.norm in (*_SIDES, *_CONTRARY) and index + 1 < len(words) and words[index + 1].thing == "organ":
             return word.norm
@@ -139,8 +141,9 @@ def _number(words: Sequence[Word]) -> str:
     return words[0].norm if any(word.thing == LESION for word in words[2:8]) else ""
 
 
-_LATER = ("smaller", "smallest", "second", "latter", "third")
-_RANKS = ("larger", "smaller", "largest", "smallest", "bigger", "first", "second", "former", "latter", "third")
+_LATER = ("smaller", "smallest", "second", "latter", "third", "lesser")
+_RANKS = ("larger", "smaller", "largest", "smallest", "bigger", "first", "second", "former", "latter", "third",
+    "lesser")  # fmt: skip
 
 
 def _one_of_two(words: Sequence[Word]) -> str:
@@ -219,6 +222,6 @@ def _brings_up(words: Sequence[Word]) -> bool:
         return True  # "a solid mass; two small cysts upstream"
     if words[at].norm.split(" ")[-1] in ("focus", "spot") and not any(norm in _FURTHER for norm in before):
         return False  # of calcium, of blood: in the lesion
-    existential = before[:1] == ["there"] or any(norm in _FURTHER for norm in before)
+    existential = (before[:1] == ["there"] and "remain" not in before) or any(norm in _FURTHER for norm in before)
     indefinite = any(norm in _INDEFINITE for norm in before)
     return existential and indefinite and not any(word.has("negation") for word in words[:at])

@@ -155,13 +155,11 @@ class Ownership(Bystanders):
         spread = thing == "calcification" and self.words[prep].norm == "throughout"
         of_organ = whole and self.words[last + 1].norm == "of"  # "the capsule of the liver"
         return (
-            place
-            if place.kind == "organ" and (of_organ or spread or self._is_other_lesion(thing, place.name))
-            else None
+            place if place.kind == "organ" and (of_organ or spread or self._is_elsewheres(thing, place.name)) else None
         )
 
-    def _is_other_lesion(self, thing: str, organ: str) -> bool:
-        return thing == LESION and self._is_other_organ(organ)
+    def _is_elsewheres(self, thing: str, organ: str) -> bool:
+        return thing in (LESION, "calcification", "content") and self._is_other_organ(organ)
 
     def _whole(self, at: int) -> bool:
         """Whether a look may be a whole organ's: "heterogeneous enhancement of", but "a focal hypodensity of"."""
@@ -260,6 +258,8 @@ class Ownership(Bystanders):
         elsewhere = [word.norm for word in self.words[run[-1] + 1 : run[-1] + 5] if not word.has("word", "det")]
         if elsewhere[:1] == ["in"] and elsewhere[1:2] in (["other"], ["contralateral"], ["opposite"]):
             return Owner("other", "another lesion", run[-1])  # "the cyst in the other lobe"
+        if again and elsewhere[:1] == ["nearby"]:
+            return Owner("other", "another lesion", run[-1])  # "a dense deposit nearby"
         if again and elsewhere[:1] and elsewhere[0] in BESIDE and elsewhere[1:2] in (["it"], ["this"]):
             return Owner("other", "another lesion", run[-1])  # "the cyst beside it"
         if index > 1 and (holder := self._holder(index)):

@@ -31,7 +31,9 @@ _PLACE = re.compile(
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8"}
 _LOBES = {"1": "caudate", "2": "left", "3": "left", "4": "left", "5": "right", "6": "right", "7": "right", "8": "right"}
 _POLES = {"superior": "upper", "inferior": "lower", "middle": "mid", "interpolar": "mid"}
-_STANDING_IN = ("one", "ones", "that", "those", "other", "second", "third", "latter")  # for a lesion's name
+_STANDING_IN = (  # for a lesion's name
+    "one", "ones", "that", "those", "other", "first", "second", "third", "former", "latter", "larger", "smaller",
+)  # fmt: skip
 _IN = (
     "in", "of", "at", "within", "involving", "occupying", "arising from", "centered in", "located in", "situated in",
     "seen in", "inside",
@@ -213,8 +215,8 @@ def _leads(words: Sequence[Word], head: int, place: int) -> bool:
     """Whether nothing but measures and a preposition stand between a name and a place."""
     between = words[head + 1 : place]
     said = [word for word in between if not (word.has("word", "det") or word.norm in (*_MEASURES, ",", *_LIES))]
-    plain = [word for word in said if not (word.norm[:1].isdigit() or word.has("word", "adverb") or word.thing == "organ")]
-    return any(word.norm in _IN for word in between) and all(word.norm in (*_IN, "and") for word in plain)
+    said = [word for word in said if not (word.norm[:1].isdigit() or word.has("word", "adverb") or word.has("organ"))]
+    return any(word.norm in _IN for word in between) and all(word.norm in (*_IN, "and") for word in said)
 
 
 def _fronted(
@@ -239,4 +241,3 @@ def _is_compared(words: Sequence[Word], start: int) -> bool:
     """Whether a lesion is only what another is held against, or lies beside: "unlike | the lesion in segment 2"."""
     before = words[start - 1] if start else None
     return before is not None and (before.has("reference", "than") or before.norm in ("than", "like", "unlike", "as"))
-

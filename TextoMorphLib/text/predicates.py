@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from TextoMorphLib.text.lexicon import BASE_TERMS, Word
-from TextoMorphLib.text.moments import THEN
+from TextoMorphLib.text.moments import DATE, THEN
 from TextoMorphLib.text.phrases import PUNCTUATION, Phrases, says
 
 OWN_PARTS = (
@@ -92,7 +92,7 @@ class Predicates(Phrases):
         aside = self.words[at + 1 : closed]
         if self.words[at + 1].has("reference", "than") or self.words[at + 1].has("past"):
             return closed + 1 if closed > at else at
-        return closed + 1 if any(word.norm == THEN for word in aside) else at
+        return closed + 1 if any(word.norm in (THEN, DATE) for word in aside) else at
 
     def _is_organ_alone(self, index: int) -> bool:
         """Whether a noun is an organ that no lesion was named before, or another one than the lesion's."""
@@ -113,6 +113,8 @@ class Predicates(Phrases):
         """Whether a word is said of the noun that opens a sentence, without a verb: "liver | hypodense"."""
         if self._is_elsewhere(0) and not word.noun and (word.term is not None or word.has("modifier")):
             return True  # "liver hypodense and fatty", of a pancreas
+        if self._is_elsewhere(0) and not word.known and word.norm.endswith("ed"):
+            return True  # "pancreas studded with cysts, some calcified", of a kidney
         return self.words[0].norm in (self.organ, "parenchyma") and says(word, "density")
 
     def _is_elsewhere(self, index: int) -> bool:

@@ -22,6 +22,7 @@ from TextoMorphLib.text.meanings import density_term, is_background
 from TextoMorphLib.text.mixtures import of_parts
 from TextoMorphLib.text.moments import with_moments
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE, scopes
+from TextoMorphLib.text.neither import between
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others
 from TextoMorphLib.text.ownership import Ownership
@@ -33,6 +34,7 @@ from TextoMorphLib.text.spelling import corrected
 from TextoMorphLib.text.stand_ins import with_names
 from TextoMorphLib.text.strangers import names_lesion
 from TextoMorphLib.text.times import is_now_solid, lasting, may_last, tells_all
+from TextoMorphLib.text.titles import titled
 from TextoMorphLib.text.tokens import Token, tokens
 from TextoMorphLib.text.visibility import of_sight, sights
 from TextoMorphLib.text.vocabulary import GROWS, PARTLY_SOLID, Mention, Term
@@ -130,6 +132,7 @@ class Reader:
         for at, word in enumerate(words):
             if at not in done:
                 self._word(at, word, claims, marks[at], aside)
+        self.mentions += between(self.mentions[already:], self.words.terms)
         self.before = words, [*self.mentions[already:], *self.then[then:]]
         self.heading = words[0].norm != "\n" and (_is_heading(words) or (self.heading and self._under_heading(words)))
         is_normal = not self.heading and any(
@@ -185,7 +188,7 @@ class Reader:
         self.mentions = [mention for mention in self.mentions if mention not in mentions]
 
     def _read(self, found: Sequence[Token]) -> list[Word]:
-        read = understated(self.words.read(with_moments(found)), self.words.terms)
+        read = understated(titled(self.words.read(with_moments(found))), self.words.terms)
         read = measured(read, self.words.terms)
         read = limits(with_names(without_asides(of_parts(read))), self.words.terms)
         read = held_within(read, self.words.terms)

@@ -17,19 +17,22 @@ from TextoMorphLib.text.vocabulary import Mention
 
 _HEARSAY = BELIEVED | frozenset(map(normal, (
     "said", "mention", "mentioned", "describe", "report", "speak", "spoke", "talk", "suggest", "suggested",
-    "claim", "claimed", "ask", "asked", "asking", "query", "queried", "question", "wonder", "wondered", "raised", "take",
-    "taken", "mistake", "labelled", "documented", "diagnosed", "expect", "expected", "feared", "looked", "seemed",
-    "request", "concern",
+    "claim", "claimed", "ask", "asked", "asking", "query", "queried", "question", "wonder", "wondered", "raised",
+    "take", "taken", "mistake", "labelled", "documented", "diagnosed", "expect", "expected", "feared", "looked",
+    "seemed", "request", "concern",
 )))  # fmt: skip
 _PASSIVE = ("was", "were", "been", "is", "are")
-_FIRST = r"(?:(?:but|however|yet|though|today|now|in fact|in reality|answer|finding|(?:on|at|by) (?:ct|this \w+|the \w+)) (?:[,:] )?)*"
+_FIRST = (
+    r"(?:(?:but|however|yet|though|today|now|in fact|in reality|answer|finding|(?:on|at|by) (?:ct|this \w+|the \w+))"
+    r" (?:[,:] )?)*"
+)
 _IT = rf"{_FIRST}(?:it|this|that|they|these|those|which|the (?:lesion|mass|tumor|cyst|nodule))"
 _SURELY = r"(?: (?:in fact|clearly|really|actually|definitely|certainly|today|now|in reality|however|simply|plainly))*"
 _BE = r"(?:is|are|was|were|does|doe|do|did|has|have|can|could)"
 _NOT = rf"(?:{_BE}{_SURELY} (?:not|never)|(?:is|are|was|were|does|do|did|has|have|could)n't|cannot|can't)"
 _SO = (
-    r"(?: be| been)?(?: (?:confirmed|the case|case|so|true|correct|right|seen|found|present|visible|identified|verified|"
-    r"reproduced|supported|there|borne out|one|any|substantiated))"
+    r"(?: be| been)?(?: (?:confirmed|the case|case|so|true|correct|right|seen|found|present|visible|identified|"
+    r"verified|reproduced|supported|there|borne out|one|any|substantiated))"
 )
 _HERE = r"(?: (?:here|today|now|any more|any longer|by ct|at ct|on ct|on (?:this|the|today') \w+|by (?:this|the) \w+))*"
 _END = r"(?= (?:[.,;:!\n]|but|and|-)(?: |$)|$)"
@@ -38,8 +41,8 @@ _WRONG = (
     r"disproved|(?:a )?misreading|not (?:true|right|correct|so|the case|confirmed)"
 )
 _PLAIN = re.compile(
-    rf"^(?:{_FIRST}(?:is |are |was |were )?not(?: been)?{_SO}{_HERE}|{_IT}{_SURELY} {_NOT}(?:{_SO})?{_HERE}|{_IT}{_SURELY} {_BE}{_SURELY} anything but(?: that)?|far from it|"
-    rf"on the contrary|not at all|not so){_END}"
+    rf"^(?:{_FIRST}(?:is |are |was |were )?not(?: been)?{_SO}{_HERE}|{_IT}{_SURELY} {_NOT}(?:{_SO})?{_HERE}|"
+    rf"{_IT}{_SURELY} {_BE}{_SURELY} anything but(?: that)?|far from it|on the contrary|not at all|not so){_END}"
 )
 _NONE = re.compile(
     rf"^{_FIRST}(?:there (?:is|are) )?(?:none|nothing of the (?:kind|sort)|no such thing)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from TextoMorphLib.text.lexicon import Word
-from TextoMorphLib.text.reach import STOPS, clause
+from TextoMorphLib.text.reach import STOPS, backward, clause
 
 SPECKS = ("focus", "one", "spot", "fleck", "speck", "deposit", "area", "dot", "rim", "patch")
 
@@ -15,6 +15,9 @@ def beside(sentence: Sequence[Word]) -> Sequence[int]:
     end = next((i for i in range(1, len(sentence)) if sentence[i].norm == ","), 0)
     lesion = next((word for word in sentence[1:end] if word.thing == "lesion"), None)
     return range(1, end) if lesion is not None and lesion.norm.split(" ")[-1] not in SPECKS else ()
+
+
+_HELD = ("considered", "thought", "felt", "deemed", "regarded", "seen", "judged", "as", "held")
 
 
 def lists_diagnoses(sentence: Sequence[Word], at: int) -> bool:
@@ -33,3 +36,18 @@ def of_a_kind(sentence: Sequence[Word], at: int) -> Sequence[int]:
     kind = sentence[start].norm in ("a", "an") and sentence[at - 1].thing == "lesion"
     general = sentence[at].norm == "would" and kind
     return [*range(start, at), *clause(sentence, at)] if general else ()
+
+
+def supposed(sentence: Sequence[Word], at: int) -> Sequence[int]:
+    """What is in doubt by a word that comes last, with its relative clause: "a recurrence | , which was dark, | is"."""
+    end = at
+    while end and (sentence[end - 1].has("word", "verb") or sentence[end - 1].norm in _HELD):
+        end -= 1
+    that = next((i for i in range(end - 1, 0, -1) if sentence[i].has("word", "that")), 0)
+    aside = end > 1 and sentence[end - 1].norm == "," and sentence[that - 1].norm == "," and that > 1
+    if not (aside and sentence[that - 2].thing == "lesion"):
+        return backward(sentence, at)
+    start = that
+    while start and sentence[start - 1].norm not in STOPS:
+        start -= 1
+    return range(start, end)

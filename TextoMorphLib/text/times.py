@@ -62,6 +62,7 @@ _LIKE = (
 )
 _BELIEVED = ("thought", "suspected", "feared", "believed", "assumed", "suggested", "expected", "considered", "called",
     "mistaken", "misread")  # fmt: skip
+_REASONS = ("because", "because of", "due to", "owing to", "for")
 _STILL = ("unchanged", "stable", "still", "same", "unaltered", "persist", "remain", "again", "constant")
 _MARKS = (*STOPS, ",")
 
@@ -82,13 +83,14 @@ def may_last(sentence: Sequence[Word], text: str) -> bool:
     moments = [text[word.start : word.end].lower() for word in sentence if word.norm == THEN]
     ended = any(moment.startswith(("until", "till", "up to")) for moment in moments)
     believed = any(word.norm.split(" ")[0] in _BELIEVED for word in sentence)
-    over = any(word.has("negation") for word in sentence)
+    over = any(word.has("negation") or word.norm in _REASONS for word in sentence)  # "embolised because of bleeding"
     return bool(moments) and not (ended or believed or over)
 
 
 def tells_all(sentence: Sequence[Word]) -> bool:
     """Whether a sentence is headed by the present, of which it then tells all: "Current CT: calcified mass"."""
-    return len(sentence) > 1 and sentence[0].norm == NOW and sentence[1].norm == ":"
+    opens = sentence[0].norm == NOW or sentence[0].has("past", "now")
+    return len(sentence) > 1 and opens and sentence[1].norm == ":"
 
 
 def lasting(then: Sequence[Mention], now: Sequence[Mention]) -> list[Mention]:
@@ -223,7 +225,7 @@ def _is_present(sentence: Sequence[Word], at: int) -> bool:
 
 def _is_earlier(sentence: Sequence[Word], at: int) -> bool:
     """Whether a date is of the past: a later one follows, or its clause is in the past tense."""
-    if any(word.norm in (DATE, NOW) for word in sentence[at + 1 :]):
+    if any(word.norm in (DATE, NOW) or word.has("past", "now") for word in sentence[at + 1 :]):
         return True
     start = at
     while start and not _bounds(sentence, start - 1, at):

@@ -26,7 +26,9 @@ DARK = {"density": "hypo"}
         ("Hypodense mass in the head. There is also a cyst. The cyst has thin septa.", "pancreas", DARK),
         ("The lesion in segment 5 is hypodense, unlike the one in segment 8, which is calcified.", "liver", DARK),
         # The same place, or one that holds the other, is the same lesion.
-        ("Hypodense mass in the right lobe. The lesion in segment 6 has septa.", "liver", {**DARK, "septa": "septated"}),
+        ("Hypodense mass in the right lobe. The lesion in segment 6 has septa.", "liver", {
+            **DARK, "septa": "septated",
+        }),
         ("The mass in the head is hypodense. The lesion in the head has septa.", "pancreas", {
             **DARK, "septa": "septated",
         }),
