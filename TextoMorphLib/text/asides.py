@@ -38,7 +38,10 @@ def _is_gloss(sentence: Sequence[Word], at: int) -> bool:
     if not at or [word.norm for word in sentence[at : at + 3 : 2]] != ["(", ")"] or at + 3 >= len(sentence):
         return False
     before, said, after = sentence[at - 1], sentence[at + 1], sentence[at + 3]
-    return bool(after.thing) and said.has("modifier") and not (said.thing or before.thing or before.norm in (",", ":"))
+    adjective = (said.has("modifier") or said.term is not None) and not (said.thing or said.noun)
+    goes_on = bool(after.thing) or after.has("dimension")
+    opens = before.thing or before.norm in (",", ":") or before.has("word", "verb")
+    return goes_on and adjective and not opens
 
 
 def _concession(sentence: Sequence[Word], at: int) -> Sequence[Word]:

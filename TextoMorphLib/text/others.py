@@ -141,9 +141,9 @@ def _number(words: Sequence[Word]) -> str:
     return words[0].norm if any(word.thing == LESION for word in words[2:8]) else ""
 
 
-_LATER = ("smaller", "smallest", "second", "latter", "third", "lesser")
+_LATER = ("smaller", "smallest", "second", "latter", "third", "lesser", "other")
 _RANKS = ("larger", "smaller", "largest", "smallest", "bigger", "first", "second", "former", "latter", "third",
-    "lesser")  # fmt: skip
+    "lesser", "other")  # fmt: skip
 
 
 def _one_of_two(words: Sequence[Word]) -> str:
@@ -154,6 +154,17 @@ def _one_of_two(words: Sequence[Word]) -> str:
     after = words[start + 1]
     named = after.thing == LESION or after.norm in ("one", ":")
     return words[start].norm if named or after.norm in ("is", "in", "measure", "show", "has", "lie") else ""
+
+
+def the_rest(words: Sequence[Word]) -> range:
+    """What a sentence goes on to say of the other lesions: "the biggest is blurred, | the rest are calcified"."""
+    for at, word in enumerate(words[1:-1], start=1):
+        if word.norm not in ("rest", "other", "remainder", "remaining"):
+            continue
+        verb = words[at + 1 + (words[at + 1].norm == "one")].norm if at + 2 < len(words) else ""
+        if verb in ("are", "were", "have") and (words[at - 1].has("word", "det") or words[at - 1].norm in (",", "and")):
+            return range(at, len(words))
+    return range(0)
 
 
 def _is_definite(words: Sequence[Word]) -> str:
@@ -167,7 +178,7 @@ def _is_definite(words: Sequence[Word]) -> str:
 
 def _is_rest(words: Sequence[Word]) -> bool:
     """Whether a sentence is about the other lesions: "the others are cysts"."""
-    norms = [word.norm for word in words[:3] if word.norm != "the"]
+    norms = [word.norm for word in words[:4] if not word.has("word", "det") and word.norm not in (*_COUNTS, "one")]
     return (
         len(norms) > 1 and norms[0] in ("other", "rest", "remaining", "remainder") and norms[1] in ("is", "are", "were")
     )

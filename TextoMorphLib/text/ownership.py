@@ -106,7 +106,7 @@ class Ownership(Bystanders):
         named = self._named(run)
         if named.foreign or thing in ("organ", "other"):
             return named
-        if self.is_inside(run[-1]):
+        if self.is_inside(run[-1]) and not self._named(self.place(run[-1] + 2)).foreign:
             return Owner(LESION)
         if site := self._site(run[-1], thing):
             return site

@@ -98,6 +98,17 @@ class Places:
         return bool(found) and are_apart(found[0].site, self.here)
 
 
+def of_other_organ(words: Sequence[Word], organ: str | None) -> bool:
+    """Whether a sentence is about another organ and what it holds: "Liver: a cyst", "In the liver, metastases"."""
+    at = next((i for i, word in enumerate(words) if not (word.has("word", "det") or word.norm in ("in", "both"))), 0)
+    if organ is None or at + 2 >= len(words) or words[at].thing != "organ":
+        return False
+    named = words[at].roles["organ"]
+    begins = words[at + 1].norm in (":", ",", "contain", "show", "harbor") or words[at + 1].has("word", "with")
+    known = any(words[i].thing == LESION and words[i - 1].norm in ("the", "this") for i in range(at + 1, len(words)))
+    return begins and not known and organ not in named and "any" not in named
+
+
 def at_two_places(words: Sequence[Word]) -> bool:
     """Whether a sentence names lesions at two places."""
     found = sited(words)

@@ -332,7 +332,10 @@ def _is_other_clause(sentence: Sequence[Word], at: int) -> bool:
     return not (before.noun or before.thing)
 
 
-_BEFORE_DENIAL = (":", "=", "-", "?", "(", "has", "have", "had", "was", "were", "can", "could", "definitely", "clearly")
+_BEFORE_DENIAL = (
+    ":", "=", "-", "?", "(", "has", "have", "had", "was", "were", "can", "could", "definitely", "clearly", "considered",
+    "thought", "felt", "deemed", "judged", "regarded", "as", "to be", "very", "rather", "quite", "most",
+)  # fmt: skip
 
 
 def _begins(word: Word) -> bool:

@@ -24,10 +24,10 @@ from TextoMorphLib.text.moments import with_moments
 from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POSSIBLE, scopes
 from TextoMorphLib.text.neither import between
 from TextoMorphLib.text.organs import ORGANS
-from TextoMorphLib.text.others import Others
+from TextoMorphLib.text.others import Others, the_rest
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
-from TextoMorphLib.text.places import Places
+from TextoMorphLib.text.places import Places, of_other_organ
 from TextoMorphLib.text.retracted import taken_back
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
@@ -111,7 +111,7 @@ class Reader:
         self._take_back(words)
         already, then = len(self.mentions), len(self.then)
         self.told = self.told or tells_all(words)
-        for at in lesser(words, self.text):
+        for at in (*lesser(words, self.text), *the_rest(words)):
             marks[at].add(OTHERS)
         for at, word in enumerate(words):
             other = None
@@ -161,6 +161,10 @@ class Reader:
 
     def _set_apart(self, words: Sequence[Word], marks: Sequence[set[str]]) -> None:
         """Marks what is said of a lesion at another place, of which the next sentences are if it comes last."""
+        if self._described and of_other_organ(words, self.organ):
+            for each in marks:
+                each.add(OTHERS)
+            return
         fluid = beside(words, self.others.names[False])
         elsewhere = self.places.elsewhere(words, marks, self._described)
         for at in (*fluid, *elsewhere):

@@ -6,6 +6,7 @@ the sentence comes to the present; one that ends a clause backward, to where the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from TextoMorphLib.text.concepts import ATTRIBUTES, Description
@@ -62,6 +63,9 @@ _LIKE = (
 )
 _BELIEVED = ("thought", "suspected", "feared", "believed", "assumed", "suggested", "expected", "considered", "called",
     "mistaken", "misread")  # fmt: skip
+_TREATED = re.compile(
+    r"(?:emboli|drain|treat|operat|resect|stent|punctur|biops|ablat|irradiat|admit|refer)\w*(?:ed|al)$"
+)
 _REASONS = ("because", "because of", "due to", "owing to", "for")
 _STILL = ("unchanged", "stable", "still", "same", "unaltered", "persist", "remain", "again", "constant")
 _MARKS = (*STOPS, ",")
@@ -71,6 +75,8 @@ def past(sentence: Sequence[Word]) -> set[int]:
     """The words that tell of an earlier time than the present."""
     found = set[int]()
     for at, word in enumerate(sentence):
+        if word.norm in _REASONS and any(_TREATED.match(before.norm) for before in sentence[max(0, at - 5) : at]):
+            found.update(clause(sentence, at))  # "embolised because of | bleeding"
         if word.norm == THEN or (word.norm == DATE and _is_earlier(sentence, at)):
             found.update(_then(sentence, at))
         elif word.has("past") and not word.has("past", "pseudo"):

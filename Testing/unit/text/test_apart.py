@@ -37,6 +37,17 @@ DARK = {"density": "hypo"}
         ("Simple cyst in segment 4. Hypodense lesion in segment 7.", "liver", DARK),
         ("A 4 mm cyst in segment 2 and a hypodense mass in segment 7.", "liver", DARK),
         ("Calcified granuloma in segment 2. In segment 7 a hypodense mass.", "liver", DARK),
+        # Sides as titles, ranks, another organ's and those that were taken out.
+        ("Right, the larger: 6.8 cm, hypodense. Left: 3 cm with necrosis.", "kidney", DARK),
+        ("Two masses. The first, in the head, is hypodense. The other one in the body is necrotic.", "pancreas", DARK),
+        ("The biggest is hypodense, the rest are calcified.", "liver", DARK),
+        ("Hypodense mass. Liver - cyst in S4, sharp, thin wall.", "kidney", DARK),
+        ("Hypodense mass. In the liver, several necrotic metastases.", "pancreas", DARK),
+        ("Hypodense mass. Pancreas studded with cysts, some calcified.", "kidney", DARK),
+        ("Hypodense mass. Coarse calcifications of the pancreas.", "liver", DARK),
+        ("Hypodense mass. The removed tumour had been necrotic.", "liver", DARK),
+        ("The rim has vanished; there remains a hypodense lesion.", "liver", DARK),
+        ("Hypodense lesion. Dense deposit nearby.", "liver", DARK),
         # Fluid beside the organ, where a lesion is named besides.
         ("Hypodense mass in the body with a fluid collection in the lesser sac.", "pancreas", DARK),
         ("Hypodense lesion. Perihepatic collection with gas.", "liver", DARK),
@@ -66,6 +77,13 @@ def test_the_size_of_another_lesion_is_not_this_ones() -> None:
         ("Ultrasound described it as well defined. On CT it is not.", {"margin": "ill"}),
         ("Read as a cyst last week. That is wrong.", {}),
         ("Outside report: septated cyst. This is not confirmed.", {}),
+        # What is less likely, or neither of two.
+        ("Hypodense mass. Pseudocyst less likely since part of it enhances.", DARK),
+        ("Hypodense mass, less likely a cyst.", DARK),
+        ("Hypodense mass. A recurrence, which was hyperdense, is considered less probable.", DARK),
+        ("Hypodense mass. An abscess is considered unlikely.", DARK),
+        ("Neither lighter nor darker than the liver.", {"density": "iso"}),
+        ("Neither calcified nor cystic.", {}),
         # What the text itself says is not taken back by what follows.
         ("The lesion is hypodense; it is not large.", DARK),
         ("The lesion is calcified. It was not seen before.", {"calcification": "present"}),

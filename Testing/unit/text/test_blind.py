@@ -64,7 +64,10 @@ from TextoMorphLib.text.understanding import understand
         ("A cyst would be darker. This lesion has blurred edges.", {"margin": "ill"}),
         ("Should a mural nodule appear, surgery is advised. A solid mass.", {}),
         ("Differential includes abscess with thick wall; the lesion is hypodense.", {"density": "hypo"}),
-        ("On the earlier scan it was a mass with septa; today it shows rim enhancement.", {"wall": "walled"}),
+        (
+            "On the earlier scan it was thought to be a mass with septa; today it shows rim enhancement.",
+            {"wall": "walled"},
+        ),
         ("Apart from a simple cyst, the liver contains one hyperenhancing nodule.", {"density": "arterial"}),
         ("A hypovascular mass; two small cysts upstream.", {"density": "hypo"}),
         # Where a word belongs.
@@ -99,6 +102,9 @@ from TextoMorphLib.text.understanding import understand
         # What is said of a place, an organ's part or another organ's tumour.
         ("Duct-centred cystic dilatation.", {"content": "cystic"}),
         ("Gallbladder carcinoma with a hypoenhancing hepatic component.", {"density": "hypo"}),
+        # A gloss in brackets, items of two words.
+        ("Intense corticomedullary (arterial) enhancement.", {"density": "arterial"}),
+        ("thin septa mural nodule", {"septa": "septated", "nodule": "mural"}),
         # Numbers that are no density.
         ("A mass of ca. 60 HU, enhancing by 20 HU.", {}),
     ],

@@ -42,6 +42,9 @@ from TextoMorphLib.text.understanding import understand
         ),
         ("It was cystic at baseline; today it has septa.", {"content": "cystic", "septa": "septated"}),
         ("It was cystic at baseline; today it is solid.", {}),
+        ("The margin, sharp in 2019, is now blurred.", {"margin": "ill"}),
+        ("Before treatment: solid, hypervascular. Now: cystic.", {"content": "cystic"}),
+        ("Embolised because of bleeding. Hypodense lesion.", {"density": "hypo"}),
         # What has come or gone.
         ("The enhancing rim has disappeared in the interval.", {"wall": "none"}),
         ("The earlier sharp border is lost.", {"margin": "ill"}),
