@@ -5,9 +5,10 @@
 `textomorph benchmark noise --known` asks the same of lesions, noise and all else that a model draws; this asks it of
 the product's estimate alone, in seconds a place. Prints how many places are within 10% (SD) and 0.1 (correlations of
 neighbours along i, j, k) of the known noise, strictly within 10% of each value, and within 10% or the sampling error:
-of what is drawn, and of what was put in itself where the lesion is. With --place the scan keeps its own noise, and the
-finest detail of what is drawn, and of the nearest homogeneous tissue, is held against the scan's at the lesion's place;
-and halves of both against each other: what they are apart by cannot be asked of a lesion.
+of what is drawn, of what was put in itself where the lesion is, and of the tissue that lesions are held against
+(without an error of its own); and their means over that of the known noise. With --place the scan keeps its own noise,
+and the finest detail of what is drawn, and of the nearest homogeneous tissue, is held against the scan's at the
+lesion's place; and halves of both against each other: what they are apart by cannot be asked of a lesion.
 """
 
 from __future__ import annotations
@@ -24,24 +25,30 @@ from TextoMorphLib.evaluation import grain
 from TextoMorphLib.evaluation.grain_fine import fine
 from TextoMorphLib.evaluation.grain_measures import errors
 from TextoMorphLib.evaluation.grain_measures import grain as measured
+from TextoMorphLib.evaluation.grain_tissue import even
 from TextoMorphLib.evaluation.known_noise import planted
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import noise
-from TextoMorphLib.spatial.geometry import grow, tight_box
+from TextoMorphLib.spatial.geometry import Box, grow, tight_box
 
-ROWS = ("drawn", "put in")
+ROWS = ("drawn", "put in", "nearest tissue")
 PLACE_ROWS = ("drawn", "nearest tissue", "halves of it", "halves of place")
 
 
 def place(
     ct: Volume, mask: np.ndarray, tumours: np.ndarray | None, crop: float | None, seeds: int, number: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The known noise, what is drawn and what was put in where the lesion is, [3, 4], and the errors of both, [2, 4].
+    """The known noise, what is drawn, what was put in where the lesion is and the nearest tissue's, [4, 4], and errors.
+
+    The errors are those of the last three, [3, 4]; the tissue's are not estimated: zero.
 
     None where the lesion is too small to be measured.
     """
     around = grain._around(ct, mask)
     known = planted(ct, around, number)
+    with_noise = known.volume.hu(around)
+    tissue = _tissue(with_noise, mask if tumours is None else mask | tumours, around, ct.spacing)
+    of_tissue = astuple(measured(with_noise, tissue, ct.spacing)) if tissue.any() else [np.nan] * 4
     own = np.zeros(ct.shape, np.float32)
     own[around] = known.noise
     truth = measured(known.noise, np.ones(known.noise.shape, bool), ct.spacing)
@@ -56,9 +63,10 @@ def place(
         return None
     drawn = [noise.sample_noise(found, deep.shape, seed) for seed in range(seeds)]
     of_drawn = np.mean([astuple(measured(each, deep, ct.spacing)) for each in drawn], axis=0)
-    values = [astuple(truth), of_drawn, astuple(measured(own[box], deep, ct.spacing))]
+    values = [astuple(truth), of_drawn, astuple(measured(own[box], deep, ct.spacing)), of_tissue]
     unsure = [list(errors(each, deep, ct.spacing).values()) for each in (drawn[0], own[box])]
-    return np.array(values), np.array(unsure) / np.sqrt([[seeds], [1]])
+    unsure.append([0.0] * 4)
+    return np.array(values), np.array(unsure) / np.sqrt([[seeds], [1], [1]])
 
 
 def own_place(
@@ -78,9 +86,7 @@ def own_place(
     if np.count_nonzero(deep) < grain.LEAST_VOXELS:
         return None
     here, there = ct.hu(box), ct.hu(around)
-    tissue = grain.even(there, (mask if tumours is None else mask | tumours)[around], spacing)
-    if np.count_nonzero(tissue) < grain.LEAST_TISSUE:
-        tissue[:] = False
+    tissue = _tissue(there, mask if tumours is None else mask | tumours, around, spacing)
     drawn = [_fine(noise.sample_noise(found, deep.shape, seed), deep, spacing) for seed in range(seeds)]
     place_itself = _fine(here, deep, spacing)
     rows = [np.mean(drawn, axis=0), place_itself], [_fine(there, tissue, spacing), place_itself]
@@ -90,6 +96,12 @@ def own_place(
 
 def _fine(hu: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return np.array(astuple(fine(hu, where, spacing)) if where.any() else [np.nan] * 4)
+
+
+def _tissue(hu: np.ndarray, mask: np.ndarray, box: Box, spacing: np.ndarray) -> np.ndarray:
+    """The nearest homogeneous tissue in a box of a scan; none if there is less than a lesion is held against."""
+    found = even(hu, mask[box], spacing, grain.BORDER_MM)
+    return found if np.count_nonzero(found) >= grain.LEAST_TISSUE else np.zeros_like(found)
 
 
 def _halves(where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -138,6 +150,8 @@ def main() -> None:
         rules = ("10%, 0.1", "strictly 10%", "10% or error")[: 2 if given.place_itself else 3]
         for rule, ok in zip(rules, counts, strict=False):
             print(f"{name:15} {rule:13}", *(f"{(ok & known)[:, at].sum()} of {known[:, at].sum()}" for at in range(4)))
+        ratios = [of[known[:, at], :, at].mean(axis=0) for at in range(4)]
+        print(f"{name:15} {'mean, times':13}", *(f"{mean / right:.2f}" for mean, right in ratios))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`textomorph benchmark noise`: has a lesion the noise of the tissue around it, in strength, grain and direction?
 
-The reference is looked for in another way than the synthesis does (squares whose quarters are alike), nearest first.
+The reference is looked for in another way than the synthesis does (`grain_tissue`), nearest first.
 Lesion and reference are then measured by the same rule, and both have standard errors: they are samples. A correlation
 of 0.15 is never known to 10% of itself from one lesion, so lesions of one scan are compared as a group, too. And the
 reference is an estimate: where its own halves are farther apart than what is allowed, it is said to be indeterminate.
@@ -20,25 +20,20 @@ from scipy import ndimage
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.evaluation.grain_fine import fine
-from TextoMorphLib.evaluation.grain_measures import NAMES, TILE_MM, UNKNOWN, Grain, errors, grain, scatter
+from TextoMorphLib.evaluation.grain_measures import NAMES, UNKNOWN, Grain, errors, grain, scatter
+from TextoMorphLib.evaluation.grain_tissue import even
 from TextoMorphLib.evaluation.known_noise import planted
 from TextoMorphLib.evaluation.twins import largest
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.spatial.geometry import Box, grow, shifted, tight_box
-from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 from TextoMorphLib.synthesis import Synthesizer
 
 AROUND_MM = 70.0  # how far around the lesion the reference is looked for,
 SLICES_MM = 15.0  # and how far above and below
-ALIKE = 0.35  # how much the quarters' means differ at most, relative to the noise
-MOST_NOISE = 1.3  # relative to the evenest fifth
-MOST_CUT = 0.02  # share of a square at the scan's largest value, where noise may be cut off
-SOFT_HU = (0.0, 230.0)
-WANTED = 4000  # the nearest voxels
 BORDER_MM = 2.5  # what is so near a lesion's border is not looked at
 KEPT_VOXELS, MOST_SAME = 5, 0.3  # where so many of so wide a neighbourhood are the scan's own, nothing was drawn
-LEAST_VOXELS, LEAST_TISSUE = 150, 1000  # of a lesion, and of its reference: about five squares, no less tell the noise
+LEAST_VOXELS, LEAST_TISSUE = 150, 1000  # of a lesion, and of its reference: fewer do not tell the noise
 NEAR_ENOUGH = 0.1
 CERTAIN = 1.96  # standard errors
 # Half of a reference's 90% interval over the median distance of its halves: normal halves are 1.35 of its standard
@@ -258,7 +253,7 @@ def compare(
     deep = away_from_border(own, spacing)
     hu = before.hu(box)
     deep &= ~_kept(hu, [each.hu(box) for each in after], own)
-    tissue = even(hu, own if tumours is None else own | tumours[box], spacing) if truth is None else deep
+    tissue = even(hu, own if tumours is None else own | tumours[box], spacing, BORDER_MM) if truth is None else deep
     if np.count_nonzero(deep) < LEAST_VOXELS:
         return {}
     lesions = [each.hu(box) for each in after]
@@ -297,30 +292,3 @@ def _kept(before: np.ndarray, after: Sequence[np.ndarray], mask: np.ndarray) -> 
     inside, of = (ndimage.uniform_filter(each.astype(np.float32), KEPT_VOXELS) for each in (same, mask))
     kept = mask & (inside > MOST_SAME * of)
     return np.asarray(ndimage.binary_dilation(kept, iterations=KEPT_VOXELS // 2))
-
-
-def even(ct: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """The nearest homogeneous tissue outside a mask: boolean, of the scan's shape.
-
-    Squares of slices in which the means of the four quarters differ no more than noise makes them.
-    """
-    k = 2 - int(np.argmax(spacing[::-1]))
-    planes = np.moveaxis(ct, k, 0)
-    half = [max(round(TILE_MM / 2 / mm), 2) for axis, mm in enumerate(spacing) if axis != k]
-    count = [size // (2 * part) for size, part in zip(planes.shape[1:], half, strict=True)]
-    cut = planes[:, : count[0] * 2 * half[0], : count[1] * 2 * half[1]]
-    tiles = cut.reshape(len(cut), count[0], 2, half[0], count[1], 2, half[1]).transpose(0, 1, 4, 2, 5, 3, 6)
-    quarters, within = tiles.mean(axis=(5, 6)), tiles.var(axis=(5, 6)).mean(axis=(3, 4))
-    level = quarters.mean(axis=(3, 4))
-    good = quarters.std(axis=(3, 4)) < ALIKE * np.sqrt(within)
-    good &= (level > SOFT_HU[0]) & (level < SOFT_HU[1]) & (tiles.min(axis=(3, 4, 5, 6)) > UNKNOWN_HU)
-    good &= (tiles == ct.max()).mean(axis=(3, 4, 5, 6)) < MOST_CUT
-    if good.any():  # what is much noisier than most has a texture of its own
-        good &= within <= MOST_NOISE**2 * np.quantile(within[good], 0.2)
-    fine = np.zeros(planes.shape, bool)
-    fine[:, : cut.shape[1], : cut.shape[2]] = good.repeat(2 * half[0], 1).repeat(2 * half[1], 2)
-    found = np.moveaxis(fine, 0, k)
-    away = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    found &= away > BORDER_MM
-    total = np.count_nonzero(found)
-    return np.asarray(found & (away <= np.partition(away[found], WANTED)[WANTED])) if total > WANTED else found

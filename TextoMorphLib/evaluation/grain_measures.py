@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-TREND_MM = 8.0  # what varies slower is anatomy
-TILE_MM = 11.0  # a block, and a square of even tissue
+TREND_MM = 5.0  # what varies slower is anatomy
+TILE_MM = 11.0  # a block
 RESAMPLED = 200
 CUTS = 16
 NAMES = ("sd", "along_i", "along_j", "along_k")
@@ -38,7 +38,7 @@ def grain(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> Grain:
 
 
 def errors(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
-    """The standard errors of `grain`, as a bootstrap over blocks of the size of a square has them."""
+    """The standard errors of `grain`, as a bootstrap over blocks has them."""
     sums, _ = _by_block(ct, where, spacing)
     count = sums.shape[1]
     picks = np.random.default_rng(0).integers(0, count, (RESAMPLED, count))
@@ -64,7 +64,7 @@ def scatter(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> dict[str,
 
 
 def _by_block(ct: np.ndarray, where: np.ndarray, spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of `_products` over blocks of a square's size, [8, blocks], and where they are, mm, [3, blocks]."""
+    """Sums of `_products` over blocks, [8, blocks], and where they are, mm, [3, blocks]."""
     size = np.maximum(np.rint(TILE_MM / spacing), 1).astype(int)
     size[int(np.argmax(spacing))] = 1  # slices have little to do with each other
     counts = [length // part + 1 for length, part in zip(ct.shape, size, strict=True)]
