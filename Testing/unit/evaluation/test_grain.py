@@ -121,3 +121,16 @@ def test_finest_detail_is_measured_beside_an_edge() -> None:
     hu = ct.hu()
     hu[60:] += 80
     assert grain_fine.fine(hu, mask, MM).sd == pytest.approx(grain_fine.fine(ct.hu(), mask, MM).sd, rel=0.1)
+
+
+def test_the_reference_is_even_tissue_near_by_however_loud_it_is() -> None:
+    """Vessels that noise hides are no part of it, and what is farther away and quieter is not taken for it."""
+    ct, mask = organ()
+    hu = ct.hu()
+    at = np.indices(SHAPE)
+    near = np.hypot(*(at[:2] - 60) * MM[0]) < 28
+    hu[near] = 80 + 1.25 * (hu[near] - 80)
+    where = grain.even(hu + 40 * ((at[0] > 70) & (at[0] % 12 < 4)), mask, MM, grain.BORDER_MM)
+    assert not where[72:, :, :].any()
+    assert np.count_nonzero(where & near) > 0.8 * np.count_nonzero(where)
+    assert grain_measures.grain(hu, where & near, MM).sd == pytest.approx(15, rel=0.08)
