@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from TextoMorphLib import paths
 from TextoMorphLib.errors import ORGAN_ALONE, InputError, doubts_told
 from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.provenance import provenance
@@ -169,6 +171,8 @@ class Job:
             del given["organ_mask"]
         if self.hedges == "marked":
             del given["hedges"]
+        if own := _own_words():
+            given["vocabulary"] = own
         return {key: plain(value) for key, value in given.items()}
 
     def contents(self) -> dict[str, str]:
@@ -231,6 +235,13 @@ class Job:
         except (OSError, ValueError):
             return {}
         return made if isinstance(made, dict) else {}
+
+
+def _own_words() -> str:
+    """What tells the user's own terms and organs from others: they decide what texts mean; empty if there are none."""
+    every = [*paths.listed("Organs"), *paths.listed("Vocabulary/terms")]
+    own = [outputs.sha256(path) for path in every if path.is_relative_to(paths.user())]
+    return hashlib.sha256("".join(own).encode()).hexdigest() if own else ""
 
 
 def make(

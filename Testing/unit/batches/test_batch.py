@@ -102,6 +102,18 @@ def test_resume_does_not_take_another_models_image_for_done(folder: Path, capfd:
     assert "1.nii.gz exists" in capfd.readouterr().err
 
 
+def test_resume_does_not_take_what_other_words_made_for_done(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(command(folder, [job(1)])) == 0
+    terms = folder / "home" / "Vocabulary" / "terms"
+    terms.mkdir(parents=True)
+    (terms / "own.json").write_text('{"terms": []}')
+    monkeypatch.setenv("TEXTOMORPH_HOME", str(folder / "home"))
+    assert main(command(folder, [job(1)], "--resume")) == 2
+    assert "(it was made with another vocabulary)" in capfd.readouterr().err
+
+
 def test_resume_makes_nothing_of_an_input_that_has_changed_and_says_so(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
