@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,8 @@ from TextoMorphLib.text import understanding
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
 
-# What a twin can be made from, and the guidance scale that makes it (None: as asked).
-TWIN_CHANGES: dict[str, float | None] = {"text": None, "mask": 0.0}
+# What a twin can be made from, and what is then called its source.
+TWINS = {"text": "TextoMorph", "mask": "TextoMorph, mask only"}
 SAME_TIME = 946_684_800  # 1 January 2000; every file of the package carries it
 
 
@@ -153,7 +154,7 @@ def _check(folder: Path, key: Path, plan: Plan, work: Work) -> None:
         study.check_reader_name(name)
         if name.lower() in [other.lower() for other in plan.readers[:number]]:
             raise InputError(f"two readers are called '{name}'; give each a name of their own")
-    if unknown := [twin for twin in plan.twins if twin not in TWIN_CHANGES]:
+    if unknown := [twin for twin in plan.twins if twin not in TWINS]:
         raise InputError(f"unknown twin '{unknown[0]}'; use text, mask or both, separated by a comma, or none")
     study.asked(plan.questions)
     if plan.apart < 1 or plan.repeats < 0:
@@ -172,7 +173,7 @@ def _groups(rows: Sequence[Row], twins: Sequence[str]) -> list[list[_Member]]:
         group = [_Member(real, REAL)] if real else []
         group += [_Member(row, row.source, real=real) for row in given]
         for twin in twins if real else ():
-            source = {"text": "TextoMorph", "mask": "TextoMorph, mask only"}[twin]
+            source = TWINS[twin]
             if any(member.source == source for member in group):
                 raise InputError(f"line {given[0].line} is called '{source}', as the twins to make; use --twins none")
             group.append(_Member(real, source, twin, real))  # type: ignore[arg-type]
@@ -209,13 +210,20 @@ class _Maker:
         self.synthesizer: Synthesizer | None = None
         self.kept: tuple[Row, Volume, np.ndarray] | None = None
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the model: it may have been trained on since this was begun."""
+        from TextoMorphLib.sources import scans
+
+        return scans.fingerprint(self.plan.model)
+
     def recipe(self, member: _Member) -> str:
         """A name for all that a case is made from."""
         from TextoMorphLib.version import __version__
 
         rows = [member.row, member.owner]
         plan = self.plan
-        how = [member.twin, self.twin_seed(member), plan.model, plan.steps, plan.guidance] if member.twin else []
+        how = [member.twin, self.twin_seed(member), self.fingerprint, plan.steps, plan.guidance] if member.twin else []
         how += [stamp(member.row.organ_mask)] if member.twin and member.row.organ_mask else []
         parts = [
             [[stamp(row.ct), stamp(row.mask), row.organ, row.text] for row in rows],
@@ -255,24 +263,17 @@ class _Maker:
         return self.kept[1], self.kept[2]
 
     def synthesised(self, real: Volume, mask: np.ndarray, member: _Member) -> tuple[Volume, dict[str, Any]]:
-        if self.synthesizer is None:
-            from TextoMorphLib.synthesis import Synthesizer
+        from TextoMorphLib.sources.scans import MaskOnly
+        from TextoMorphLib.synthesis import Synthesizer
 
+        if self.synthesizer is None:
             self.synthesizer = Synthesizer.load(self.plan.model, self.plan.device)
-        guidance = TWIN_CHANGES[member.twin or ""]
-        made = self.synthesizer.synthesize(
-            real,
-            mask,
-            member.row.text,
-            organ=member.row.organ,
-            seed=self.twin_seed(member),
-            steps=self.plan.steps,
-            guidance=self.plan.guidance if guidance is None else guidance,
-            replace=True,
-            within=None
-            if member.row.organ_mask is None
-            else read_mask(member.row.organ_mask, real, choose=ORGAN_ALONE),
-        )
+        # What words draw by rule, and which candidate is taken, no guidance scale leaves out: it is told no words.
+        maker = self.synthesizer if member.twin == "text" else MaskOnly(self.synthesizer)
+        plan, row = self.plan, member.row
+        within = None if row.organ_mask is None else read_mask(row.organ_mask, real, choose=ORGAN_ALONE)
+        told = (row.text, row.organ, self.twin_seed(member), plan.steps, plan.guidance)
+        made = maker.synthesize(real, mask, *told, replace=True, within=within)
         twin_doubts.tell(made.report, of_text=member.twin == "text")
         names = ("seed", "steps", "guidance", "model", "versions", "device")
         return made.volume, {name: made.report[name] for name in names}

@@ -62,7 +62,6 @@ def test_twins_have_their_real_lesions_mask_and_text_and_nobody_elses(made: tupl
         assert len({(case.organ, case.text, case.terms, case.mask_sha256) for case in cases}) == 1
         assert len({case.ct_sha256 for case in cases}) == 3
         assert cases[0].terms == ("hypoattenuating", "ill-defined", "no calcification")
-        assert key["cases"][pair["TextoMorph, mask only"]]["synthesis"]["guidance"] == 0
 
 
 def test_nothing_but_the_lesion_tells_real_from_synthetic(made: tuple[Study, dict]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_studies import FRAME, scan, small_study, write_table
+from small_studies import FRAME, TEXT, scan, small_study, write_table
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import Cancelled, Doubt, InputError
@@ -198,3 +200,33 @@ def test_what_is_doubtful_is_told_once_with_the_tables_lines(tmp_path: Path, tin
     words = [message for message in told if "its twin is not all that its text says: asked: hypoattenuating" in message]
     assert words
     assert all(message.startswith("table line ") for message in told)
+
+
+def test_a_twin_of_the_mask_alone_has_nothing_of_the_text(tmp_path: Path) -> None:
+    """What words draw by rule (gas, septa, an outline) is drawn whatever the guidance scale is."""
+    made = {}
+    for text in ("gas bubbles, cystic", "homogeneous, solid"):
+        folder = tmp_path / text
+        table = write_table(folder, 1, methods=())
+        table.write_text(table.read_text().replace(TEXT, text))
+        plan = Plan(("anna",), twins=("mask",), apart=1, seed=1, frame=FRAME, device="cpu", steps=1)
+        study = create(table, folder / "study", None, plan)
+        (twin,) = [case for case, entry in study.read_key()["cases"].items() if entry["synthetic"]]
+        made[text] = study.cases[twin].ct_sha256
+    assert len(set(made.values())) == 1
+
+
+def test_what_another_model_made_is_not_gone_on_with(tmp_path: Path, tiny_bundle: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_bundle, model)
+    table = write_table(tmp_path / "scans", 2, methods=())
+    plan = Plan(("anna",), apart=1, frame=FRAME, model=str(model), device="cpu", steps=1)
+    with pytest.raises(Cancelled):
+        create(table, tmp_path / "study", None, plan, lambda made, total: made < 3)
+    card = model / "MODEL_CARD.md"
+    card.write_text("trained on since")
+    sums = json.loads((model / "manifest.json").read_text())
+    sums[card.name] = hashlib.sha256(card.read_bytes()).hexdigest()
+    (model / "manifest.json").write_text(json.dumps(sums))
+    key = create(table, tmp_path / "study", None, plan).read_key()
+    assert len({entry["synthesis"]["model"]["sha256"] for entry in key["cases"].values() if entry["synthesis"]}) == 1
