@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import slicer
+from reading_desk import layout, start
 from vtk import reference
 
 LIVER = (70.0, 10.0, 20.0)
@@ -46,6 +47,19 @@ def test_three_planes_are_compared_with_the_crosshair_in_all(panels: Any, made: 
     assert len(manager.sliceViewNames()) == 3
     ui.backButton.click()
     assert crosshair.GetCrosshairMode() == crosshair.NoCrosshair
+
+
+def test_a_reading_begins_and_ends_beside_three_planes(panels: Any, made: Any, study: Any) -> None:
+    ui, manager = panels["Compare"].ui, slicer.app.layoutManager()
+    ui.showButton.click()
+    ui.planesCheckBox.click()
+    before = layout()
+    case = start(panels, study.folder)
+    assert case.caseLabel.text == "Case 1 of 4"
+    assert layout() != before
+    case.endButton.click()
+    assert layout() == before
+    assert len(manager.sliceViewNames()) == 9
 
 
 def test_the_colours_of_the_difference_are_explained(panels: Any, made: Any, logic: Any) -> None:

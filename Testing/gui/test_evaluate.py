@@ -54,7 +54,8 @@ def test_predictions_are_scored_and_shown_in_slicers_table(
     assert (figures["sensitivity all"]["count"], figures["sensitivity all"]["of"]) == ("1", "2")
     assert figures["false_positives_per_scan"]["value"] == "0.5"
     mainpath.click(ui.lesionsButton)
-    assert [(row["case"], row["found"]) for row in _cells(_shown_table())] == [("a", "no"), ("a", "yes")]
+    told = [(row["case"], row["found"], row["predicted_class"]) for row in _cells(_shown_table())]
+    assert told == [("a", "no", ""), ("a", "yes", "tumour")]
     mainpath.click(ui.figuresButton)
     assert _cells(_shown_table())[0]["metric"].startswith("sensitivity")
     typed(ui.predictionsLineEdit, str(data / "others"))

@@ -19,7 +19,7 @@ from TextoMorphLib.reader_study.answers import read_answers
 from TextoMorphLib.reader_study.session import TERM_KEYS, Session
 from TextoMorphLib.reader_study.study import Study
 
-READING = 7402  # the layout
+READING = 7403  # the layout
 
 
 def test_a_study_is_read_by_keys_and_clicks_and_scored(

@@ -11,7 +11,7 @@ from TextoMorphModule.Actions.processes import Console
 
 EVALUATION, FAILURES, TARGETS = "evaluation", "failures.jsonl", "targets"  # in an evaluation's output folder
 FIGURES = ("group", "metric", "class", "value", "low", "high", "count", "of")
-LESIONS = ("case", "number", "class", "diameter_mm", "found", "iou", "predicted")
+LESIONS = ("case", "number", "class", "diameter_mm", "found", "iou", "predicted_class")
 
 
 class Evaluating:

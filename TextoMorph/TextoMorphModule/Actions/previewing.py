@@ -130,9 +130,9 @@ class Previewing:
         tables = [(path, previews.table())]
         if any(row.words for row in previews.rows):
             tables.append((path.with_name(f"{path.stem}-words.csv"), previews.word_table()))
-        for each, content in tables:
+        for each, _content in tables:
             outputs.check_table(each)
-            outputs.write_bytes(each, content.encode())
+        outputs.write_all({each: content.encode() for each, content in tables})
         return [each for each, _content in tables]
 
 

@@ -8,7 +8,7 @@ import slicer
 
 from TextoMorphModule.Actions import nodes, screen, views
 
-LAYOUT_ID = 7402  # any number that Slicer and other extensions do not use
+LAYOUT_ID = 7403  # any number that neither Slicer, other extensions nor the comparison (`comparing.LAYOUTS`) use
 PLANES = {"TextoMorphAxial": "Axial", "TextoMorphCoronal": "Coronal", "TextoMorphSagittal": "Sagittal"}
 OUTLINE = (1.0, 0.85, 0.2)
 

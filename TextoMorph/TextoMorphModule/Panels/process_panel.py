@@ -70,7 +70,11 @@ class ProcessPanel(Panel):
         self.ui.logEdit.clear()
         self.ui.progressBar.setRange(0, 0)
         self.say(doing)
-        self._process = process()
+        try:
+            self._process = process()
+        except BaseException:
+            self.say("")
+            raise
         self.refresh()
 
     def cancels(self) -> bool:
