@@ -97,7 +97,7 @@ async function show(next) {
 
 async function look(on) {
   if (!on) clock.stop();
-  await send(on ? "resume" : "pause", { spent: clock.spent() });
+  await send(on ? "resume" : "pause", { position: state.position, spent: clock.spent() });
   if (on) clock.start();
 }
 
@@ -204,7 +204,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("visibilitychange", () => {
   if (!seat || !viewer.ct || state.done || paused) return;
   if (document.hidden) clock.stop();
-  navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat, spent: clock.spent() }));
+  navigator.sendBeacon(document.hidden ? "pause" : "resume", JSON.stringify({ seat, position: state.position, spent: clock.spent() }));
   if (document.hidden) draft.keep();
   else clock.start();
 });

@@ -98,10 +98,11 @@ def plot_roc(scores: Scores) -> str:
     figure = _figure(3.6 * len(methods), 3.6)
     for axes, method in zip(np.ravel(figure.subplots(1, len(methods), squeeze=False)), methods, strict=True):
         pairs = {row["pair"] for row in first if row["source"] == method}
+        every = [row for row in first if row["source"] == REAL]
+        twins = [row for row in every if row["pair"] in pairs] or every  # as the area is of, too
         for reader in scores["readers"]:
-            own = [row for row in first if row["reader"] == reader and row["pair"] in pairs]
-            synthetic = [row["rating"] for row in own if row["source"] == method]
-            real = [row["rating"] for row in own if row["source"] == REAL]
+            synthetic = [row["rating"] for row in first if row["reader"] == reader and row["source"] == method]
+            real = [row["rating"] for row in twins if row["reader"] == reader]
             if synthetic and real:
                 steps = np.arange(11.5, 0, -1)
                 x, y = ([np.mean(np.array(values) > step) for step in steps] for values in (real, synthetic))

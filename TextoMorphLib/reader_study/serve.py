@@ -110,6 +110,10 @@ class Seat:
             self.window = seat  # opened before this server was started: the page goes on
         if not seat or seat != self.window:
             raise InputError("this reading was opened in another window; go on there, or reload this page")
+        if given.get("position") != self.session.position:  # the answer's reply was lost on its way to the page
+            if action in ("pause", "resume"):
+                return {}  # of another case's clock
+            raise InputError("this case is answered already; reload this page")
         self.session.took_before(given.get("spent"))
         if action == "pause":
             self.session.pause()
@@ -118,8 +122,6 @@ class Seat:
             if not self.session.done:
                 self.session.show()  # the case is on the screen: the clock starts, or goes on
             return {}
-        if given.get("position") != self.session.position:
-            raise InputError("this case is answered already; reload this page")
         if action == "back":
             self.session.back()
         else:

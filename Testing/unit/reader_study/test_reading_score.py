@@ -18,7 +18,7 @@ from small_studies import small_study
 
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.reader_study import pdf, published_rates, report, statistics
+from TextoMorphLib.reader_study import pdf, plots, published_rates, report, statistics
 from TextoMorphLib.reader_study.score import score
 from TextoMorphLib.reader_study.session import Session
 from TextoMorphLib.reader_study.study import Study
@@ -303,6 +303,16 @@ def test_names_are_shown_as_they_are(by_hand: tuple[Study, dict]) -> None:
         assert shown in plots[1], f"{name} is not in the error rates' legend"
         assert shown in plots[2]
     assert page == report.report(named), "the same bytes again"
+
+
+def test_tumours_without_twins_have_the_curves_of_their_area(by_hand: tuple[Study, dict]) -> None:
+    scores = json.loads(json.dumps(score(by_hand[0].folder)))
+    for row in scores["readings"]:
+        if row["source"] == "real":
+            row["pair"] += " of its own"
+    svg = plots.plot_roc(scores)
+    assert "anna" in svg
+    assert "ben" in svg
 
 
 def test_agreement_that_cannot_be_told(by_hand: tuple[Study, dict]) -> None:

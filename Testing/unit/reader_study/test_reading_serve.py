@@ -95,10 +95,23 @@ def test_the_clock_stands_still_while_nobody_looks_and_goes_on_after(server: Ser
     # Shown at 50 s, looked 5 s, then from 100 s on.
     for action, then in (("resume", 50.0), ("pause", 55.0), ("resume", 100.0), ("resume", 103.0)):
         now[0] = then
-        assert ask(server, action, {"seat": seat})[0] == 200
+        assert ask(server, action, {"seat": seat, "position": 0})[0] == 200
     now[0] = 107.0
     ask(server, "answer", {"seat": seat, "position": 0, "call": "real", "confidence": 1})
     assert read_answers(study, "anna").answers[0].seconds == 12
+
+
+def test_a_page_that_missed_the_reply_to_its_answer_adds_no_time_to_the_next_case(server: Server, study: Study) -> None:
+    seat = json.loads(ask(server, "open", {})[1])["seat"]
+    said = {"seat": seat, "position": 0, "call": "real", "confidence": 1, "spent": 500.0}
+    assert ask(server, "answer", said)[0] == 200  # and the page, which has not heard of it, does so again
+    assert ask(server, "answer", said)[0] == 409
+    for action in ("pause", "resume"):
+        assert ask(server, action, {"seat": seat, "position": 0, "spent": 500.0})[0] == 200
+    (session,) = (each.session for each in server.seats.values() if each.reader == "anna")
+    assert session._shown is None, "the next case is not on the screen"
+    assert ask(server, "answer", {**said, "position": 1, "spent": 0})[0] == 200
+    assert read_answers(study, "anna").answers[1].seconds < 100
 
 
 def test_of_two_windows_the_later_one_answers(server: Server) -> None:
@@ -220,7 +233,7 @@ def test_a_page_goes_on_after_a_restart_with_its_time(study: Study) -> None:
         other = {**said, "seat": "f" * 16, "position": 1}
         assert ask(second, "answer", other)[0] == 409, "a second window is still shut out"
         for spent in (-1, True, "5", 1e9, None):
-            assert ask(second, "resume", {"seat": seat, "spent": spent})[0] == 200
+            assert ask(second, "resume", {"seat": seat, "position": 1, "spent": spent})[0] == 200
         assert ask(second, "answer", {**said, "position": 1, "spent": 60})[0] == 200
     first_case, second_case = read_answers(study, "anna").answers
     assert 30 <= first_case.seconds < 40
