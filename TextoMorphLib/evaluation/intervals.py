@@ -21,10 +21,12 @@ def share(found: int, of: int) -> dict[str, Any]:
 
 
 def mean(values: Sequence[float], patients: Sequence[str]) -> dict[str, Any]:
-    """A mean over scans with a bootstrap interval over patients, who bring all of their scans."""
+    """A mean over scans with a bootstrap interval over patients, who bring all of their scans; none of one patient."""
     if not len(values):
         return {"mean": None, "interval": [None, None], "of": 0}
     sums, counts = _by_patient(values, patients)
+    if len(sums) < 2:  # always the same is drawn, which shows nothing of others
+        return {"mean": float(np.mean(values)), "interval": [None, None], "of": len(values)}
     chosen = np.random.default_rng(0).integers(0, len(sums), (RESAMPLED, len(sums)))
     means = sums[chosen].sum(1) / counts[chosen].sum(1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -231,7 +231,7 @@ def _mean(figures: Figures) -> str:
     if figures["mean"] is None:
         return "-"
     low, high = figures["interval"]
-    return f"{_percent(figures['mean'])} ({_percent(low)} to {_percent(high)})"
+    return _percent(figures["mean"]) + ("" if low is None else f" ({_percent(low)} to {_percent(high)})")
 
 
 def _sensitivities(named: Sequence[tuple[str, Figures]]) -> str:
@@ -289,9 +289,9 @@ def _comparison(here: Figures) -> str:
     lines = []
     for name, unit in (("dsc", 100), ("nsd", 100), ("false_positives", 1)):
         each = there[name]
-        low, high = (unit * end for end in each["interval"])
+        ends = [f"{unit * end:+.2f}" for end in each["interval"] if end is not None]
         label = "false positives a scan" if name == "false_positives" else f"{name.upper()}, %"
-        lines.append([label, f"{unit * each['difference']:+.2f}", f"{low:+.2f} to {high:+.2f}"])
+        lines.append([label, f"{unit * each['difference']:+.2f}", " to ".join(ends) or "-"])
     tables = [_sensitivities(both), _patients(both), _table(header, body)]
     tables.append(_table(["there minus here", "mean", "95% interval"], lines))
     if "classes" in there:

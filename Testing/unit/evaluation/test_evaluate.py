@@ -154,6 +154,18 @@ def test_mcnemar_and_bootstrap() -> None:
     assert apart["interval"] == [0, 1]  # two patients, however many scans
 
 
+def test_of_one_patient_no_interval_is_told(folder: Path, tmp_path: Path) -> None:
+    lines = (folder / "cases.jsonl").read_text().splitlines()
+    (folder / "one.jsonl").write_text(next(line for line in lines if '"one"' in line) + "\n")
+    command = ["evaluate", str(folder / "one.jsonl"), "--predictions", str(folder / "predictions")]
+    assert main([*command, "--compare", str(folder / "empty"), "--output", str(tmp_path / "out")]) == 0
+    made = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert made["dsc"]["interval"] == made["comparison"]["nsd"]["interval"] == [None, None]
+    assert made["lesions"]["all"]["interval"] != [None, None]
+    (row,) = [line for line in (tmp_path / "out/evaluation.md").read_text().splitlines() if line.startswith("| DSC, %")]
+    assert row.endswith("| - |")
+
+
 def test_froc(folder: Path) -> None:
     predictions = folder / "maps"
     for name, (reference, _, _) in CASES.items():
