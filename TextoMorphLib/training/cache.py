@@ -7,10 +7,11 @@ other scans. Shards are written whole or not at all, so that an interrupted run 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from TextoMorphLib.io import contents
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
@@ -62,8 +64,25 @@ class Shards:
     few: bool = False
 
     def path(self, size: int, number: int) -> Path:
-        """The file of a shard."""
-        return self.folder / f"{size}mm-{'few-' if self.few else ''}{number:04d}.safetensors"
+        """The file of a shard; another one when it is made from something else."""
+        return self.folder / f"{size}mm-{'few-' if self.few else ''}{number:04d}-{self.key}.safetensors"
+
+    @cached_property
+    def key(self) -> str:
+        """Of all that shards are made from; what is missing is told of by who reads it."""
+        files = [file for file in (self.weights, *(self.data / name for name in self.names)) if file.exists()]
+        places, organs = [asdict(place) for place in self.places], sorted(self.organs.items())
+        how = [
+            SHARD_PAIRS,
+            self.autoencoder,
+            self.names,
+            self.seed,
+            organs,
+            places,
+            self.invented,
+            contents.looks(files),
+        ]
+        return hashlib.sha256(json.dumps(how, default=list).encode()).hexdigest()[:12]
 
 
 def make(shards: Shards, counts: dict[int, int], workers: int) -> None:

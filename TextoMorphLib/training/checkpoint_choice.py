@@ -79,6 +79,11 @@ def fixed_patches(
         mix["synthetic"] = mix["healthy"] = 0.0
     if not any(len(case.organ) for case in cases):
         mix["anywhere"] = 0.0
+    if not any(mix.values()):
+        raise InputError(
+            "the patients that are kept for choosing the checkpoint have nothing of what [mix] asks for; add cases, "
+            f'or set select_on = "{LAST}" in [validation]'
+        )
     plain = replace(how, mix=mix, rotate=0.0, shift_chance=0.0, flip=0.0)
     patches = Patches(cases, plain, source)
     drawn = [patches.one(np.random.default_rng([7, number])) for number in range(choice.patches)]
@@ -110,10 +115,10 @@ class Validation:
                     one, other = label == 2 + at, called == 2 + at
                     both[at] += 2 * np.count_nonzero(one & other), np.count_nonzero(one) + np.count_nonzero(other)
         network.train()
-        dsc = float(np.mean([a / b if b else 0.0 for a, b in both]))
-        found = {"validation_dsc": round(dsc, 6), "validation_loss": round(float(np.mean(losses)), 6)}
+        dsc = round(float(np.mean([a / b if b else 0.0 for a, b in both])), 6)
+        found = {"validation_dsc": dsc, "validation_loss": round(float(np.mean(losses)), 6)}
         rows = [row for row in self.rows() if row["step"] < step]  # a resumed run looks again where it was
-        if all(dsc > row["validation_dsc"] + 1e-9 for row in rows):
+        if all(dsc > row["validation_dsc"] for row in rows):
             state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
             save_file(state, self.place / "best.partial")
             (self.place / "best.partial").replace(self.place / BEST)

@@ -8,7 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,6 +34,7 @@ from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.device import has_bf16
 from TextoMorphLib.training.interruption import ending_held
 from TextoMorphLib.training.muon import Muon
+from TextoMorphLib.training.same_training import FREE, check_same
 
 MOST_SEED = 2**31 - 1
 LOOK_EVERY = 20  # steps between looks at the loss, which a graphics card has to be waited for
@@ -127,6 +128,7 @@ def fit(
     check: Check | None = None,
     check_every: int = 0,
     added: Sequence[nn.Parameter] = (),
+    told: Mapping[str, str] | None = None,
 ) -> nn.Module:
     """Trains a model and returns its moving average.
 
@@ -141,17 +143,18 @@ def fit(
         check: Looks at the moving average every `check_every` steps and at the end, whether resumed between or not.
         check_every: See `check`.
         added: Weights with a rate of their own if `added_rate` is set; none of them is Muon's then.
+        told: What else decides the training, of `same_training.told_of`: a checkpoint of another one is refused.
 
     Returns:
         The moving average of the model, on the CPU.
 
     Raises:
-        InputError: Checkpoint and `resume`, or the number of processes, do not go together; a loss that is no number.
+        InputError: Checkpoint and `resume`, or their settings, do not go together; a loss that is no number.
         Cancelled: Ctrl-C; a checkpoint was written first.
     """
     path = folder / "checkpoint.pt"
     _check_place(path, resume)
-    run = _Run(model, losses, config, path, _optimisers(model, hidden, added, config))
+    run = _Run(model, losses, config, path, _optimisers(model, hidden, added, config), told or {})
     if resume:
         run.restore()
     batches = Batches(draw, config, run.step, run.accelerator.process_index)
@@ -160,13 +163,15 @@ def fit(
     saved_at = time.monotonic()
     try:
         with log.shown:
+            if check and resume and _is_looked_at(run.step, config, check_every):
+                _checked(run, log, check)  # again: it may have been stopped in the middle of that look
             for batch in DataLoader(batches, batch_size=None, num_workers=config.workers):
                 if (values := run.take(batch)) is None:
                     continue
                 log.write(run.step, values)
                 if run.step % LOOK_EVERY == 0 or run.step == config.steps:
                     _check_loss(values["loss"], run.step)
-                if check and (run.step == config.steps or (check_every and run.step % check_every == 0)):
+                if check and _is_looked_at(run.step, config, check_every):
                     _checked(run, log, check)
                 if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
                     run.save()
@@ -175,6 +180,10 @@ def fit(
         raise run.stopped() from None
     run.save()
     return run.average.module.cpu()
+
+
+def _is_looked_at(step: int, config: LoopConfig, every: int) -> bool:
+    return step == config.steps or bool(step and every and step % every == 0)
 
 
 def _checked(run: _Run, log: _Log, check: Check) -> None:
@@ -211,11 +220,13 @@ class _Run:
         config: LoopConfig,
         path: Path,
         optimisers: Sequence[torch.optim.Optimizer],
+        told: Mapping[str, str],
     ) -> None:
         cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
         AcceleratorState._reset_state()  # the precision of a training before, in the same process, is not this one's
         self.accelerator = Accelerator(cpu=cpu, mixed_precision=_precision(config))
         self.losses, self.config, self.path, self.step, self.part = losses, config, path, 0, 0
+        self.told = dict(told)
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         self.model, self.average = model, average.to(self.accelerator.device)
         self.trained, *self.optimisers = self.accelerator.prepare(model, *optimisers)
@@ -224,15 +235,12 @@ class _Run:
         """Goes back to the checkpoint.
 
         Raises:
-            InputError: It is of another number of processes or of batches a step.
+            InputError: It is of other settings, or of another number of processes.
         """
         saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        for name, now in self._shared().items():
-            if (then := saved.get(name, now)) != now:
-                raise InputError(
-                    f"{self.path} was trained with {name} {then}, not {now}: going on would not be the same training; "
-                    f"use {then} again (processes: torchrun --nproc-per-node), or start anew"
-                )
+        known = {name: saved.get(name, now) for name, now in self._own().items()}  # older ones do not say all of it
+        check_same(self.path, known, self._own())
+        check_same(self.path, saved.get("told", self.told), self.told)
         self.model.load_state_dict(saved["model"])
         self.average.load_state_dict(saved["average"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
@@ -241,15 +249,16 @@ class _Run:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         self.step = int(saved["step"])
 
-    def _shared(self) -> dict[str, int]:
-        """What decides which batches a step sees, besides the seed."""
-        return {"processes": self.accelerator.num_processes, "accumulate": self.config.accumulate}
+    def _own(self) -> dict[str, Any]:
+        """What of the loop decides the weights; processes are those of torchrun's --nproc-per-node."""
+        settings = {name: value for name, value in asdict(self.config).items() if name not in FREE}
+        return {"processes": self.accelerator.num_processes, **settings}
 
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all."""
         if self.accelerator.is_main_process:
             state = {"step": self.step, "model": self.model.state_dict(), "average": self.average.state_dict()}
-            state |= self._shared()
+            state |= {**self._own(), "told": self.told}
             if self.accelerator.scaler is not None:
                 state["scaler"] = self.accelerator.scaler.state_dict()
             with ending_held(), replacing(self.path) as (partial,):
@@ -276,11 +285,12 @@ class _Run:
         for group in (group for each in self.optimisers for group in each.param_groups):
             group["lr"] = group["peak"] * _share_of_peak(self.config, self.step)
         self.accelerator.clip_grad_norm_(self.trained.parameters(), 1.0)
-        for optimiser in self.optimisers:
-            optimiser.step()
-            optimiser.zero_grad()
-        self.average.update_parameters(self.model)
-        self.step += 1
+        with ending_held():  # a checkpoint of half a step could not be gone on from exactly
+            for optimiser in self.optimisers:
+                optimiser.step()
+                optimiser.zero_grad()
+            self.average.update_parameters(self.model)
+            self.step += 1
         return values
 
     def _seed(self, part: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -57,6 +57,22 @@ def check_names(settings: Mapping[str, Any], tables: Sequence[str], plain: Seque
         kind = Mapping if name in tables else str
         if not isinstance(value, kind) or value == "":
             raise InputError(f"{name} must be {IN_WORDS[kind]}, not {value!r}")
+
+
+def check_tables(settings: Mapping[str, Any], known: Mapping[str, Collection[str] | None]) -> None:
+    """The same as `check_names` for tables that become no dataclass, and for what stands in them.
+
+    Args:
+        settings: The configuration.
+        known: The tables, and what each may hold; None for those that somebody else looks at.
+
+    Raises:
+        InputError: It holds what nobody reads.
+    """
+    check_names(settings, tuple(known))
+    for name, entries in known.items():
+        if entries is not None and (unknown := [each for each in settings.get(name, {}) if each not in entries]):
+            raise InputError(f"[{name}] knows {', '.join(entries)}, not {unknown[0]}")
 
 
 def _needed(field: Field[Any]) -> bool:

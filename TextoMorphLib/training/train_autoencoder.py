@@ -17,7 +17,15 @@ from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit
-from TextoMorphLib.training.settings import table
+from TextoMorphLib.training.same_training import told_of
+from TextoMorphLib.training.settings import check_tables, table
+
+TABLES = {
+    "data": ("train",),
+    "network": None,
+    "batch": ("count", "size_mm", "details", "latent_noise"),
+    "training": None,
+}
 
 
 def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
@@ -33,11 +41,14 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         The weights' path.
     """
     settings = read_config(config)
+    check_tables(settings, TABLES)
+    loop = table(LoopConfig, settings, "training")
     scans = load_scans(data, settings["data"]["train"])
+    torch.manual_seed(loop.seed)
     network = Autoencoder(**settings["network"])
     batch = settings["batch"]
     if not resume:
-        rng = np.random.default_rng(settings["training"]["seed"])
+        rng = np.random.default_rng(loop.seed)
         first = _batch(scans, rng, 32, batch["size_mm"], batch["details"])
         network.start_linear_path(_patches(network.scale(first)))
 
@@ -47,7 +58,7 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
         return reconstruction_losses(model, network, drawn["hu"], batch["latent_noise"])
 
-    average = fit(network, draw, losses, table(LoopConfig, settings, "training"), output, resume)
+    average = fit(network, draw, losses, loop, output, resume, told=told_of(settings))
     path = output / "autoencoder.safetensors"
     if PartialState().is_main_process:
         save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)

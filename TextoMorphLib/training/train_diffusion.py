@@ -35,10 +35,22 @@ from TextoMorphLib.training.diffusion_data import Data, Sources, settings_of
 from TextoMorphLib.training.diffusion_losses import LossSettings, pair_losses, real_losses
 from TextoMorphLib.training.diffusion_networks import Networks, build, drawn_back, rescaled, start_share
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit
-from TextoMorphLib.training.settings import table
+from TextoMorphLib.training.same_training import told_of
+from TextoMorphLib.training.settings import check_tables, table
 from TextoMorphLib.training.triple_texts import TextSettings
 
 CHECKS = 8  # batches of held-out lesions
+TABLES = {
+    "model": ("name", "start", "start_share", "presets", "emphasis", "conditioning", "noise"),
+    "data": ("train", "places"),
+    "autoencoder": ("weights", "network"),
+    bundle.CLASSIFIER: ("weights", "network"),
+    "text": ("encoder",),
+    "examples": ("pairs", "few", "organs", "invented", "workers"),
+    "batch": ("count", "odds", "text_dropout", "pure_noise", "push", "pull"),
+    "check": ("every",),
+    **dict.fromkeys(("network", "schedule", "mix", "triples", "texts", "contrast", "training")),  # looked at by others
+}
 CONTRAST = {"push": 0.1, "pull": 0.05, "margin": 0.5}  # of real lesions, where [contrast] says nothing
 
 
@@ -70,7 +82,9 @@ def main(
     """
     settings = read_config(config)
     _check(config, settings)
+    loop = table(LoopConfig, settings, "training")
     mix = shares(settings.get("mix", {}), cases is not None, data is not None)
+    torch.manual_seed(loop.seed)
     networks = build(config, settings, REAL in mix, bool(settings.get("examples", {}).get("organs")))
     process = PartialState()
     sources = Sources(config, settings, networks, mix, data, cases, fold, output, say)
@@ -84,20 +98,21 @@ def main(
     draw, held_out = _draws(settings, networks, found, coupled)
     schedule = Schedule(**networks.config["schedule"])
     losses = _losses(settings, schedule, coupled)
-    loop = table(LoopConfig, settings, "training")
     network, kept = networks.denoiser.requires_grad_(True), start_share(settings["model"])
     known = [each for each in network.state_dict().items() if each[0] not in networks.lacked]
     start = {name: weight.detach().clone() for name, weight in known} if kept else {}
     check = None if held_out is None else _checked(held_out, losses)
     every = int(settings.get("check", {}).get("every", 200)) if check else 0
     hidden, added = network.hidden_weights(), network.added_weights()
-    average = fit(network, draw, losses, loop, output, resume, hidden, check, every, added)
+    told = told_of(settings, cases={lesion.path.name.rpartition("-")[0] for lesion in found.real})
+    average = fit(network, draw, losses, loop, output, resume, hidden, check, every, added, told)
     if process.is_main_process:
         if kept:
             drawn_back(average, start, kept)
         parts = {"autoencoder": networks.autoencoder, bundle.CLASSIFIER: networks.classifier, "denoiser": average}
-        told = bundle_config(settings, networks, coupled)
-        bundle.save(output / "model", told, parts, _card(settings, networks, found))
+        bundle.save(
+            output / "model", bundle_config(settings, networks, coupled), parts, _card(settings, networks, found)
+        )
     return output / "model"
 
 
@@ -117,6 +132,7 @@ def _check(config: Path, settings: Mapping[str, Any]) -> None:
     for name in ("model", "batch", "training"):
         if name not in settings:
             raise InputError(f"{config} has no [{name}]; Resources/Training holds configurations to start from")
+    check_tables(settings, TABLES)
     for name in ("name", "presets"):
         if name not in settings["model"]:
             raise InputError(f"{config} has no {name} in [model]")

@@ -49,12 +49,14 @@ from TextoMorphLib.training.patches import (
     prepare,
     shares,
 )
+from TextoMorphLib.training.same_training import told_of
 from TextoMorphLib.training.segmentation_card import card
 from TextoMorphLib.training.settings import check_names, table
 
 ALL, NO_FOLD = "all", "whole"
 WORDS = "words"
 CURVES = "curves.png"
+NOTHING = "free of tumours and has an organ mask: there is nothing to put tumours in"
 TELL_S = 15.0
 TABLES, PLAIN = ("patches", "network", "mix", "source", "bank", "validation", "training"), ("name", "start")
 
@@ -135,7 +137,7 @@ def make_bank(
     from_settings(told, how.spacing_mm)  # what is wrong with it is said before any scan is read
     healthy = healthy_of(prepare(listed, classes, how.spacing_mm, cache or folder / "cache"))
     if not healthy:
-        raise InputError("no case is free of tumours and has an organ mask: there is nothing to put tumours in")
+        raise InputError(f"no case is {NOTHING}")
     around = HealthyPatches(tuple(healthy), tuple(side + 2 * MARGIN for side in how.patch))
     facts = {"cases": [case.case.id for case in healthy], "patch": list(around.patch)}
     maker = Maker(folder, count, 0.0, seed, around, told, how.spacing_mm, workers, facts)
@@ -199,7 +201,8 @@ def _train(
         if inner:
             fixed = fixed_patches([prepared[case.id] for case in inner], how, plain, validation, place)
             checked = Validation(fixed, place, len(classes))
-        average = fit(network, draw, dice_ce(), loop, place, resume, check=checked, check_every=validation.every)
+        of, every = told_of(settings, cases=list(prepared)), validation.every
+        average = fit(network, draw, dice_ce(), loop, place, resume, check=checked, check_every=every, told=of)
     if PartialState().is_main_process:
         if checked:
             average.load_state_dict(load_file(place / BEST))
@@ -245,7 +248,7 @@ def _check_network(network: torch.nn.Module, how: PatchSettings) -> None:
 
 
 def _prepared(
-    kept: Sequence[Case], inner: Sequence[Case], classes: Sequence[str], how: PatchSettings, cache: Path, source: bool
+    kept: list[Case], inner: list[Case], classes: Sequence[str], how: PatchSettings, cache: Path, source: bool
 ) -> dict[str, Prepared]:
     """The cases by their ids; a first run that finds something wrong with them leaves nothing behind."""
     first = not cache.exists()
@@ -307,9 +310,7 @@ def _source(
         yield plain, False
         return
     if not healthy_of(cases):
-        raise InputError(
-            "no case to train on is free of tumours and has an organ mask: there is nothing to put them in"
-        )
+        raise InputError(f"no case to train on is {NOTHING}")
     around = HealthyPatches(tuple(healthy_of(cases)), tuple(side + 2 * MARGIN for side in how.patch))
     told = settings["source"]
     facts = {"cases": [case.case.id for case in around.cases], "patch": list(around.patch)}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import PartialState
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.simulation import captions
@@ -18,8 +21,10 @@ from TextoMorphLib.text import encoders as text_encoder
 from TextoMorphLib.text.concepts import LEARNED, QUALIFIES, Description
 from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit
-from TextoMorphLib.training.settings import table
+from TextoMorphLib.training.same_training import told_of
+from TextoMorphLib.training.settings import check_tables, table
 
+TABLES = {"network": None, "text": ("encoder", "count"), "batch": ("count",), "training": None}
 SPARSE = 0.5  # share of the texts that say one to three things, as users do
 
 
@@ -36,9 +41,12 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
         The weights' path.
     """
     settings = read_config(config)
+    check_tables(settings, TABLES)
+    loop = table(LoopConfig, settings, "training")
+    torch.manual_seed(loop.seed)
     network = AttributeClassifier(LEARNED, **settings["network"])
     with PartialState().main_process_first():
-        texts = _texts(output, settings["text"]["encoder"], settings["text"]["count"], settings["training"]["seed"])
+        texts = _texts(output, settings["text"]["encoder"], settings["text"]["count"], loop.seed)
 
     def draw(rng: np.random.Generator) -> Batch:
         rows = rng.integers(len(texts["said"]), size=settings["batch"]["count"])
@@ -49,7 +57,7 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
         predicted = model(batch["hidden"][:, :longest].float(), batch["mask"][:, :longest]).clamp_min(1e-6).log()
         return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(LEARNED)}
 
-    average = fit(network, draw, losses, table(LoopConfig, settings, "training"), output, resume)
+    average = fit(network, draw, losses, loop, output, resume, told=told_of(settings))
     path = output / f"{bundle.CLASSIFIER}.safetensors"
     if PartialState().is_main_process:
         save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)
@@ -85,10 +93,18 @@ def encoded(texts: list[str], encoder: str) -> dict[str, Tensor]:
 
 
 def _texts(folder: Path, encoder: str, count: int, seed: int) -> Batch:
-    """The training texts, encoded once and kept on disk."""
+    """The training texts, encoded once and kept on disk, with what they were made from."""
     path = folder / "texts.safetensors"
-    if not path.exists():
+    told = json.dumps([encoder, count, seed, {kind: list(values) for kind, values in LEARNED.items()}])
+    if not path.exists() or _made_from(path) != told:
         folder.mkdir(parents=True, exist_ok=True)
         texts, descriptions = written(count, seed)
-        save_file({**encoded(texts, encoder), "said": AttributeClassifier(LEARNED).vectors(descriptions)}, path)
+        tensors = {**encoded(texts, encoder), "said": AttributeClassifier(LEARNED).vectors(descriptions)}
+        with replacing(path) as (beside,):
+            save_file(tensors, beside, {"made_from": told})
     return load_file(path)
+
+
+def _made_from(path: Path) -> str:
+    with safe_open(path, "pt") as file:
+        return str((file.metadata() or {}).get("made_from", ""))

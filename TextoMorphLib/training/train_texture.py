@@ -23,7 +23,8 @@ from TextoMorphLib.spatial.region import UNKNOWN_HU
 from TextoMorphLib.spatial.slices import slice_axis
 from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit
-from TextoMorphLib.training.settings import table
+from TextoMorphLib.training.same_training import told_of
+from TextoMorphLib.training.settings import check_tables, table
 from TextoMorphLib.training.texture_examples import RealLesion, real_lesion, window
 
 # Of the logistic normal that times are drawn from: slow structure is decided early.
@@ -31,6 +32,13 @@ TIME_SPREAD, TIME_CENTRE = 1.2, -0.4
 COARSE, COARSE_PIXELS = 8.0, 4  # what counts besides: the error of means over so many pixels, where slow structure is
 RIDGE = 1.0  # of the regression of the spread
 LEAST_LESIONS = 10
+TABLES = {
+    "data": ("scan", "label", "tumour", "organ", "validate"),
+    "network": None,
+    "batch": ("count", "side", "slices", "dropout"),
+    "bundle": None,
+    "training": None,
+}
 
 
 def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
@@ -49,10 +57,13 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         InputError: There are too few lesions.
     """
     settings = read_config(config)
-    lesions = [lesion for name, lesion in real_lesions(settings["data"], data) if not held_out(name, settings["data"])]
+    check_tables(settings, TABLES)
+    loop = table(LoopConfig, settings, "training")
+    chosen = [each for each in real_lesions(settings["data"], data) if not held_out(each[0], settings["data"])]
+    lesions = [lesion for _, lesion in chosen]
     if len(lesions) < LEAST_LESIONS:
         raise InputError(f"{data} holds {len(lesions)} usable lesions to train on; {LEAST_LESIONS} are the least")
-    torch.manual_seed(settings["training"].get("seed", 0))
+    torch.manual_seed(loop.seed)
     network = TextureNetwork(**settings["network"], dropout=settings["batch"]["dropout"])
     count, side, slices = (settings["batch"][name] for name in ("count", "side", "slices"))
 
@@ -60,7 +71,8 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
         drawn = [window(lesions[int(rng.integers(len(lesions)))], rng, side, slices) for _ in range(count)]
         return {name: torch.from_numpy(np.stack([each[name] for each in drawn])) for name in drawn[0]}
 
-    average = fit(network, draw, losses, table(LoopConfig, settings, "training"), output, resume)
+    told = told_of(settings, patients=[name for name, _ in chosen])
+    average = fit(network, draw, losses, loop, output, resume, told=told)
     path = output / "texture.safetensors"
     save_file(packed({name: value.half().contiguous() for name, value in average.state_dict().items()}), path)
     entry = {**settings["bundle"], "network": settings["network"], "spread": regression(lesions)}

@@ -82,6 +82,20 @@ def test_of_some_lesions_no_more_than_one_attribute_is_said(
         assert sum(one[kind] != other[kind] for kind in one if kind not in QUALIFIES) == 1
 
 
+def test_pairs_of_other_settings_are_not_taken_from_the_folder(
+    tmp_path: Path, tiny_bundle: Path, phantom_ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("TextoMorphLib.training.cache.SHARD_PAIRS", 2)
+    one = replace(_shards(tmp_path, tiny_bundle, phantom_ct), few=True)
+    other = replace(one, seed=2)
+    made = []
+    for shards in (one, other):
+        cache.make(shards, {48: 2}, 1)
+        made.append(cache.read(shards, 48, 2)[0]["noise"])
+    assert not torch.equal(*made)
+    assert torch.equal(cache.read(one, 48, 2)[0]["noise"], made[0])
+
+
 @pytest.mark.parametrize(
     ("organs", "message"),
     [("spleen = 0.2", "not spleen"), ("liver = 0.9", "together 1"), ("liver = -0.1", "together 1")],

@@ -78,6 +78,31 @@ def test_all_networks_from_a_folder_of_cts(phantom_ct: Path, tmp_path: Path, mon
     assert bundle.load(str(second)).name == "tried"
 
 
+def test_the_seed_decides_the_first_weights_too(tmp_path: Path) -> None:
+    config = tmp_path / "texts.toml"
+    config.write_text(small_trainings.texts(count=8, steps=1))
+    one, other = (load_file(train_texts.main(config, tmp_path / run)) for run in ("one", "other"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_texts_of_another_configuration_are_not_taken_from_the_folder(tmp_path: Path) -> None:
+    config = tmp_path / "texts.toml"
+    for count in (8, 12):
+        config.write_text(small_trainings.texts(count=count, steps=1))
+        train_texts.main(config, tmp_path / "run")
+        assert len(load_file(tmp_path / "run/texts.safetensors")["said"]) == count
+        (tmp_path / "run/checkpoint.pt").unlink()
+
+
+@pytest.mark.parametrize("wrong", ["[batch]\nmargin = 0.5\n", "[contrast]\npush = 0.1\n"])
+def test_what_no_training_reads_is_refused(tmp_path: Path, wrong: str) -> None:
+    config = tmp_path / "texts.toml"
+    text = small_trainings.texts()
+    config.write_text(text.replace("[batch]\n", wrong) if "[batch]" in wrong else text + wrong)
+    with pytest.raises(InputError, match=r"not (margin|contrast)"):
+        train_texts.main(config, tmp_path / "run")
+
+
 def _line(
     folder: Path, resume: bool = False, stop_at: int | None = None, seed: int = 7, accumulate: int = 1
 ) -> torch.Tensor:
