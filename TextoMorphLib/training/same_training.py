@@ -10,16 +10,8 @@ from TextoMorphLib.errors import InputError
 
 # What nothing of the weights depends on: where and how fast they come, and what is made of them afterwards.
 FREE = (
-    "workers",
-    "checkpoint_minutes",
-    "bf16",
-    "fp16",
-    "device",
-    "name",
-    "presets",
-    "emphasis",
-    "start_share",
-    "bundle",
+    *("workers", "checkpoint_minutes", "bf16", "fp16", "device", "folder"),
+    *("name", "presets", "emphasis", "start_share", "bundle"),
 )
 LONGEST = 60  # letters of a value that are said
 
