@@ -11,8 +11,9 @@ from TextoMorphLib.errors import InputError
 # What nothing of the weights depends on: where and how fast they come, and what is made of them afterwards.
 FREE = (
     *("workers", "checkpoint_minutes", "bf16", "fp16", "device", "folder"),
-    *("name", "presets", "emphasis", "start_share", "bundle"),
+    *("presets", "emphasis", "start_share", "bundle"),
 )
+NAMES = ("name", "model.name")  # likewise; other names choose a network
 LONGEST = 60  # letters of a value that are said
 
 
@@ -56,7 +57,7 @@ def _said(value: Any) -> str:
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if name.rpartition(".")[2] in FREE:
+    if name in NAMES or name.rpartition(".")[2] in FREE:
         return
     if isinstance(value, Mapping):
         for key, each in value.items():

@@ -110,6 +110,7 @@ def test_a_look_that_was_cut_off_is_taken_when_the_training_goes_on(tmp_path: Pa
         ({"learning_rate": 0.01}, "learning_rate 0.1, not 0.01"),
         ({"steps": 4}, "steps 6, not 4"),
         ({"told": told_of({"mix": {"real": 0.5}}, cases=["a", "b"])}, "mix.real 1.0, not 0.5"),
+        ({"told": told_of({"mix": {"real": 1.0}, "network": {"name": "unet"}}, cases=["a", "b"])}, "unset, not unet"),
         ({"told": told_of({"mix": {"real": 1.0}}, cases=["a", "c"])}, r"cases 2 \("),
     ],
 )
@@ -118,4 +119,8 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path: Path, othe
     _line(tmp_path, told=told)
     with pytest.raises(InputError, match=message):
         _line(tmp_path, resume=True, **{"told": told, **other})
-    _line(tmp_path, resume=True, told=told_of({"mix": {"real": 1.0}, "bank": {"workers": 1}}, cases=["a", "b"]))
+    _line(
+        tmp_path,
+        resume=True,
+        told=told_of({"name": "another", "mix": {"real": 1.0}, "bank": {"workers": 1}}, cases=["a", "b"]),
+    )
