@@ -160,26 +160,31 @@ def fit(
     batches = Batches(draw, config, run.step, run.accelerator.process_index)
     folder.mkdir(parents=True, exist_ok=True)
     log = _Log(folder / "logs", config.steps, run.accelerator.is_main_process)
-    saved_at = time.monotonic()
     try:
         with log.shown:
             if check and resume and _is_looked_at(run.step, config, check_every):
                 _checked(run, log, check)  # again: it may have been stopped in the middle of that look
-            for batch in DataLoader(batches, batch_size=None, num_workers=config.workers):
-                if (values := run.take(batch)) is None:
-                    continue
-                log.write(run.step, values)
-                if run.step % LOOK_EVERY == 0 or run.step == config.steps:
-                    _check_loss(values["loss"], run.step)
-                if check and _is_looked_at(run.step, config, check_every):
-                    _checked(run, log, check)
-                if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
-                    run.save()
-                    saved_at = time.monotonic()
+            _go_through(run, batches, log, check, check_every)
     except (KeyboardInterrupt, BrokenPipeError):  # or who read along has gone
         raise run.stopped() from None
     run.save()
     return run.average.module.cpu()
+
+
+def _go_through(run: _Run, batches: Batches, log: _Log, check: Check | None, check_every: int) -> None:
+    """Takes in all batches that are left."""
+    config, saved_at = run.config, time.monotonic()
+    for batch in DataLoader(batches, batch_size=None, num_workers=config.workers):
+        if (values := run.take(batch)) is None:
+            continue
+        log.write(run.step, values)
+        if run.step % LOOK_EVERY == 0 or run.step == config.steps:
+            _check_loss(values["loss"], run.step)
+        if check and _is_looked_at(run.step, config, check_every):
+            _checked(run, log, check)
+        if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
+            run.save()
+            saved_at = time.monotonic()
 
 
 def _is_looked_at(step: int, config: LoopConfig, every: int) -> bool:
