@@ -103,7 +103,7 @@ def read(path: Path) -> Delta:
         raise InputError(f"{path} does not exist; check the name")
     try:
         with np.load(path, allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
+            about = dict(json.loads(file["about"].tobytes()))
             shape = tuple(int(size) for size in file["shape"])
             changed = np.unpackbits(file["changed"], count=int(np.prod(shape))).reshape(shape).astype(bool)
             i, j, k = (int(first) for first in file["start"])

@@ -109,7 +109,7 @@ def _kind(file: Path) -> str:
 
 def chosen_number(label: int | str, names: dict[int, str]) -> int | None:
     """The number of a label that is given by it or by its name; None if no label, or several, have the name."""
-    if isinstance(label, int) or label.strip().lstrip("-").isdecimal():
+    if isinstance(label, int) or label.strip().removeprefix("-").isdecimal():
         return int(label)
     fitting = [number for number, name in names.items() if name.strip().lower() == label.strip().lower()]
     return fitting[0] if len(fitting) == 1 else None

@@ -21,6 +21,7 @@ _WORTH_TELLING = 0.01  # of a voxel: more than float32 headers lose
 _SOFT = (-0.25, 1.25)  # probabilities, and what interpolation overshoots by
 _MOST_LABELS = 300  # more values are an image's
 _LISTED = 12
+_CUT = 0.01  # the share of a mask outside the scan from which it is told: of a coarse one, the edge's voxels may lie so
 
 Label = int | str | None
 
@@ -318,8 +319,8 @@ def _tell_of_what_is_outside(mask: Array, corners: Array, to_ct: Array, shape: t
         return
     centres = apply_affine(to_ct, np.argwhere(mask))
     share = float(np.mean(((centres < -0.5) | (centres > most)).any(axis=1)))
-    if share:
-        doubt(f"{share:.1%} of the mask lies outside the scan and is left out; give the whole scan if it was cut")
+    if share >= _CUT:
+        doubt(f"{share:.0%} of the mask lies outside the scan and is left out; give the whole scan if it was cut")
 
 
 def _grid(shape: tuple[int, ...], affine: Array) -> str:

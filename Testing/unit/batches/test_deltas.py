@@ -52,7 +52,8 @@ def test_another_scan_or_a_damaged_delta_is_refused(folder: Path, capfd: pytest.
     np.savez_compressed(folder / "2.delta.npz", **parts)
     whole = delta.read_bytes()
     (folder / "3.delta.npz").write_bytes(whole[: len(whole) // 2])
-    for damaged in ("2.delta.npz", "3.delta.npz"):
+    np.savez_compressed(folder / "4.delta.npz", **{**parts, "about": np.frombuffer(b'["before"]', np.uint8)})
+    for damaged in ("2.delta.npz", "3.delta.npz", "4.delta.npz"):
         assert main(["apply", str(folder / damaged), "--output", str(out)]) == 2
         assert "damaged" in capfd.readouterr().err
     assert not out.exists()
