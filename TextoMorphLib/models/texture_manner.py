@@ -45,7 +45,9 @@ class Manner:
         skew: Its shift: over 0, the bright tail is the longer one;
         skew_spread: between lesions.
         border: Standard deviations that a border may be off where nothing beside it is; 0 for no bounds.
-        grain: Spread, in a lesion, of the logarithm of the strength of the scan's noise.
+        grain: Spread, in a lesion, of the logarithm of the strength of the scan's noise;
+        grain_spread: of its own logarithm, between lesions.
+        between: How much more alike the noise of neighbouring slices is than around the lesion.
     """
 
     liveliness: float = 0.0
@@ -59,6 +61,8 @@ class Manner:
     skew_spread: float = 0.0
     border: float = 0.0
     grain: float = 0.0
+    grain_spread: float = 0.0
+    between: float = 0.0
 
     @classmethod
     def of(cls, config: Mapping[str, float]) -> Manner:
@@ -133,19 +137,22 @@ def _soft(over: np.ndarray) -> np.ndarray:
     return over / (1 + over / OVER)
 
 
-def noise_strength(shape: tuple[int, ...], spacing: np.ndarray, axis: int, spread: float, seed: int) -> np.ndarray:
+def noise_strength(shape: tuple[int, ...], spacing: np.ndarray, axis: int, manner: Manner, seed: int) -> np.ndarray:
     """What noise is multiplied by, on a scan's grid, of mean square 1: stronger here, weaker there, as in real tumours.
 
     Args:
         shape: The grid's.
         spacing: Its voxels, mm.
         axis: Across slices.
-        spread: Of the logarithm.
-        seed: Decides where.
+        manner: How uneven it is.
+        seed: Decides where, and how far this lesion is off that.
     """
     sigma = GRAIN_MM / np.asarray(spacing, float)
     sigma[axis] = GRAIN_SLICES
-    strength = np.exp(spread * _patches(shape, sigma, np.random.Generator(np.random.PCG64([seed, GRAIN_SEEDS]))))
+    rng = np.random.Generator(np.random.PCG64([seed, GRAIN_SEEDS]))
+    patches = _patches(shape, sigma, rng)
+    own = np.clip(rng.standard_normal(), -MOST_DEVIATES, MOST_DEVIATES)
+    strength = np.exp(manner.grain * np.exp(manner.grain_spread * own) * patches)
     return np.asarray(strength / np.sqrt(np.square(strength).mean()), np.float32)
 
 

@@ -57,3 +57,22 @@ def set_correlation(covariance: np.ndarray, correlation: float, across: int) -> 
     planes[:] = 0
     planes[middle] = plane
     planes[middle - 1] = planes[middle + 1] = correlation * plane
+
+
+def more_alike(covariance: np.ndarray, more: float, across: int) -> np.ndarray:
+    """Noise whose neighbouring slices are more alike, at most as much as `correlation` says of any.
+
+    Args:
+        covariance: HU^2, lag zero in the middle.
+        more: What is added to the correlation.
+        across: The axis across slices.
+    """
+    planes = np.moveaxis(covariance.copy(), across, 0)
+    middle = len(planes) // 2
+    if more and len(planes) > 1:
+        centre = planes[middle]
+        now = float(planes[middle + 1][tuple(size // 2 for size in centre.shape)] / centre.max())
+        added = max(0.0, min(more, MOST - now))
+        planes[middle - 1] += added * centre
+        planes[middle + 1] += added * centre
+    return np.moveaxis(planes, 0, across)

@@ -22,6 +22,8 @@ from TextoMorphLib.models.memory_fallback import Thrift
 from TextoMorphLib.models.samplers import Progress
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
+from TextoMorphLib.models.texture_manner import Manner
+from TextoMorphLib.spatial.between_slices import more_alike
 from TextoMorphLib.spatial.compositing import paste
 from TextoMorphLib.spatial.region import diameters_mm, resampled
 from TextoMorphLib.spatial.texturing import paste_textured
@@ -319,9 +321,11 @@ class Synthesizer:
         if not textured(request, region):
             return paste(volume, region, place.filled, delta, seed, covariance, kept, sharp)
         assert self.model.texture is not None
+        config = self.model.config["texture"]
+        covariance = more_alike(covariance, Manner.of(config).between, place.site.axis)
         texture = textures.made(
             self.model.texture,
-            self.model.config["texture"],
+            config,
             place.site,
             volume,
             region,

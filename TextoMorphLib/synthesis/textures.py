@@ -100,9 +100,9 @@ def made(
         field = _as_cyst(field, depth, _spread(place, config, contrast, mean, coarse, said, seed))
         field = (field - field[inner].mean()) * (depth > -1)
     strength = 1.0 if whole else 1 - _kept(lesion - mean, depth, by_rule, share(said, "wall", "walled") >= SURE)
+    grain = noise_strength(field.shape, volume.spacing, place.axis, manner, seed)
     if calm:
-        return Texture(field, None, whole, 1.0, strength)
-    grain = noise_strength(field.shape, volume.spacing, place.axis, manner.grain, seed)
+        return Texture(field, None, whole, grain, strength)
     return Texture(field, (sigma[0], sigma[1], sigma[2]), whole, float(config["noise"]) * grain, strength)
 
 

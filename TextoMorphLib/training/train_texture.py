@@ -108,7 +108,7 @@ def held_out(name: str, data: Mapping[str, Any]) -> bool:
     """Whether a patient is kept for validation: the last number in a name decides, so that it is always the same."""
     number = re.findall(r"\d+", name)
     kept = data["validate"]
-    return bool(number) and int(number[-1]) % int(kept["of"]) == int(kept["is"])
+    return bool(number) and int(number[-1]) % int(kept["of"]) in np.atleast_1d(kept["is"])
 
 
 def real_lesions(data: Mapping[str, Any], folder: Path) -> list[tuple[str, RealLesion]]:

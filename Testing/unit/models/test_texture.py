@@ -144,9 +144,14 @@ def test_a_border_is_bright_only_where_something_bright_lies_beside_it() -> None
 
 
 def test_noise_is_stronger_here_and_weaker_there_and_as_strong_as_before_in_all() -> None:
-    strength = noise_strength((40, 40, 12), np.array([0.8, 0.8, 2.5]), 2, 0.18, seed=3)
+    shape, spacing = (40, 40, 12), np.array([0.8, 0.8, 2.5])
+    strength = noise_strength(shape, spacing, 2, Manner(grain=0.18), seed=3)
     assert np.square(strength).mean() == pytest.approx(1, abs=1e-4)
     assert np.log(strength).std() == pytest.approx(0.18, abs=0.01)
     noise = np.random.default_rng(0).standard_normal(strength.shape)
     assert stats.kurtosis((strength * noise).ravel()) > stats.kurtosis(noise.ravel()) + 0.2
-    assert (noise_strength((4, 4, 4), np.ones(3), 2, 0.0, seed=3) == 1).all()
+    assert (noise_strength((4, 4, 4), np.ones(3), 2, AS_DRAWN, seed=3) == 1).all()
+    own = Manner(grain=0.18, grain_spread=1.0)  # lesions differ in it, and where it is strong stays
+    several = [np.log(noise_strength(shape, spacing, 2, own, seed)) for seed in range(8)]
+    assert np.std([np.log(one.std()) for one in several]) > 0.5
+    assert np.corrcoef(np.log(strength).ravel(), several[3].ravel())[0, 1] > 0.99

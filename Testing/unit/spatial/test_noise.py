@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from TextoMorphLib.spatial import noise
+from TextoMorphLib.spatial import between_slices, noise
 
 SHAPE, SPACING = (72, 72, 30), np.array([0.8, 0.8, 2.0])
 BANDS = ((0.1, 0.2), (0.2, 0.3), (0.3, 0.45), (0.45, 0.62))  # cycles a mm, in plane
@@ -157,3 +157,18 @@ def test_slices_are_as_alike_as_the_scans_in_a_crop_of_few(alike: float, seed: i
     scan = np.asarray(ndimage.gaussian_filter(anatomy, (0.8, 0.8, 0)) + grain * 14 / grain.std(), np.float32)
     drawn = noise.sample_noise(noise.autocovariance(scan, mask, spacing, ~mask), (60, 60, 40), seed)
     assert neighbours(drawn)[2] == pytest.approx(alike, abs=0.1)
+
+
+def test_neighbouring_slices_can_be_made_more_alike_and_no_more_than_noise_ever_is() -> None:
+    covariance = np.zeros((3, 3, 9), np.float32)
+    covariance[1, 1, 3:6] = 20, 100, 20
+
+    def alike(more: float) -> float:
+        made = noise.sample_noise(between_slices.more_alike(covariance, more, 2), (48, 48, 24), 0)
+        assert made.std() == pytest.approx(10, rel=0.03)
+        return float(np.corrcoef(made[..., 1:].ravel(), made[..., :-1].ravel())[0, 1])
+
+    assert alike(0.0) == pytest.approx(0.2, abs=0.02)
+    assert alike(0.1) == pytest.approx(0.3, abs=0.02)
+    assert alike(2.0) == pytest.approx(0.5, abs=0.05)
+    assert covariance[1, 1, 3] == 20
