@@ -22,8 +22,6 @@ from TextoMorphLib.models.memory_fallback import Thrift
 from TextoMorphLib.models.samplers import Progress
 from TextoMorphLib.models.schedule import Schedule
 from TextoMorphLib.models.seed_fields import latent_noise
-from TextoMorphLib.models.texture_manner import Manner
-from TextoMorphLib.spatial.between_slices import more_alike
 from TextoMorphLib.spatial.compositing import paste
 from TextoMorphLib.spatial.region import diameters_mm, resampled
 from TextoMorphLib.spatial.texturing import paste_textured
@@ -322,21 +320,9 @@ class Synthesizer:
             return paste(volume, region, place.filled, delta, seed, covariance, kept, sharp)
         assert self.model.texture is not None
         config = self.model.config["texture"]
-        covariance = more_alike(covariance, Manner.of(config).between, place.site.axis)
-        texture = textures.made(
-            self.model.texture,
-            config,
-            place.site,
-            volume,
-            region,
-            place.filled,
-            delta,
-            covariance,
-            place.parenchyma_hu,
-            request.understood,
-            seed,
-            self.device,
-        )
+        covariance = textures.noise_in(config, place.site, covariance)
+        where = (place.site, volume, region, place.filled, delta, covariance, place.parenchyma_hu)
+        texture = textures.made(self.model.texture, config, *where, request.understood, seed, self.device)
         return paste_textured(volume, region, place.filled, delta, seed, covariance, texture, kept, sharp)
 
     def _move(self, device: torch.device) -> None:

@@ -19,6 +19,7 @@ from TextoMorphLib.models.texture import SEEN_MM, TextureNetwork
 from TextoMorphLib.models.texture_field import CORE_MM, Site, drawn, site, spread_hu
 from TextoMorphLib.models.texture_manner import Manner, noise_strength
 from TextoMorphLib.spatial import noise
+from TextoMorphLib.spatial.between_slices import more_alike
 from TextoMorphLib.spatial.compositing import to_scan
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
 from TextoMorphLib.spatial.texturing import Texture, depth_on_scan, interior_mean, profile
@@ -104,6 +105,11 @@ def made(
     if calm:
         return Texture(field, None, whole, grain, strength)
     return Texture(field, (sigma[0], sigma[1], sigma[2]), whole, float(config["noise"]) * grain, strength)
+
+
+def noise_in(config: Mapping[str, Any], place: Site, covariance: np.ndarray) -> np.ndarray:
+    """The autocovariance of noise in a lesion; `covariance` is that around it."""
+    return more_alike(covariance, Manner.of(config).between, place.axis)
 
 
 def look(volume: Volume, region: Region) -> Site:
