@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from TextoMorphLib.measurement.outline import outline
 from TextoMorphLib.measurement.parts import GAS_HU, parts
 from TextoMorphLib.measurement.septa import septa_hu
-from TextoMorphLib.measurement.surroundings import TEXTURE_MM, Surroundings, noise_hu, or_all
+from TextoMorphLib.measurement.surroundings import LIGHTLY, TEXTURE_MM, Surroundings, noise_hu, or_all
 from TextoMorphLib.spatial.geometry import ball_mm, grow, tight_box
 from TextoMorphLib.spatial.tissue import parenchyma_hu
 
@@ -30,7 +30,7 @@ WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to th
 REACH = 6  # voxels, beyond which smoothing does not see
 SHALLOW_MM = 7.0  # deepest point of lesions that have few layers
 CALCIUM_HU = 200.0
-CALCIUM_ABOVE_LESION_HU = 100.0
+CALCIUM_ABOVE_LESION_HU, CALCIUM_ABOVE_ORGAN_HU = 100.0, 80.0
 LEAST_SHARE = 0.3  # of a lesion that has to be left where calcium is kept away from
 MOST_KEPT = 0.1  # the share of a voxel that may be the scan's own where a lesion is looked at
 
@@ -126,7 +126,7 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         whole_mask, drawn = whole_mask & ~around.unseen, drawn & ~around.unseen
     inside = or_all(whole_mask & drawn, whole_mask)
     deepest = float(depth.max())
-    calcium, gas = _calcium_and_gas(synthetic, inside)
+    calcium, gas = _calcium_and_gas(synthetic, inside, around.brightest_hu)
     soft = _away(calcium | gas, inside)
     whole = inside & soft
     within = or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
@@ -169,10 +169,20 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     )
 
 
-def _calcium_and_gas(hu: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def calcium_from_hu(lesion_hu: float, brightest_hu: float) -> float:
+    """The HU from which on a voxel is calcium: no rim or rest of an organ that is as bright as a kidney.
+
+    Args:
+        lesion_hu: The lesion's median.
+        brightest_hu: Of the organ around it, `Surroundings.brightest_hu`.
+    """
+    return max(CALCIUM_HU, lesion_hu + CALCIUM_ABOVE_LESION_HU, brightest_hu + CALCIUM_ABOVE_ORGAN_HU)
+
+
+def _calcium_and_gas(hu: np.ndarray, inside: np.ndarray, brightest_hu: float) -> tuple[np.ndarray, np.ndarray]:
     """Where in a lesion either is."""
-    lightly = ndimage.gaussian_filter(hu, 0.5)
-    calcium = inside & (lightly > max(CALCIUM_HU, float(np.median(lightly[inside])) + CALCIUM_ABOVE_LESION_HU))
+    lightly = ndimage.gaussian_filter(hu, LIGHTLY)
+    calcium = inside & (lightly > calcium_from_hu(float(np.median(lightly[inside])), brightest_hu))
     return calcium, inside & (lightly < GAS_HU)
 
 

@@ -15,10 +15,10 @@ from scipy import ndimage
 from scipy.special import ndtr
 
 from TextoMorphLib.io.volume import Volume
-from TextoMorphLib.measurement.attributes import CALCIUM_HU, Attributes, measure_in
+from TextoMorphLib.measurement.attributes import Attributes, calcium_from_hu, measure_in
 from TextoMorphLib.measurement.edge import Edge, border_edge, walled_share
 from TextoMorphLib.measurement.parts import FAT_HU, GAS_HU
-from TextoMorphLib.measurement.surroundings import Surroundings
+from TextoMorphLib.measurement.surroundings import LIGHTLY, Surroundings
 from TextoMorphLib.spatial.geometry import resample
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import (
@@ -145,6 +145,7 @@ class Evidence:
         shown = smooth[tissue if tissue.any() else usable]
         around = Surroundings(_before(ct, depth, level), depth, usable, level, region.up)
         lesion, borders = _borders(ct, around, as_drawn)
+        calcium = calcium_from_hu(float(np.median(ct[depth > 0])), around.brightest_hu)
         scale = 1.0 if volume_ml is None else volume_ml / lesion.volume_ml
         return cls(
             lesion=_sized(lesion, scale),
@@ -156,7 +157,7 @@ class Evidence:
             slice_mm=float(scan.spacing.max()),
             brightest_hu=float(np.percentile(shown, BRIGHTEST)) if shown.size else float("nan"),
             organ_mm=organ_mm,
-            calcium_outside=_outside(ndimage.gaussian_filter(ct, 0.5) > CALCIUM_HU, depth),
+            calcium_outside=_outside(ndimage.gaussian_filter(ct, LIGHTLY) > calcium, depth),
             fat_outside=_outside(ndimage.gaussian_filter(ct, 1.0) < FAT_HU[1], depth),
             gas_outside=_outside(ndimage.gaussian_filter(ct, 0.6) < GAS_HU, depth),
             notes=tuple(notes),

@@ -12,7 +12,8 @@ from TextoMorphLib.text.vocabulary import Check, Mention, describe, gives_way, t
 Row = dict[str, Any]
 # Where a text asks for one of these, a cyst's mean is not its fluid's.
 BESIDE_FLUID = {"gas", "layering", "nodule", "locules", "septa", "fat"}
-THICK = ("wall_thickness", "thick")  # nor is it then: the wall blurs into what it encloses
+THICK = ("wall_thickness", "thick")  # nor is it then: the wall blurs into what it encloses,
+WALLED = ("wall", "walled")  # as any wall does that leaves little room: it only ever brightens the mean
 BRIGHT = {("density", "hyper"), ("density", "arterial")}  # is living tissue, whatever lies dead within it
 OF_DENSE_FLUID = {("density", "hyper"), ("content", "cystic"), ("content", "haemorrhagic")}  # one thing, in such a cyst
 
@@ -36,6 +37,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
     said = [each.term.kinds for each in mentions if not each.negated]
     necrotic = any(kinds.get("content") == "necrotic" for kinds in said)
     beside_fluid = any(kinds.keys() & BESIDE_FLUID or THICK in kinds.items() for kinds in said)
+    walled = any(WALLED in kinds.items() for kinds in said)
     dense = as_drawn(describe(mentions)).get("fluid") == "dense"
     lost = gives_way(mentions)
     rows: list[Row] = []
@@ -50,7 +52,8 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
         if mention.name in lost:
             rows.append(_unmeasured(asked, f"gives way to {lost[mention.name]}"))
         elif all(row["asked"] != asked for row in rows):
-            checks = _checks(mention, beside_fluid, dense, necrotic)
+            beside = beside_fluid or (walled and _is_bright(mention, attributes))
+            checks = _checks(mention, beside, dense, necrotic)
             rows += _rows(asked, mention, attributes, checks)
     return rows
 
@@ -88,6 +91,12 @@ def _checks(mention: Mention, beside_fluid: bool, dense: bool, necrotic: bool) -
     if necrotic and not mention.negated and kinds.items() & BRIGHT:
         return [_of("living_hu", each) if each.attribute == "contrast_hu" else each for each in checks]
     return checks
+
+
+def _is_bright(mention: Mention, attributes: Mapping[str, float]) -> bool:
+    """Whether a lesion's mean is above what a term asks of it."""
+    means = [each for each in mention.term.measured if each.attribute == "mean_hu"]
+    return any(attributes.get("mean_hu", 0.0) > each.high for each in means)
 
 
 def _of(attribute: str, check: Check) -> Check:

@@ -17,8 +17,10 @@ from TextoMorphLib.spatial.tissue import smoothed
 TEXTURE_MM = 1.3  # smoothing before texture is measured: most of the noise goes, most of the texture stays
 NOISE_MM = 1.5  # what is finer than this is noise
 TREND_MM = 4.0  # what is coarser than this is anatomy
-AROUND_MM = 12.0  # how far around the mask parenchyma is looked for
+AROUND_MM = 12.0  # how far around the mask parenchyma is looked for,
+NEAR_MM, BRIGHTEST = 4.0, 95  # and what is brighter than that, as a percentile
 BESIDE = 0.6  # under which share of it what varies is not the parenchyma's own
+LIGHTLY = 0.5  # smoothing before calcium is looked for, voxels
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Surroundings:
     def within(self, healthy: np.ndarray, depth: np.ndarray) -> Surroundings:
         """The same with the mask's border drawn otherwise: tissue and noise are still those of the first."""
         other = replace(self, healthy=healthy, depth=depth)
-        for name in ("tissue", "noise_hu", "noise_left_hu", "noise_sheets_hu"):
+        for name in ("tissue", "brightest_hu", "noise_hu", "noise_left_hu", "noise_sheets_hu"):
             vars(other)[name] = getattr(self, name)
         return other
 
@@ -62,6 +64,14 @@ class Surroundings:
             near = or_all(near & self.usable, near)
         apart = np.abs(smooth - self.parenchyma_hu)
         return or_all(near & (apart < np.clip(3 * float(np.median(apart[near])), 8, 30)), near)
+
+    @cached_property
+    def brightest_hu(self) -> float:
+        """HU of the brightest of what was in and right around the mask: cortex, vessels."""
+        near = self.depth > -NEAR_MM
+        if self.usable is not None:
+            near = or_all(near & self.usable, near)
+        return float(np.percentile(ndimage.gaussian_filter(self.healthy, LIGHTLY)[near], BRIGHTEST))
 
     @cached_property
     def noise_hu(self) -> float:

@@ -21,8 +21,9 @@ from TextoMorphLib.models.word_shapes import fine_fields, sigmoid
 from TextoMorphLib.spatial.geometry import tight_box
 
 WALL_MM = {"thin": 1.8, "plain": 3.3, "thick": 6.0}
-RIM_HU = 34.0  # above the brighter of organ and body
+RIM_HU, RIM_BLURRED = 34.0, 0.12  # above the brighter of organ and body; of what the body is darker
 FLUID_HU = 20.0  # at the most
+FAR_HU = 25.0  # above that: then its septa are drawn anew, too
 NARROW_FLUID_HU = 2.0  # likewise, in a narrow lumen, which what is around it brightens
 SEPTUM_HU, SEPTUM_SHARE = 52.0, 0.5  # above what it divides, at least; of what the organ is above it
 FEW_SEPTA = (88.0, 0.6)  # likewise, of thin ones in a narrow lumen, which partial volume dims
@@ -30,6 +31,7 @@ EDGE_MM = 0.7  # how softly either begins and ends
 SEPTUM_MM = (1.6, 3.0)  # as thick as a fifth of the deepest point's depth, within this
 DIVIDED_WALL, LEAST_DIVIDED_WALL_MM = 0.4, 4.2  # of the deepest point's depth: a wall around septa is no thicker
 LUMEN_MM = 1.0  # inside the wall
+CALCIUM_ABOVE_HU, CALCIUM_EDGE_HU = 70.0, 12.0  # of the organ: what stays in a lumen that is emptied
 DARKEST = 0.15  # quantile of what is in a narrow lumen that is its fluid
 BODY = 0.35  # quantile of what is inside the wall: septa are not it
 LEAST_VOXELS = 30
@@ -61,11 +63,13 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
     if np.count_nonzero(lumen) < LEAST_VOXELS:
         return delta
     narrow = min(walled, septated) >= SURE and deepest - thickness < septa.LITTLE_MM
-    if narrow:
-        delta = _emptied(delta, filled, sigmoid((depth - thickness) / EDGE_MM), lumen, said)
     body = float(np.quantile(delta[lumen], BODY))
     excess = body + float(np.median(filled[lumen])) - FLUID_HU
-    if fluid >= SURE and excess > 0:  # in much enhanced organs the denoiser does not come down as far
+    high = fluid >= SURE and excess > 0  # in much enhanced organs the denoiser does not come down as far
+    if narrow or (high and walled >= SURE and (septated < SURE or excess > FAR_HU)):
+        delta = _emptied(delta, filled, sigmoid((depth - thickness) / EDGE_MM), lumen, said)
+        body = float(np.quantile(delta[lumen], BODY))
+    elif high:
         inside = sigmoid((depth - thickness - EDGE_MM) / EDGE_MM)
         delta = np.asarray(delta - np.float32(fluid * excess) * inside, np.float32)
         body -= fluid * excess
@@ -77,8 +81,7 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
         delta = _raised(delta, share, lumen & (share > 0.7), body + rise, septated)
     if walled >= SURE:
         wall = sigmoid(depth / EDGE_MM) * sigmoid((thickness - depth) / EDGE_MM)
-        # A cyst's wall need only stand out of the fluid; any other rim is called bright for what is around it, too.
-        target = max(body + max(RIM_HU, -SEPTUM_SHARE * body * fluid), (1 - fluid) * max(body, 0.0) + RIM_HU)
+        target = max(body, RIM_BLURRED * -body) + RIM_HU  # above the organ; the fluid within dims it
         delta = _raised(delta, wall, wall > 0.8 * wall.max(), target, walled)
     return delta
 
@@ -127,12 +130,15 @@ def by_thickness(numbers: Mapping[str, float], said: Said) -> float:
 def _emptied(delta: np.ndarray, filled: np.ndarray, inside: np.ndarray, lumen: np.ndarray, said: Said) -> np.ndarray:
     """A lesion with nothing in its wall but what its darkest part is.
 
-    The denoiser's septa are as wide as its latent's voxels: in a narrow lumen they run together.
+    The denoiser's septa are as wide as its latent's voxels: in a narrow lumen they run together. So does its wall in
+    much enhanced organs, where it leaves a small cyst no fluid.
     """
     fluid, hu = said.get("content", {}).get("cystic", 0.0), filled + delta
     level = float(np.quantile(hu[lumen], DARKEST))
     level -= fluid * max(level - NARROW_FLUID_HU, 0.0)
-    return np.asarray(delta + inside * (level - hu), np.float32)
+    calcium = np.float32(said.get("calcification", {}).get("present", 0.0))
+    kept = calcium * sigmoid((hu - float(np.median(filled[lumen])) - CALCIUM_ABOVE_HU) / CALCIUM_EDGE_HU)
+    return np.asarray(delta + inside * (1 - kept) * (level - hu), np.float32)
 
 
 def _few(noise: Tensor, depth: np.ndarray, room_mm: float) -> np.ndarray:

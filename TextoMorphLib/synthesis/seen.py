@@ -46,8 +46,8 @@ def _gas(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _calcium(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    bright = hu > max(CALCIUM_HU, float(np.median(hu[mask])) + CALCIUM_ABOVE_LESION_HU)
-    return np.asarray((mask & bright).sum((0, 1)), float)
+    above = hu - max(CALCIUM_HU, float(np.median(hu[mask])) + CALCIUM_ABOVE_LESION_HU)
+    return np.asarray(np.where(mask, np.maximum(above, 0), 0).sum((0, 1)), float)  # a rim is bright, calcium brighter
 
 
 def _nodule(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -107,6 +107,17 @@ def test_a_rim_is_seen_where_it_stands_out_of_the_organ_as_of_the_lesion(parench
     assert seen(parenchyma_hu - 55) < 0
 
 
+def test_a_rim_as_bright_as_a_kidney_is_no_calcium_and_calcium_in_a_kidney_is() -> None:
+    healthy = (210 + NOISE).astype(np.float32)
+    wall = ndtr(DEPTH / 0.6) - ndtr((DEPTH - 3) / 0.6)
+    cyst = -200 * ndtr(DEPTH / 0.6) + 245 * wall
+    rimmed = measure(healthy, healthy + cyst.astype(np.float32), DEPTH)
+    assert rimmed.bright_fraction < 0.002
+    assert rimmed.rim_seen_hu > 0
+    grain = 350 * ndtr((DEPTH - DEPTH.max() + 2.5) / 0.6)
+    assert measure(healthy, healthy + (cyst + grain).astype(np.float32), DEPTH).bright_fraction > 0.002
+
+
 def test_septa_are_sheets_and_neither_patches_nor_grain() -> None:
     across = np.abs(np.indices(DEPTH.shape)[0] - SIDE / 2 - 1)
     fluid = ball(-95)

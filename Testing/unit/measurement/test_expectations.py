@@ -74,3 +74,10 @@ def test_what_could_not_be_measured_is_neither_right_nor_wrong() -> None:
         "ok": None,
         "note": "could not be measured",
     }
+
+
+def test_a_cyst_whose_wall_brightens_its_mean_is_held_against_its_darker_half() -> None:
+    found = {**MEASURED, "mean_hu": 41.0, "fluid_hu": 12.0, "rim_hu": 60.0, "rim_seen_hu": 9.0}
+    assert all(row["ok"] for row in compare(find("cystic, walled"), found))
+    low = compare(find("cystic, walled"), {**found, "mean_hu": 4.0, "fluid_hu": -9.0})
+    assert all(row["ok"] for row in low)  # a mean that is fluid's is no wall's

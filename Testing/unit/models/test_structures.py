@@ -53,3 +53,21 @@ def test_a_thick_walled_septated_cyst_has_dark_fluid_and_bright_septa() -> None:
         assert np.quantile(lumen, 0.2) < 30
         assert np.quantile(lumen, 0.98) > np.quantile(lumen, 0.2) + 35
         assert made[(DEPTH > 2) & (DEPTH < 4)].mean() > np.quantile(lumen, 0.2) + 25
+
+
+@pytest.mark.parametrize("thickness", ["thin", "plain", "thick"])
+def test_a_walled_cyst_in_a_bright_kidney_is_dark_within_and_keeps_its_calcium(thickness: str) -> None:
+    said = {
+        "wall": {"walled": 1.0},
+        "wall_thickness": {thickness: 1.0},
+        "content": {"cystic": 1.0},
+        "calcification": {"present": 1.0},
+    }
+    depth, filled = DEPTH - 4, np.full(SHAPE, 215, np.float32)  # 24 mm
+    drawn = np.float32(np.where(depth > 0, -120, 0))  # as far as the denoiser comes down
+    grain = np.linalg.norm(np.indices(SHAPE).T - (23.5, 23.5, 27.5), axis=-1).T < 2
+    drawn[grain] = 300
+    made = filled + shown(drawn, filled, depth, NOISE, said)
+    assert np.median(made[(depth > 7.5) & ~grain]) < 15
+    assert made[grain].mean() > 400
+    assert made[(depth > 0.5) & (depth < 1.2)].mean() > 215 + 25
