@@ -23,6 +23,7 @@ _MASSES = frozenset(
 )  # fmt: skip
 _SCARS = ("granuloma", "granulomata", "granulomas")
 _OF_SCARS = {"calcification", "calcium_grain"}
+_LESSER = ("nodule", "granuloma", "hemangioma", "calcified granuloma")
 _PLURAL = ("cysts", "microcysts")
 _SIDES = ("right", "left")
 _SMALL = ("small", "tiny", "subcentimeter", "minute")
@@ -106,7 +107,7 @@ def lesser(words: Sequence[Word], text: str) -> range:
 def _after_mass(words: Sequence[Word], text: str) -> range:
     mass = next((i for i, word in enumerate(words) if _is_mass(word, text)), len(words))
     for at in range(mass + 1, len(words)):
-        if words[at].thing == "lesion" and content_of(words[at]) == "cystic":
+        if words[at].thing == "lesion" and (content_of(words[at]) == "cystic" or words[at].norm in _LESSER):
             start = _opening(words, at)
             counted = any(word.norm in ("a", "an", "two", "three", "several", "multiple") for word in words[start:at])
             joined = start > mass and words[start - 1].has("word", "and")

@@ -130,6 +130,8 @@ def _doubted(sentence: Sequence[Word], at: int, word: Word) -> list[tuple[str, S
         return [(OPEN, supposed(sentence, at))]
     if word.norm == "should" and at and not any(each.norm in _TO_BE_SEEN for each in sentence[at + 1 : at + 4]):
         return []  # "it should have thin septa"
+    if word.norm in ("differential", "ddx", "dd") and [each.norm for each in sentence[at + 1 : at + 2]] == [":"]:
+        return [(OPEN, range(at + 1, len(sentence)))]  # "Differential: abscess, necrotic metastasis"
     if word.norm.split(" ")[-1] in ("if", "whether") or lists_diagnoses(sentence, at):
         return [(OPEN, clause(sentence, at))]
     if word.has("hedge", "open_before"):

@@ -76,6 +76,16 @@ class Others:
         self.side = self.side or side or next((word.norm for word in words if word.norm in _SIDES), "")
         return self.aside
 
+    def clauses_of_others(self, words: Sequence[Word]) -> list[int]:
+        """The clauses about a lesion of which only others are called so: "the mass is dark, | the cyst has septa"."""
+        found, other = list[int](), False
+        for at, word in enumerate(words):
+            named = at + 1 < len(words) and word.norm == "the" and words[at + 1].thing == LESION
+            if named and (at == 0 or _joined_by(words, at - 1)):
+                other = at > 0 and self._is_called(words[at + 1].norm.split(" ")[-1])
+            found += [at] if other else []
+        return found
+
     def _is_called(self, known: str) -> bool:
         """Whether only other lesions were called so."""
         return known in self.names[True] - self.names[False]
@@ -165,6 +175,10 @@ def the_rest(words: Sequence[Word]) -> range:
         if verb in ("are", "were", "have") and (words[at - 1].has("word", "det") or words[at - 1].norm in (",", "and")):
             return range(at, len(words))
     return range(0)
+
+
+def _joined_by(words: Sequence[Word], at: int) -> bool:
+    return words[at].norm == "," or words[at].has("word", "and") or words[at].has("word", "but")
 
 
 def _is_definite(words: Sequence[Word]) -> str:

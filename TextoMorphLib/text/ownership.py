@@ -14,7 +14,7 @@ from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.neighbours import AWAY, BESIDE, TOUCHED
 from TextoMorphLib.text.phrases import LESION, OF_WALLS, PUNCTUATION, organ_of, says
 from TextoMorphLib.text.predicates import OWN_PARTS, VERBS
-from TextoMorphLib.text.procedures import is_taken_out
+from TextoMorphLib.text.procedures import is_taken_out, taken_away
 from TextoMorphLib.text.strangers import Strangers
 
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
@@ -240,7 +240,7 @@ class Ownership(Bystanders):
             ):
                 return Owner("other", "another lesion", run[-1])  # "the adjacent cyst is calcified, the mass is not"
             place = self.words[index].norm == "third" and self.words[index - 1].norm in _THIRDS
-            if self.words[index].has("modifier", "another") and again and not place:
+            if self.words[index].has("modifier", "another") and (again or taken_away(self.words[index])) and not place:
                 return Owner("other", "another lesion", run[-1])
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
@@ -256,7 +256,7 @@ class Ownership(Bystanders):
             if site.name in _OTHER_SITES:
                 return site
         elsewhere = [word.norm for word in self.words[run[-1] + 1 : run[-1] + 5] if not word.has("word", "det")]
-        if elsewhere[:1] == ["in"] and elsewhere[1:2] in (["other"], ["contralateral"], ["opposite"]):
+        if elsewhere[:1] in (["in"], ["of"]) and elsewhere[1:2] in (["other"], ["contralateral"], ["opposite"]):
             return Owner("other", "another lesion", run[-1])  # "the cyst in the other lobe"
         if again and elsewhere[:1] == ["nearby"]:
             return Owner("other", "another lesion", run[-1])  # "a dense deposit nearby"

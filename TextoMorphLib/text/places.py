@@ -26,7 +26,8 @@ _PLACE = re.compile(
     rf"|(?:{_ORGAN})?(?P<part>{_PART}(?:{_JOINS} {_PART})*)"
     rf"|(?:(?P<pole_side>left|right) (?:{_ORGAN})?)?(?P<pole>{_POLE})"
     rf"|(?P<lobe>left|right|caudate|quadrate) (?:{_ORGAN})?(?:lobe|hemiliver|liver)"
-    rf"|(?P<side>left|right) (?:sided )?(?:kidney|renal))(?![^ ])"
+    rf"|(?P<side>left|right) (?:sided )?(?:kidney|renal|side)"
+    r"|(?P<on_side>left|right)(?= (?:[.,;]|is|are|has|have|show|measure|appear) ))(?![^ ])"
 )
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8"}
 _LOBES = {"1": "caudate", "2": "left", "3": "left", "4": "left", "5": "right", "6": "right", "7": "right", "8": "right"}
@@ -36,7 +37,7 @@ _STANDING_IN = (  # for a lesion's name
 )  # fmt: skip
 _IN = (
     "in", "of", "at", "within", "involving", "occupying", "arising from", "centered in", "located in", "situated in",
-    "seen in", "inside",
+    "seen in", "inside", "on",
 )  # fmt: skip
 _LIES = ("is", "are", "lie", "sit", "seen", "noted", "located", "situated", "found", "arise", "arising", "centered",
     "present", "identified", "visible")  # fmt: skip
@@ -181,7 +182,7 @@ def _site(match: re.Match[str]) -> Site:
         pole = pole.split(" ")[0].removesuffix("pole").removesuffix("polar").strip()
         found.add(("pole", _POLES.get(pole, pole)))
     found |= {("lobe", match["lobe"])} if match["lobe"] else set()
-    side = match["side"] or match["pole_side"]
+    side = match["side"] or match["pole_side"] or match["on_side"]
     found |= {("side", side)} if side else set()
     return frozenset(found)
 
@@ -226,7 +227,11 @@ def _leads(words: Sequence[Word], head: int, place: int) -> bool:
     """Whether nothing but measures and a preposition stand between a name and a place."""
     between = words[head + 1 : place]
     said = [word for word in between if not (word.has("word", "det") or word.norm in (*_MEASURES, ",", *_LIES))]
-    said = [word for word in said if not (word.norm[:1].isdigit() or word.has("word", "adverb") or word.has("organ"))]
+    said = [
+        word
+        for word in said
+        if not (len(word.norm) == 1 or word.norm[:1].isdigit() or word.has("word", "adverb") or word.has("organ"))
+    ]
     return any(word.norm in _IN for word in between) and all(word.norm in (*_IN, "and") for word in said)
 
 
@@ -235,6 +240,7 @@ def _fronted(
 ) -> tuple[int, Site] | None:
     """The place that a clause begins with, where a lesion is brought up: "In the tail there is a | further one"."""
     new = any(word.norm in _NEW for word in words[first:head])
+    new = new or any(word.norm == "there" for word in words[max(0, first - 3) : first])  # "there are cysts"
     for start, end, site in places:
         opens = start
         while opens and (words[opens - 1].has("word", "det") or words[opens - 1].norm in _IN):

@@ -43,3 +43,8 @@ def is_taken_out(words: Sequence[Word], run: Sequence[int]) -> bool:
         if word.thing or any(word.has("word", role) for role in ("prep", "with", "and", "verb")) or word.norm == ",":
             return False
     return False
+
+
+def taken_away(word: Word) -> bool:
+    """Whether a lesion is said to be no longer there: "the | resected | metastasis was necrotic"."""
+    return word.norm in ("removed", "resected", "excised", "enucleated")

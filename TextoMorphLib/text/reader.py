@@ -111,7 +111,7 @@ class Reader:
         self._take_back(words)
         already, then = len(self.mentions), len(self.then)
         self.told = self.told or tells_all(words)
-        for at in (*lesser(words, self.text), *the_rest(words)):
+        for at in (*lesser(words, self.text), *the_rest(words), *self.others.clauses_of_others(words)):
             marks[at].add(OTHERS)
         for at, word in enumerate(words):
             other = None

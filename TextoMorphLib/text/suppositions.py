@@ -33,7 +33,7 @@ def of_a_kind(sentence: Sequence[Word], at: int) -> Sequence[int]:
     start = at
     while start and sentence[start - 1].norm not in (*STOPS, ",") and not sentence[start - 1].has("word", "but"):
         start -= 1
-    kind = sentence[start].norm in ("a", "an") and sentence[at - 1].thing == "lesion"
+    kind = sentence[start].norm in ("a", "an") and bool(sentence[at - 1].thing)
     general = sentence[at].norm == "would" and kind
     return [*range(start, at), *clause(sentence, at)] if general else ()
 

@@ -48,6 +48,11 @@ DARK = {"density": "hypo"}
         ("Hypodense mass. The removed tumour had been necrotic.", "liver", DARK),
         ("The rim has vanished; there remains a hypodense lesion.", "liver", DARK),
         ("Hypodense lesion. Dense deposit nearby.", "liver", DARK),
+        ("The one on the right is hypodense, the one on the left is cystic.", "kidney", DARK),
+        ("Hypodense lesion in segment 8. In the left lobe there are cysts, some calcified.", "liver", DARK),
+        ("Hypodense mass. The lesion of the other kidney is cystic.", "kidney", DARK),
+        ("Lesion A in segment 2 is hypodense. Lesion B in segment 7 is calcified.", "liver", DARK),
+        ("A mass in the tail, a cyst in the head; the mass is hypodense, the cyst has septa.", "pancreas", DARK),
         # Fluid beside the organ, where a lesion is named besides.
         ("Hypodense mass in the body with a fluid collection in the lesser sac.", "pancreas", DARK),
         ("Hypodense lesion. Perihepatic collection with gas.", "liver", DARK),
@@ -77,7 +82,9 @@ def test_the_size_of_another_lesion_is_not_this_ones() -> None:
         ("Ultrasound described it as well defined. On CT it is not.", {"margin": "ill"}),
         ("Read as a cyst last week. That is wrong.", {}),
         ("Outside report: septated cyst. This is not confirmed.", {}),
-        # What is less likely, or neither of two.
+        # What is less likely, supposed, or neither of two.
+        ("Differential: abscess, necrotic metastasis. The lesion is hypodense.", DARK),
+        ("A thick wall would favour an abscess; there is no wall.", {}),
         ("Hypodense mass. Pseudocyst less likely since part of it enhances.", DARK),
         ("Hypodense mass, less likely a cyst.", DARK),
         ("Hypodense mass. A recurrence, which was hyperdense, is considered less probable.", DARK),
