@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io.markdown import table as _table
 from TextoMorphLib.io.textfile import read_table
 
 COLUMNS = ("method", "organ", "class", "metric", "size", "value")
@@ -210,11 +211,6 @@ def _csv(listed: Sequence[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(listed)
     return file.getvalue().encode()
-
-
-def _table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _percent(value: float | None) -> str:

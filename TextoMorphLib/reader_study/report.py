@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import markdown, outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.reader_study import pdf, plots
 from TextoMorphLib.reader_study.plots import SIZE_NAMES, Scores
@@ -66,7 +66,7 @@ def readings_csv(scores: Scores) -> str:
 
 def _no_formula(text: str) -> str:
     """A comment that a spreadsheet does not run."""
-    return "'" + text if text.startswith(("=", "+", "-", "@")) else text
+    return "'" + text if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
 # --- The tables, as headings and rows of words ---
@@ -340,5 +340,4 @@ def _section(title: str, table: Table, note: str = "", plot: str = "", below: bo
 
 def text_table(table: Table) -> str:
     """A table for the terminal; Markdown, so that it can go straight into a paper's draft."""
-    heads, rows = table
-    return "\n".join("| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *rows])
+    return markdown.table(*table)

@@ -295,6 +295,7 @@ def test_the_papers_table_stands_beside_unless_another_is_given(by_hand: tuple[S
 def test_names_are_shown_as_they_are(by_hand: tuple[Study, dict]) -> None:
     """No name of a method is a formula, or left out."""
     scores = score(by_hand[0].folder)
+    assert report.text_table((["%", "a|b"], [["c", "d"]])).splitlines()[0] == r"| % | a\|b |"
     for name in ("$method$", "a_{b}$", "_hidden", r"$\frac", "方法 <b>&"):
         named = json.loads(json.dumps(scores).replace('"alpha"', json.dumps(name)))
         page = report.report(named)
@@ -363,10 +364,11 @@ def test_a_study_scores_at_any_time(tmp_path: Path, capsys: pytest.CaptureFixtur
     with Session(study, "anna") as session:
         for number in range(3):
             session.show()
-            session.answer("real", 1 + number, comment="=HYPERLINK()")
+            session.answer("real", 1 + number, comment=("=HYPERLINK()", "\t=A1", "dark")[number])
             scores = score(study.folder)
             assert report.report(scores).endswith("</html>\n")
-    assert "'=HYPERLINK()" in report.readings_csv(scores)
+    rows = list(csv.DictReader(io.StringIO(report.readings_csv(scores))))
+    assert [row["comment"] for row in rows] == ["'=HYPERLINK()", "'\t=A1", "dark"]
 
 
 @pytest.mark.slow
