@@ -178,7 +178,8 @@ def _ends(data: Array) -> tuple[Any, Any]:
 
 def _shown(shares: _Shares, sample: Array, known: Array, spacing: Array) -> bool:
     """Whether what the scan holds shows that its scale is HU: air, fat and soft tissue where they are, or pure fat."""
-    at = {peak.tissue for peak in shares.peaks if peak.wide < BROAD_HU}
+    # Air and fat tell factor and offset; contrast medium and noise make soft tissue broad.
+    at = {peak.tissue for peak in shares.peaks if peak.wide < BROAD_HU or peak.tissue == "soft"}
     if {"air", "fat", "soft"} <= at:
         return True
     fat = pure_fat_hu(sample, known, spacing)
