@@ -22,7 +22,7 @@ from TextoMorphLib.spatial.geometry import tight_box
 
 WALL_MM = {"thin": 1.8, "plain": 3.3, "thick": 6.0}
 RIM_HU, RIM_BLURRED = 34.0, 0.12  # above the brighter of organ and body; of what the body is darker
-FLUID_HU = 20.0  # at the most
+FLUID_HU, LOWER_HU = 20.0, 9.0  # at the most; how much lower what is above that is put, for its mean is above it
 FAR_HU = 25.0  # above that: then its septa are drawn anew, too
 NARROW_FLUID_HU = 2.0  # likewise, in a narrow lumen, which what is around it brightens
 SEPTUM_HU, SEPTUM_SHARE = 52.0, 0.5  # above what it divides, at least; of what the organ is above it
@@ -70,9 +70,9 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
         delta = _emptied(delta, filled, sigmoid((depth - thickness) / EDGE_MM), lumen, said)
         body = float(np.quantile(delta[lumen], BODY))
     elif high:
-        inside = sigmoid((depth - thickness - EDGE_MM) / EDGE_MM)
-        delta = np.asarray(delta - np.float32(fluid * excess) * inside, np.float32)
-        body -= fluid * excess
+        lower, inside = fluid * (excess + LOWER_HU), sigmoid((depth - thickness - EDGE_MM) / EDGE_MM)
+        delta = np.asarray(delta - np.float32(lower) * inside, np.float32)
+        body -= lower
     if septated >= SURE:
         least, of_organ = FEW_SEPTA if narrow else (SEPTUM_HU, SEPTUM_SHARE)
         rise = max(least, -of_organ * body)  # what takes up contrast does so as its organ does
