@@ -320,7 +320,7 @@ class Synthesizer:
             return paste(volume, region, place.filled, delta, seed, covariance, kept, sharp)
         assert self.model.texture is not None
         config = self.model.config["texture"]
-        covariance = textures.noise_in(config, place.site, covariance)
+        covariance = textures.noise_in(config, place.site, covariance, request.understood)
         where = (place.site, volume, region, place.filled, delta, covariance, place.parenchyma_hu)
         texture = textures.made(self.model.texture, config, *where, request.understood, seed, self.device)
         return paste_textured(volume, region, place.filled, delta, seed, covariance, texture, kept, sharp)

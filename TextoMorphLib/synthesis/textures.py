@@ -101,15 +101,24 @@ def made(
         field = _as_cyst(field, depth, _spread(place, config, contrast, mean, coarse, said, seed))
         field = (field - field[inner].mean()) * (depth > -1)
     strength = 1.0 if whole else 1 - _kept(lesion - mean, depth, by_rule, share(said, "wall", "walled") >= SURE)
-    grain = noise_strength(field.shape, volume.spacing, place.axis, manner, seed)
+    grain = 1.0 if _is_even(said) else noise_strength(field.shape, volume.spacing, place.axis, manner, seed)
     if calm:
         return Texture(field, None, whole, grain, strength)
     return Texture(field, (sigma[0], sigma[1], sigma[2]), whole, float(config["noise"]) * grain, strength)
 
 
-def noise_in(config: Mapping[str, Any], place: Site, covariance: np.ndarray) -> np.ndarray:
-    """The autocovariance of noise in a lesion; `covariance` is that around it."""
-    return more_alike(covariance, Manner.of(config).between, place.axis)
+def noise_in(
+    config: Mapping[str, Any], place: Site, covariance: np.ndarray, said: Mapping[str, Mapping[str, float]]
+) -> np.ndarray:
+    """The autocovariance of noise in a lesion; `covariance` is that around it.
+
+    What is called homogeneous has the noise around it, as even; real tumours' is less so.
+    """
+    return covariance if _is_even(said) else more_alike(covariance, Manner.of(config).between, place.axis)
+
+
+def _is_even(said: Mapping[str, Mapping[str, float]]) -> bool:
+    return share(said, "texture", "homogeneous") >= SURE
 
 
 def look(volume: Volume, region: Region) -> Site:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from TextoMorphLib import Synthesizer
 from TextoMorphLib.errors import InputError
@@ -125,3 +126,19 @@ def test_heterogeneous_is_more_than_what_nothing_is_said_of(textured: Path, scan
         made = model.synthesize(ct, mask, text, organ="pancreas", preset="preview", seed=5)
         spreads.append(made.volume.data[mask].std())
     assert spreads[0] < spreads[1] < spreads[2]
+
+
+def test_what_is_called_homogeneous_has_the_noise_around_it_as_even(scan: tuple[Volume, np.ndarray]) -> None:
+    """Real tumours' noise is less even than their surroundings': so is a lesion's that is not called homogeneous."""
+    ct, mask = scan
+    model = Synthesizer.load("starter", "cpu")
+    apart = []
+    for text in ("isoattenuating, homogeneous", "isoattenuating, cystic"):
+        uneven = []
+        for seed in range(3):
+            made = model.synthesize(ct, mask, text, organ="pancreas", seed=seed, preset="preview").volume.hu()
+            fine = made - ndimage.gaussian_filter(made, (1.5, 1.5, 0))
+            strength = ndimage.gaussian_filter(fine**2, (4, 4, 0.5))[ndimage.binary_erosion(mask, iterations=3)]
+            uneven.append(float(strength.std() / strength.mean()))
+        apart.append(np.mean(uneven))
+    assert apart[1] > 1.15 * apart[0]
