@@ -81,7 +81,8 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
         delta = _raised(delta, share, lumen & (share > 0.7), body + rise, septated)
     if walled >= SURE:
         wall = sigmoid(depth / EDGE_MM) * sigmoid((thickness - depth) / EDGE_MM)
-        target = max(body, RIM_BLURRED * -body) + RIM_HU  # above the organ; the fluid within dims it
+        dimmed = RIM_BLURRED * -body * min(1.0, WALL_MM["thin"] / thickness)  # a thin one, by the dark within
+        target = max(body, dimmed) + RIM_HU
         delta = _raised(delta, wall, wall > 0.8 * wall.max(), target, walled)
     return delta
 
