@@ -160,12 +160,16 @@ def _region(
     affine, shape = _grid(volume.affine, tight, lesion, stride, context_mm)
     around, matrix = cover(volume, affine, shape)
     depth = resample(signed_depth(placed(lesion, tight, around), volume.spacing), matrix, shape)
-    # A lesion thinner than the grid can fall between its points.
-    depth += max(LEAST_DEPTH_MM - float(depth.max()), 0.0)
+    depth += lacking(depth)
     box = grow(tight, np.ceil(REACH_MM / volume.spacing), volume.shape)
     usable = _usable(volume, tight, affine, shape, exclude)
     own = placed(lesion, tight, box)
     return Region(_ct(volume, affine, shape), depth, affine, box, own, usable, up=volume.up)
+
+
+def lacking(depth: np.ndarray) -> float:
+    """What a signed depth lacks of a lesion's least, mm: one thinner than the grid can fall between its points."""
+    return max(LEAST_DEPTH_MM - float(depth.max()), 0.0)
 
 
 def _ct(volume: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

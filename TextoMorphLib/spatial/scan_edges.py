@@ -12,7 +12,7 @@ import numpy as np
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import resample, signed_depth
-from TextoMorphLib.spatial.region import Region, cover
+from TextoMorphLib.spatial.region import Region, cover, lacking
 
 FARTHER_MM = 20.0  # beyond the region, so that its far end is no border either
 
@@ -37,12 +37,10 @@ def going_on(volume: Volume, region: Region) -> Region:
     inner = tuple(slice(each, -each) for each in more)
     depth = signed_depth(region.mask[np.ix_(*in_box)], volume.spacing)[inner]
     out = [(index < 0) | (index >= size) for index, size in zip(at, volume.shape, strict=True)]
-    unseen = (out[0][:, None, None] | out[1][:, None] | out[2])[inner]
-    return replace(
-        region,
-        depth=resample(np.ascontiguousarray(depth), matrix, shape),
-        unseen=resample(unseen.astype(np.float32), matrix, shape) > 0.5,
-    )
+    outside = (out[0][:, None, None] | out[1][:, None] | out[2])[inner]
+    unseen = resample(outside.astype(np.float32), matrix, shape) > 0.5
+    depth = resample(np.ascontiguousarray(depth), matrix, shape)
+    return replace(region, depth=depth + lacking(depth[~unseen]), unseen=unseen)
 
 
 def _cut(volume: Volume, region: Region) -> bool:

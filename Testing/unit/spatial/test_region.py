@@ -152,3 +152,14 @@ def test_a_lesion_within_the_scan_stays_as_it_is() -> None:
     mask = sphere(scan.shape, scan.affine, np.full(3, 20.0), 19.0)
     (region,) = regions(scan, mask)
     assert going_on(scan, region) is region
+
+
+@pytest.mark.parametrize("voxel", [(50, 50, 39), (0, 0, 0), (99, 50, 20)])
+@pytest.mark.parametrize("mm", [0.4, 0.7])
+def test_a_single_voxel_at_the_scans_edge_is_a_lesion(voxel: tuple[int, int, int], mm: float) -> None:
+    scan = Volume.from_array(np.full((100, 100, 40), 100, np.int16), np.diag([mm, mm, mm, 1.0]))
+    mask = np.zeros(scan.shape, bool)
+    mask[voxel] = True
+    (region,) = (going_on(scan, each) for each in regions(scan, mask))
+    assert region.unseen is not None
+    assert (region.depth[~region.unseen] > 0).any()
