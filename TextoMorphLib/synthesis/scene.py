@@ -45,9 +45,10 @@ def as_lying(scene: Scene, said: Mapping[str, Mapping[str, float]]) -> Scene:
     if not rises_or_sinks(said):
         return scene
     found = lying.known(scene.healthy)
-    places = [
-        dataclasses.replace(place, region=dataclasses.replace(place.region, up=found.up)) for place in scene.places
-    ]
+    places = scene.places
+    if found.up != scene.healthy.up:
+        turned = [dataclasses.replace(place.region, up=found.up) for place in places]
+        places = [dataclasses.replace(place, region=region) for place, region in zip(places, turned, strict=True)]
     warnings = [*scene.warnings, *lying.told(scene.healthy, found)]
     return dataclasses.replace(scene, places=places, warnings=warnings)
 
