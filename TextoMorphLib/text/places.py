@@ -172,7 +172,7 @@ def _places(words: Sequence[Word]) -> Iterator[tuple[int, int, Site]]:
 def _site(match: re.Match[str]) -> Site:
     found = set[tuple[str, str]]()
     if numbers := match["segment"]:
-        told = [_ROMAN.get(each, each) for each in re.findall(r"\d|[iv]+", numbers)]
+        told = [_ROMAN.get(each, each) for each in re.findall(r"\b(\d|[iv]+)[ab]?\b", numbers)]
         if re.fullmatch(r"\S+ (?:-|\u2013|to) \S+", numbers):
             told = [str(each) for each in range(int(told[0]), int(told[1]) + 1)]
         found |= {("segment", each) for each in told}

@@ -16,6 +16,7 @@ DARK = {"density": "hypo"}
         # Another place is another lesion; the first that is described is drawn.
         ("The mass in the tail is solid; the one in the head is cystic.", "pancreas", {}),
         ("The segment 8 lesion is hypodense. The segment 3 lesion is a simple cyst.", "liver", DARK),
+        ("The lesion in segment 4 and in segment 5 is hypodense. The one in segment 1 is cystic.", "liver", DARK),
         ("The lesion in segment 8 is hypodense and the lesion in segment 2 is calcified.", "liver", DARK),
         ("The right lobe lesion is hyperdense; the left lobe lesion is hypodense.", "liver", {"density": "hyper"}),
         ("The upper pole mass is hypodense; that in the lower pole is calcified.", "kidney", DARK),
