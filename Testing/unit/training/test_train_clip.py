@@ -71,6 +71,7 @@ def test_clip_from_texts_to_a_lesion(tmp_path: Path, tiny_bundle: Path, phantom_
     assert report["synthetic"]
     # A model reads with the encoder that it was trained with, and with no other.
     start = f'[model]\nname = "x"\nstart = "{tiny_bundle.as_posix()}"\npresets = {{}}\n[text]\nencoder = "clip"\n'
-    (tmp_path / "start.toml").write_text(start + "[batch]\n[training]\n")
+    training = "[batch]\n[training]\nsteps = 2\nlearning_rate = 1e-3\nseed = 1\n"
+    (tmp_path / "start.toml").write_text(start + training)
     with pytest.raises(InputError, match=r"width 384, and the text encoder 'clip' makes 32; train one with it"):
         train_diffusion.main(tmp_path / "start.toml", None, tmp_path / "other", cases=tmp_path / "cases.jsonl")
