@@ -111,9 +111,8 @@ class Baseline:
         with clock("all"):
             volume, found, warnings = prepared(ct, mask, wanted.replace, wanted.exclude, wanted.within, wanted.seed)
             if self.name == RENDERED and _rises_or_sinks(mentions):
-                lying_so = lying.known(volume)
-                found = [replace(region, up=lying_so.up) for region in found]
-                warnings += lying.told(volume, lying_so)
+                found, doubts = lying.turned(volume, found)
+                warnings += doubts
             for number, region in enumerate(found):
                 if wanted.progress is not None and wanted.progress(number, len(found)) is False:
                     raise Cancelled("cancelled")

@@ -5,6 +5,7 @@ What is light rises away from it and what is heavy sinks towards it, even where 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import ndimage
 
 from TextoMorphLib.io.patient_position import upward
 from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.spatial.region import Region
 
 BACK, FRONT = "HFS", "HFP"  # as DICOM codes it; that it is head first is of no account here
 COARSE_MM = 3.0
@@ -26,6 +28,13 @@ def known(ct: Volume) -> Volume:
     """A scan that says how the patient lay, if that can be told; itself if not, or if it says so already."""
     found = "" if upward(ct.patient_position) else _seen(ct)
     return replace(ct, patient_position=found) if found else ct
+
+
+def turned(ct: Volume, found: Sequence[Region]) -> tuple[list[Region], list[str]]:
+    """Regions of a scan that know which way is up as far as it can be told, and what is taken for granted of it."""
+    lying_so = known(ct)
+    regions = list(found) if lying_so.up == ct.up else [replace(region, up=lying_so.up) for region in found]
+    return regions, told(ct, lying_so)
 
 
 def told(ct: Volume, found: Volume) -> list[str]:

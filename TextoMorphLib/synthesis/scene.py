@@ -44,13 +44,12 @@ def as_lying(scene: Scene, said: Mapping[str, Mapping[str, float]]) -> Scene:
     """A scene that knows which way is up, where something is asked for that rises or sinks."""
     if not rises_or_sinks(said):
         return scene
-    found = lying.known(scene.healthy)
-    places = scene.places
-    if found.up != scene.healthy.up:
-        turned = [dataclasses.replace(place.region, up=found.up) for place in places]
-        places = [dataclasses.replace(place, region=region) for place, region in zip(places, turned, strict=True)]
-    warnings = [*scene.warnings, *lying.told(scene.healthy, found)]
-    return dataclasses.replace(scene, places=places, warnings=warnings)
+    regions, doubts = lying.turned(scene.healthy, [place.region for place in scene.places])
+    places = [
+        place if place.region is region else dataclasses.replace(place, region=region)  # what is known of it stays
+        for place, region in zip(scene.places, regions, strict=True)
+    ]
+    return dataclasses.replace(scene, places=places, warnings=[*scene.warnings, *doubts])
 
 
 def key_of(ct: Volume, replace: bool, exclude: np.ndarray | None, within: np.ndarray | None) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy import ndimage
 
-from TextoMorphLib.measurement.attributes import CALCIUM_ABOVE_LESION_HU, CALCIUM_HU
+from TextoMorphLib.measurement.attributes import calcium_from_hu
 from TextoMorphLib.measurement.parts import GAS_HU
 
 NODULE_VOXELS = 2.0  # sigma at which a nodule is looked for
@@ -46,7 +46,7 @@ def _gas(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _calcium(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    above = hu - max(CALCIUM_HU, float(np.median(hu[mask])) + CALCIUM_ABOVE_LESION_HU)
+    above = hu - calcium_from_hu(float(np.median(hu[mask])), -np.inf)
     return np.asarray(np.where(mask, np.maximum(above, 0), 0).sum((0, 1)), float)  # a rim is bright, calcium brighter
 
 
