@@ -63,9 +63,7 @@ _LIKE = (
 )
 _BELIEVED = ("thought", "suspected", "feared", "believed", "assumed", "suggested", "expected", "considered", "called",
     "mistaken", "misread")  # fmt: skip
-_TREATED = re.compile(
-    r"(?:emboli|drain|treat|operat|resect|stent|punctur|biops|ablat|irradiat|admit|refer)\w*(?:ed|al)$"
-)
+_TREATED = re.compile(r"(?:emboli|drain|treat|operat|resect|stent|ablat|irradiat)\w*ed$")
 _REASONS = ("because", "because of", "due to", "owing to", "for")
 _STILL = ("unchanged", "stable", "still", "same", "unaltered", "persist", "remain", "again", "constant")
 _MARKS = (*STOPS, ",")

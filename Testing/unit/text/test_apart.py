@@ -105,3 +105,17 @@ def test_what_is_taken_back_is_not_drawn(text: str, expected: dict[str, str]) ->
 def _told(description: dict[str, str]) -> dict[str, str]:
     """What is not at its default."""
     return {kind: value for kind, value in description.items() if value != KINDS[kind][0]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Patient referred for evaluation of a 3 cm hypodense lesion in the pancreatic tail.",
+        "Admitted for a hypodense mass.",
+        "Biopsied because of a hypodense mass.",
+    ],
+)
+def test_what_somebody_came_for_is_there_still(text: str) -> None:
+    """Unlike what somebody was treated for."""
+    assert understand(text, "pancreas").description == DARK
+    assert understand("Operated for a cystic tumour. Hypodense mass in the head.", "pancreas").description == DARK
