@@ -143,6 +143,7 @@ def noise_and_border(lesion: Lesion) -> Features:
     outside = lesion.known & (lesion.depth < -2.0) & (np.abs(lesion.hu - lesion.level) < 60)
     sd = float(grain[inside].std())
     found = {"noise_log_sd": float(np.log(sd + 0.1)), "noise_kurtosis": _bounded(stats.kurtosis(grain[inside]))}
+    found |= _patches_of_noise(lesion, grain)
     rough = _neighbour_sd(lesion.hu, inside)
     found["noise_against_outside"] = float(np.log((rough + 0.1) / (_neighbour_sd(lesion.hu, outside) + 0.1)))
     for axis in range(3):
@@ -155,6 +156,15 @@ def noise_and_border(lesion: Lesion) -> Features:
         found[f"border_{at}_log_slope"] = float(np.log(slope[ring].mean() + 0.1)) if ring.any() else float("nan")
         found[f"border_{at}_log_sd"] = float(np.log(lesion.hu[ring].std() + 0.1)) if ring.any() else float("nan")
     return found
+
+
+def _patches_of_noise(lesion: Lesion, grain: np.ndarray) -> Features:
+    """How much less and more noise there is in patches of `LOCAL_MM` than in most: a flat disc, or pepper."""
+    sigma = [LOCAL_MM / mm for mm in lesion.spacing[:2]] + [0.0]
+    weight = np.maximum(ndimage.gaussian_filter(lesion.mask.astype(np.float32), sigma), 1e-3)
+    energy = ndimage.gaussian_filter(np.square(grain, dtype=np.float32), sigma) / weight
+    least, middle, most = np.log(np.sqrt(np.percentile(energy[_deep(lesion)], (2, 50, 98))) + 0.1)
+    return {"noise_least_patch": float(least - middle), "noise_most_patch": float(most - middle)}
 
 
 def everything(lesion: Lesion) -> Features:

@@ -31,7 +31,7 @@ def test_texture_does_not_see_density_place_or_the_outside() -> None:
     hu, mask = _scan(0)
     first = measured(hu, mask, SPACING)
     assert first is not None
-    assert {name: len(features) for name, features in first.items()} == {"texture": 14, "unseen": 23, "all": 148}
+    assert {name: len(features) for name, features in first.items()} == {"texture": 14, "unseen": 23, "all": 150}
     assert all(np.isfinite(value) for features in first.values() for value in features.values())
 
     other = np.where(mask, hu + 35, -70).astype(np.float32)
@@ -48,6 +48,19 @@ def test_texture_does_not_see_density_place_or_the_outside() -> None:
     turned = measured(np.transpose(hu, (2, 0, 1)), np.transpose(mask, (2, 0, 1)), SPACING[[2, 0, 1]])
     assert turned is not None
     assert turned["unseen"] == pytest.approx(first["unseen"])
+
+
+def test_a_patch_without_noise_is_seen_whatever_noise_there_is_elsewhere() -> None:
+    hu, mask = _scan(0)
+    x, y = np.indices(hu.shape[:2])
+    disc = (np.hypot(x - 22, y - 16) * 0.8 < 5)[:, :, None] & (np.arange(5) == 2)
+    flat = np.where(disc, ndimage.gaussian_filter(hu, (2, 2, 0)), hu)
+    even, patched = (measured(each, mask, SPACING) for each in (hu, flat))
+    assert even is not None
+    assert patched is not None
+    assert even["all"]["noise_least_patch"] > np.log(0.7)
+    assert patched["all"]["noise_least_patch"] < np.log(0.6)
+    assert patched["all"]["noise_most_patch"] == pytest.approx(even["all"]["noise_most_patch"], abs=0.05)
 
 
 def test_a_lesion_without_room_for_texture_is_none() -> None:
