@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from TextoMorphLib.text.phrases import LESION, PUNCTUATION
 from TextoMorphLib.text.predicates import Predicates
+from TextoMorphLib.text.surroundings import is_site
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ class Appositions(Predicates):
             or (self.words[index].norm == "enhancement" and self.words[index - 1].thing in ("wall", "septum"))
         ):
             index -= 1
-        listed = 0 <= index < at - 1 and self.words[index].thing in ("wall", "septum")
+        listed = (
+            0 <= index < at - 1 and self.words[index].thing in ("wall", "septum") and not is_site(self.words, index)
+        )
         before = [word for word in self.words[max(0, index - 2) : index] if word.norm not in ("(-)", *PUNCTUATION)]
         denied = any(word.has("negation") for word in before)
         return index if listed and not denied else None

@@ -52,8 +52,8 @@ def _said(found: Sequence[Token], at: int, text: str, words: Collection[str], gu
     for length in range(min(_LONGEST, len(found) - at), 0, -1):
         norms = tuple(each.norm for each in found[at : at + length])
         whole = replace(token, end=found[at + length - 1].end)
-        if mark := data.marks.get(" ".join(norms)):
-            return [replace(whole, norm=mark)], length
+        if (mark := data.marks.get(" ".join(norms))) is not None:
+            return [replace(whole, norm=mark)] if mark else [], length
         if norms in data.misheard and not (at and found[at - 1].norm == "to"):
             return [replace(whole, norm=norm, corrected=True) for norm in data.misheard[norms]], length
     if token.norm in data.marks_at_ends and _is_mark(found, at):

@@ -14,7 +14,7 @@ from TextoMorphLib.text.vocabulary import Term
 def said_of(owner: Owner) -> str:
     if owner.name.startswith("another"):
         return f"said of {owner.name}"
-    return f"said of the {'organ' if owner.name == 'any' else owner.name}"
+    return f"said of the {'organ' if owner.name == 'any' else owner.name.removeprefix('the ')}"
 
 
 def is_solid(term: Term) -> bool:

@@ -18,7 +18,7 @@ from TextoMorphLib.text.procedures import is_taken_out, taken_away
 from TextoMorphLib.text.strangers import Strangers
 
 # Where a lesion is not the organ's own: "cyst in the spleen". Ducts, vessels and fat are often what a lesion lies in.
-_OTHER_SITES = (
+OTHER_SITES = (
     "spleen", "adrenals", "stomach and bowel", "chest", "bones and muscles", "pelvis", "lymph nodes", "gallbladder",
     "peritoneal cavity",
 )  # fmt: skip
@@ -148,7 +148,7 @@ class Ownership(Bystanders):
         if self.words[run[-1]].norm.endswith(" bed") and thing in ("partial", LESION):
             return None  # "ill-defined soft tissue in the resection bed"
         fluid = self.words[last].norm.split(" ")[-1] == "fluid" and place.name in _AROUND_ORGANS
-        if place.kind == "other" and (thing != LESION or fluid or place.name in _OTHER_SITES):
+        if place.kind == "other" and (thing != LESION or fluid or place.name in OTHER_SITES):
             return place
         tissue = self.words[run[-1]].norm.split(" ")[-1] in ("parenchyma", "tissue", "cortex", "gland")
         whole = thing in ("wall", "margin") and (tissue or not self._is_object(last))  # "a rim of normal parenchyma"
@@ -253,7 +253,7 @@ class Ownership(Bystanders):
             before -= 1
         if 0 <= before < run[0] - 1 and self.words[before].thing == "other":  # "an ovarian | haemorrhagic cyst"
             site = self._named([before])
-            if site.name in _OTHER_SITES:
+            if site.name in OTHER_SITES:
                 return site
         elsewhere = [word.norm for word in self.words[run[-1] + 1 : run[-1] + 5] if not word.has("word", "det")]
         if elsewhere[:1] in (["in"], ["of"]) and elsewhere[1:2] in (["other"], ["contralateral"], ["opposite"]):
@@ -266,14 +266,14 @@ class Ownership(Bystanders):
             return holder  # "the spleen is large and contains a granuloma", "diverticulum filled with air and fluid"
         if index > 1 and self.words[index].has("word", "and") and self.words[index - 1].thing == LESION:
             held_by = self._named([index - 1])
-            if held_by.kind == "other" and held_by.name in _OTHER_SITES:
+            if held_by.kind == "other" and held_by.name in OTHER_SITES:
                 return held_by  # "the spleen shows an infarct and a granuloma"
         held = index > 0 and (self.words[index].has("word", "with") or self.words[index].norm == ":")
         if (
             held and self.words[index - 1].thing in ("other", "organ") and not self.lies_beside(index - 1)
         ):  # "the spleen shows a lesion"
             who = self._named([index - 1])
-            if who.name in _OTHER_SITES or (who.kind == "organ" and self._is_other_organ(who.name)):
+            if who.name in OTHER_SITES or (who.kind == "organ" and self._is_other_organ(who.name)):
                 return Owner("other", who.name, who.head)
         return Owner(LESION, "", -1)
 
@@ -290,7 +290,7 @@ class Ownership(Bystanders):
         if at < 1 or not self.words[at].has("word", "with"):
             return None
         owner = self._clause_subject(at) if (at > 1 and free) or listed else None
-        sited = owner is not None and (owner.name in _OTHER_SITES or self._is_other_organ(owner.name))
+        sited = owner is not None and (owner.name in OTHER_SITES or self._is_other_organ(owner.name))
         return owner if free or sited else None  # "spine with dense endplates and a haemangioma"
 
     def _clause_subject(self, before: int) -> Owner | None:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+from TextoMorphLib.text.fields import as_items
 from TextoMorphLib.text.tokens import normal
 
 _SOFT_HYPHEN = re.compile("\u00ad[ \t]*\n?")
@@ -17,7 +18,7 @@ _TABLE = {**dict.fromkeys(_INVISIBLE), **_LIGATURES, **_WIDE}
 
 
 def plain(text: str, words: Collection[str]) -> str:
-    """The text without soft hyphens, marks of direction and the like; ligatures and full-width letters spelt out.
+    """The text without soft hyphens and marks of direction; ligatures and wide letters spelt out, fields as items.
 
     Args:
         text: Any text.
@@ -31,4 +32,4 @@ def plain(text: str, words: Collection[str]) -> str:
         first, rest = broken.groups()
         return f"{first}{rest}" if normal(first + rest) in words else f"{first}-{rest}"
 
-    return _BROKEN.sub(joined, text)
+    return as_items(_BROKEN.sub(joined, text))

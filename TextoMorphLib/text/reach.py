@@ -138,7 +138,10 @@ def forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]
     end = start
     while end < len(sentence) and not _stops(sentence[end]) and not _names_place(sentence, end):
         if sentence[end].norm == "/" and sentence[end].start > sentence[end - 1].end:
-            break  # items, not alternatives
+            if not _lists_on(sentence, at, end):
+                break  # items, not alternatives
+            end += 2
+            continue
         if end > start and (_is_new_item(sentence, end) or _is_said_beside(sentence, at, end)):
             break
         end += 1
@@ -152,6 +155,23 @@ def forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]
             break
     reached = [*range(start, end), *_predicate(sentence, at, end)]
     return reached if whole else _until_property(sentence, reached)
+
+
+def _lists_on(sentence: Sequence[Word], at: int, slash: int) -> bool:
+    """Whether a bare finding follows a slash in a list of what is denied: "No septa | / calc | / solid"."""
+    opens = not at or sentence[at - 1].norm in STOPS
+    following, after = sentence[slash + 1 : slash + 2], sentence[slash + 2 : slash + 3]
+    bare = not after or after[0].norm in STOPS
+    return (
+        bool(following)
+        and opens
+        and bare
+        and (following[0].noun or bool(following[0].thing) or _is_solid(following[0]))
+    )
+
+
+def _is_solid(word: Word) -> bool:
+    return word.term is not None and word.term.kinds.get("content") == "solid"
 
 
 def _is_new_item(sentence: Sequence[Word], at: int) -> bool:

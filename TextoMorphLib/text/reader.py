@@ -25,6 +25,7 @@ from TextoMorphLib.text.negation import DENIED, NO_SUCH, OPEN, OTHERS, PAST, POS
 from TextoMorphLib.text.neither import between
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.others import Others, the_rest
+from TextoMorphLib.text.ownership import OTHER_SITES as SITES
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
 from TextoMorphLib.text.places import Places, of_other_organ
@@ -58,7 +59,7 @@ class Reader:
         self.heard: list[Heard] = []
         self.unknown: list[tuple[int, int]] = []
         self.lesions: list[tuple[int, int]] = []
-        self.foreign = ""
+        self.foreign = self.beside = ""  # another organ with a lesion; any other thing that is spoken of
         self.denied_lesions = 0
         self.normal = False
         self.topic = Owner()
@@ -206,8 +207,9 @@ class Reader:
         return self.heading and not any(word.thing in (LESION, "organ", "other") for word in words)
 
     def _word(self, at: int, word: Word, claims: Claims, marks: set[str], aside: bool) -> None:
-        if word.norm in ("normal", "unremarkable"):
+        if word.norm in ("normal", "unremarkable", "wnl", "nad"):
             self.normal = True
+        self.beside = self.beside or next((name for name in SITES if word.has("other", name)), "")
         if word.norm in _TARGETS:
             self.heard.append(Heard(word.norm, FOLLOWED, word.start, word.end))
         if word.thing == LESION:

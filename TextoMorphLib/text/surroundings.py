@@ -38,7 +38,11 @@ def is_site(words: Sequence[Word], at: int) -> bool:
     while start and words[start - 1].has("word", "det"):
         start -= 1
     within = start > 1 and words[start - 1].norm in ("in", "of", "within", "along")
-    return within and words[start - 2].thing == "calcification"
+    answer = [word.norm for word in words[max(0, at - 3) : at]]  # "Calcification: yes, | wall"
+    listed = answer in ([":", "yes", ","], [":", "present", ","]) and (
+        at + 1 == len(words) or words[at + 1].norm in ",;."
+    )
+    return (within and words[start - 2].thing == "calcification") or (listed and words[at - 4].thing == "calcification")
 
 
 _RISES = ("sit", "sitting", "arise", "arising", "project", "projecting", "protrude", "protruding", "lie", "lying",

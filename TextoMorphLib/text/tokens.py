@@ -210,7 +210,7 @@ _CANCEROUS = frozenset(
 
 
 def _cancers(found: list[Token]) -> list[Token]:
-    """Tokens with "Ca. pancreas" as a carcinoma."""
+    """Tokens with "Ca. pancreas" as a carcinoma, and "enh" before a noun as its adjective."""
     read: list[Token] = []
     for index, token in enumerate(found):
         if token.norm == "." and read and read[-1].norm == "carcinoma" and found[index - 1].norm == "ca":
@@ -220,9 +220,14 @@ def _cancers(found: list[Token]) -> list[Token]:
         dot = index + 1 < len(found) and found[index + 1].norm == "."
         after = found[index + 1 + dot : index + 2 + dot]
         named = bool(read) and read[-1].norm in _CANCEROUS  # "renal cell ca"
+        if token.norm == "enhancement" and token.end - token.start < len("enhance") and after[:1]:
+            token = replace(token, norm="enhancing" if after[0].norm in _ENHANCE else token.norm)  # "no enh septa"
         cancer = token.norm == "ca" and (named or (after and after[0].norm in _OF_CANCER))
         read.append(replace(token, norm="carcinoma") if cancer else token)
     return read
+
+
+_ENHANCE = ("septum", "septation", "nodule", "component", "tissue", "mass", "lesion", "wall", "capsule", "rim")
 
 
 def _is_circa(found: list[Token], at: int) -> bool:
@@ -270,6 +275,9 @@ def _says_none(text: str, at: int) -> bool:
     following = text[at + 1 : at + 9].lstrip(" -")[:1]
     ends = not following or following in ",.;)\n" or (following in "/|" and text[at - 1] == " ")
     said = re.search(r"([^\W\d_]+)[.+]{0,2}:? ?$", text[max(0, at - 30) : at])
+    empty = re.search(r"(?:^|[.,;\n|])\W*([^\W\d_]+): ?$", text[max(0, at - 30) : at])
+    if empty is not None and normal(empty[1]) in _ALWAYS_THERE:
+        return False  # "Margin: -"
     return ends and said is not None and said[1].lower() not in ("hypo", "hyper", "iso", "non")
 
 
@@ -288,6 +296,11 @@ def _within_word(text: str, at: int) -> bool:
     return (before.isalnum() and (after.isalpha() or after.isdigit())) or (before.isalpha() and not after.isdigit())
 
 
+# What every lesion has: a field of it with a dash is left empty, and denies nothing.
+_ALWAYS_THERE = (
+    "margin", "border", "edge", "outline", "contour", "boundary", "demarcation", "delineation", "density",
+    "attenuation", "texture", "size", "shape", "location", "site", "content", "hu",
+)  # fmt: skip
 _GOES_ON = frozenset(
     [
         "of",

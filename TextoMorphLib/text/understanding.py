@@ -52,7 +52,8 @@ class Understanding:
         numbers: Sizes, HU, segments, counts.
         read: Characters that were read; fewer than the text has if it is too long.
         denies_lesion: It says that there is no lesion.
-        elsewhere: The other organ that it describes a lesion of, where it describes none of this one; empty if not.
+        elsewhere: The other organ that it describes a lesion of, or other thing that it speaks of, where it describes
+            nothing of this one; empty if not.
         lesions: Places of words that name the lesion.
         hedges: What doubt counted for: one of `HEDGES`.
     """
@@ -173,6 +174,8 @@ def understand(text: str, organ: str | None = None, hedges: str = MARKED) -> Und
     if reader.foreign and not reader.lesions and not any(each.term.about == "lesion" for each in reader.mentions):
         elsewhere, reader = reader.foreign, Reader(read, reader.foreign, hedges)
         reader.all()
+    elif organ is not None and not (reader.lesions or reader.mentions or reader.denies_lesion):
+        elsewhere = reader.beside
     numbers = quantities(read, reader.apart)
     reader.without_stones()
     return Understanding(
