@@ -179,13 +179,13 @@ class Case:
         _check_id(given["id"])
         if not given["organ"].strip():
             raise InputError("organ is blank")
-        if not isinstance(given.get("patient"), str | int | None):
+        if not isinstance(given.get("patient"), str | int | None) or isinstance(given.get("patient"), bool):
             raise InputError(f"patient must be a string, not {json.dumps(given['patient'])}")
         case = cls(
             id=given["id"],
             ct=folder / given["ct"],
             organ=given["organ"],
-            patient=str(given.get("patient") or given["id"]),
+            patient=_patient(given.get("patient")) or given["id"],
             label=folder / given["label"] if given.get("label") else None,
             values=_values(given.get("values") or {}),
             organ_mask=tuple(folder / mask for mask in _strings("organ_mask", given.get("organ_mask"))),
@@ -278,6 +278,11 @@ def _check_id(name: str) -> None:
         raise InputError(f"the id {name!r} holds a line break, or a blank at an end; files are named after it")
     if len(os.fsencode(name)) > LONGEST_ID:
         raise InputError(f"the id {name[:40]}... is longer than {LONGEST_ID} bytes; files are named after it")
+
+
+def _patient(given: str | int | None) -> str:
+    """Whose scan it is, number 0 and blanks around it no matter; empty where that is not said."""
+    return "" if given is None else str(given).strip()
 
 
 def _values(given: Any) -> dict[str, tuple[int, ...]]:

@@ -67,7 +67,7 @@ def find(
         _tell(progress, number, 2 * len(cases))
         with one_of_many(f"case {case.id}", failed):
             ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
-            seen[case.id] = _of_case(match(reference > 0, predicted > 0, ct.spacing))
+            seen[case.id] = _of_case(match(reference, predicted, ct.spacing))
     if not seen:
         raise InputError("no case could be looked at")
     dices = sorted(
@@ -126,7 +126,7 @@ def _looked_at(
     if all(known):
         return [failure for failure in known if failure]
     ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
-    matching = match(reference > 0, predicted > 0, ct.spacing)
+    matching = match(reference, predicted, ct.spacing)
     organ = case.targets(ct, classes) == 1
     failures = []
     for name, each, before in zip(names, found, known, strict=True):

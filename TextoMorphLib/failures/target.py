@@ -82,7 +82,8 @@ def target(
     rng = np.random.default_rng(seed)
     with making(folder / MASKS, folder / LABELS):
         drawn = [failures[n] for n in _evenly(len(failures), count, rng)]
-        turns = {organ: _evenly(_many(scans, organ), count, rng) for organ in {each.organ for each in failures}}
+        organs = sorted({each.organ for each in failures})  # a set comes in another order in each process
+        turns = {organ: _evenly(_many(scans, organ), count, rng) for organ in organs}
         planned = [
             (number, failure, [case for case in scans if case.organ == failure.organ][turns[failure.organ][number]])
             for number, failure in enumerate(drawn)

@@ -26,6 +26,7 @@ from TextoMorphLib.errors import InputError
         ({"id": ".."}, "starts with a dot"),
         ({"age": 400}, "from 0 to 130"),
         ({"patient": ["p"]}, "patient must be a string"),
+        ({"patient": True}, "patient must be a string"),
         ({"ct": 3}, "ct must be a string"),
         ({"id": "a\nb"}, "line break"),
         ({"id": " a"}, "a blank at an end"),

@@ -330,6 +330,18 @@ def test_split_keeps_patients_together_and_is_done_once(tmp_path: Path, capsys: 
     assert main(["cases", "split", str(cases), "--output", str(tmp_path / "again.jsonl"), "--seed", "-1"]) == 2
 
 
+def test_the_scans_of_patient_0_stay_together(tmp_path: Path) -> None:
+    whose = [0, " 0", "0 ", 1, "1", "2", "2"]
+    lines = [{"id": f"s{n}", "ct": "x", "organ": "liver", "patient": each} for n, each in enumerate(whose)]
+    cases = write(tmp_path / "cases.jsonl", *lines)
+    assert [case.patient for case in read_cases(cases)] == ["0", "0", "0", "1", "1", "2", "2"]
+    out = tmp_path / "folds.jsonl"
+    assert main(["cases", "split", str(cases), "--folds", "3", "--output", str(out)]) == 0
+    folds = [case.fold for case in read_cases(out)]
+    assert len({*folds[:3]}) == 1
+    assert len({folds[0], folds[3], folds[5]}) == 3
+
+
 def test_tumours_get_classes_by_their_density(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dark, bright = (slice(6, 9), slice(6, 9), slice(1, 4)), (slice(6, 9), slice(6, 9), slice(8, 11))
     image(tmp_path / "ct.nii.gz", {5: dark, 80: bright}, ct=True)

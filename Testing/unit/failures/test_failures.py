@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -84,6 +87,42 @@ def test_a_number_that_means_something_else_is_another_failure(data: Path) -> No
         places += [failure.centre_mm for failure in read_failures(output) if failure.case == "b"]
     expected = [(AFFINE @ (*ndimage.center_of_mass(alarm), 1))[:3] for alarm in (ALARM, other)]
     np.testing.assert_allclose(places, expected, atol=0.1)
+
+
+def test_lesions_of_two_classes_that_touch_are_two_as_evaluate_has_it(data: Path) -> None:
+    low, high = failing_cases.ball((25, 22, 18), 8), failing_cases.ball((25, 22, 25), 8)
+    scan, organ = scan_of(0, (low, high))
+    scan.write(data / "a.nii.gz")
+    labels = np.where(low, 2, np.where(high, 3, organ)).astype(np.uint8)
+    Volume.from_array(labels, AFFINE).write(data / "a_label.nii.gz")
+    Volume.from_array((2 * low).astype(np.uint8), AFFINE).write(data / "predictions/a.nii.gz")
+    lines = [json.loads(line) for line in (data / "cases.jsonl").read_text().splitlines()]
+    lines[0]["values"] = {"organ": [1], "tumour": [2], "cyst": [3]}
+    (data / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (miss,) = [failure for failure in _find(data) if failure.kind == "miss"]
+    assert np.array_equal(read_mask(miss.mask, scan, resample=True), high & ~low)
+    arguments = ["evaluate", str(data / "cases.jsonl"), "--predictions", str(data / "predictions")]
+    assert main([*arguments, "--output", str(data / "evaluated")]) == 0
+    every = json.loads((data / "evaluated/evaluation.json").read_text())["lesions"]["all"]
+    assert (every["found"], every["of"]) == (1, 2)
+
+
+def test_the_seed_decides_where_look_alikes_of_several_organs_go(data: Path) -> None:
+    found = [failure.line(data / "out") for failure in _find(data)]
+    organs = ("liver", "kidney", "pancreas")
+    lines = [{**line, "organ": organ} for line, organ in zip(found, organs, strict=True)]
+    (data / "out/failures.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    scans = [json.loads(line) for line in (data / "healthy.jsonl").read_text().splitlines()]
+    healthy = [{**scan, "id": f"{scan['id']}-{organ}", "organ": organ} for scan in scans for organ in organs]
+    (data / "healthy.jsonl").write_text("".join(json.dumps(line) + "\n" for line in healthy))
+    made = []
+    for number in range(3):  # in which order a set comes is another one in each process
+        output = data / f"targets{number}"
+        arguments = ["failures", "target", "out/failures.jsonl", "--healthy", "healthy.jsonl", "--count", "6"]
+        command = [sys.executable, "-m", "TextoMorphLib", *arguments, "--output", str(output)]
+        subprocess.run(command, check=True, cwd=data, env={**os.environ, "PYTHONHASHSEED": str(number)})
+        made.append(json.loads((output / "shares.json").read_text())["places"])
+    assert made[0] == made[1] == made[2]
 
 
 def test_target_makes_jobs_masks_and_patches(data: Path) -> None:
