@@ -151,6 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = None if argv is None else list(argv)
     if sys.stdout is None:  # closed by who started this
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    told = ""  # how to go on
     with _quiet(), _ended_by_signals() as came:
         try:
             with attended():
@@ -161,8 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _end(2, f"error: {_one_line(str(error))}")
         except USAGE_ERROR as error:
             return _end(2, f"error: {_one_line(_usage(error))}")
-        except (Cancelled, KeyboardInterrupt, typer.Abort):
-            status = 130
+        except (Cancelled, KeyboardInterrupt, typer.Abort) as error:
+            status, told = 130, _one_line(str(error))
         except OSError as error:
             if error.filename is not None and error.errno in PLACE_FAILS:
                 return _end(2, f"error: cannot use {_one_line(str(error.filename))}: {error.strerror}")
@@ -176,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise
             status = 130
     if status == 130:
-        return _end(130, "cancelled")
+        return _end(130, told if told.startswith("cancelled") else "cancelled" + f": {told}" * bool(told))
     return status if isinstance(status, int) else 0
 
 

@@ -15,32 +15,47 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from TextoMorphLib import paths
 from TextoMorphLib.io.names import LONGEST_NAME
 from TextoMorphLib.io.outputs import sha256
+from TextoMorphLib.version import __version__
 
 
-def of(paths: Iterable[Path], seen_from: Path) -> dict[str, str]:
+def of(files: Iterable[Path], seen_from: Path) -> dict[str, str]:
     """The SHA-256 of what files, or the files of folders, hold; those that cannot be read are left out.
 
     Args:
-        paths: Files, or folders of DICOM series.
+        files: Files, or folders of DICOM series.
         seen_from: The folder from which their paths are written, so that all may be moved together.
     """
     found = {}
-    for path in paths:
+    for path in files:
         with suppress(OSError):
             parts = _parts(path.resolve())
             found[named(path, seen_from)] = _digest(parts, tuple(_looks(part) for part in parts))
     return found
 
 
-def looks(paths: Iterable[Path]) -> list[list[Any]]:
+def looks(files: Iterable[Path]) -> list[list[Any]]:
     """Name, size and time of files, and of the files of folders: other ones when one of them was written anew.
 
     Raises:
         OSError: One of them is not there.
     """
-    return [[part.name, *_looks(part)[:2]] for path in paths for part in _parts(path)]
+    return [[part.name, *_looks(part)[:2]] for path in files for part in _parts(path)]
+
+
+def program() -> str:
+    """What else decides what is made of files, wherever texts are read or written: version, vocabulary and organs.
+
+    The user's own words and organs are among them. What is kept to go on from is told by it, too: after an update, or
+    with a new term, the same inputs and settings mean something else.
+    """
+    told = hashlib.sha256(__version__.encode())
+    for folder in ("Organs", "Vocabulary", "Vocabulary/terms"):
+        for path in paths.listed(folder):
+            told.update(path.name.encode() + path.read_bytes())
+    return told.hexdigest()[:12]
 
 
 def named(path: Path, seen_from: Path) -> str:

@@ -94,13 +94,19 @@ def fixed_patches(
 
 
 class Validation:
-    """Looks at fixed patches and keeps the weights that are best there: the highest pooled tumour DSC, the earliest."""
+    """Looks at fixed patches and keeps the weights that are best there: the highest pooled tumour DSC, the earliest.
+
+    Where no look has found any of the tumours, none is better than another: then the last weights are kept.
+    """
 
     def __init__(self, fixed: tuple[np.ndarray, np.ndarray], place: Path, classes: int) -> None:
         self.images, self.labels, self.place, self.classes = *fixed, place, classes
         self.history = place / HISTORY
 
     def __call__(self, network: nn.Module, step: int) -> dict[str, float]:
+        before = [row for row in self.rows() if row["step"] <= step]
+        if before and before[-1]["step"] == step:  # a run that was stopped looked at the very weights of its checkpoint
+            return {name: value for name, value in before[-1].items() if name != "step"}
         device = next(network.parameters()).device
         criterion, losses = dice_ce(), []
         both = np.zeros((self.classes, 2))
@@ -117,12 +123,13 @@ class Validation:
         network.train()
         dsc = round(float(np.mean([a / b if b else 0.0 for a, b in both])), 6)
         found = {"validation_dsc": dsc, "validation_loss": round(float(np.mean(losses)), 6)}
-        rows = [row for row in self.rows() if row["step"] < step]  # a resumed run looks again where it was
-        if all(dsc > row["validation_dsc"] for row in rows):
+        if not before or all(
+            self._worth(dsc, step) > self._worth(row["validation_dsc"], row["step"]) for row in before
+        ):
             state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-            save_file(state, self.place / "best.partial")
-            (self.place / "best.partial").replace(self.place / BEST)
-        lines = [json.dumps(row) + "\n" for row in [*rows, {"step": step, **found}]]
+            with replacing(self.place / BEST) as (beside,):
+                save_file(state, beside)
+        lines = [json.dumps(row) + "\n" for row in [*before, {"step": step, **found}]]
         outputs.write_bytes(self.history, "".join(lines).encode())
         return found
 
@@ -132,7 +139,11 @@ class Validation:
 
     def best(self) -> dict[str, Any]:
         """What the look found whose weights are kept."""
-        return max(self.rows(), key=lambda row: (row["validation_dsc"], -row["step"]))
+        return max(self.rows(), key=lambda row: self._worth(row["validation_dsc"], row["step"]))
+
+    @staticmethod
+    def _worth(dsc: float, step: int) -> tuple[float, int]:
+        return dsc, -step if dsc else step
 
     def picture(self) -> bytes:
         """Both curves, as PNG."""

@@ -34,7 +34,7 @@ from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.device import has_bf16
 from TextoMorphLib.training.interruption import ending_held
 from TextoMorphLib.training.muon import Muon
-from TextoMorphLib.training.same_training import FREE, check_same
+from TextoMorphLib.training.same_training import FREE, check_checkpoint, checkpoint
 
 MOST_SEED = 2**31 - 1
 LOOK_EVERY = 20  # steps between looks at the loss, which a graphics card has to be waited for
@@ -178,13 +178,16 @@ def _go_through(run: _Run, batches: Batches, log: _Log, check: Check | None, che
         if (values := run.take(batch)) is None:
             continue
         log.write(run.step, values)
-        if run.step % LOOK_EVERY == 0 or run.step == config.steps:
+        looked_at = bool(check) and _is_looked_at(run.step, config, check_every)
+        # Before a look, too: what it keeps must be of weights that a killed training goes on from, or has been at.
+        saved = looked_at or time.monotonic() - saved_at > config.checkpoint_minutes * 60
+        if saved or run.step % LOOK_EVERY == 0 or run.step == config.steps:
             _check_loss(values["loss"], run.step)
-        if check and _is_looked_at(run.step, config, check_every):
-            _checked(run, log, check)
-        if time.monotonic() - saved_at > config.checkpoint_minutes * 60:
+        if saved:
             run.save()
             saved_at = time.monotonic()
+        if check and looked_at:
+            _checked(run, log, check)
 
 
 def _is_looked_at(step: int, config: LoopConfig, every: int) -> bool:
@@ -215,6 +218,11 @@ def _check_place(path: Path, resume: bool) -> None:
         raise InputError(f"{path} does not exist; start without --resume")
 
 
+def decides(config: LoopConfig) -> dict[str, Any]:
+    """What of the settings decides the weights."""
+    return {name: value for name, value in asdict(config).items() if name not in FREE}
+
+
 class _Run:
     """A training under way: the model, its moving average, the optimisers, and how far it has come."""
 
@@ -242,10 +250,8 @@ class _Run:
         Raises:
             InputError: It is of other settings, or of another number of processes.
         """
-        saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        known = {name: saved.get(name, now) for name, now in self._own().items()}  # older ones do not say all of it
-        check_same(self.path, known, self._own())
-        check_same(self.path, saved.get("told", self.told), self.told)
+        saved = checkpoint(self.path)
+        check_checkpoint(self.path, saved, self._own(), self.told)
         self.model.load_state_dict(saved["model"])
         self.average.load_state_dict(saved["average"])
         for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
@@ -256,8 +262,7 @@ class _Run:
 
     def _own(self) -> dict[str, Any]:
         """What of the loop decides the weights; processes are those of torchrun's --nproc-per-node."""
-        settings = {name: value for name, value in asdict(self.config).items() if name not in FREE}
-        return {"processes": self.accelerator.num_processes, **settings}
+        return {"processes": self.accelerator.num_processes, **decides(self.config)}
 
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all."""

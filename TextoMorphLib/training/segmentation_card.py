@@ -39,11 +39,16 @@ def card(
         if validation.select_on == TEST
         else "No tested case had a part in choosing the checkpoint."
     )
+    whose = "of the tested ones" if validation.select_on == TEST else "of them"
+    looked_at = f"{len(inner)} {whose} looked at for choosing the checkpoint alone ({validation.select_on})"
     start = settings.get("start")
     started = f"- Started from the model {start}, whose card says what taught it.\n" if start else ""
     source, steps = settings.get("source"), settings["training"]["steps"]
     chosen = (
-        f"step {best['step']} of {steps}, the highest pooled tumour DSC ({best['validation_dsc']:.3f})\n  on "
+        f"the last look, step {best['step']} of {steps}: none has found any of the tumours on\n  "
+        f"{validation.patches} fixed patches"
+        if best and not best["validation_dsc"]
+        else f"step {best['step']} of {steps}, the highest pooled tumour DSC ({best['validation_dsc']:.3f})\n  on "
         f"{validation.patches} fixed patches. This figure chose the checkpoint, so it is no result"
         if best
         else f"the last, step {steps}; nothing was looked at to choose it"
@@ -55,8 +60,8 @@ research only; not a medical device.
 
 {started}- Network: {json.dumps(told["network"])}, patches of {told["patch"]} voxels at {told["spacing_mm"]:g} mm,
   {told["window_hu"]} HU.
-- Trained on {len(train)} cases ({sum(case.healthy for case in train)} healthy), {len(inner)} of them looked at for
-  choosing the checkpoint alone ({validation.select_on}); {len(tested)} cases kept for testing. {warning}
+- Trained on {len(train)} cases ({sum(case.healthy for case in train)} healthy), {looked_at}; {len(tested)} cases kept
+  for testing. {warning}
 - Shares of the patches: {shares}. Source of synthetic tumours: {json.dumps(source) if source else "none"}.
 - Checkpoint: {chosen}.
 - Cases: {", ".join(case.id for case in train)}.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,11 @@ from safetensors.torch import load_file
 
 from TextoMorphLib.cases import Case, read_cases, tumour_classes
 from TextoMorphLib.cases.folds import check_patients, parted
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, doubt
 from TextoMorphLib.io import outputs
 from TextoMorphLib.segmentation import model as segmenter
-from TextoMorphLib.sources import TumourSource, from_settings
-from TextoMorphLib.sources.bank import Bank, BankSettings, Maker
-from TextoMorphLib.sources.words import REPORTS
-from TextoMorphLib.text.organs import ORGANS
-from TextoMorphLib.text.report_files import read_report
-from TextoMorphLib.text.reports import extract
+from TextoMorphLib.sources import from_settings
+from TextoMorphLib.sources.bank import BankSettings
 from TextoMorphLib.training.checkpoint_choice import (
     BEST,
     FIXED,
@@ -38,26 +34,15 @@ from TextoMorphLib.training.checkpoint_choice import (
     fixed_patches,
 )
 from TextoMorphLib.training.configuration import read_config
-from TextoMorphLib.training.loop import LoopConfig, fit
-from TextoMorphLib.training.patches import (
-    MARGIN,
-    HealthyPatches,
-    Patches,
-    PatchSettings,
-    Prepared,
-    healthy_of,
-    prepare,
-    shares,
-)
-from TextoMorphLib.training.same_training import told_of
+from TextoMorphLib.training.loop import LoopConfig, decides, fit
+from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, prepare, shares
+from TextoMorphLib.training.same_training import MARKED, check_finished, told_of
 from TextoMorphLib.training.segmentation_card import card
+from TextoMorphLib.training.segmentation_sources import maker_of, plain_source, resolved, source_of
 from TextoMorphLib.training.settings import check_names, table
 
 ALL, NO_FOLD = "all", "whole"
-WORDS = "words"
 CURVES = "curves.png"
-NOTHING = "free of tumours and has an organ mask: there is nothing to put tumours in"
-TELL_S = 15.0
 TABLES, PLAIN = ("patches", "network", "mix", "source", "bank", "validation", "training"), ("name", "start")
 
 
@@ -94,11 +79,12 @@ def main(
     made = []
     for name in _folds(listed, fold)[shard[0] :: shard[1]]:
         place = output / (NO_FOLD if name is None else f"fold{name}")
+        planned = _planned(settings, listed, *((listed, []) if name is None else parted(listed, name)))
         if resume and (place / "model" / "manifest.json").exists():
+            check_finished(place / "checkpoint.pt", decides(planned.loop), planned.told())
             made.append(place / "model")
             continue
-        train, tested = (listed, []) if name is None else parted(listed, name)
-        made.append(_train(settings, train, tested, place, cache or output / "cache", resume))
+        made.append(_train(planned, place, cache or output / "cache", resume))
     return made
 
 
@@ -135,12 +121,8 @@ def make_bank(
     how, classes = _patches(settings), tumour_classes(listed)
     told = resolved(settings, classes, listed)["source"]
     from_settings(told, how.spacing_mm)  # what is wrong with it is said before any scan is read
-    healthy = healthy_of(prepare(listed, classes, how.spacing_mm, cache or folder / "cache"))
-    if not healthy:
-        raise InputError(f"no case is {NOTHING}")
-    around = HealthyPatches(tuple(healthy), tuple(side + 2 * MARGIN for side in how.patch))
-    facts = {"cases": [case.case.id for case in healthy], "patch": list(around.patch)}
-    maker = Maker(folder, count, 0.0, seed, around, told, how.spacing_mm, workers, facts)
+    cases_there = prepare(listed, classes, how.spacing_mm, cache or folder / "cache")
+    maker = maker_of(folder, count, 0.0, seed, cases_there, told, how, workers)
     try:
         maker.start(0, progress)
     finally:
@@ -169,46 +151,92 @@ def _folds(cases: Sequence[Case], fold: str | None) -> list[int | None]:
     return [int(fold)]
 
 
-def _train(
-    settings: Mapping[str, Any], train: Sequence[Case], tested: Sequence[Case], place: Path, cache: Path, resume: bool
-) -> Path:
-    """One fold, from its cases to its bundle."""
+@dataclass(frozen=True)
+class _Planned:
+    """A fold's training before any scan is read.
+
+    Attributes:
+        settings: The configuration.
+        how: How patches are drawn.
+        validation: How the checkpoint is chosen.
+        loop: How to optimise.
+        train: Cases of the training folds.
+        tested: Cases of the tested fold.
+        kept: Those that are trained on, and
+        inner: those that the checkpoint is chosen on.
+        config: What the bundle says of the segmenter.
+        whole: The settings with what the source takes from the cases.
+    """
+
+    settings: Mapping[str, Any]
+    how: PatchSettings
+    validation: Choice
+    loop: LoopConfig
+    train: Sequence[Case]
+    tested: Sequence[Case]
+    kept: list[Case]
+    inner: list[Case]
+    config: dict[str, Any]
+    whole: Mapping[str, Any]
+
+    def told(self, **more: Sequence[str]) -> dict[str, str]:
+        """What decides the training, for its checkpoint; `more` is what only shows once scans are read."""
+        kept, inner = ([case.id for case in cases] for cases in (self.kept, self.inner))
+        named = {**self.whole, "classes": self.config["classes"]}
+        return told_of(named, **{"cases": kept, "cases to choose the checkpoint on": inner, **more})
+
+
+def _planned(
+    settings: Mapping[str, Any], every: Sequence[Case], train: Sequence[Case], tested: Sequence[Case]
+) -> _Planned:
+    """A fold's training, of the cases that there are; classes have the same numbers in every fold."""
     how, validation = _patches(settings), table(Choice, settings, "validation")
     loop, _ = table(LoopConfig, settings, "training"), table(BankSettings, settings, "bank")
-    classes = tumour_classes([*train, *tested])
+    classes = tumour_classes(every)
     kept, inner = _inner(train, validation) if validation.select_on == INNER else (list(train), list(tested))
     if validation.select_on not in SELECT or not (inner or validation.select_on == LAST):
         raise InputError(f"select_on = '{validation.select_on}' is not possible here; use one of {', '.join(SELECT)}")
     inner = [] if validation.select_on == LAST else inner
     told = _config(settings, how, classes, train)
-    torch.manual_seed(loop.seed)
-    network = _network(told, settings.get("start"))
+    whole = resolved(settings, classes, kept) if "source" in settings else settings
+    return _Planned(settings, how, validation, loop, train, tested, kept, inner, told, whole)
+
+
+def _train(of: _Planned, place: Path, cache: Path, resume: bool) -> Path:
+    """One fold, from its cases to its bundle."""
+    torch.manual_seed(of.loop.seed)
+    network = _network(of.config, of.settings.get("start"))
     if not torch.cuda.is_available():  # on a processor, gradients of 3D convolutions take a third of the time so
         network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # its stubs lack it
-    _check_network(network, how)
-    whole = resolved(settings, classes, kept) if "source" in settings else settings
-    plain = _plain_source(whole, how)
-    prepared = _prepared(kept, inner, classes, how, cache, plain is not None)
-    own = [prepared[case.id] for case in kept]
+    _check_network(network, of.how)
+    plain = plain_source(of.whole, of.how)
+    prepared = _prepared(of, cache, plain is not None)
+    own, aside = ([prepared[case.id] for case in cases] for cases in (of.kept, of.inner))
     place.mkdir(parents=True, exist_ok=True)
     resume = resume and (place / "checkpoint.pt").exists()
     if not resume and not (place / "checkpoint.pt").exists():
         for name in (FIXED, HISTORY, BEST):  # of a run that ended before its first checkpoint
             (place / name).unlink(missing_ok=True)
-    with _source(whole, how, own, place, loop) as (source, bank):
-        draw = Patches(own, how, source, bank)
+    with source_of(of.whole, of.how, own, place, of.loop) as (source, bank):
+        draw = Patches(own, of.how, source, bank)
         checked = None
-        if inner:
-            fixed = fixed_patches([prepared[case.id] for case in inner], how, plain, validation, place)
-            checked = Validation(fixed, place, len(classes))
-        of, every = told_of(settings, cases=list(prepared)), validation.every
-        average = fit(network, draw, dice_ce(), loop, place, resume, check=checked, check_every=every, told=of)
+        if aside:
+            fixed = fixed_patches(aside, of.how, plain, of.validation, place)
+            checked = Validation(fixed, place, len(of.config["classes"]))
+        told = of.told(
+            **{MARKED: [f"{each.case.id}: {len(each.organ)}, {len(each.tumour)}" for each in (*own, *aside)]}
+        )
+        every = of.validation.every
+        average = fit(network, draw, dice_ce(), of.loop, place, resume, check=checked, check_every=every, told=told)
     if PartialState().is_main_process:
-        if checked:
+        best = checked.best() if checked else None
+        if checked and best:
+            if not best["validation_dsc"]:
+                doubt(f"{place}: no look has found any of the tumours that it looked for; the last weights are kept")
             average.load_state_dict(load_file(place / BEST))
             outputs.write_bytes(place / CURVES, checked.picture())
-        text = card(told, settings, train, inner, tested, validation, checked.best() if checked else None, draw)
-        segmenter.save(place / "model", told, average, text)
+        text = card(of.config, of.settings, of.train, of.inner, of.tested, of.validation, best, draw)
+        segmenter.save(place / "model", of.config, average, text)
     return place / "model"
 
 
@@ -247,16 +275,14 @@ def _check_network(network: torch.nn.Module, how: PatchSettings) -> None:
     network.train()
 
 
-def _prepared(
-    kept: list[Case], inner: list[Case], classes: Sequence[str], how: PatchSettings, cache: Path, source: bool
-) -> dict[str, Prepared]:
+def _prepared(of: _Planned, cache: Path, source: bool) -> dict[str, Prepared]:
     """The cases by their ids; a first run that finds something wrong with them leaves nothing behind."""
-    first = not cache.exists()
+    first, how = not cache.exists(), of.how
     try:
         whole = bool(how.mix.get("anywhere"))
-        both = prepare([*kept, *inner], classes, how.spacing_mm, cache, whole=whole)
+        both = prepare([*of.kept, *of.inner], of.config["classes"], how.spacing_mm, cache, whole=whole)
         made = {case.case.id: case for case in both}
-        shares(how.mix, [made[case.id] for case in kept], source)
+        shares(how.mix, [made[case.id] for case in of.kept], source)
     except InputError:
         if first:
             shutil.rmtree(cache, ignore_errors=True)
@@ -294,107 +320,3 @@ def _inner(cases: Sequence[Case], validation: Choice) -> tuple[list[Case], list[
     if not held:
         raise InputError("too few patients to keep some for choosing the checkpoint; add cases")
     return [c for c in cases if c.patient not in held], [c for c in cases if c.patient in held]
-
-
-@contextlib.contextmanager
-def _source(
-    settings: Mapping[str, Any],
-    how: PatchSettings,
-    cases: Sequence[Any],
-    place: Path,
-    loop: LoopConfig,
-) -> Iterator[tuple[TumourSource | None, bool]]:
-    """The source that the configuration names; with its bank and the processes that make that, if it wants one."""
-    plain, wanted = _plain_source(settings, how), table(BankSettings, settings, "bank")
-    if plain is None or not settings.get("bank"):
-        yield plain, False
-        return
-    if not healthy_of(cases):
-        raise InputError(f"no case to train on is {NOTHING}")
-    around = HealthyPatches(tuple(healthy_of(cases)), tuple(side + 2 * MARGIN for side in how.patch))
-    told = settings["source"]
-    facts = {"cases": [case.case.id for case in around.cases], "patch": list(around.patch)}
-    size, refresh = wanted.size, wanted.refresh
-    maker = Maker(place / "bank", size, refresh, loop.seed, around, told, how.spacing_mm, wanted.workers, facts)
-    try:
-        maker.start(_step(place), _telling(place / "bank"))
-        bank = _MovingBank(how.spacing_mm, place / "bank", size, refresh)
-        bank.made_up_to = maker.first
-        yield bank, True
-    finally:
-        maker.stop()
-
-
-class _MovingBank(Bank):
-    """A bank whose processes go on as the training does."""
-
-    made_up_to: Any = None  # shared with them
-
-    def at(self, step: int) -> None:
-        super().at(step)
-        self.made_up_to.value = max(self.made_up_to.value, self.first)
-
-
-def _telling(folder: Path) -> Callable[[int, int], None]:
-    """Says now and then how far a bank is: nothing is trained until it is full."""
-    said = time.monotonic()
-
-    def tell(there: int, wanted: int) -> None:
-        nonlocal said
-        if time.monotonic() - said > TELL_S and PartialState().is_main_process:
-            said = time.monotonic()
-            print(f"{there} of {wanted} tumours are in {folder}; then the training begins", flush=True)
-
-    return tell
-
-
-def _step(place: Path) -> int:
-    path = place / "checkpoint.pt"
-    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
-
-
-def _plain_source(settings: Mapping[str, Any], how: PatchSettings) -> TumourSource | None:
-    if not settings.get("mix", {"synthetic": 1.0}).get("synthetic") or "source" not in settings:
-        return None
-    return from_settings(settings["source"], how.spacing_mm)
-
-
-def resolved(settings: Mapping[str, Any], classes: Sequence[str], cases: Sequence[Case]) -> dict[str, Any]:
-    """The settings with what a source takes from the cases: organ, classes' names, and the texts of their reports.
-
-    For the source alone: what is written down of a training (its card) keeps the configuration's own words.
-    """
-    source = dict(settings.get("source", {"kind": WORDS}))
-    if source.get("kind", WORDS) == WORDS and "organ" not in source:
-        source["organ"] = _known_organ(cases)
-    if isinstance(source.get("texts"), Mapping):
-        source["classes"] = list(classes)
-    if source.get("texts") == REPORTS:
-        source["texts"] = reported(cases)
-    return {**settings, "source": source}
-
-
-def _known_organ(cases: Sequence[Case]) -> str:
-    """The organ of the cases, whose terms a source of words is to use."""
-    organ = cases[0].organ
-    if organ not in ORGANS:
-        known = ", ".join(ORGANS)
-        raise InputError(f"no terms are known for the {organ}: say in [source] whose to use, organ = one of {known}")
-    return organ
-
-
-def reported(cases: Sequence[Case]) -> list[str]:
-    """What the cases' own texts and reports say of lesions, each once.
-
-    Raises:
-        InputError: Nothing.
-    """
-    found: dict[str, None] = {}
-    for case in cases:
-        found |= dict.fromkeys([*case.texts, *(text for each in case.lesion_texts.values() for text in each)])
-        if case.report:
-            lesions = extract(read_report(case.report), case.organ if case.organ in ORGANS else None)
-            found |= dict.fromkeys(lesion.description for lesion in lesions if lesion.description)
-    if not found:
-        raise InputError(f"texts = '{REPORTS}': no case to train on has texts, or a report that describes a lesion")
-    return list(found)

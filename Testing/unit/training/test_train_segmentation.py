@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
+from torch import nn
 
 import small_trainings
+from killing import killed_after
 from TextoMorphLib.cases import Case, read_cases, write_cases
 from TextoMorphLib.cli import main
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation.model import Segmenter
+from TextoMorphLib.segmentation.networks import NETWORKS
 from TextoMorphLib.sources import load
 from TextoMorphLib.training.checkpoint_choice import Validation
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, prepare
-from TextoMorphLib.training.train_segmentation import reported, resolved
+from TextoMorphLib.training.segmentation_sources import reported, resolved
 
 CONFIGS = Path(__file__).parents[3] / "Resources/Training"
 CONFIG = small_trainings.segmentation("""
@@ -86,6 +92,14 @@ def test_every_fold_gives_a_bundle_that_knows_no_tested_case(cases: Path, tmp_pa
     assert (tmp_path / "fold0/model/manifest.json").read_bytes() == before
 
 
+def test_a_card_says_whose_patches_chose_the_checkpoint(cases: Path, tmp_path: Path) -> None:
+    for select_on, said in (("test", "4 of the tested ones looked at"), ("inner", "2 of them looked at")):
+        config = tmp_path / f"{select_on}.toml"
+        config.write_text(CONFIG.replace("patches = 3", f'patches = 3\nselect_on = "{select_on}"'))
+        assert train(cases, tmp_path / select_on, str(config), "--fold", "0") == 0
+        assert said in (tmp_path / select_on / "fold0/model/MODEL_CARD.md").read_text()
+
+
 def test_a_resumed_training_ends_bit_equal(cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train(cases, tmp_path / "whole") == 0
     usual = Validation.__call__
@@ -106,6 +120,109 @@ def test_a_resumed_training_ends_bit_equal(cases: Path, tmp_path: Path, monkeypa
         assert all((whole[key] == broken[key]).all() for key in whole)
     histories = [(tmp_path / run / "whole/validation.jsonl").read_text() for run in ("whole", "broken")]
     assert histories[0] == histories[1]
+
+
+def test_what_is_kept_of_a_look_is_of_weights_that_a_killed_training_goes_on_from(
+    cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graphics card takes other steps the second time: a look that the history has lost must not keep its weights."""
+    arguments = ["train", "segmentation", str(cases / "config.toml"), "--cases", str(cases / "cases.jsonl")]
+    assert killed_after(2, "TextoMorphLib.training.loop._checked", [*arguments, "--output", str(tmp_path)]) == -9
+    known = [row["step"] for row in map(json.loads, (tmp_path / "whole/validation.jsonl").read_text().splitlines())]
+    assert known == [2, 4]
+    at = torch.load(tmp_path / "whole/checkpoint.pt", weights_only=True)["step"]
+    assert at >= known[-1]
+
+
+def test_where_no_look_finds_a_tumour_the_last_weights_are_kept_and_that_is_told(
+    cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def blind(outputs: int, patch: Any) -> nn.Module:
+        layer = nn.Conv3d(1, outputs, 1)
+        nn.init.zeros_(layer.weight)
+        layer.bias.data = torch.tensor([9.0, *[0.0] * (outputs - 1)])
+        return layer
+
+    monkeypatch.setitem(NETWORKS, "blind", blind)
+    config = tmp_path / "blind.toml"
+    config.write_text(re.sub(r'name = "unet"\n(.*\n)*?(?=\[mix)', 'name = "blind"\n', CONFIG))
+    assert train(cases, tmp_path / "run", str(config)) == 0
+    assert "step 6 of 6" in (tmp_path / "run/whole/model/MODEL_CARD.md").read_text()
+    assert "no look has found any of the tumours" in capsys.readouterr().err
+    kept, last = (load_file(tmp_path / "run/whole/best.safetensors"), torch.load(tmp_path / "run/whole/checkpoint.pt"))
+    assert torch.equal(kept["bias"], last["average"]["module.bias"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("real = 1.0", "real = 3.0"), "was trained with mix.real 1.0, not 3.0"),
+        (("steps = 6", "steps = 9"), "was trained with steps 6, not 9"),
+        (("", ""), "was trained with cases "),
+    ],
+)
+def test_a_fold_that_is_done_with_other_settings_or_cases_is_not_this_one(
+    change: tuple[str, str], words: str, cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(cases, tmp_path / "run", "--fold", "0") == 0
+    listed = read_cases(cases / "cases.jsonl")
+    write_cases(listed if change[0] else listed[:-1], tmp_path / "cases.jsonl")
+    (tmp_path / "config.toml").write_text(CONFIG.replace(*change) if change[0] else CONFIG)
+    arguments = ["--cases", str(tmp_path / "cases.jsonl"), "--output", str(tmp_path / "run"), "--fold", "0"]
+    assert main(["train", "segmentation", str(tmp_path / "config.toml"), *arguments, "--resume"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_a_label_map_that_has_changed_is_not_gone_on_with(
+    cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = read_cases(cases / "cases.jsonl")
+    label = Volume.read(listed[0].label)  # type: ignore[arg-type]
+    larger = label.data.copy()
+    larger[12:20, 10:16, 10:16] = 2
+    label.write(tmp_path / "label.nii.gz")
+    listed[0] = replace(listed[0], label=tmp_path / "label.nii.gz")
+    write_cases(listed, tmp_path / "cases.jsonl")
+    arguments = ["train", "segmentation", str(cases / "config.toml"), "--cases", str(tmp_path / "cases.jsonl")]
+    arguments += ["--output", str(tmp_path / "run")]
+    with monkeypatch.context() as patched:
+        patched.setattr(Validation, "__call__", Mock(side_effect=KeyboardInterrupt))
+        assert main(arguments) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "cancelled: stopped at step 2; go on with --resume"
+    Volume.from_array(larger, label.affine).write(tmp_path / "label.nii.gz")
+    assert main([*arguments, "--resume"]) == 2
+    assert "was trained with marked " in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_cannot_be_read_is_one_line(
+    cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole/checkpoint.pt").write_bytes(b"half a checkpoint")
+    assert train(cases, tmp_path, "--resume") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "checkpoint.pt cannot be read" in line
+
+
+def test_classes_have_the_same_numbers_in_every_fold(tmp_path: Path) -> None:
+    listed = []
+    for number in range(8):
+        label = np.zeros((28, 28, 28), np.uint8)
+        label[4:24, 4:24, 4:24] = 1
+        label[10:16, 10:16, 10:16] = 2
+        hu = np.choose(label, [-100.0, 100.0, 40.0]) + np.random.default_rng(number).normal(0, 5, label.shape)
+        hu[:2] = -1000
+        for name, image in (("ct", hu.astype(np.int16)), ("label", label)):
+            Volume.from_array(image, np.diag([2.0, 2.0, 2.0, 1.0])).write(tmp_path / f"{number}_{name}.nii.gz")
+        files = {"ct": tmp_path / f"{number}_ct.nii.gz", "label": tmp_path / f"{number}_label.nii.gz"}
+        kind, fold = ("cyst", 0) if number < 4 else ("solid", 1)
+        listed.append(Case(f"c{number}", organ="liver", values={"organ": (1,), kind: (2,)}, fold=fold, **files))
+    write_cases(listed, tmp_path / "cases.jsonl")
+    (tmp_path / "config.toml").write_text(re.sub("(synthetic|healthy) = .*", "", CONFIG))
+    assert train(tmp_path, tmp_path / "run", "--fold", "all") == 0
+    for fold in ("fold0", "fold1"):
+        assert Segmenter.load(str(tmp_path / "run" / fold / "model"), "cpu").classes == ("cyst", "solid")
 
 
 def test_texts_from_the_reports_of_the_cases(tmp_path: Path) -> None:
@@ -328,7 +445,7 @@ def test_a_training_that_runs_away_ends_and_leaves_no_model(
     config = tmp_path / "wild.toml"
     config.write_text(CONFIG.replace("learning_rate = 1e-3", "learning_rate = 1e30"))
     assert train(cases, tmp_path / "run", str(config)) == 2
-    assert "the training ran away: at step 6" in capsys.readouterr().err
+    assert "the training ran away: at step 2" in capsys.readouterr().err
     assert not list(tmp_path.rglob("model"))
 
 
