@@ -105,7 +105,8 @@ def maker_of(
         raise InputError(f"no case to train on is {NOTHING}")
     around = HealthyPatches(tuple(healthy), tuple(side + 2 * MARGIN for side in how.patch))
     facts: dict[str, Any] = {
-        "cases": {case.case.id: len(case.organ) for case in around.cases},
+        "cases": [case.case.id for case in around.cases],
+        "organ_voxels": [len(case.organ) for case in around.cases],
         "patch": list(around.patch),
         "program": contents.program(),
     }
