@@ -95,6 +95,7 @@ class Scan:
         volume: The scan as it is.
         targets: uint8, of its shape: 1 organ, 2 and above tumours; nothing where the scan is unknown.
         wider: The scan with unknown voxels around it, into which the tumours that its edges cut go on.
+        inner: Where the scan is in that.
         tumours: Boolean, of the wider scan's shape.
         lesions: Its lesions.
     """
@@ -102,6 +103,7 @@ class Scan:
     volume: Volume
     targets: np.ndarray
     wider: Volume
+    inner: Box
     tumours: np.ndarray
     lesions: tuple[Found, ...]
 
@@ -143,9 +145,9 @@ def read(case: Case) -> Scan:
     numbers, _ = ndimage.label(targets > 1, np.ones((3, 3, 3)))
     wider, pad = _continued(volume, targets > 1)
     tumours, numbers = (np.pad(each, pad, mode="symmetric") for each in (targets > 1, numbers))
-    return Scan(
-        volume, np.where(known, targets, 0).astype(np.uint8), wider, tumours, tuple(_lesions(wider, tumours, numbers))
-    )
+    x, y, z = (slice(first, first + size) for (first, _), size in zip(pad, volume.shape, strict=True))
+    seen = np.where(known, targets, 0).astype(np.uint8)
+    return Scan(volume, seen, wider, (x, y, z), tumours, tuple(_lesions(wider, tumours, numbers)))
 
 
 def site(scan: Scan, lesion: Found, sizes: Sequence[int]) -> Site | None:
@@ -218,8 +220,7 @@ def view(place: Site, rng: np.random.Generator | None) -> View:
 
 def measured(scan: Scan, lesion: Found, organ: str) -> Words:
     """What the scan says of a lesion."""
-    numbers, _ = ndimage.label(scan.targets > 1, np.ones((3, 3, 3)))
-    mask = np.isin(numbers, lesion.components)
+    mask = lesion.mask[scan.inner] & (scan.targets > 1)
     return words_to_draw(scan.volume, mask, organ, scan.targets > 1, scan.targets == 1)
 
 

@@ -69,6 +69,21 @@ def test_a_tumour_that_the_scan_cuts_goes_on_where_nothing_is_known(tmp_path: Pa
     assert middle > 6  # the cut faces are no border
 
 
+def test_what_is_measured_of_a_lesion_is_its_own_where_another_is_unknown(tmp_path: Path) -> None:
+    volume, label = scan(0, shape=(110, 56, 14), diameters_mm=(16.0, 24.0))
+    hu, labels = volume.data.copy(), label.data.copy()
+    hu[:14], hu[14:18] = -1500, -1000
+    labels[6:12, 20:30, 4:9] = 2  # before the others, where nothing is known
+    paths = {"ct": tmp_path / "ct.nii.gz", "label": tmp_path / "label.nii.gz"}
+    Volume.from_array(hu, volume.affine).write(paths["ct"])
+    Volume.from_array(labels, volume.affine).write(paths["label"])
+    found = triples.read(Case("a", organ="pancreas", values={"organ": (1,), "tumour": (2,)}, **paths))
+    for lesion, diameter_mm in zip(found.lesions, (16.0, 24.0), strict=True):
+        measured = triples.measured(found, lesion, "pancreas").attributes.diameter_mm
+        assert measured == pytest.approx(lesion.diameter_mm, rel=0.01)
+        assert measured == pytest.approx(diameter_mm, rel=0.05)
+
+
 def test_thick_slices_stay_so_and_are_told(tmp_path: Path) -> None:
     place = _site(tmp_path, spacing=(0.8, 0.9, 5.0), shape=(64, 64, 10))
     np.testing.assert_allclose(place.voxel_mm, [0.8, 0.9, 5.0])
