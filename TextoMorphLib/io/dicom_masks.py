@@ -13,6 +13,7 @@ import numpy as np
 
 from TextoMorphLib.errors import Doubt, InputError, SeveralLabelsError, doubt
 from TextoMorphLib.io import frame_of_reference
+from TextoMorphLib.io.formats import DICOM_SUFFIXES
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -69,7 +70,7 @@ def numbers(path: Path) -> list[int]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Dataset]:
     """The object; what goes wrong while it is looked at is said of its file."""
-    from TextoMorphLib.io.formats.dicom import whole
+    from TextoMorphLib.io.dicom_pixels import whole
 
     file = _file(path)
     assert file is not None
@@ -91,7 +92,8 @@ def _file(path: Path) -> Path | None:
         kinds = {file: _kind(file) for file in path.iterdir() if file.is_file()}
         objects = [file for file, kind in kinds.items() if kind in _KINDS]
         return objects[0] if len(objects) == 1 and sum(map(bool, kinds.values())) == 1 else None
-    if path.suffix.lower() not in (".dcm", ".ima", "") or not path.is_file():
+    end = path.suffix.lower()  # a file may be named by its UID, whose end is a number
+    if not (end in (*DICOM_SUFFIXES, "") or end[1:].isdecimal()) or not path.is_file():
         return None
     return path if _kind(path) in _KINDS else None
 
@@ -115,17 +117,27 @@ def chosen_number(label: int | str, names: dict[int, str]) -> int | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _one_of(names: dict[int, str], label: int | str | None, what: str) -> int:
-    """The number of the segment that is asked for."""
+def one_of(names: dict[int, str], label: int | str | None, what: str, path: str = "it") -> int:
+    """The number of the segment that is asked for.
+
+    Args:
+        names: Of all that there are, by their numbers.
+        label: The number or name that the user gave, if any.
+        what: What they are called, in the plural.
+        path: The file, where nobody around names it.
+
+    Raises:
+        InputError: None of them, or none is named and there are several.
+    """
     listed = ", ".join(f"{number} ({name})" for number, name in names.items())
     if label is None:
         if len(names) != 1:
-            held = f"it holds {len(names)} {what}: {listed or 'none'}"
+            held = f"{path} holds {len(names)} {what}: {listed or 'none'}"
             raise SeveralLabelsError(held, "choose one with --label NUMBER or NAME")
         return next(iter(names))
     number = chosen_number(label, names)
     if number not in names:
-        raise InputError(f"it has no one {what[:-1]} {label}; it has {listed or 'none'}")
+        raise InputError(f"{path} has no one {what[:-1]} {label}; it has {listed or 'none'}")
     return number
 
 
@@ -136,7 +148,7 @@ def _segment(found: Dataset, label: int | str | None) -> Volume:
 
     names = {int(item.SegmentNumber): str(item.get("SegmentLabel", "")) for item in found.SegmentSequence}
     names.pop(0, None)  # a label map's background
-    number = _one_of(names, label, "segments")
+    number = one_of(names, label, "segments")
     frames = np.asarray(found.pixel_array).reshape(-1, found.Rows, found.Columns)
     if str(found.get("SegmentationType", "BINARY")) == "FRACTIONAL":
         doubt("the segmentation holds fractions; what is half or more is taken for lesion")
@@ -213,7 +225,7 @@ def _filled(found: Dataset, ct: Volume, label: int | str | None) -> Volume:
     from TextoMorphLib.io.volume import Volume
 
     names = {int(item.ROINumber): str(item.get("ROIName", "")) for item in found.StructureSetROISequence}
-    number = _one_of(names, label, "regions")
+    number = one_of(names, label, "regions")
     contours = [item for item in found.ROIContourSequence if int(item.ReferencedROINumber) == number]
     closed = _closed(contours)
     if not closed:

@@ -6,11 +6,12 @@ import hashlib
 import os
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from TextoMorphLib.errors import InputError, SeveralLabelsError, doubt, doubts_kept
-from TextoMorphLib.io import dicom_masks
+from TextoMorphLib.io import dicom_masks, slicer_masks
 from TextoMorphLib.io.names import check_path, check_readable
 from TextoMorphLib.io.volume import Array, Volume
 
@@ -18,6 +19,7 @@ MOST_OF_SCAN, MOST_IF_REPLACED = 0.5, 0.9
 MOST_LABELS = 65_535
 _SAME_VOXEL = 0.05  # of a voxel, at the corners: no voxel's centre is nearer to another voxel's for it
 _WORTH_TELLING = 0.01  # of a voxel: more than float32 headers lose
+_HALF = 0.5
 _SOFT = (-0.25, 1.25)  # probabilities, and what interpolation overshoots by
 _MOST_LABELS = 300  # more values are an image's
 _LISTED = 12
@@ -62,11 +64,11 @@ def read_mask(
 
 
 def _read(path: Path, ct: Volume, resample: bool, label: Label) -> Array:
-    if dicom_masks.is_one(path):
-        volume, part = dicom_masks.read(path, ct, label), True
+    if segmented := _of_segments(path):
+        volume, part = segmented.read(path, ct, label), True
         positive = volume.data > 0
     else:
-        volume, part = Volume.read(path), path.name.lower().endswith(".seg.nrrd")
+        volume, part = Volume.read(path), path.name.lower().endswith(slicer_masks.SUFFIX)
         positive = _chosen(path, volume, label)
     own, scans = _frames(path, volume, ct)
     mask, affine = _reordered(positive, own, scans)
@@ -106,8 +108,8 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
         InputError: The file cannot be read, lies on another grid, or holds other numbers.
     """
     path = Path(path)
-    if dicom_masks.is_one(path):
-        return _segments(path, ct)
+    if segmented := _of_segments(path):
+        return _segments(path, ct, segmented)
     volume = Volume.read(path)
     stored = volume.data if (volume.slope, volume.intercept) == (1, 0) else volume.hu()
     own, scans = _frames(path, volume, ct)
@@ -125,12 +127,17 @@ def read_labels(path: str | os.PathLike[str], ct: Volume) -> Array:
     return labels.astype(np.uint8 if labels.max() < 256 else np.int32)
 
 
-def _segments(path: Path, ct: Volume) -> Array:
-    """A DICOM segmentation or structure set as a label map."""
+def _of_segments(path: Path) -> ModuleType | None:
+    """What reads a file whose segments may overlap, one by one; None for a label map."""
+    return next((each for each in (dicom_masks, slicer_masks) if each.is_one(path)), None)
+
+
+def _segments(path: Path, ct: Volume, segmented: ModuleType) -> Array:
+    """A segmentation or structure set as a label map."""
     check_readable(path)
     labels = np.zeros(ct.shape, np.int32)
     with doubts_kept() as found:
-        for number in dicom_masks.numbers(path):
+        for number in segmented.numbers(path):
             mask = _read(path, ct, resample=False, label=number)
             if shared := np.count_nonzero(labels[mask]):
                 raise InputError(
@@ -212,8 +219,13 @@ def _thresholded(path: Path, values: Array, label: Label) -> Array:
         )
     if label not in (None, 1, "1"):
         raise InputError(f"the mask {path} holds probabilities, no labels; leave --label out")
+    if high < _HALF:
+        raise InputError(
+            f"the mask {path} holds values from {low:.2g} to {high:.2g}, none of {_HALF:g} or more, from where on "
+            "probabilities are taken for lesion; write 0 outside the lesion and 1 in it"
+        )
     doubt(f"the mask {path} holds probabilities from {low:.2g} to {high:.2g}; what is 0.5 or more is taken for lesion")
-    return values >= 0.5
+    return values >= _HALF
 
 
 def _several(path: Path, labels: list[int], names: dict[int, str]) -> InputError:

@@ -62,6 +62,8 @@ class Volume:
         axes = self.affine[:3, :3]
         if not np.isfinite(axes).all() or abs(np.linalg.det(axes)) <= 1e-6 * np.prod(self.spacing):
             raise InputError("the voxel spacing is zero or not a number; repair the image's header")
+        if not np.isfinite(self.affine).all():
+            raise InputError("its header says of its place (the origin) what is no number; repair the header")
 
     @classmethod
     def from_array(cls, data: Array, affine: Array) -> Volume:

@@ -78,6 +78,11 @@ def test_our_own_segmentation_is_a_mask(tmp_path: Path, ct: Volume) -> None:
         np.testing.assert_array_equal(read_mask(path, ct), TUMOUR)
 
 
+def test_a_segmentation_named_by_its_uid_is_a_mask(tmp_path: Path, ct: Volume) -> None:
+    named = (tmp_path / "seg" / "mask.dcm").rename(tmp_path / "1.2.826.0.1")
+    np.testing.assert_array_equal(read_mask(named, ct), TUMOUR)
+
+
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
 def test_a_segment_is_chosen_by_number_or_name(tmp_path: Path, ct: Volume, kind: str) -> None:
     path = two_segments(tmp_path / "ct", kind)

@@ -8,9 +8,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 
 from TextoMorphLib.errors import Doubt, InputError
-from TextoMorphLib.io.masks import check_mask, read_mask
+from TextoMorphLib.io.masks import check_mask, read_labels, read_mask
 from TextoMorphLib.io.volume import Volume
 
 ANGLE = np.deg2rad(20)
@@ -82,6 +83,7 @@ def test_probabilities_are_cut_at_a_half_and_told(tmp_path: Path) -> None:
         (lambda soft: np.rint(soft * 100).astype(np.int16), "grey levels of a probability map"),
         (lambda soft: (soft * 40 - 20).astype(np.float32), "neither labels nor probabilities"),
         (lambda soft: np.rint(soft * 1500 - 1000).astype(np.int16), "as an image does"),
+        (lambda soft: (soft * 0.4).astype(np.float32), "none of 0.5 or more"),
         (lambda soft: np.where(soft > 0.5, np.nan, 0).astype(np.float32), "NaN"),
     ],
 )
@@ -103,6 +105,34 @@ def test_a_slicer_segmentation_has_names_and_may_be_a_part_of_the_scan(tmp_path:
     with pytest.raises(InputError, match=r"1 \(Liver\), 2 \(Met\)"):
         read_mask(tmp_path / "mask.seg.nrrd", CT)
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.seg.nrrd", CT, label="met"), BALL)
+
+
+def _overlapping(path: Path, values: tuple[str, str]) -> np.ndarray:
+    """A segmentation as 3D Slicer keeps an organ and a tumour in it: a layer each."""
+    organ = ball(AFFINE, CT.shape, CENTRE, 12)
+    layers = np.stack([organ * int(values[0]), BALL * int(values[1])], -1).astype(np.uint8)
+    image = SimpleITK.GetImageFromArray(layers.transpose(2, 1, 0, 3), isVector=True)
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ AFFINE
+    image.SetSpacing(CT.spacing.tolist())
+    image.SetDirection((to_lps[:3, :3] / CT.spacing).ravel().tolist())
+    image.SetOrigin(to_lps[:3, 3].tolist())
+    for number, (name, value) in enumerate(zip(("Liver", "Met"), values, strict=True)):
+        for key, said in {"Name": name, "LabelValue": value, "Layer": str(number)}.items():
+            image.SetMetaData(f"Segment{number}_{key}", said)
+    SimpleITK.WriteImage(image, str(path))
+    path.write_bytes(path.read_bytes().replace(b"kinds: vector", b"kinds: list", 1))
+    return organ
+
+
+@pytest.mark.parametrize("values", [("1", "1"), ("1", "2")])
+def test_segments_that_overlap_lie_in_layers(tmp_path: Path, values: tuple[str, str]) -> None:
+    organ = _overlapping(tmp_path / "mask.seg.nrrd", values)
+    with pytest.raises(InputError, match=r"holds 2 segments: 1 \(Liver\), 2 \(Met\); choose one"):
+        read_mask(tmp_path / "mask.seg.nrrd", CT)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.seg.nrrd", CT, label="met"), BALL)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.seg.nrrd", CT, label=1), organ)
+    with pytest.raises(InputError, match="overlap in"):
+        read_labels(tmp_path / "mask.seg.nrrd", CT)
 
 
 def test_other_axis_order_is_the_same_grid(tmp_path: Path) -> None:

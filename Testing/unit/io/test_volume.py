@@ -308,10 +308,16 @@ def _with_flat_sform() -> bytes:
     return bytes(header)
 
 
-def _metaimage(spacing: str) -> bytes:
+def _nowhere() -> bytes:
+    affine = OBLIQUE.copy()
+    affine[1, 3] = np.nan
+    return bytes(nib.Nifti1Image(body(), affine).to_bytes())
+
+
+def _metaimage(spacing: str, voxels: str = "LOCAL") -> bytes:
     return (
         f"ObjectType = Image\nNDims = 3\nBinaryData = True\nElementSpacing = {spacing}\nDimSize = 2 2 2\n"
-        "ElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+        f"ElementType = MET_SHORT\nElementDataFile = {voxels}\n"
     ).encode() + bytes(16)
 
 
@@ -338,6 +344,8 @@ BAD_FILES = {
     "zero.nii": (lambda path: path.write_bytes(_with_pixdim(0)), "zero or negative"),
     "negative.nii": (lambda path: path.write_bytes(_with_pixdim(-1)), "zero or negative"),
     "singular.nii": (lambda path: path.write_bytes(_with_flat_sform()), "spacing"),
+    "nowhere.nii": (lambda path: path.write_bytes(_nowhere()), "of its place .the origin. what is no number"),
+    "lost.mhd": (lambda path: path.write_bytes(_metaimage("1 1 1", "a.raw")), "lie in a.raw, which is not there"),
     "zero.mha": (lambda path: path.write_bytes(_metaimage("1 0 1")), "spacing"),
     "colour.nii.gz": (
         lambda path: nifti(path, np.zeros(SHAPE, np.dtype([(c, "u1") for c in "RGB"]))),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from TextoMorphLib.io.volume import Volume
 
 
+DICOM_SUFFIXES = (".dcm", ".ima")
+
+
 @dataclass(frozen=True)
 class Format:
     """What a format's module says of itself.
@@ -72,6 +75,15 @@ def _suffix(path: Path, among: Mapping[str, object]) -> str:
     for suffix in sorted(among, key=len, reverse=True):
         if path.name.lower().endswith(suffix):
             return suffix
-    series = path.suffix.lower() in (".dcm", ".ima")
+    series = path.suffix.lower() in DICOM_SUFFIXES or _is_dicom(path)
     hint = "give the folder of the DICOM series" if series else f"use {', '.join(sorted(among))}"
     raise InputError(f"{path} is in no format known here: {hint}")
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a file, whatever its name, begins as DICOM images do."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False

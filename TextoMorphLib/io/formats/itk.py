@@ -10,11 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, doubt
 from TextoMorphLib.io.formats import Format
 from TextoMorphLib.io.volume import Array, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_LONGEST_HEADER = 1 << 16  # bytes that are looked at
+_NRRD = (".nrrd", ".nhdr")
+_LAST = ("elementdatafile", "data file", "datafile")  # after these, a header is at its end, or lists files
+# Any of these names says how large voxels are, and where they lie.
+_NRRD_SIZES, _NRRD_PLACES = ("space directions", "spacings"), ("space",)
+_META_SIZES = ("elementspacing", "elementsize")
+_META_PLACES = ("transformmatrix", "orientation", "rotation", "offset", "position", "origin")
 _OWN_KEYS = ("ITK_", "NRRD_")  # what ITK writes by itself
 
 
@@ -24,26 +31,103 @@ def read(path: Path) -> Volume:
     Raises:
         InputError: The file is damaged or holds no 3D image of one number a voxel.
     """
-    import SimpleITK
-
-    try:
-        with silent():
-            image = SimpleITK.ReadImage(str(path))
-    except RuntimeError as error:
-        if "spacing" in str(error) or "direction" in str(error):
-            raise InputError("its voxel spacing is zero or its axes lie in a plane; repair the header") from error
-        raise InputError("it is damaged, cut short or of another format than its name says") from error
+    image = _image(path)
     if image.GetNumberOfComponentsPerPixel() != 1:
         raise InputError(f"it has {image.GetNumberOfComponentsPerPixel()} numbers a voxel, not one")
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[:, :, :, 0]
     if image.GetDimension() != 3:
         raise InputError(f"a 3D image is needed, this one is {image.GetDimension()}D; give one CT volume")
+    _tell_doubts(path)
+    import SimpleITK
+
+    return Volume(SimpleITK.GetArrayFromImage(image).T, _affine(image), metadata=_metadata(image))
+
+
+def components(path: Path) -> int:
+    """How many numbers a voxel has; 0 where that cannot be told."""
+    import SimpleITK
+
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with silent():
+            reader.ReadImageInformation()
+    except RuntimeError:
+        return 0
+    return int(reader.GetNumberOfComponents())
+
+
+def read_layers(path: Path) -> list[Volume]:
+    """Read a file with several numbers a voxel: a volume of each.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    import SimpleITK
+
+    try:
+        image = _image(path)
+        values, affine, metadata = SimpleITK.GetArrayViewFromImage(image), _affine(image), _metadata(image)
+        return [Volume(values[..., layer].T.copy(), affine, metadata=metadata) for layer in range(values.shape[-1])]
+    except InputError as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+
+
+def _image(path: Path) -> Any:
+    import SimpleITK
+
+    try:
+        with silent():
+            return SimpleITK.ReadImage(str(path))
+    except RuntimeError as error:
+        if "spacing" in str(error) or "direction" in str(error):
+            raise InputError("its voxel spacing is zero or its axes lie in a plane; repair the header") from error
+        if lacking := next((name for name in _apart(path) if not (path.parent / name).is_file()), ""):
+            raise InputError(f"its voxels lie in {lacking}, which is not there; put it beside the header") from error
+        raise InputError("it is damaged, cut short or of another format than its name says") from error
+
+
+def _header(path: Path) -> tuple[dict[str, str], list[str]]:
+    """What stands in a header by its name, in small letters, and the lines after that; both empty if it is damaged."""
+    with path.open("rb") as file:
+        lines = file.read(_LONGEST_HEADER).decode("latin-1").splitlines()
+    of_nrrd = path.name.lower().endswith(_NRRD)
+    told: dict[str, str] = {}
+    for number, line in enumerate(lines):
+        name, _, value = line.partition(":" if of_nrrd else "=")
+        if of_nrrd and not line:
+            return told, []
+        told[name.strip().lower()] = value.strip()
+        if name.strip().lower() in _LAST:
+            return told, lines[number + 1 :]
+    return told, []
+
+
+def _apart(path: Path) -> list[str]:
+    """The files in which the voxels lie, of a header that names such."""
+    told, rest = _header(path)
+    named = next((told[name] for name in _LAST if name in told), "LOCAL")
+    names = rest if named.upper().startswith("LIST") else [named]
+    return [name.strip() for name in names if name.strip() and name.upper() != "LOCAL" and "%" not in name]
+
+
+def _tell_doubts(path: Path) -> None:
+    """Tells what the header leaves out, in the stead of which something is taken for granted."""
+    told, _ = _header(path)
+    of_nrrd = path.name.lower().endswith(_NRRD)
+    sizes, places = (_NRRD_SIZES, _NRRD_PLACES) if of_nrrd else (_META_SIZES, _META_PLACES)
+    if told and not any(name in told for name in sizes):
+        doubt(f"{path.name} does not say how large its voxels are: they are taken for 1 x 1 x 1 mm")
+    if told and not any(name in told for name in places):
+        doubt(f"{path.name} does not say where its voxels lie in the patient: left may be right")
+
+
+def _affine(image: Any) -> Array:
     to_lps = np.eye(4)
     to_lps[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     to_lps[:3, 3] = image.GetOrigin()
-    metadata = _metadata(image)
-    return Volume(SimpleITK.GetArrayFromImage(image).T, LPS_TO_RAS @ to_lps, metadata=metadata)
+    return LPS_TO_RAS @ to_lps
 
 
 def _metadata(image: Any) -> dict[str, str]:
