@@ -35,6 +35,8 @@ BROAD_HU = 150.0  # peaks that are wider at half their height than this are seve
 AIR_HU, THIN_AIR_HU, LUNG_WIDE_HU = (-1032.0, -965.0), -850.0, 95.0
 WHOLE_MM, MUCH_AIR = 270.0, 0.25  # the least width of a scan that shows it, and the least share of air
 _FLOOR = 0.05  # the share of the lowest value from which on it was cut off there
+# Windows end above this much; the highest value is commoner there than all in so many HU under it, which are there, too
+CEILING_HU, _UNDER_CEILING_HU, _LEAST_UNDER, _LEAST_AT = (100.0, 1000.0), 40.0, 0.02, 4
 FAT_TO_SOFT_HU = (105.0, 300.0)  # from fat's peak to that of soft tissue, from unenhanced muscle to kidneys,
 AIR_TO_FAT_HU = (850.0, 940.0)  # and from air's to fat's
 OFF_BY = (0.07, 40.0)  # a factor and an offset that scanners do not leave
@@ -80,7 +82,8 @@ class _Shares:
     dense: float  # the median of fat and what is denser, HU
     fat: float  # what lies where fat does,
     air: float  # what is air, foam or thin lung
-    floor: float  # the value at which the scan was cut off below, 0 for none
+    floor: float  # the value at which the scan was cut off below, 0 for none,
+    ceiling: float  # and above
     gap: float  # and as much would lie there if it were but partly air
     peaks: tuple[_Peak, ...]  # where values are commonest,
     hills: tuple[_Peak, ...]  # and where they are commoner than beside
@@ -118,11 +121,7 @@ def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
     shares = _shares(sample[known])
     if jumps := jump(volume):
         doubt(jumps)
-    if THIN_AIR_HU < shares.floor < 0:
-        doubt(
-            f"the scan's HU were cut off at {shares.floor:g} (a window?): what is darker, such as air, cannot be told "
-            "from it; give the scan before that, if you have it"
-        )
+    _tell_of_cuts(shares)
     if reason := _not_hu(shares, high, volume):
         told = f"values run from {low:g} to {high:g} and {reason}"
         if not assume_hu:
@@ -140,6 +139,17 @@ def check_ct(volume: Volume, assume_hu: bool | None = None) -> None:
             "the HU scale could not be checked: no pure fat is in this part of the body to show it, and an offset or a "
             "factor would not be seen; make sure that air is -1000 and water 0 in it"
             + ("" if assume_hu is None else " (--assume-hu: you have)")
+        )
+
+
+def _tell_of_cuts(shares: _Shares) -> None:
+    """Tells of HU that were cut off, as by a window, below or above."""
+    told = {shares.floor: "darker, such as air,"} if THIN_AIR_HU < shares.floor < 0 else {}
+    told |= {shares.ceiling: "brighter, such as bone and calcium,"} if shares.ceiling else {}
+    for hu, what in told.items():
+        doubt(
+            f"the scan's HU were cut off at {hu:g} (a window?): what is {what} cannot be told from it; give the scan "
+            "before that, if you have it"
         )
 
 
@@ -212,10 +222,20 @@ def _shares(hu: Array) -> _Shares:
         fat=share(*FAT_HU),
         air=share(FAT_AND_AIR_HU[0], -750.0),
         floor=float(hu[0]) if hu.size and np.searchsorted(hu, hu[0], "right") > _FLOOR * hu.size else 0.0,
+        ceiling=_ceiling(hu),
         gap=share(*GAP_HU) * (FAT_HU[1] - FAT_HU[0]) / (GAP_HU[1] - GAP_HU[0]),
         peaks=_peaks(smooth, PEAK),
         hills=_peaks(smooth, HILL),
     )
+
+
+def _ceiling(hu: Array) -> float:
+    """The value at which sorted HU were cut off above, 0 for none: there is more of it than of all just under it."""
+    if not hu.size or not CEILING_HU[0] <= hu[-1] <= CEILING_HU[1]:
+        return 0.0
+    start, top = np.searchsorted(hu, [hu[-1] - hu.dtype.type(_UNDER_CEILING_HU), hu[-1]])
+    at, under = hu.size - top, top - start
+    return float(hu[-1]) if at >= _LEAST_AT and _LEAST_UNDER * at < under < at else 0.0
 
 
 def _smooth(hu: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -170,10 +171,22 @@ def test_a_scale_that_changes_within_the_scan_is_told(slices: slice, offset: int
         check_ct(Volume.from_array(hu.astype(np.int16), np.diag([0.8, 0.8, 2.5, 1])), assume_hu=True)
 
 
-@pytest.mark.parametrize("window", [(-175, 250), (-500, 3000)])
-def test_hu_that_were_cut_off_are_told(window: tuple[int, int]) -> None:
-    with pytest.warns(Doubt, match=f"HU were cut off at {window[0]}"):
-        check_ct(Volume.from_array(np.clip(organs(), *window).astype(np.int16), OBLIQUE))
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        ((-175, 250), ["at -175 .*darker", "at 250 .*brighter"]),
+        ((-500, 3000), ["at -500 .*darker"]),
+        ((-1024, 240), ["at 240 .*brighter"]),
+    ],
+)
+def test_hu_that_were_cut_off_are_told(window: tuple[int, int], words: list[str]) -> None:
+    hu = organs()
+    hu[5:9, 5:9] += np.random.default_rng(0).normal(250, 150, hu[5:9, 5:9].shape)  # bone
+    with pytest.warns(Doubt) as told:
+        check_ct(Volume.from_array(np.clip(hu, *window).astype(np.int16), OBLIQUE))
+    said = [str(each.message) for each in told if "HU were cut off" in str(each.message)]
+    assert len(said) == len(words)
+    assert all(re.search(word, each) for word, each in zip(words, said, strict=True))
 
 
 @pytest.mark.filterwarnings("error")
