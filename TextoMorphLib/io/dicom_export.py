@@ -24,7 +24,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import frame_of_reference, outputs
 from TextoMorphLib.io.atomic import replacing
-from TextoMorphLib.io.formats.dicom import header_of
+from TextoMorphLib.io.formats.dicom import header_of, is_image
 from TextoMorphLib.io.formats.itk import LPS_TO_RAS
 from TextoMorphLib.io.volume import Array, Volume
 
@@ -94,7 +94,9 @@ def check_scan(volume: Volume, folder: Path, source: Path | None = None, keep_pa
     """
     if keep_patient and source is None:
         raise InputError("--keep-patient needs a scan that is a DICOM series; patient and study are made up without it")
-    _header(source, ())
+    study = _header(source, ("StudyInstanceUID",)).get("StudyInstanceUID")
+    if keep_patient and not study:
+        raise InputError(f"--keep-patient: {source} names no study (StudyInstanceUID) to keep; leave it out")
     _whole_hu(volume)
     along_row, along_column = (volume.affine[:3, axis] for axis in _in_plane(volume.affine))
     if abs(along_row @ along_column) > 1e-4 * np.linalg.norm(along_row) * np.linalg.norm(along_column):
@@ -193,9 +195,9 @@ def _header(source: Path | None, wanted: Sequence[str]) -> Dataset:
     if source is None:
         return Dataset()
     files = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
-    tags = (*wanted, *LOSSY, FRAME, "StudyInstanceUID", "SOPClassUID")
+    tags = (*wanted, *LOSSY, FRAME, "SOPClassUID")
     found = [header for path in files if (header := header_of(path, tags))]
-    images = [header for header in found if header.get("StudyInstanceUID")]
+    images = [header for header in found if is_image(header)]
     if not images:
         raise InputError(f"{source} is no DICOM image or series; what stands in its header cannot be taken over")
     # What was lost in one slice is lost to the series.

@@ -88,7 +88,7 @@ def _check(path: Path, inputs: Iterable[Path], overwrite: bool) -> None:
     check_ordinary(path)
     if any(_same(path, given) for given in inputs):
         raise InputError(f"cannot write {path}: it is one of the inputs; choose another name")
-    if path.exists() and not overwrite:
+    if (path.exists() or path.is_symlink()) and not overwrite:  # a link to nothing would be replaced, too
         raise InputError(f"{path} exists; choose another name or add --overwrite")
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {path.parent} does not exist; make it first")

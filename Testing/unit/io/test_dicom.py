@@ -84,6 +84,44 @@ def test_each_slice_has_its_own_rescale(tmp_path: Path) -> None:
     assert volume.data.dtype == np.float32
 
 
+def test_values_in_the_upper_bits_are_shifted_down(tmp_path: Path) -> None:
+    def change(index: int, header: Dataset) -> None:
+        header.HighBit, header.PixelData = 15, (STORED[index] << 4).tobytes()
+
+    np.testing.assert_array_equal(Volume.read(series(tmp_path / "in", change)).hu(), STORED.T - 1024.0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_overlay_above_the_values_is_no_part_of_them(tmp_path: Path) -> None:
+    def change(index: int, header: Dataset) -> None:
+        header.PixelData = (STORED[index] | 0x8000).tobytes()
+        header.add_new(0x60000010, "US", ROWS)
+
+    np.testing.assert_array_equal(Volume.read(series(tmp_path / "in", change)).hu(), STORED.T - 1024.0)
+
+
+def test_a_series_whose_uid_was_taken_away_is_one(tmp_path: Path) -> None:
+    expected = Volume.read(series(tmp_path / "whole"))
+    bare = Volume.read(series(tmp_path / "bare", lambda index, header: delattr(header, "SeriesInstanceUID")))
+    np.testing.assert_array_equal(bare.data, expected.data)
+
+
+def test_a_file_that_is_no_slice_any_more_is_told(tmp_path: Path) -> None:
+    """The last one, which no gap gives away; what a Mac leaves beside files is none."""
+    folder = series(tmp_path / "in")
+    (folder / "001").unlink()
+    (folder / "001.dcm").write_text("<html>404")
+    (folder / "._002.dcm").write_bytes(bytes(200))
+    with pytest.warns(Doubt, match="^001.dcm cannot be read as DICOM and may be a slice") as told:
+        Volume.read(folder)
+    assert len(told) == 1
+
+
+def test_one_image_without_a_suffix_is_named_as_dicom(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give the folder of the DICOM series"):
+        Volume.read(series(tmp_path / "in") / "001")
+
+
 def test_files_without_the_preamble_are_read(tmp_path: Path) -> None:
     """As older archives wrote them: neither preamble nor file meta information."""
     folder = series(tmp_path / "in")
@@ -206,7 +244,8 @@ BAD_SERIES = {
     "axes not at right angles": (at(ImageOrientationPatient=[1, 0, 0, 0.5, 0.87, 0]), "not at right angles"),
     "a slope of 0": (at(3, RescaleSlope="0"), "slope of 0"),
     "two images in a file of one": (at(2, PixelData=STORED[:2].tobytes()), "holds 2 images|damaged"),
-    "no position": (at(1, ImagePositionPatient=None), "where it lies"),
+    "no position": (at(1, ImagePositionPatient=None), "where it lies in the patient .ImagePositionPatient left out"),
+    "more bits than pixels have": (at(HighBit=19), "bits that its pixels do not have"),
 }
 
 
@@ -253,6 +292,18 @@ TOLD = {
     ),
     "another modality": (at(Modality="PT"), "is PT by its headers"),
     "another unit": (at(RescaleType="MGML"), "are MGML by its headers"),
+    "two phases, one shifted by half a slice": (
+        lambda index, header: setattr(header, "InstanceNumber", 1 + index // 2 + SLICES * (index % 2)),
+        "numbers go to and fro",
+    ),
+    "a value too large for its bits": (
+        at(1, 2, PixelData=(STORED[1] | 0x1000).tobytes()),
+        r"006, 005 .2 of 7.: the pixels have values that the 12 bits",
+    ),
+    "padding brighter than metal": (
+        at(BitsStored=16, HighBit=15, PixelPaddingValue=63536, PixelData=(STORED[0] * 0 + 63536).tobytes()),
+        r"PixelPaddingValue 63536. lies at 62512 HU; it is read as -2000",
+    ),
     "every second image left out": (
         lambda index, header: setattr(header, "InstanceNumber", 2 * index + 1),
         "numbered 1 to 13 and 6 of these are not there .the first is 2",

@@ -60,6 +60,21 @@ def test_the_same_hu_at_the_same_places(tmp_path: Path, affine: np.ndarray) -> N
         assert hu_at(again, ras) == volume.hu()[index]
 
 
+def test_a_source_that_names_no_study_gives_how_it_was_taken(tmp_path: Path) -> None:
+    dicom_export.write(scan(RAS), REPORT, tmp_path / "source")
+    for path in (tmp_path / "source").glob("*.dcm"):
+        header = pydicom.dcmread(path)
+        del header.StudyInstanceUID
+        header.KVP = "80"
+        header.save_as(path)
+    source = Volume.read(tmp_path / "source")
+    dicom_export.check_scan(source, tmp_path / "made", tmp_path / "source")
+    dicom_export.write(source, REPORT, tmp_path / "made", tmp_path / "source")
+    assert pydicom.dcmread(tmp_path / "made" / "0001.dcm").KVP == 80
+    with pytest.raises(InputError, match="names no study"):
+        dicom_export.check_scan(source, tmp_path / "kept", tmp_path / "source", keep_patient=True)
+
+
 def test_simpleitk_reads_the_same(tmp_path: Path) -> None:
     dicom_export.write(scan(RAS), REPORT, tmp_path / "series")
     reader = SimpleITK.ImageSeriesReader()

@@ -1,4 +1,4 @@
-"""DICOM series: the headers tell whether their images make one volume; pydicom reads plain pixels, GDCM packed ones."""
+"""DICOM series: the headers tell whether their images make one volume."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from TextoMorphLib.errors import InputError, doubt
-from TextoMorphLib.io.formats import Format
-from TextoMorphLib.io.formats.itk import LPS_TO_RAS, silent, smallest
+from TextoMorphLib.errors import NAMED, InputError, doubt, doubts_of_many
+from TextoMorphLib.io import dicom_pixels
+from TextoMorphLib.io.dicom_pixels import OF_FRAMES, SHARED
+from TextoMorphLib.io.formats import DICOM_SUFFIXES, Format
+from TextoMorphLib.io.formats.itk import LPS_TO_RAS, smallest
 from TextoMorphLib.io.names import check_path, check_readable
 from TextoMorphLib.io.volume import Array, Volume
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-_SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")  # of multi-frame images
-_RESCALE = "PixelValueTransformationSequence"
 _TAGS = (
     "SOPClassUID",
     "SeriesInstanceUID",
@@ -39,9 +39,9 @@ _TAGS = (
     "PixelSpacing",
     "ImageOrientationPatient",
     "ImagePositionPatient",
-    *_SEQUENCES,
+    SHARED,
+    OF_FRAMES,
 )
-_UNPACK = "unpack the series first, as by gdcmconv --raw"
 _UNEVEN = 0.1  # of the distance between slices
 _GAP = 0.75  # of the distance between slices, how thin they may be; less, and some of the body is in none of them
 _SQUARE = 0.02  # how far an orientation's vectors may be from length 1 and right angles
@@ -78,11 +78,15 @@ def read(folder: Path) -> Volume:
         InputError: No DICOM images, several series, slices of different size or orientation, a slice missing,
             given twice, beside the others, or damaged.
     """
-    slices = [image for path in sorted(folder.iterdir()) if path.is_file() for image in _slices(path)]
+    lost: list[str] = []
+    slices = [image for path in sorted(folder.iterdir()) if path.is_file() for image in _slices(path, lost)]
     if len(slices) < 2:
         found = "a single DICOM slice" if slices else "no DICOM images"
         raise InputError(f"the folder holds {found}; give the folder of one whole CT series")
     _tell(slices)
+    if lost:
+        more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+        doubt(f"{', '.join(lost[:NAMED])}{more} cannot be read as DICOM and may be a slice: left out")
     _same(slices, "series", lambda image: image.series)
     _same(slices, "orientations (a localizer?)", lambda image: np.round(image.orientation, 4))
     _same(slices, "image sizes", lambda image: image.size)
@@ -106,17 +110,22 @@ def read(folder: Path) -> Volume:
     )
 
 
-def _slices(path: Path) -> list[_Slice]:
-    """What a file's header says; nothing if it is no image (notes, reports, structure sets, DICOMDIR)."""
+def _slices(path: Path, lost: list[str]) -> list[_Slice]:
+    """What a file's header says; nothing if it is no image (notes, reports, structure sets, DICOMDIR).
+
+    Args:
+        path: The file.
+        lost: Gets the name of one that is named as an image and is no DICOM.
+    """
     check_path(path)
     if path.stat().st_size:  # an empty file is no image, and no fault of the series
         check_readable(path)
     try:
         header = header_of(path, _TAGS)
         if header is None:
+            lost += [path.name] * (path.suffix.lower() in DICOM_SUFFIXES and not path.name.startswith("."))
             return []
-        kind = header.get("SOPClassUID") or header.file_meta.MediaStorageSOPClassUID
-        if "Image Storage" not in kind.name:
+        if not is_image(header):
             return []
         frames, colours = (int(header.get(tag) or 1) for tag in ("NumberOfFrames", "SamplesPerPixel"))
         found = [_slice(path, header, groups) for groups in _frames(header, frames)]
@@ -127,8 +136,13 @@ def _slices(path: Path) -> list[_Slice]:
     if colours > 1:
         raise InputError(f"{path.name} is a colour image; give the CT series itself")
     for image in found:
-        if (len(image.spacing), len(image.orientation), len(image.position)) != (2, 6, 3):
-            raise InputError(f"{path.name} does not say where it lies in the patient; take it out of the folder")
+        said = {"PixelSpacing": image.spacing, "ImageOrientationPatient": image.orientation}
+        said["ImagePositionPatient"] = image.position
+        if lacking := [name for (name, told), count in zip(said.items(), (2, 6, 3), strict=True) if len(told) != count]:
+            raise InputError(
+                f"{path.name} does not say where it lies in the patient ({', '.join(lacking)} left out or incomplete); "
+                "take it out of the folder, or export the series again"
+            )
         if not np.isfinite([*image.spacing, *image.orientation, *image.position]).all():
             raise InputError(f"{path.name} says of its place what is no number; take it out of the folder")
         axes = np.reshape(image.orientation, (2, 3))
@@ -155,28 +169,21 @@ def header_of(path: Path, tags: tuple[str, ...]) -> Dataset | None:
             return None
 
 
-def whole(path: Path) -> Dataset:
-    """A DICOM file with its pixels, from a file without the preamble, or without its first group, too."""
-    import pydicom
-
-    image = pydicom.dcmread(path, force=True)
-    if getattr(image.file_meta, "TransferSyntaxUID", None) is None:
-        implicit = image.original_encoding[0]
-        image.file_meta.TransferSyntaxUID = (
-            pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
-        )
-    return image
+def is_image(header: Dataset) -> bool:
+    """Whether a header is an image's, and not that of notes, a report or contours."""
+    kind = header.get("SOPClassUID") or header.file_meta.MediaStorageSOPClassUID
+    return "Image Storage" in kind.name
 
 
 def _frames(header: Dataset, frames: int) -> Iterator[tuple[int, list[Dataset]]]:
     """The number of each frame, and where to look for what is said of it."""
-    if frames == 1 and _SEQUENCES[1] not in header:
+    if frames == 1 and OF_FRAMES not in header:
         yield 0, [header]
         return
-    if _SEQUENCES[1] not in header:
+    if OF_FRAMES not in header:
         raise InputError("a multi-frame image does not say where its frames lie; convert it to NIfTI (dcm2niix) first")
-    shared = list(header.get(_SEQUENCES[0]) or [])[:1]
-    own = list(header[_SEQUENCES[1]].value)
+    shared = list(header.get(SHARED) or [])[:1]
+    own = list(header[OF_FRAMES].value)
     if len(own) != frames:
         raise InputError(f"a multi-frame image has {frames} frames and tells of {len(own)}; export it again")
     for number, groups in enumerate(own):
@@ -194,7 +201,7 @@ def _slice(path: Path, header: Dataset, frame: tuple[int, list[Dataset]]) -> _Sl
     return _Slice(
         path,
         number,
-        str(header.SeriesInstanceUID),
+        str(header.get("SeriesInstanceUID") or ""),
         (header.Rows, header.Columns),
         numbers("PixelSpacing"),
         numbers("ImageOrientationPatient"),
@@ -237,9 +244,17 @@ def _tell_of_gaps(slices: list[_Slice], step: float) -> None:
             f"the slices are {max(thick):g} mm thick and {step:.3g} mm apart: either what lies between them was not "
             "scanned, or slices are missing"
         )
+    numbers = [image.number for image in slices if image.number is not None]
+    back = [after < before for before, after in pairwise(numbers)]
+    turns = sum(a != b for a, b in pairwise(back))
     runs = [image.acquisition for image in slices]
     changes = sum(a != b for a, b in pairwise(runs))
-    if changes >= len(set(runs)):
+    if len(set(numbers)) == len(slices) and turns > len(slices) / 2:
+        doubt(
+            "along the patient the images' numbers go to and fro: these may be two series or phases whose slices lie "
+            "between one another; keep one of them if they are"
+        )
+    elif changes >= len(set(runs)):
         doubt(
             f"slices of {len(set(runs))} acquisitions lie between one another: these may be two phases of one patient; "
             "keep one of them if they are"
@@ -282,88 +297,14 @@ def _pixels(slices: list[_Slice]) -> Array:
     """HU, axes (i, j, k); each slice is rescaled by its own header."""
     planes: list[Array] = []
     known: tuple[Path, Array] | None = None
-    for image in slices:
-        if known is None or known[0] != image.path:
-            known = image.path, _hu(image.path)
-        planes.append(known[1][image.frame])
+    with doubts_of_many(len({image.path for image in slices})) as about:
+        for image in slices:
+            if known is None or known[0] != image.path:
+                with about(image.path.name):
+                    known = image.path, dicom_pixels.hu(image.path)
+            planes.append(known[1][image.frame])
     stack = np.stack(planes).T
     return smallest(stack) if stack.dtype.kind in "iu" else stack.astype(np.float32)
-
-
-def _hu(path: Path) -> Array:
-    """HU of a file's frames; axes (frame, row, column)."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = whole(path)
-            syntax = image.file_meta.TransferSyntaxUID
-            scales = _scales(image)
-            if syntax.is_compressed:
-                if len(set(scales)) > 1:
-                    raise InputError(f"the frames of {path.name} have scales of their own, and are packed; {_UNPACK}")
-                return _unpacked(path, syntax.name)
-            spare = image.BitsAllocated - image.BitsStored
-            if image.BitsAllocated not in (8, 16, 32) or image.HighBit != image.BitsStored - 1:
-                return _unpacked(path)
-            stored = (image.pixel_array << spare) >> spare  # above the highest bit may lie an overlay
-            stored = stored.reshape(-1, image.Rows, image.Columns)
-            if len(stored) != len(scales):
-                raise InputError(f"{path.name} holds {len(stored)} images, and its header tells of {len(scales)}")
-            return _rescaled(stored, scales)
-    except InputError:
-        raise
-    except Exception as error:  # pydicom raises whatever a damaged file makes it stumble over
-        raise InputError(f"the pixels of {path.name} are damaged, cut short or of an unknown kind") from error
-
-
-def _scales(image: Dataset) -> list[tuple[float, float]]:
-    """Slope and intercept of each of a file's frames.
-
-    Raises:
-        InputError: A slope of 0, with which all would be one value, or one that is no number.
-    """
-    shared = list(image.get(_SEQUENCES[0]) or [])[:1]
-    own = list(image.get(_SEQUENCES[1]) or [])
-    found = []
-    for number in range(int(image.get("NumberOfFrames") or 1)):
-        groups = [*own[number : number + 1], *shared]
-        told = next((group[_RESCALE].value[0] for group in groups if _RESCALE in group), image)
-        slope, intercept = (told.get(name) for name in ("RescaleSlope", "RescaleIntercept"))
-        scale = 1.0 if slope in (None, "") else float(slope), float(intercept or 0)
-        if scale[0] == 0 or not np.isfinite(scale).all():
-            raise InputError("its header rescales by a slope of 0, or by no number; export it again")
-        found.append(scale)
-    return found
-
-
-def _rescaled(stored: Array, scales: list[tuple[float, float]]) -> Array:
-    planes = []
-    for plane, (slope, intercept) in zip(stored, scales, strict=True):
-        if slope.is_integer() and intercept.is_integer():
-            planes.append(plane.astype(np.int64) * int(slope) + int(intercept))
-        else:
-            planes.append(plane * slope + intercept)
-    return np.stack(planes)
-
-
-def _unpacked(path: Path, packing: str = "") -> Array:
-    """The same of compressed pixels, by GDCM.
-
-    Args:
-        path: The file.
-        packing: The name of its compression.
-    """
-    import SimpleITK
-
-    try:
-        with silent():
-            found = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO"))
-    except RuntimeError as error:
-        packed = f" (packed as {packing}); {_UNPACK}" if packing else ""
-        raise InputError(
-            f"the pixels of {path.name} are damaged or in a compression that is not read here{packed}"
-        ) from error
-    return np.asarray(found.reshape(-1, *found.shape[-2:]))
 
 
 FORMAT = Format(read, folders=True)
