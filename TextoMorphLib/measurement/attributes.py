@@ -25,6 +25,7 @@ LEAST_WALL_HU = 14.0  # from which it is one,
 THICK_WALL_MM = 4.0  # from which it is no part of the interior,
 MOST_WALL_MM = 8.0  # and how thick it may be
 WALL_EDGE_MM = 0.8  # sigma of a wall's inner edge
+UNEVEN_WALL = 1.4  # how much thicker than it is in all a wall may be somewhere
 SEAM_MM = 1.5  # inside the mask, how far what was there before may reach
 WALL_DOUBT = 1.5  # what speaks against a wall: its height times this adds to the residuals
 REACH = 6  # voxels, beyond which smoothing does not see
@@ -142,6 +143,8 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     thick = wall + WALL_EDGE_MM if wall > THICK_WALL_MM else 0.0
     if thick:
         interior = or_all(whole & (depth > thick), interior)
+    if wall > 0:  # an uneven wall is no texture
+        within = or_all(whole & (depth > min(UNEVEN_WALL * wall + WALL_EDGE_MM, 0.75 * deepest)), within)
     centre, zone = _centre_and_zone(synthetic, depth, whole, deepest)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
     stands_out = _brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma)

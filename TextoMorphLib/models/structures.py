@@ -34,6 +34,8 @@ LUMEN_MM = 1.0  # inside the wall
 CALCIUM_ABOVE_HU, CALCIUM_EDGE_HU = 70.0, 12.0  # of the organ: what stays in a lumen that is emptied
 DARKEST = 0.15  # quantile of what is in a narrow lumen that is its fluid
 BODY = 0.35  # quantile of what is inside the wall: septa are not it
+BLURRED_MM = 2.0  # as far from a wall its blur reaches
+UNEVEN_HU, MOST_LIVELIER = 16.0, 2.0  # spread of a heterogeneous inside, at least; by how much it is made stronger
 LEAST_VOXELS = 30
 SURE = 0.05  # shares below this are nothing
 
@@ -84,7 +86,19 @@ def shown(delta: np.ndarray, filled: np.ndarray, depth: np.ndarray, noise: Tenso
         dimmed = RIM_BLURRED * -body * min(1.0, WALL_MM["thin"] / thickness)  # a thin one, by the dark within
         target = max(body, dimmed) + RIM_HU
         delta = _raised(delta, wall, wall > 0.8 * wall.max(), target, walled)
+        if fluid < SURE and said.get("texture", {}).get("heterogeneous", 0.0) >= SURE:
+            delta = _livelier(delta, depth - thickness, lumen)
     return delta
+
+
+def _livelier(delta: np.ndarray, within: np.ndarray, lumen: np.ndarray) -> np.ndarray:
+    """A lesion whose inside varies as is asked for: beside a wall the denoiser draws less. `within`: mm from it."""
+    core = within > BLURRED_MM  # what the wall does not reach
+    core = core if np.count_nonzero(core) >= LEAST_VOXELS else lumen
+    mean, spread = float(delta[core].mean()), float(delta[core].std())
+    more = min(UNEVEN_HU / max(spread, 1e-3), MOST_LIVELIER) - 1
+    inside = sigmoid((within - BLURRED_MM) / EDGE_MM)
+    return delta if more <= 0 else np.asarray(delta + np.float32(more) * inside * (delta - mean), np.float32)
 
 
 def thickness_mm(said: Said, deepest: float) -> float:

@@ -20,6 +20,7 @@ from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.synthesis import textures
 from TextoMorphLib.synthesis.candidates import Place, Request
 from TextoMorphLib.synthesis.result import Clock
+from TextoMorphLib.text.concepts import share
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Wanted:
     noise: Tensor
 
 
+WALLS = ("wall", "wall_thickness")  # kinds
 Drawn = tuple[Wanted, np.ndarray]  # and what came of it, HU
 
 
@@ -132,12 +134,15 @@ def textured(request: Request, region: Region) -> bool:
 
 def _said(model: Bundle, wanted: Wanted) -> Tensor:
     """[1, concepts]: what the text says, with the model's emphasis, which small lesions have no room for."""
-    asked, region = wanted.request.said, wanted.place.region
-    if textured(wanted.request, region):  # what varies inside comes later
+    request, region = wanted.request, wanted.place.region
+    asked, emphasis = request.said, dict(model.config.get("emphasis", {}))
+    if textured(request, region):  # what varies inside comes later
         asked = model.classifier.told(asked, {"texture": "homogeneous"})
+    elif model.config.get("structures") and share(request.understood, "texture", "heterogeneous") >= textures.SURE:
+        for kind in WALLS:  # driven so far they take the texture away, and a rule makes them stand out as well
+            emphasis.pop(kind, None)
     diameter = ball_mm(np.count_nonzero(region.depth > 0))
     room = 1 - smallness(diameter)
-    emphasis = model.config.get("emphasis", {})
     return model.classifier.emphasised(asked, {kind: 1 + room * (most - 1) for kind, most in emphasis.items()})
 
 

@@ -68,6 +68,14 @@ def test_texture_is_told_from_noise() -> None:
     assert 10 < measured(ball(-40) + inside * texture, noisy).texture_hu < 24
 
 
+def test_an_uneven_wall_is_no_texture() -> None:
+    thickness = 3.2 + 0.9 * np.sin(np.arctan2(*(np.indices(DEPTH.shape)[:2] - SIDE / 2)) * 2)
+    wall = 80 * ndtr(DEPTH / 0.7) * ndtr((thickness - DEPTH) / 0.8)
+    texture = 20 * smooth_field(DEPTH.shape, 2.5, np.random.default_rng(1)) * ndtr(DEPTH)
+    assert measured(ball(-50, 1.8) + wall).texture_hu < 5
+    assert measured(ball(-50, 1.8) + wall + texture).texture_hu > 9
+
+
 def test_texture_is_told_in_an_organ_of_two_layers() -> None:
     """A kidney's cortex and medulla are no noise: what varies in a lesion was taken for it, and went unseen."""
     rng = np.random.default_rng(2)

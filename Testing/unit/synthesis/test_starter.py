@@ -137,6 +137,20 @@ def test_texts_that_differ_in_a_term_give_different_pictures(starter: Synthesize
         assert apart.mean() > 3 or np.quantile(apart, 0.98) > 25, texts
 
 
+@pytest.mark.parametrize("wall", ["walled", "thin-walled", "thick-walled"])
+def test_a_wall_leaves_a_lesion_its_texture(starter: Synthesizer, anatomy: Anatomy, wall: str) -> None:
+    ct, organs = anatomy
+    mask: np.ndarray = lesion_mask(ct, organs["liver"], 36.0, seed=2)
+    core = ndimage.distance_transform_edt(mask, sampling=ct.spacing) > 9.5
+    drawn, told = [], []
+    for texture in ("heterogeneous", "homogeneous"):
+        made = starter.synthesize(ct, mask, f"{texture}, {wall}", seed=1, preset="preview")
+        drawn.append(ndimage.gaussian_filter(made.volume.hu(), 1.5 / np.asarray(ct.spacing))[core].std())
+        told.append(made.report["lesions"][0]["texture_hu"])
+    assert drawn[0] > 1.5 * drawn[1]  # with the scan's noise in both
+    assert told[0] > 7 > told[1]
+
+
 def test_one_picture_has_one_phase(starter: Synthesizer, anatomy: Anatomy) -> None:
     ct, organs = anatomy
     mask: np.ndarray = lesion_mask(ct, organs["liver"], 24.0, seed=2)
