@@ -13,6 +13,7 @@ from TextoMorphLib.commands import segment as one
 from TextoMorphLib.errors import InputError, doubts_of_many, one_of_many
 from TextoMorphLib.io import contents
 from TextoMorphLib.io.atomic import making
+from TextoMorphLib.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,12 +117,12 @@ def _is_there(case: Case, folder: Path, model: str, how: one.How, case_organ: bo
         return False
     try:
         report = json.loads(outputs.report_path(place).read_text(encoding="utf-8"))
-        made_by, request = report["model"]["sha256"], dict(report["request"])
+        made_by, request = report["model"]["sha256"], {**report["request"], "version": report["version"]}
     except (OSError, ValueError, KeyError, TypeError):
         report, made_by, request = {}, None, {}
     if made_by != model:
         raise InputError(f"{place} is no prediction of this model; choose another folder or add --overwrite")
-    wanted = one.asked(how, OWN if case_organ else None)
+    wanted = {**one.asked(how, OWN if case_organ else None), "version": __version__}
     other = [key for key, value in wanted.items() if request.get(key) != value]
     if other or (how.probability and not one.probability_path(place).exists()):
         said = f"with another {', '.join(other)}" if other else "without its probabilities"

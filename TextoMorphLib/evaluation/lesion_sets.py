@@ -20,6 +20,7 @@ from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.textfile import from_json, read_text
 from TextoMorphLib.parallel import given, in_order
+from TextoMorphLib.version import __version__
 
 LEAST_MM3 = 100.0  # smaller lesions have no texture to speak of
 ANY_ORGAN = "all"  # the organ's name where none is known
@@ -224,14 +225,14 @@ def _kept(path: Path) -> list[Row]:
 
 
 def _key(scan: Scan, settings: Settings) -> str:
-    """A name for what was measured: another one when the files, the labels or the settings are others."""
+    """A name for what was measured: another one when files, labels, settings or what measures are others."""
     files = (scan.ct, scan.mask)
     try:
         seen = contents.looks(files)
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror or error}") from error
     where = [str(path.resolve()) for path in files]
-    whole = json.dumps([scan.set, scan.organ, list(scan.values), where, seen, asdict(settings)])
+    whole = json.dumps([__version__, scan.set, scan.organ, list(scan.values), where, seen, asdict(settings)])
     return hashlib.sha256(whole.encode()).hexdigest()[:24]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from TextoMorphLib.cases import Case, write_cases
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.evaluation.observer_features import Features, measured
-from TextoMorphLib.io import outputs
+from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.provenance import provenance
 from TextoMorphLib.io.volume import Volume
@@ -173,7 +173,7 @@ def pairs(
     if not with_tumour:
         raise InputError("no case has a tumour in a label map")
     with making(folder / TWINS, folder / PAIRS):
-        how = {**asdict(settings), "sha256": scans.fingerprint(name)}
+        how = {**asdict(settings), "sha256": scans.fingerprint(name), "program": contents.program()}
         jobs = [
             (case, settings, folder, {**how, "seed": settings.seed + number, "of": _told(case)})
             for number, case in enumerate(with_tumour)

@@ -115,13 +115,13 @@ def _looked_at(
     usual: Mapping[str, tuple[int, ...]],
     files: Path,
 ) -> list[Failure]:
-    """The failures of a case, described; from an earlier run where files and what their numbers mean are the same."""
+    """The failures of a case, described; from an earlier run with the same files, meaning and vocabulary."""
     prediction = prediction_of(case, predictions)
     if not found or prediction is None:
         return []
     names = [f"{case.id}-{NAMES[each.kind]}-{each.number}" for each in found]
     means = {name: list(numbers) for name, numbers in meaning(case, prediction, values, usual).items()}
-    stamps = [case.line(files), means, *case.looks(), *contents.looks([prediction])]
+    stamps = [contents.program(), case.line(files), means, *case.looks(), *contents.looks([prediction])]
     known = [_known(files / f"{name}.json", stamps) for name in names]
     if all(known):
         return [failure for failure in known if failure]

@@ -74,6 +74,7 @@ class Shards:
         places, organs = [asdict(place) for place in self.places], sorted(self.organs.items())
         how = [
             SHARD_PAIRS,
+            contents.program(),
             self.autoencoder,
             self.names,
             self.seed,

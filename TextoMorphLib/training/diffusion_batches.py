@@ -68,6 +68,11 @@ class BatchSettings:
     original: float = 0.3
     coupled: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse what is no batch."""
+        if min([*self.count.values(), *self.odds.values()], default=0) < 0:
+            raise InputError("[batch] count and odds must be 0 or more")
+
 
 class Words:
     """Texts as the denoiser is told them.

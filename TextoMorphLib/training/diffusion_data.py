@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -41,6 +42,15 @@ class Data:
     real: list[RealLesion]
     tested: list[RealLesion]
     pairs: dict[int, Pairs]
+
+    def told(self) -> dict[str, list[str]]:
+        """What of it decides a training, for `same_training.told_of`: cases, their lesions and words, rendered ones."""
+        cases = {lesion.path.name.rpartition("-")[0] for lesion in self.real}
+        pairs = [
+            json.dumps([size, each.descriptions, each.organs, each.tensors["deepest"].tolist()])
+            for size, each in self.pairs.items()
+        ]
+        return {"cases": sorted(cases), "lesions": [each.told for each in self.real], "rendered pairs": pairs}
 
 
 @dataclass(frozen=True)

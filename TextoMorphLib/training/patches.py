@@ -23,6 +23,7 @@ from TextoMorphLib.segmentation.predict import BODY_HU
 from TextoMorphLib.sources import TumourSource
 from TextoMorphLib.spatial.geometry import grow, tight_box
 from TextoMorphLib.spatial.grids import isotropic_grid, sampled_hu, sampled_labels
+from TextoMorphLib.version import __version__
 
 PATCH_KINDS = ("real", "synthetic", "healthy", "anywhere")
 KEPT_AROUND_MM = 30.0  # what is kept around the organ
@@ -131,7 +132,7 @@ def prepare(
         for number, case in enumerate(cases):
             if progress is not None and progress(number, len(cases)) is False:
                 raise Cancelled("cancelled")
-            facts = [case.line(Path("/")), list(classes), spacing_mm, case.looks(), *(["whole"] if whole else [])]
+            facts = [__version__, case.line(Path("/")), list(classes), spacing_mm, case.looks(), whole]
             told = json.dumps(facts, sort_keys=True)
             path = folder / f"{case.id}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npy"
             if not path.exists():

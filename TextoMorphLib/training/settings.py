@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -38,6 +38,21 @@ def table(kind: type[T], settings: Mapping[str, Any], name: str) -> T:
         return kind(**{key: _value(value, hints[key], key) for key, value in given.items()})
     except ValueError as error:
         raise InputError(f"[{name}] {error}") from error
+
+
+def built(kind: Callable[..., T], settings: Mapping[str, Any], name: str = "network", **more: Any) -> T:
+    """What a table of a configuration holds the settings of, such as a network.
+
+    Raises:
+        InputError: There is no such table, or nothing can be built so.
+    """
+    given = settings.get(name)
+    if not isinstance(given, Mapping):
+        raise InputError(f"the configuration has no [{name}]; Resources/Training holds some to start from")
+    try:
+        return kind(**given, **more)
+    except (TypeError, ValueError, AssertionError, RuntimeError, IndexError, ZeroDivisionError) as error:
+        raise InputError(f"[{name}] cannot be used: {error}") from error
 
 
 def check_names(settings: Mapping[str, Any], tables: Sequence[str], plain: Sequence[str] = ()) -> None:

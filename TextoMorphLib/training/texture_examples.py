@@ -23,6 +23,7 @@ from TextoMorphLib.spatial.tissue import organ_hu
 CORE_MM = 1.5  # a lesion's mean and spread are those deeper than this
 LEAST_CORE = 40  # voxels
 LEAST_MM3 = 300.0
+LEAST_SPREAD_HU = 0.1
 SCALES = (0.85, 1.18)  # of place,
 CONTRASTS = (0.85, 1.15)  # of HU around the lesion's mean,
 BRIGHTNESS_HU = 10.0  # of that mean,
@@ -75,7 +76,7 @@ def real_lesion(
         spacing: mm.
 
     Returns:
-        None for tumours too small to have a texture.
+        None for tumours too small to have a texture, or without any.
     """
     tumour = tumour & known
     if tumour.sum() * np.prod(spacing) < LEAST_MM3:
@@ -91,6 +92,8 @@ def real_lesion(
     noise, grain = noise_and_grain(hu, known, depth, spacing, LOW_PASS_MM)
     diameter = ball_mm(tumour.sum() * np.prod(spacing))
     spread = float(low[core].std())
+    if spread < LEAST_SPREAD_HU:  # all of one value: painted, or cut off at a window
+        return None
     return RealLesion(low, known, depth, np.asarray(spacing), mean, spread, contrast, noise, grain, diameter)
 
 

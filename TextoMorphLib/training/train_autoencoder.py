@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,38 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
+from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import STRIDE, Autoencoder
 from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.simulation.backgrounds import Scan, background_crop, load_scans
 from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit
 from TextoMorphLib.training.same_training import told_of
-from TextoMorphLib.training.settings import check_tables, table
+from TextoMorphLib.training.settings import built, check_tables, table
 
-TABLES = {
-    "data": ("train",),
-    "network": None,
-    "batch": ("count", "size_mm", "details", "latent_noise"),
-    "training": None,
-}
+TABLES = dict.fromkeys(("data", "network", "batch", "training"))
+
+
+@dataclass(frozen=True)
+class _Data:
+    """[data]: the scans' names."""
+
+    train: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """[batch]: how many crops, their side, the share of them with details, and the jitter of their latents."""
+
+    count: int
+    size_mm: int
+    details: float
+    latent_noise: float
+
+    def __post_init__(self) -> None:
+        """Refuses what is no batch."""
+        if self.count < 1 or self.size_mm < STRIDE or self.size_mm % STRIDE or min(self.details, self.latent_noise) < 0:
+            raise ValueError(f"count must be 1 or more, size_mm a multiple of {STRIDE}, the others 0 or more")
 
 
 def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
@@ -43,25 +62,26 @@ def main(config: Path, data: Path, output: Path, resume: bool = False) -> Path:
     settings = read_config(config)
     check_tables(settings, TABLES)
     loop = table(LoopConfig, settings, "training")
-    scans = load_scans(data, settings["data"]["train"])
+    batch = table(_Batch, settings, "batch")
+    scans = load_scans(data, list(table(_Data, settings, "data").train))
     torch.manual_seed(loop.seed)
-    network = Autoencoder(**settings["network"])
-    batch = settings["batch"]
+    network = built(Autoencoder, settings)
     if not resume:
         rng = np.random.default_rng(loop.seed)
-        first = _batch(scans, rng, 32, batch["size_mm"], batch["details"])
+        first = _batch(scans, rng, 32, batch.size_mm, batch.details)
         network.start_linear_path(_patches(network.scale(first)))
 
     def draw(rng: np.random.Generator) -> Batch:
-        return {"hu": _batch(scans, rng, batch["count"], batch["size_mm"], batch["details"])}
+        return {"hu": _batch(scans, rng, batch.count, batch.size_mm, batch.details)}
 
     def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
-        return reconstruction_losses(model, network, drawn["hu"], batch["latent_noise"])
+        return reconstruction_losses(model, network, drawn["hu"], batch.latent_noise)
 
     average = fit(network, draw, losses, loop, output, resume, told=told_of(settings))
     path = output / "autoencoder.safetensors"
     if PartialState().is_main_process:
-        save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)
+        with replacing(path) as (beside,):
+            save_file({name: value.contiguous() for name, value in average.state_dict().items()}, beside)
     return path
 
 

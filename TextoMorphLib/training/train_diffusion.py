@@ -37,6 +37,7 @@ from TextoMorphLib.training.diffusion_networks import Networks, build, drawn_bac
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit
 from TextoMorphLib.training.same_training import told_of
 from TextoMorphLib.training.settings import check_tables, table
+from TextoMorphLib.training.triple_shards import digest
 from TextoMorphLib.training.triple_texts import TextSettings
 
 CHECKS = 8  # batches of held-out lesions
@@ -104,7 +105,7 @@ def main(
     check = None if held_out is None else _checked(held_out, losses)
     every = int(settings.get("check", {}).get("every", 200)) if check else 0
     hidden, added = network.hidden_weights(), network.added_weights()
-    told = told_of(settings, cases={lesion.path.name.rpartition("-")[0] for lesion in found.real})
+    told = told_of(settings, autoencoder=[digest(networks.autoencoder)], **found.told())
     average = fit(network, draw, losses, loop, output, resume, hidden, check, every, added, told)
     if process.is_main_process:
         if kept:
@@ -171,6 +172,8 @@ def _draws(
     if data.pairs:
         if missing := [size for size in data.pairs if not how.count.get(size) or size not in how.odds]:
             raise InputError(f"[batch] count and odds say nothing of rendered pairs in crops of {missing[0]} mm")
+        if odd := [size for size in data.pairs if how.count[size] % 2]:
+            raise InputError(f"[batch] count of rendered pairs, in crops of {odd[0]} mm, must be even")
         sources[RENDERED] = lambda rng: draw_pairs(data.pairs, how, scale, words, rng)
     return Mix(sources, data.mix), RealLesions(data.tested, how, scale, words) if data.tested else None
 

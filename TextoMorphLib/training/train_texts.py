@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from TextoMorphLib.io import contents
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
@@ -22,10 +25,35 @@ from TextoMorphLib.text.concepts import LEARNED, QUALIFIES, Description
 from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.loop import Batch, LoopConfig, fit
 from TextoMorphLib.training.same_training import told_of
-from TextoMorphLib.training.settings import check_tables, table
+from TextoMorphLib.training.settings import built, check_tables, table
 
-TABLES = {"network": None, "text": ("encoder", "count"), "batch": ("count",), "training": None}
+TABLES = dict.fromkeys(("network", "text", "batch", "training"))
 SPARSE = 0.5  # share of the texts that say one to three things, as users do
+
+
+@dataclass(frozen=True)
+class _Text:
+    """[text]: who encodes the texts, and how many there are."""
+
+    encoder: str
+    count: int
+
+    def __post_init__(self) -> None:
+        """Refuses what are no texts."""
+        if self.count < 1:
+            raise ValueError("count must be 1 or more")
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """[batch]: how many texts are in one."""
+
+    count: int
+
+    def __post_init__(self) -> None:
+        """Refuses what is no batch."""
+        if self.count < 1:
+            raise ValueError("count must be 1 or more")
 
 
 def main(config: Path, output: Path, resume: bool = False) -> Path:
@@ -44,23 +72,25 @@ def main(config: Path, output: Path, resume: bool = False) -> Path:
     check_tables(settings, TABLES)
     loop = table(LoopConfig, settings, "training")
     torch.manual_seed(loop.seed)
-    network = AttributeClassifier(LEARNED, **settings["network"])
+    text, batch = table(_Text, settings, "text"), table(_Batch, settings, "batch")
+    network = built(partial(AttributeClassifier, LEARNED), settings)
     with PartialState().main_process_first():
-        texts = _texts(output, settings["text"]["encoder"], settings["text"]["count"], loop.seed)
+        texts, made_from = _texts(output, text.encoder, text.count, loop.seed)
 
     def draw(rng: np.random.Generator) -> Batch:
-        rows = rng.integers(len(texts["said"]), size=settings["batch"]["count"])
+        rows = rng.integers(len(texts["said"]), size=batch.count)
         return {name: values[rows] for name, values in texts.items()}
 
-    def losses(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        longest = int(batch["mask"].sum(1).max())
-        predicted = model(batch["hidden"][:, :longest].float(), batch["mask"][:, :longest]).clamp_min(1e-6).log()
-        return {"loss": -(predicted * batch["said"]).sum(1).mean() / len(LEARNED)}
+    def losses(model: nn.Module, drawn: Batch) -> dict[str, Tensor]:
+        longest = int(drawn["mask"].sum(1).max())
+        predicted = model(drawn["hidden"][:, :longest].float(), drawn["mask"][:, :longest]).clamp_min(1e-6).log()
+        return {"loss": -(predicted * drawn["said"]).sum(1).mean() / len(LEARNED)}
 
-    average = fit(network, draw, losses, loop, output, resume, told=told_of(settings))
+    average = fit(network, draw, losses, loop, output, resume, told=told_of(settings, texts=[made_from]))
     path = output / f"{bundle.CLASSIFIER}.safetensors"
     if PartialState().is_main_process:
-        save_file({name: value.contiguous() for name, value in average.state_dict().items()}, path)
+        with replacing(path) as (beside,):
+            save_file({name: value.contiguous() for name, value in average.state_dict().items()}, beside)
     return path
 
 
@@ -92,17 +122,17 @@ def encoded(texts: list[str], encoder: str) -> dict[str, Tensor]:
     return {name: torch.cat([part[:, :longest] for part in each]) for name, each in parts.items()}
 
 
-def _texts(folder: Path, encoder: str, count: int, seed: int) -> Batch:
-    """The training texts, encoded once and kept on disk, with what they were made from."""
+def _texts(folder: Path, encoder: str, count: int, seed: int) -> tuple[Batch, str]:
+    """The training texts, encoded once and kept on disk, and what they were made from."""
     path = folder / "texts.safetensors"
-    told = json.dumps([encoder, count, seed, {kind: list(values) for kind, values in LEARNED.items()}])
+    told = json.dumps([contents.program(), encoder, count, seed])
     if not path.exists() or _made_from(path) != told:
         folder.mkdir(parents=True, exist_ok=True)
         texts, descriptions = written(count, seed)
         tensors = {**encoded(texts, encoder), "said": AttributeClassifier(LEARNED).vectors(descriptions)}
         with replacing(path) as (beside,):
             save_file(tensors, beside, {"made_from": told})
-    return load_file(path)
+    return load_file(path), told
 
 
 def _made_from(path: Path) -> str:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError, doubt, doubts_kept, doubts_of_many, one_of_many
+from TextoMorphLib.io import contents
 from TextoMorphLib.io.atomic import replacing
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.models.denoiser import depth_channels
@@ -90,6 +91,12 @@ class RealLesion:
     noise_hu: float
     left_hu: float
 
+    @property
+    def told(self) -> str:
+        """What a training learns of it, but for its voxels: with others it would be another training."""
+        of = (self.path.name.rpartition("-")[0], self.number, self.patient, self.organ, self.size, self.views)
+        return json.dumps([*of, self.texts, self.source, self.diameter_mm, self.noise_hu, self.left_hu])
+
     def view(self, number: int) -> dict[str, Tensor]:
         """One of its views, float32.
 
@@ -135,7 +142,7 @@ def prepare(
     if not ill:
         raise InputError("no case has a tumour; real triples are a scan, a label map with a tumour, and words")
     folder.mkdir(parents=True, exist_ok=True)
-    weights = _digest(autoencoder)
+    weights = digest(autoencoder)
     jobs = []
     for case in ill:
         name = f"{case.id}-{_key(case, weights, settings, texts)}.safetensors"
@@ -232,11 +239,13 @@ def _latents(view: triples.View, autoencoder: Autoencoder) -> dict[str, Tensor]:
 def _key(case: Case, weights: str, settings: TripleSettings, texts: TextSettings) -> str:
     """Of all that a case's file is made from."""
     how = {**asdict(settings), "workers": 0, "variants": texts.variants, "silent": texts.silent}
-    told = json.dumps([FORMAT, case.line(Path("/")), case.looks(), weights, how], sort_keys=True)
+    made_from = [FORMAT, contents.program(), case.line(Path("/")), case.looks(), weights, how]
+    told = json.dumps(made_from, sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def _digest(network: Autoencoder) -> str:
+def digest(network: Autoencoder) -> str:
+    """A fingerprint of what makes the latents."""
     found = hashlib.sha256(repr((network.window_hu, network.clip_hu)).encode())
     for name, value in sorted(network.state_dict().items()):
         found.update(name.encode() + value.detach().cpu().numpy().tobytes())

@@ -19,6 +19,7 @@ import numpy as np
 
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import InputError
+from TextoMorphLib.io import contents
 from TextoMorphLib.simulation import captions
 from TextoMorphLib.text import encoders, reports
 from TextoMorphLib.text import variants as checks
@@ -179,7 +180,8 @@ def _take(found: Reworded, case: Case, made: Mapping[str, Any]) -> None:
 
 
 def _key(case: Case, sources: Mapping[str, str], count: int, seed: int, endpoint: Chat | None) -> str:
-    asked = [case.id, case.organ, sources, count, seed, endpoint and [endpoint.url, endpoint.model]]
+    whom = endpoint and [endpoint.url, endpoint.model]
+    asked = [contents.program(), case.id, case.organ, sources, count, seed, whom]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

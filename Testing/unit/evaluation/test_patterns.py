@@ -137,6 +137,15 @@ def test_a_slice_written_anew_in_a_series_is_measured_again(tmp_path: Path) -> N
     assert measured() != before
 
 
+def test_what_another_version_measured_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _folder(tmp_path / "nifti", 1, 10.0)
+    scan = lesion_sets.Scan("real", "liver", made / "case0_ct.nii.gz", made / "case0_label.nii.gz", (2,))
+    for version in ("0.1.0", "0.1.0", "0.2.0"):
+        monkeypatch.setattr(lesion_sets, "__version__", version)
+        lesion_sets.table([scan], lesion_sets.Settings(), tmp_path / "measured")
+    assert len(list((tmp_path / "measured").iterdir())) == 2
+
+
 def test_killed_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, out = _folder(tmp_path / "real", 6, 10.0), tmp_path / "out"
     arguments = ["patterns", str(real), "--output", str(out), "--label", "2"]

@@ -70,6 +70,12 @@ def test_find_describes_what_was_missed_and_seen_in_vain(data: Path, monkeypatch
     monkeypatch.setattr(find, "words_to_draw", lambda *given, **more: described.append(1) or inner(*given, **more))
     assert _find(data) == found
     assert not described
+    with monkeypatch.context() as updated:  # another version, or a term of one's own
+        updated.setattr(find.contents, "program", lambda: "another")
+        assert _find(data) == found
+    assert len(described) == 3
+    assert _find(data) == found
+    described.clear()
     Volume.from_array(np.zeros(SHAPE, np.uint8), AFFINE).write(data / "predictions" / "a.nii.gz")
     assert [failure.kind for failure in _find(data)] == ["miss", "miss", "false alarm"]
     assert len(described) == 2

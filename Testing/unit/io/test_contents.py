@@ -28,3 +28,17 @@ def test_voxels_beside_their_header_count(tmp_path: Path, name: str) -> None:
     assert set(of) == set(of_other) == {name}
     assert of != of_other
     assert looks != looks_other
+
+
+def test_words_of_ones_own_are_part_of_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTOMORPH_HOME", str(tmp_path))
+    terms = tmp_path / "Vocabulary/terms/mine.json"
+    seen = [contents.program()]
+    terms.parent.mkdir(parents=True)
+    for text in ('{"terms": []}', '{"terms": [], "words": {}}'):
+        terms.write_text(text)
+        seen.append(contents.program())
+    monkeypatch.setattr(contents, "__version__", "0.2.0")
+    seen.append(contents.program())
+    assert len(set(seen)) == 4
+    assert seen[-1] == contents.program()

@@ -10,6 +10,7 @@ import pytest
 from test_predict import CONFIG, ByHu, scan
 
 from TextoMorphLib.cli import main
+from TextoMorphLib.commands import segment_cases
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation import model
 from TextoMorphLib.segmentation.networks import build
@@ -71,12 +72,16 @@ def test_predictions_are_made_once_and_evaluated(cases: Path, capsys: pytest.Cap
 
 
 def test_predictions_made_otherwise_or_from_another_scan_are_not_taken_for_these(
-    cases: Path, capsys: pytest.CaptureFixture[str]
+    cases: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(cases) == 0
     for more, said in ((("--least-mm", "9"), "with another least_mm"), (("--case-organ",), "with another organ_mask")):
         assert run(cases, *more) == 2
         assert said in capsys.readouterr().err
+    with monkeypatch.context() as updated:
+        updated.setattr(segment_cases, "__version__", "0.2.0")
+        assert run(cases) == 2
+        assert "with another version" in capsys.readouterr().err
     ct = Volume.read(cases.parent / "c2.nii.gz")
     Volume.from_array(np.roll(ct.data, 1, axis=0), ct.affine).write(cases.parent / "c2.nii.gz")
     assert run(cases) == 2

@@ -86,6 +86,11 @@ def test_from_cases_to_a_model_that_draws(
     report = Synthesizer.load(str(run / "model"), "cpu").synthesize(ct, read_mask(phantom_mask, ct), "cystic").report
     assert report["steps"] == 12
     assert report["unsaid"]["taken_as"] == "unknown"
+    lines = cases.read_text().splitlines()
+    assert any("texts" in line for line in lines)
+    cases.write_text("".join(line.replace('"texts": ["', '"texts": ["calcified ') + "\n" for line in lines))
+    again = _train(tmp_path / "config.toml", "--cases", cases, "--output", run, "--fold", "0", "--resume")
+    assert "was trained with lesions 1 (" in str(again.exception)
 
 
 @pytest.mark.slow

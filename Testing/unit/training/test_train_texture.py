@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from TextoMorphLib.cli import app
+from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.bundle import unpacked
 from TextoMorphLib.models.texture import TextureNetwork
 from TextoMorphLib.training.texture_examples import RealLesion, real_lesion, window
-from TextoMorphLib.training.train_texture import held_out, losses
+from TextoMorphLib.training.train_texture import held_out, losses, real_lesions
 
 CONFIG = """
 [data]
@@ -70,6 +72,63 @@ def test_from_scans_to_a_part_of_a_bundle(tmp_path: Path) -> None:
     assert entry["organs"] == ["pancreas"]
     # Low-passed noise of 12 HU: about 6 HU, whatever else the place says.
     assert np.exp(entry["spread"]["weights"][-1]) < 60
+
+
+def _trained(folder: Path, change: tuple[str, str] = ("", ""), *more: str) -> Any:
+    (folder / "texture.toml").write_text(CONFIG.replace(*change) if change[0] else CONFIG)
+    arguments = ["--data", str(folder / "data"), "--output", str(folder / "run"), *more]
+    return CliRunner().invoke(app, ["train", "texture", str(folder / "texture.toml"), *arguments])
+
+
+def _data(folder: Path, labels_affine: np.ndarray | None = None, count: int = 13) -> None:
+    (folder / "data").mkdir()
+    for number in range(count):
+        ct, label = scan(number)
+        ct.write(folder / f"data/case_{number:03d}_ct.nii.gz")
+        affine = label.affine if labels_affine is None else labels_affine
+        Volume(label.data, affine).write(folder / f"data/case_{number:03d}_label.nii.gz")
+
+
+def test_labels_that_lie_elsewhere_than_their_scan_are_refused(tmp_path: Path) -> None:
+    _data(tmp_path, np.array([[0.9, 0, 0, 40.0], [0, 0.9, 0, 0], [0, 0, 2.5, 0], [0, 0, 0, 1]]))
+    done = _trained(tmp_path)
+    assert isinstance(done.exception, InputError)
+    assert "on another grid" in str(done.exception)
+
+
+def test_labels_on_flipped_axes_are_put_in_their_place(tmp_path: Path) -> None:
+    ct, label = scan(0)
+    (tmp_path / "data").mkdir()
+    ct.write(tmp_path / "data/a_ct.nii.gz")
+    flipped = np.diag([-0.9, 0.9, 2.5, 1.0])
+    flipped[0, 3] = 31 * 0.9
+    Volume(np.ascontiguousarray(label.data[::-1]), flipped).write(tmp_path / "data/a_label.nii.gz")
+    told = {"scan": "_ct.nii.gz", "label": "_label.nii.gz", "tumour": [2], "organ": [1]}
+    ((_, lesion),) = real_lesions(told, tmp_path / "data")
+    assert np.array_equal(lesion.depth > 0, label.data == 2)
+
+
+def test_a_tumour_of_one_value_has_no_texture_to_learn(tmp_path: Path) -> None:
+    ct, labels = scan(1)
+    tumour = labels.data == 2
+    made = real_lesion(np.full(ct.shape, 60.0, np.float32), ct.data > -1024, tumour, ~tumour, np.array([0.9, 0.9, 2.5]))
+    assert made is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("validate = { of = 5, is = 2 }", ""), "[data] needs validate"),
+        (("of = 5", "of = 0"), "validate in [data] must be such as"),
+        (("side = 16", ""), "[batch] needs side"),
+        (("condition = 16", 'condition = "many"'), "[network] cannot be used"),
+    ],
+)
+def test_what_a_configuration_lacks_is_one_line(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    _data(tmp_path)
+    done = _trained(tmp_path, change)
+    assert isinstance(done.exception, InputError)
+    assert words in str(done.exception)
 
 
 @pytest.fixture

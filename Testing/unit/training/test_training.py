@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 
 import small_trainings
 from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.io import contents
 from TextoMorphLib.models import bundle
 from TextoMorphLib.simulation.examples import flipped, place, random_description
 from TextoMorphLib.text.understanding import find
@@ -92,6 +94,42 @@ def test_texts_of_another_configuration_are_not_taken_from_the_folder(tmp_path: 
         train_texts.main(config, tmp_path / "run")
         assert len(load_file(tmp_path / "run/texts.safetensors")["said"]) == count
         (tmp_path / "run/checkpoint.pt").unlink()
+
+
+def test_texts_of_other_words_are_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "texts.toml"
+    config.write_text(small_trainings.texts(count=8, steps=1))
+    train_texts.main(config, tmp_path / "run")
+    monkeypatch.setattr(contents, "program", lambda: "another")
+    with pytest.raises(InputError, match=r"was trained with texts 1 \("):
+        train_texts.main(config, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("train", "text", "change", "words"),
+    [
+        (train_autoencoder, AUTOENCODER, ("[data]", "[date]"), "knows data, network, batch, training, not date"),
+        (train_autoencoder, AUTOENCODER, ("train =", "tested ="), "[data] knows train, not tested"),
+        (train_autoencoder, AUTOENCODER, ('train = ["ct.nii.gz"]', ""), "[data] needs train"),
+        (train_autoencoder, AUTOENCODER, ("count = 2", 'count = "two"'), "count must be a whole number"),
+        (train_autoencoder, AUTOENCODER, ("size_mm = 32", "size_mm = 33"), "size_mm a multiple of 4"),
+        (train_autoencoder, AUTOENCODER, ("residual_units = 1", "width = 1"), "[network] cannot be used"),
+        (train_texts, TEXTS, ("count = 20", "count = 0"), "count must be 1 or more"),
+        (train_texts, TEXTS, ("[network]", "[text]"), "no valid TOML"),
+        (train_texts, TEXTS, ("width = 8", "width = 9"), "[network] cannot be used"),
+        (train_texts, TEXTS, ('encoder = "minilm"', ""), "[text] needs encoder"),
+    ],
+)
+def test_what_a_configuration_lacks_is_one_line(
+    train: Any, text: str, change: tuple[str, str], words: str, phantom_ct: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    assert change[0] in text
+    config.write_text(text.replace(*change, 1))
+    data = () if train is train_texts else (phantom_ct.parent,)
+    with pytest.raises(InputError) as caught:
+        train.main(config, *data, tmp_path / "run")
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("wrong", ["[batch]\nmargin = 0.5\n", "[contrast]\npush = 0.1\n"])

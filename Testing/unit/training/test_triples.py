@@ -14,6 +14,7 @@ from real_cases import HEALTHY_HU, NOISE_HU, TUMOUR_HU, case, scan
 
 from TextoMorphLib.cases import Case
 from TextoMorphLib.errors import Doubt, InputError
+from TextoMorphLib.io import contents
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.models.autoencoder import Autoencoder
 from TextoMorphLib.spatial.geometry import along_patient
@@ -115,6 +116,16 @@ def autoencoder() -> Autoencoder:
 def _prepared(cases: list[Case], autoencoder: Autoencoder, folder: Path, **texts: Any) -> list[RealLesion]:
     how = TripleSettings(SIZES, views=2)
     return prepare(cases, autoencoder, how, TextSettings(**{"variants": 1, **texts}), folder / "triples")[0]
+
+
+def test_what_another_version_or_other_words_prepared_is_prepared_anew(
+    tmp_path: Path, autoencoder: Autoencoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = [case(tmp_path, 0, texts=("hypoattenuating mass",))]
+    _prepared(one, autoencoder, tmp_path)
+    monkeypatch.setattr(contents, "program", lambda: "another")
+    _prepared(one, autoencoder, tmp_path)
+    assert len(list((tmp_path / "triples").iterdir())) == 2
 
 
 def test_lesions_are_prepared_once_and_read_by_the_view(tmp_path: Path, autoencoder: Autoencoder) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from TextoMorphLib.cases import read_cases
 from TextoMorphLib.cli import main
+from TextoMorphLib.io import contents
 from TextoMorphLib.text.understanding import understand
 from TextoMorphLib.training import wordings
 
@@ -72,6 +73,11 @@ def test_a_run_that_was_stopped_goes_on(listed: Path, monkeypatch: pytest.Monkey
         return real(text, organ, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(wordings, "wordings_of", counted)
+    noted = notes.read_text(encoding="utf-8")
     assert main(arguments) == 0
     assert asked == ["septated cyst"], "the others were done"
     assert len(read_cases(out)[0].texts) == 4, "its own two and two more"
+    notes.write_text(noted, encoding="utf-8")
+    monkeypatch.setattr(contents, "program", lambda: "another")
+    assert main([*arguments, "--overwrite"]) == 0
+    assert len(asked) > 3, "other words, or another version, may write others"
