@@ -87,6 +87,8 @@ def test_what_touches_or_stays_in_the_organ_does_not_invade(organ: str, text: st
         ("growing through the capsule into the perihepatic fat", {"wall", "fat"}),
         ("extends to the capsule", {"wall"}),
         ("crossing the capsule", {"wall"}),
+        ("with a retracted capsule", {"wall"}),
+        ("the overlying capsule appears retracted", {"wall"}),
         ("mass that does not infiltrate the duodenum", {"margin"}),
     ],
 )
