@@ -139,7 +139,9 @@ class Bystanders(Borders):
         """Where the place of a thing is named: "cysts | are seen | in the wall", "calcium is present | throughout"."""
         later = index
         while later < len(self.words) and (
-            self.words[later].has("word", "verb") or self.words[later].has("word", "adverb")
+            self.words[later].has("word", "verb")
+            or self.words[later].has("word", "adverb")
+            or self.words[later].norm in ("however", "also")
         ):
             later += 1
         norm = self.words[later].norm if later < len(self.words) else ""

@@ -13,6 +13,7 @@ from TextoMorphLib.text.tokens import tokens
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _READ = 4000  # characters that tell a language
+_EVERYWHERE = ("cm", "mm", "hu", "ct", "segment", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii")  # in any language
 _LATIN = 0.7  # share of letters that an English text has at least
 
 
@@ -33,7 +34,7 @@ def other_language(text: str, organ: str | None = None) -> str:
     words = [word.lower().replace("\u2019", "'") for word in _WORD.findall(text)]
     if 2 * sum(norm in lexicon(organ).words for norm in norms) > len(words):  # no other language can have as many
         return ""
-    english = sum(norm in lexicon(None).words for norm in norms)
+    english = sum(norm in lexicon(None).words for norm in norms if norm not in _EVERYWHERE)
     counts = {name: sum(word in known for word in words) for name, known in _foreign().items()}
     name = max(counts, key=lambda each: counts[each])
     return name if counts[name] and counts[name] >= english else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from TextoMorphLib.text.lexicon import Word
 from TextoMorphLib.text.reach import STOPS
@@ -19,6 +20,7 @@ _SURE = ("clear", "clearly", "easy", "easily", "exactly", "precisely", "see", "s
 _ROUND = ("all round", "all around", "all the way", "throughout", "everywhere", "completely", "entirely",
     "on all sides", "on every side", "in full")  # fmt: skip
 _FOLLOWED = ("traced", "followed", "drawn", "tracked", "outlined")
+_TOLD_APART = ("separat", "distinguish", "differentiat", "discriminat", "told apart")
 _MARKS = (*STOPS, ",")
 _REACH = 6  # words from "where" to its verb, from "tell" to its "from"
 
@@ -50,6 +52,17 @@ def limits(sentence: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
     word = Word(" ".join(each.norm for each in told), told[0].start, told[-1].end, term=term, predicate=True)
     rest = [each for each in sentence[end:closes] if not (doubted and _is_doubt(each))]
     return [*sentence[:start], word, *rest, *sentence[closes:]]
+
+
+def told_apart(sentence: Sequence[Word]) -> list[Word]:
+    """The sentence with what says only that diagnoses are alike: "oncocytoma and RCC | cannot be separated"."""
+    words = list(sentence)
+    for at in range(3, len(words)):
+        joined = words[at - 2].has("word", "and") or words[at - 2].has("word", "or")
+        named = words[at - 1].thing == words[at - 3].thing == "lesion"
+        if named and joined and any(part in words[at].norm for part in _TOLD_APART):
+            words[at] = replace(words[at], term=None, roles={"heard": frozenset({"of diagnoses, not of a border"})})
+    return words
 
 
 def _is_doubt(word: Word) -> bool:

@@ -217,7 +217,7 @@ class Ownership(Bystanders):
             return Owner("other", organ_of(self.words[foreign[-1]]), run[-1])
         named = any(word.thing == LESION for word in self.words[: run[0]])
         small = last.thing == LESION and last.norm.split(" ")[-1] in _SMALL and named
-        if small and self.is_possessed(run[-1]) and not self.is_of_organ(run[-1]):
+        if small and self.is_possessed(run[-1]) and not (self.is_of_organ(run[-1]) or self.is_said_to_be(run[0])):
             return Owner("partial", "", run[-1])  # "a mass with a dense focus"
         if last.thing == LESION:
             return self._lesion(run)

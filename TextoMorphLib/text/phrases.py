@@ -200,6 +200,7 @@ class Phrases:
             self._is_noun(index - 1)
             or self.is_modifier(index - 1)
             or self.words[index - 1].has("word", "det")
+            or self.words[index - 1].norm in ("previous", "prior", "known", "earlier", "old", "'s")
             or (self.words[index - 1].norm in (",", "/") and "and" in after and self._is_adjective(index - 2))
         ):
             opens = index > 1 and (self._is_noun(index - 2) or self.words[index - 2].norm.isdigit())
@@ -221,6 +222,12 @@ class Phrases:
     def is_possessed(self, index: int) -> bool:
         """Whether a noun is what something is said to have: "with solid nodules"."""
         return self._is_object(index) and not self._is_object(index, ("prep",))
+
+    def is_said_to_be(self, index: int) -> bool:
+        """Whether a noun is what a thing is taken for: "seen as a bright | nodule"."""
+        while index > 0 and (self.is_modifier(index - 1) or self.words[index - 1].norm in (",", "a", "an")):
+            index -= 1
+        return index > 0 and self.words[index - 1].norm == "as"
 
     def is_of_organ(self, index: int) -> bool:
         """Whether what something is said to be in or of is the organ: "the liver contains a | nodule"."""

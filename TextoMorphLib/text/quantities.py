@@ -52,6 +52,14 @@ _HU_OF_ORGAN = re.compile(
     r"\s*(?:is|was|has|=|:|of|at|measur\w+|about|~|\(|to)?\s*$",
     re.IGNORECASE,
 )
+_NATIVE = (  # what was seen without contrast medium
+    r"(?:native|unenhanced|non-?enhanced|(?:non|pre)[- ]?con(?:trast)?|without (?:iv )?contrast|before contrast)"
+    r"(?: (?:ct|scan|phase|series|study|images?))?"
+)
+_NATIVE_BEFORE = re.compile(  # "Pre-contrast | 80 HU"
+    rf"\b{_NATIVE}[\s:=,(]*(?:(?:attenuation|density|hu|of|is|at|mean|value|measur\w+|about)[\s:=]+)*$", re.IGNORECASE
+)
+_NATIVE_AFTER = re.compile(rf"[\s(]*(?:(?:on|at|in) (?:the )?)?{_NATIVE}\b", re.IGNORECASE)  # "75 HU | native"
 _SEGMENT = re.compile(
     r"\bseg(?:ment|m|\.)?s?\s*(?P<first>[IVX]+[ab]?|\d[ab]?)"
     r"(?P<more>(?:\s*(?:/|,|and|-|\u2013|&)\s*(?:seg(?:ment)?s?\s*)?"
@@ -89,6 +97,7 @@ class Quantities:
         sizes_mm: Each size that is given of the lesion, its diameters in mm.
         hu: Mean of the Hounsfield units that are given of the lesion; None if none are.
         organ_hu: Likewise, of the organ around it.
+        native: Whether the lesion's HU are those without contrast medium.
         segments: Liver segments as digits, "7" or "4b".
         places: Places by name: "upper pole", "uncinate process".
         count: How many lesions; None if that is not said.
@@ -99,6 +108,7 @@ class Quantities:
     sizes_mm: tuple[tuple[float, ...], ...] = ()
     hu: float | None = None
     organ_hu: float | None = None
+    native: bool = False
     segments: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     count: int | None = None
@@ -137,6 +147,7 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
         sizes_mm=tuple(sizes),
         hu=_hu(hu[0]) if hu else None,
         organ_hu=_hu(around[0]) if around else None,
+        native=bool(hu) and _is_native(hu[0], text),
         segments=tuple(dict.fromkeys(segments)),
         places=tuple(dict.fromkeys(match[0].lower().removeprefix("in ").removeprefix("the ") for match in places)),
         count=_count(counted) if counted else None,
@@ -147,6 +158,10 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
 
 def _is_other_hu(before: str) -> bool:
     return bool(_HU_OF_OTHER.search(before) or _HU_BY.search(before))
+
+
+def _is_native(match: re.Match[str], text: str) -> bool:
+    return bool(_NATIVE_BEFORE.search(text[: match.start()][-60:]) or _NATIVE_AFTER.match(text[match.end() :]))
 
 
 def _within(match: re.Match[str], parts: Sequence[tuple[int, int]]) -> bool:

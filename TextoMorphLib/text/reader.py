@@ -17,7 +17,7 @@ from TextoMorphLib.text.effusions import beside
 from TextoMorphLib.text.growth import Growth, growths
 from TextoMorphLib.text.heard import Heard
 from TextoMorphLib.text.lexicon import Word, grammar, lexicon
-from TextoMorphLib.text.limits import limits
+from TextoMorphLib.text.limits import limits, told_apart
 from TextoMorphLib.text.meanings import density_term, is_background
 from TextoMorphLib.text.mixtures import of_parts
 from TextoMorphLib.text.moments import with_moments
@@ -107,7 +107,7 @@ class Reader:
         self.mentions += still
 
     def _sentence(self, found: Sequence[Token]) -> None:
-        words = comparisons.compared(self._read(found), self.words.terms)
+        words = told_apart(comparisons.compared(self._read(found), self.words.terms))
         marks = scopes(words)
         self._take_back(words)
         already, then = len(self.mentions), len(self.then)

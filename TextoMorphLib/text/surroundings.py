@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from TextoMorphLib.text.lexicon import Word
 
+_ENDS = (".", ",", ";", ":", "\n", "(", ")")
 _MANNERS = ("fashion", "manner", "way", "pattern")
 
 
@@ -96,7 +97,10 @@ def is_arterial(words: Sequence[Word], at: int) -> bool:
 
 
 def enhances_early(words: Sequence[Word], at: int) -> bool:
-    """Whether a lesion is said to take contrast in the arterial phase: "enhances | at once in the arterial phase"."""
+    """Whether a lesion is said to take contrast early: "enhances | at once in the arterial phase", "tumour, | avid"."""
+    if words[at].norm == "avid" and not words[at].joined and words[at - 1 : at] and not words[at - 1].has("past"):
+        following = words[at + 1 : at + 2]
+        return not following or following[0].norm in (*_ENDS, "in", "on", "and", "with")
     if words[at].norm not in ("enhance", "enhancing"):
         return False
     for word in words[at + 1 : at + 9]:

@@ -36,6 +36,7 @@ MOST_CHARACTERS = 50_000  # of a text that are read, in windows: 25 pages
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
 SAID_FAT_HU = (-150.0, -30.0)
+DENSE_NATIVE_HU = 70.0  # without contrast medium: above any of the organs, and what Bosniak's classes call hyperdense
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ class Understanding:
         around = self.numbers.organ_hu
         if hu is not None and SAID_FAT_HU[0] <= hu <= SAID_FAT_HU[1]:
             said.setdefault("fat", "present")
+        unsaid = all(m.term.weak or m.negated for m in self.mentions if "density" in m.term.kinds)  # "non-enhancing"
+        if hu is not None and self.numbers.native and hu >= DENSE_NATIVE_HU and unsaid:
+            said["density"] = "hyper"
         if hu is not None and "density" not in said and said.get("content", "solid") == "solid":
             if around is not None and abs(hu - around) > plausibility.OTHER_HU:
                 said["density"] = "hypo" if hu < around else "hyper"
