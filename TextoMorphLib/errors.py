@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 
 NAMED = 3  # of many that a doubt concerns
 
@@ -44,9 +45,17 @@ class Doubt(UserWarning):
     """Input that can be used and may not be what the user means; one line that says why."""
 
 
+# Who collects doubts here: of one thread alone, and no filter of the process' warnings hides any from them.
+_listener: ContextVar[list[str] | None] = ContextVar("_listener", default=None)
+
+
 def doubt(message: str) -> None:
     """Tell of a doubt, and go on; the command prints it as a warning, and puts it into the report."""
-    warnings.warn(message, Doubt, stacklevel=3)
+    listener = _listener.get()
+    if listener is None:
+        warnings.warn(message, Doubt, stacklevel=3)
+    else:
+        listener.append(message)
 
 
 @contextmanager
@@ -54,15 +63,14 @@ def doubts_kept() -> Iterator[list[str]]:
     """Collects the doubts that the block tells of, for whoever opened it alone.
 
     Yields:
-        The messages, filled when the block ends.
+        The messages, as they come.
     """
     found: list[str] = []
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", Doubt)
-        try:
-            yield found
-        finally:
-            found += [str(each.message) for each in told if issubclass(each.category, Doubt)]
+    before = _listener.set(found)
+    try:
+        yield found
+    finally:
+        _listener.reset(before)
 
 
 @contextmanager
