@@ -10,6 +10,7 @@ from TextoMorphLib.text.concepts import as_drawn
 from TextoMorphLib.text.vocabulary import Check, Mention, describe, gives_way, terms
 
 Row = dict[str, Any]
+_DENIED = (False, None, True)  # which row of several tells most of a denial: the last of these
 # Where a text asks for one of these, a cyst's mean is not its fluid's.
 BESIDE_FLUID = {"gas", "layering", "nodule", "locules", "septa", "fat"}
 THICK = ("wall_thickness", "thick")  # nor is it then: the wall blurs into what it encloses,
@@ -22,7 +23,7 @@ def compare(mentions: Iterable[Mention], attributes: Mapping[str, float]) -> lis
     """One row for each thing that was asked and can be measured.
 
     A negated term is checked the other way round: "no calcification" holds when the bright fraction is out of
-    calcification's range.
+    calcification's range; one of several checks that is out of its range is enough, and is the row.
 
     Args:
         mentions: What `understanding.find` found in the text.
@@ -108,7 +109,9 @@ def _rows(asked: str, mention: Mention, attributes: Mapping[str, float], checks:
         return [_unmeasured(asked, "speaks of the background")]
     if not checks:
         return [_unmeasured(asked, "has no measure of its own")]
-    return [_checked(asked, mention.negated, check, attributes) for check in checks]
+    rows = [_checked(asked, mention.negated, check, attributes) for check in checks]
+    # What is denied of several things at once (a thick wall: a wall, and thick) is out where one of them is.
+    return [max(rows, key=lambda row: _DENIED.index(row["ok"]))] if mention.negated else rows
 
 
 def _unmeasured(asked: str, note: str) -> Row:
