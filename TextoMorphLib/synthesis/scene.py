@@ -53,8 +53,14 @@ def as_lying(scene: Scene, said: Mapping[str, Mapping[str, float]]) -> Scene:
 
 
 def key_of(ct: Volume, replace: bool, exclude: np.ndarray | None, within: np.ndarray | None) -> bytes:
-    """What tells scenes apart, but for the mask; it looks at every voxel of the scan."""
-    return ct.fingerprint() + bytes([replace, exclude is None]) + digest(exclude) + digest(within)
+    """What tells scenes apart, but for the mask; it looks at every voxel of the scan.
+
+    And at all else that a result takes over from it: two scans may share their voxels, and no header.
+    """
+    told = (sorted(ct.metadata.items()), ct.frame_of_reference, ct.patient_position, ct.header)
+    frames = b"".join(name.encode() + affine.tobytes() for name, affine in ct.frames.items())
+    masks = bytes([replace, exclude is None, within is None]) + digest(exclude) + digest(within)
+    return ct.fingerprint() + masks + frames + repr(told).encode()
 
 
 def look_at(

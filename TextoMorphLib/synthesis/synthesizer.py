@@ -329,10 +329,11 @@ class Synthesizer:
         """Brings the networks that draw to a device, if they are not there."""
         if device == self._placed:
             return
-        self._placed = device
+        self._placed = None  # until all of them are there: the memory may end midway
         for network in (self.autoencoder, self.denoiser, self.model.texture):
             if network is not None:
                 network.to(device)
+        self._placed = device
         if device != self.device:
             self.device, self._known = device, None
 

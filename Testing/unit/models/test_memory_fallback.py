@@ -69,6 +69,23 @@ def test_short_memory_is_got_by_with(
     assert synthesizer.synthesize(ct, mask, "cystic").report["notes"] == []  # the next has all the memory again
 
 
+def test_memory_that_ends_while_the_networks_are_moved_leaves_none_behind(
+    tiny_bundle: Path, phantom_ct: Path, phantom_mask: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesizer = Synthesizer.load(str(tiny_bundle), "cpu")
+    moved: list[bool] = []
+
+    def short(device: torch.device) -> None:
+        moved.append(len(moved) > 0)
+        if not moved[-1]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(synthesizer.denoiser, "to", short)
+    ct = Volume.read(phantom_ct)
+    synthesizer.synthesize(ct, read_mask(phantom_mask, ct), "cystic", steps=1)
+    assert moved == [False, True]
+
+
 def test_the_commands_say_what_was_done_about_it(
     tmp_path: Path,
     tiny_bundle: Path,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -50,6 +52,15 @@ def test_a_known_place_is_recognised_until_scan_or_mask_changes(
     where[tuple(np.argwhere(mask)[0])] = False
     assert is_learnt_anew(scan, where)
     assert is_learnt_anew(Volume.from_array(scan.data, np.diag([2.0, 1.0, 1.0, 1.0]) @ scan.affine), where)
+
+
+def test_a_result_has_the_header_of_its_own_scan_though_another_has_the_same_voxels(
+    tiny: Synthesizer, ct: Volume, mask: np.ndarray
+) -> None:
+    one, other = (replace(ct, metadata={"Name": name}, frame_of_reference=f"1.2.{name}") for name in "12")
+    for scan in (one, other):
+        made = tiny.synthesize(scan, mask, "solid", steps=1).volume
+        assert (made.metadata, made.frame_of_reference) == (scan.metadata, scan.frame_of_reference)
 
 
 def test_report_says_what_was_asked_measured_and_used(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> None:
