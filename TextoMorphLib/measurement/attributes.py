@@ -5,17 +5,18 @@ Everything is taken from the two scans and the mask alone, on a 1 mm grid; `docs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 from scipy.special import ndtr
 
 from TextoMorphLib.measurement.outline import outline
-from TextoMorphLib.measurement.parts import GAS_HU, parts
+from TextoMorphLib.measurement.parts import GAS_HU, LEAST_VOXELS, parts
 from TextoMorphLib.measurement.septa import septa_hu
 from TextoMorphLib.measurement.surroundings import LIGHTLY, TEXTURE_MM, Surroundings, noise_hu, or_all
 from TextoMorphLib.spatial.geometry import ball_mm, grow, tight_box
+from TextoMorphLib.spatial.own_range import Range
 from TextoMorphLib.spatial.tissue import parenchyma_hu
 
 RISE = 2.563  # 10-90% width of a Gaussian-blurred edge in units of its sigma
@@ -32,6 +33,7 @@ REACH = 6  # voxels, beyond which smoothing does not see
 SHALLOW_MM = 7.0  # deepest point of lesions that have few layers
 CALCIUM_HU = 200.0
 CALCIUM_ABOVE_LESION_HU, CALCIUM_ABOVE_ORGAN_HU = 100.0, 80.0
+CUT_HU = 20.0  # how near to where a scan was cut off calcium's least may be, to be told still: what is cut is blurred
 LEAST_SHARE = 0.3  # of a lesion that has to be left where calcium is kept away from
 MOST_KEPT = 0.1  # the share of a voxel that may be the scan's own where a lesion is looked at
 
@@ -44,7 +46,8 @@ class Attributes:
         parenchyma_hu: The healthy tissue it replaces.
         mean_hu: Mean of its interior, without calcium, gas and wall.
         contrast_hu: `mean_hu` minus `parenchyma_hu`.
-        texture_hu: Standard deviation of its inner texture at 1 mm and coarser, scan noise removed.
+        texture_hu: Standard deviation of its inner texture at 1 mm and coarser, scan noise removed; NaN, as `core_hu`
+            and `living_hu`, where hardly any of it is not its border.
         margin_mm: 10-90% width of the border's rise; NaN where the contrast is under 10 HU.
         rim_hu: How far a wall at the border rises above the core, beyond what the border itself explains.
         rim_seen_hu: By how much the brightest layer of the outermost millimetres stands out of the lesion's body and of
@@ -54,7 +57,8 @@ class Attributes:
         septa_hu: How far septa stand out of its body; NaN where it is too small for any.
         core_hu: Centre minus the zone between centre and border.
         living_hu: That zone minus the parenchyma: of a lesion with a dead core, its living tissue.
-        bright_fraction: Share of it that is calcium: over 200 HU and 100 HU above its own median.
+        bright_fraction: Share of it that is calcium: over 200 HU and 100 HU above its own median; NaN where none is
+            seen and the scan was cut off below that.
         calcium_mm: Diameter of the ball with the volume of the largest grain of calcium; NaN without.
         diameter_mm: Of the ball with its volume.
         volume_ml: Its volume.
@@ -127,7 +131,7 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         whole_mask, drawn = whole_mask & ~around.unseen, drawn & ~around.unseen
     inside = or_all(whole_mask & drawn, whole_mask)
     deepest = float(depth.max())
-    calcium, gas = _calcium_and_gas(synthetic, inside, around.brightest_hu)
+    calcium, gas, least_hu = _calcium_and_gas(synthetic, inside, around.brightest_hu)
     soft = _away(calcium | gas, inside)
     whole = inside & soft
     within = or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
@@ -148,7 +152,7 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     centre, zone = _centre_and_zone(synthetic, depth, whole, deepest)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
     stands_out = _brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma)
-    return Attributes(
+    found = Attributes(
         parenchyma_hu=parenchyma,
         mean_hu=mean,
         contrast_hu=mean - parenchyma,
@@ -170,6 +174,17 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         **vars(parts(synthetic, inside, _away(calcium, inside), depth, thick, around.up)),
         **vars(outline(change, depth, edge)),
     )
+    return _as_far_as_known(found, int(np.count_nonzero(within)), least_hu, around.limits)
+
+
+def _as_far_as_known(found: Attributes, interior: int, calcium_hu: float, limits: Range) -> Attributes:
+    """A lesion without what cannot be measured: of an inside of a few voxels, or beyond where a scan was cut off."""
+    unknown = ["texture_hu", "core_hu", "living_hu"] if interior < LEAST_VOXELS else []
+    if not found.bright_fraction and calcium_hu > limits[1] - CUT_HU:
+        unknown += ["bright_fraction", "calcium_mm"]
+    if limits[0] > GAS_HU:
+        unknown += ["gas_fraction"]
+    return replace(found, **dict.fromkeys(unknown, float("nan")))
 
 
 def calcium_from_hu(lesion_hu: float, brightest_hu: float) -> float:
@@ -182,11 +197,11 @@ def calcium_from_hu(lesion_hu: float, brightest_hu: float) -> float:
     return max(CALCIUM_HU, lesion_hu + CALCIUM_ABOVE_LESION_HU, brightest_hu + CALCIUM_ABOVE_ORGAN_HU)
 
 
-def _calcium_and_gas(hu: np.ndarray, inside: np.ndarray, brightest_hu: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where in a lesion either is."""
+def _calcium_and_gas(hu: np.ndarray, inside: np.ndarray, brightest_hu: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Where in a lesion either is, and the HU from which on it is calcium."""
     lightly = ndimage.gaussian_filter(hu, LIGHTLY)
-    calcium = inside & (lightly > calcium_from_hu(float(np.median(lightly[inside])), brightest_hu))
-    return calcium, inside & (lightly < GAS_HU)
+    least = calcium_from_hu(float(np.median(lightly[inside])), brightest_hu)
+    return inside & (lightly > least), inside & (lightly < GAS_HU), least
 
 
 def _away(foreign: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.measurement.septa import noise_sheets_hu
 from TextoMorphLib.spatial.even_tissue import robust_sd
+from TextoMorphLib.spatial.own_range import WHOLE, Range
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import smoothed
 
@@ -34,6 +35,7 @@ class Surroundings:
         parenchyma_hu: HU of the healthy tissue.
         up: Which way is up in the patient.
         unseen: Boolean, likewise: what lies beyond the scan's edge, if the lesion goes on there.
+        limits: Between which HU the scan was stored, where that is known: what lies beyond cannot be told.
     """
 
     healthy: np.ndarray
@@ -42,11 +44,13 @@ class Surroundings:
     parenchyma_hu: float
     up: Up = ON_BACK
     unseen: np.ndarray | None = None
+    limits: Range = WHOLE
 
     @classmethod
     def of(cls, region: Region) -> Surroundings:
         """What lesions in a region are measured against."""
-        return cls(region.ct, region.depth, region.usable, region.parenchyma_hu, region.up, region.unseen)
+        seen = (region.ct, region.depth, region.usable, region.parenchyma_hu)
+        return cls(*seen, region.up, region.unseen, region.limits)
 
     def within(self, healthy: np.ndarray, depth: np.ndarray) -> Surroundings:
         """The same with the mask's border drawn otherwise: tissue and noise are still those of the first."""

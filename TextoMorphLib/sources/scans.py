@@ -141,7 +141,8 @@ class Baseline:
         change = source.change(region.ct, region.depth > 0, np.random.default_rng(seed))
         hu, (away, _) = volume.hu(region.box), distances(~region.mask, volume.spacing)
         near = (away < WINDOW_MM[1]) & (hu > UNKNOWN_HU)
-        return volume.with_hu(region.box, hu + to_scan(change, region, volume), near)
+        new = np.clip(hu + to_scan(change, region, volume), *region.limits)
+        return volume.with_hu(region.box, new, near)
 
 
 def _rises_or_sinks(mentions: Sequence[Mention]) -> bool:

@@ -213,7 +213,8 @@ def paste(
         + scan * (ct - filled)
         + np.sqrt(1 - scan * scan) * noise.sample_noise(covariance, region.mask.shape, seed)
     )
-    return volume.with_hu(region.box, new + lesion, (centre < gone) & (ct > UNKNOWN_HU))
+    new = np.clip(new + lesion, *region.limits)
+    return volume.with_hu(region.box, new, (centre < gone) & (ct > UNKNOWN_HU))
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:

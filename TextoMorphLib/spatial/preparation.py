@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from TextoMorphLib.io.masks import check_mask
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import healing, placement
+from TextoMorphLib.spatial.own_range import own_range
 from TextoMorphLib.spatial.region import Region, check_finite, regions
 from TextoMorphLib.spatial.scan_edges import going_on
 
@@ -43,4 +46,5 @@ def prepared(
     found = regions(healthy, mask, exclude=exclude, within=within, **grid)  # type: ignore[arg-type]
     check_finite(found)
     warnings += healing.ambiguous(found, within) if replace else healing.doubts(found)
-    return healthy, [going_on(healthy, region) for region in found], warnings
+    limits = own_range(ct)
+    return healthy, [dataclasses.replace(going_on(healthy, region), limits=limits) for region in found], warnings

@@ -17,6 +17,7 @@ from TextoMorphLib.errors import InputError
 from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, ball_mm, grow, placed, resample, shifted, signed_depth, tight_box
+from TextoMorphLib.spatial.own_range import WHOLE, Range
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu, smoothed
 
 REACH_MM = 4.0  # nothing farther outside the mask than this may change
@@ -44,6 +45,7 @@ class Region:
         organ_hu: HU of the organ's healthy tissue where its mask is known; None where it is to be told from `ct`.
         up: Which way is up in the patient.
         unseen: What lies beyond the scan's edge, bool, if the lesion goes on there (`scan_edges`); else None.
+        limits: Between which HU the scan was stored (`own_range`), where that is known.
     """
 
     ct: np.ndarray
@@ -55,6 +57,7 @@ class Region:
     organ_hu: float | None = None
     up: Up = ON_BACK
     unseen: np.ndarray | None = None
+    limits: Range = WHOLE
 
     @cached_property
     def parenchyma_hu(self) -> float:

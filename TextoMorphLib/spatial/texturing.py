@@ -77,6 +77,7 @@ def paste_textured(
     scan = np.maximum(1 - lesion_share, own)
     change = (1 - own) * change + (1 - scan) * texture.strength * field
     new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * drawn + change
+    new = np.clip(new, *region.limits)
     return volume.with_hu(region.box, new, (centre < reach) & (ct > UNKNOWN_HU))
 
 

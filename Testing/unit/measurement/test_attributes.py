@@ -9,7 +9,8 @@ import pytest
 from scipy import ndimage
 from scipy.special import ndtr
 
-from TextoMorphLib.measurement.attributes import Attributes, measure
+from TextoMorphLib.measurement.attributes import Attributes, measure, measure_in
+from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.simulation.anatomy_fields import smooth_field
 from TextoMorphLib.spatial.tissue import parenchyma_hu
 
@@ -20,6 +21,7 @@ DEPTH = RADIUS_MM - np.sqrt(sum(np.square(axis - SIDE / 2) for axis in np.ogrid[
     np.float32
 )
 NOISE = 12 * smooth_field(DEPTH.shape, 0.6, np.random.default_rng(0))
+OF_AN_INSIDE = ("texture_hu", "core_hu", "living_hu")
 MAY_BE_MISSING = (  # in lesions too small for parts
     "level_hu",
     "nodule_hu",
@@ -184,8 +186,25 @@ def test_the_smallest_lesions_can_be_measured(radius_mm: float) -> None:
     assert all(
         math.isfinite(value)
         for name, value in vars(found).items()
-        if name not in ("margin_mm", "wall_mm", "septa_hu", "calcium_mm", *MAY_BE_MISSING)
+        if name not in ("margin_mm", "wall_mm", "septa_hu", "calcium_mm", *OF_AN_INSIDE, *MAY_BE_MISSING)
     )
+    assert all(math.isnan(getattr(found, name)) for name in OF_AN_INSIDE)  # a blurred border is no dead core
+
+
+@pytest.mark.parametrize(("high", "told"), [(np.inf, True), (600.0, True), (240.0, False)])
+def test_calcium_that_a_scan_was_cut_off_below_is_not_said_to_be_none(high: float, told: bool) -> None:
+    healthy = (PARENCHYMA_HU + 60 + NOISE).astype(np.float32)  # as bright as a kidney: calcium is over 250 HU
+    around = Surroundings(healthy, DEPTH, None, PARENCHYMA_HU + 60, limits=(-np.inf, high))
+    grain = np.linalg.norm(np.indices(DEPTH.shape) - SIDE / 2, axis=0) < 4
+    for drawn in (0.0, 500.0):
+        scan = np.minimum(healthy + ball(-40) + drawn * grain, high).astype(np.float32)
+        assert math.isfinite(measure_in(around, scan).bright_fraction) == told
+
+
+def test_gas_that_a_scan_was_cut_off_above_is_not_said_to_be_none() -> None:
+    healthy = (PARENCHYMA_HU + NOISE).astype(np.float32)
+    around = Surroundings(healthy, DEPTH, None, PARENCHYMA_HU, limits=(-150.0, np.inf))
+    assert math.isnan(measure_in(around, healthy).gas_fraction)
 
 
 def test_a_lesion_as_thin_as_gas_throughout_is_measured() -> None:
