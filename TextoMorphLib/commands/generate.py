@@ -155,12 +155,13 @@ def run(
     original = job.ct if job.ct.is_dir() else None
     if dicom:
         dicom_export.check_scan(ct, dicom, original, keep_patient)
-    said, outside = _where(ct, lesions, job.read_organ(ct))
+    organ = job.read_organ(ct)
+    said, outside = _where(ct, lesions, organ)
     mask = several.union(lesions, ct.shape)
     with common.progress("generating") as step:
         synthesizer = scans.load(name, device)
         for number, lesion in enumerate(lesions, start=1):
-            said += _understood(lesion, ct, job.hedges, f"lesion {number}: " if len(lesions) > 1 else "")
+            said += _understood(lesion, ct, job, organ, f"lesion {number}: " if len(lesions) > 1 else "")
 
         def also(made: Synthesis) -> dict[Path, Callable[[Path], Any]]:
             more: dict[Path, Callable[[Path], Any]] = {}
@@ -181,19 +182,20 @@ def run(
     return synthesis
 
 
-def _understood(lesion: Lesion, ct: Volume, hedges: str, named: str) -> list[str]:
+def _understood(lesion: Lesion, ct: Volume, job: Job, organ: np.ndarray | None, named: str) -> list[str]:
     """Shows what is understood of a lesion's text, and warns of what in it does not go together; the warnings."""
     from TextoMorphLib.spatial.region import diameters_mm
     from TextoMorphLib.synthesis import room
     from TextoMorphLib.text import plausibility
     from TextoMorphLib.text.understanding import understand
 
-    meant = understand(lesion.text, lesion.organ, hedges)
+    meant = understand(lesion.text, lesion.organ, job.hedges)
     for line in meant.lines():
         typer.echo(named + line)
     mask = lesion.mask(ct.shape)
     sizes = [each for mm in diameters_mm(ct, mask) for each in plausibility.other_size(meant, mm)]
-    warnings = list(dict.fromkeys([*meant.warnings(), *sizes, *room.before(meant, ct, mask)]))
+    no_room = room.before(meant, ct, mask, job.replace, organ)
+    warnings = list(dict.fromkeys([*meant.warnings(), *sizes, *no_room]))
     for warning in warnings:
         common.warn(named + warning)
     return [*warnings, *(named + warning for warning in warnings)]

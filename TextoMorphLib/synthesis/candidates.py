@@ -79,6 +79,11 @@ class Request:
         return vocabulary.vessels_pass(self.mentions)
 
     @property
+    def no_fluid(self) -> bool:
+        """Whether the lesion is called solid, or no cyst."""
+        return vocabulary.no_fluid(self.mentions)
+
+    @property
     def invades(self) -> bool:
         """Whether the lesion grows beyond its organ."""
         return vocabulary.invades(self.mentions)
@@ -160,7 +165,7 @@ class Place:
 
     def doubts(self, request: Request) -> list[str]:
         """What the user should know of a lesion here, in words."""
-        return [*room.told(request.understood, float(self.region.depth.max())), *self.left_alone(request)]
+        return [*room.told(request.understood, request.no_fluid, self.region), *self.left_alone(request)]
 
     def left_alone(self, request: Request) -> list[str]:
         """Whether much of the mask stays the scan's own for what lies beside the organ, in words.

@@ -56,7 +56,8 @@ def finished(
         delta = deblurred(delta, depth, request.sharp)
     even = depth
     if standing_out:
-        delta = solids.solid(cores.dead(delta, filled, depth, noise, said), filled, depth, said)
+        delta = cores.dead(delta, filled, depth, noise, said)
+        delta = solids.solid(delta, filled, depth, said, request.no_fluid)
         delta = levels.alike(delta, depth, said)
         delta, even = walls.uneven(structures.shown(delta, filled, depth, noise, said), depth, noise, said)
     delta = contours.spiculated(delta, mask_depth, noise, said)

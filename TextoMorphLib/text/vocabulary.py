@@ -211,6 +211,16 @@ def invades(mentions: Iterable[Mention]) -> bool:
     return any(said.values())
 
 
+def no_fluid(mentions: Iterable[Mention]) -> bool:
+    """Whether a text says that the lesion is solid, or no cyst, and does not leave that open; the last of it counts."""
+    said = [
+        mention.negated != (mention.term.kinds["content"] == "solid")
+        for mention in mentions
+        if mention.term.kinds.get("content") in ("solid", "cystic")
+    ]
+    return said[-1] if said else False
+
+
 def contradictions(mentions: Sequence[Mention]) -> list[tuple[Mention, Mention]]:
     """Pairs of mentions that cannot both hold: two values of a kind, or one both asserted and denied.
 

@@ -34,6 +34,16 @@ def test_a_solid_lesion_is_no_fluid(organ: float, darker: float, degree: str, le
     assert np.abs(made - delta)[depth < -4].max() < 1
 
 
+@pytest.mark.parametrize("degree", ["mild", "plain", "marked"])
+@pytest.mark.parametrize(("organ", "level"), [(110.0, 33.0), (52.0, 33.0), (40.0, 27.0), (25.0, 12.0)])
+def test_what_is_called_solid_is_told_from_fluid_where_it_can_be_darker_than_the_organ_too(
+    organ: float, level: float, degree: str
+) -> None:
+    delta, filled, depth = _ball(organ, organ)
+    said = {"content": {"solid": 1.0}, "density": {"hypo": 1.0}, "degree": {degree: 1.0}}
+    assert (filled + solid(delta, filled, depth, said, named=True))[depth > 4].mean() == pytest.approx(level, abs=2)
+
+
 def test_fluid_and_what_is_dark_in_a_bright_organ_stay_as_they_are() -> None:
     delta, filled, depth = _ball(60.0, 52.0)
     assert solid(delta, filled, depth, {"content": {"cystic": 1.0}}) is delta
