@@ -169,10 +169,11 @@ def develop(experiment: Experiment, say: Say) -> None:
     train_segmentation.make_bank(
         settings, experiment.healthy, bank, count, seed=int(how["seed"]), cache=experiment.cache
     )
-    affine = np.diag([*[float(experiment.settings["patches"]["spacing_mm"])] * 3, 1.0])
+    spacing_mm = float(experiment.settings["patches"]["spacing_mm"])
+    affine = np.diag([*[spacing_mm] * 3, 1.0])
     organ, cases = read_cases(experiment.healthy)[0].organ, []
     for number in range(count):
-        made, name = Bank(folder=bank).entry(number), f"patch{number:03d}"
+        made, name = Bank(spacing_mm, bank).entry(number), f"patch{number:03d}"
         ct, label = folder / f"{name}_ct.nii.gz", folder / f"{name}_label.nii.gz"
         Volume.from_array(np.rint(made.ct).astype(np.int16), affine).write(ct)
         Volume.from_array(made.label, affine).write(label)

@@ -22,6 +22,7 @@ import numpy as np
 from TextoMorphLib.errors import Cancelled, InputError
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.atomic import replacing
+from TextoMorphLib.io.textfile import from_json, read_text
 from TextoMorphLib.sources import Insertion, from_settings
 
 Healthy = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]  # a patch in HU, and its organ
@@ -54,7 +55,7 @@ class Bank:
 
     Attributes:
         folder: Of the entries.
-        size: Of the window; 0 takes all that are in the folder.
+        size: Of the window; 0 takes all that are in the folder, which stays as it is.
         refresh: Entries by which the window moves on a step.
     """
 
@@ -62,9 +63,17 @@ class Bank:
         self, spacing_mm: float = 1.0, folder: str | Path = "bank", size: int = 0, refresh: float = 0.0
     ) -> None:
         self.folder, self.refresh, self.first = Path(folder), float(refresh), 0
-        self.size = size or len(list(self.folder.glob("*.npz")))
+        # Of one that moved on with a training, the first entries are gone.
+        self.there = [] if size else sorted(int(path.stem) for path in self.folder.glob("*.npz") if path.stem.isdigit())
+        self.size = size or len(self.there)
         if not self.size:
             raise InputError(f"{self.folder} holds no bank of tumours")
+        facts = self.folder / FACTS
+        made_at = from_json(read_text(facts)).get("spacing_mm", spacing_mm) if facts.is_file() else spacing_mm
+        if made_at != spacing_mm:
+            raise InputError(
+                f"the bank in {self.folder} was made at {made_at:g} mm, not at {spacing_mm:g}; make another"
+            )
 
     def at(self, step: int) -> None:
         """Moves the window to where it is at a step of the training."""
@@ -72,7 +81,8 @@ class Bank:
 
     def insert(self, patch: np.ndarray, organ: np.ndarray, rng: np.random.Generator) -> Insertion:
         """A ready patch; the one that is given is not looked at."""
-        return self.entry(self.first + int(rng.integers(self.size)))
+        drawn = int(rng.integers(self.size))
+        return self.entry(self.there[drawn] if self.there else self.first + drawn)
 
     def entry(self, number: int) -> Insertion:
         """An entry; waits until it is there.
@@ -146,9 +156,10 @@ class Maker:
         while (there := sum(path.exists() for path in wanted)) < self.size:
             if progress is not None and progress(there, self.size) is False:
                 raise Cancelled("cancelled")
+            alive = any(process.is_alive() for process in self.processes)  # first: one that ends now has told why
             if (self.folder / FAILED).exists():
                 raise InputError((self.folder / FAILED).read_text(encoding="utf-8"))
-            if not any(process.is_alive() for process in self.processes):
+            if not alive:
                 raise InputError("the processes that make the bank of tumours died, most likely for lack of memory")
             time.sleep(0.1)
 

@@ -16,6 +16,7 @@ from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.borders import beyond_organ
 from TextoMorphLib.spatial.compositing import background, noise_around, smoothstep, to_scan
 from TextoMorphLib.spatial.geometry import distances
+from TextoMorphLib.spatial.own_range import own_range
 from TextoMorphLib.spatial.region import Region, regions
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU, two_tissues, unlike_around
 
@@ -48,6 +49,7 @@ def healed(
         vessels beside it.
     """
     bad = mask if exclude is None else mask | exclude
+    limits = own_range(volume)
     for number, region in enumerate(regions(volume, mask, exclude=bad, within=within)):
         away = region.depth < -SPILL_MM
         region = replace(region, usable=away if region.usable is None else away & region.usable)
@@ -59,7 +61,7 @@ def healed(
         filled += _beside(outside) * (_tissue_beside(ct, filled, outside, volume.spacing) - filled)
         kept = np.maximum(kept, _brighter(ct, filled, outside, volume.spacing))
         scan = np.maximum(smoothstep(outside / SPILL_MM), kept)
-        new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * fresh
+        new = np.clip(filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * fresh, *limits)
         volume = volume.with_hu(region.box, new, (scan < 1) & (ct > UNKNOWN_HU))
     return volume
 

@@ -170,6 +170,18 @@ def test_a_bank_is_read_by_number_and_moves_on(tmp_path: Path) -> None:
         Bank(folder=tmp_path / "none")
 
 
+def test_a_bank_that_moved_on_is_read_as_it_lies_and_at_its_own_spacing(tmp_path: Path) -> None:
+    source, empty = load("ellipsoids", diameters_mm=(8, 10)), np.zeros((1, 1, 1), np.float32)
+    for number in (4, 5, 7):  # the others were deleted as the training went on
+        write_entry(tmp_path, number, make_entry(number, 5, healthy, source))
+    (tmp_path / "bank.json").write_text('{"spacing_mm": 1.0}')
+    bank = load("bank", 1.0, folder=tmp_path)
+    drawn = {float(bank.insert(empty, empty > 0, np.random.default_rng(seed)).ct.mean()) for seed in range(12)}
+    assert len(drawn) == 3
+    with pytest.raises(InputError, match="made at 1 mm, not at 2"):
+        load("bank", 2.0, folder=tmp_path)
+
+
 def test_processes_make_the_bank_and_failures_are_told(tmp_path: Path) -> None:
     settings = {"kind": "ellipsoids", "diameters_mm": (8, 10)}
     here = Maker(tmp_path / "here", 4, 0.0, 5, healthy, settings, 1.0)
