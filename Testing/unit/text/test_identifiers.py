@@ -28,6 +28,15 @@ from TextoMorphLib.text.identifiers import struck_out
         ("St. Mary's Hospital, University Hospital of North Tees", ("Mary", "Tees")),
         ("jane.doe@example.com https://pacs.example.org/x?id=77", ("jane", "pacs")),
         ("A 93-year-old woman", ("93",)),
+        ("Dr. van der Berg, Dr. von Humboldt and Mrs. de la Cruz", ("Berg", "Humboldt", "Cruz")),
+        (
+            "Dr. \u00d6zt\u00fcrk and Mr \u0141ukasz \u017b\u00f3\u0142\u0107; Dr.Smith",
+            ("zt\u00fcrk", "ukasz", "Smith"),
+        ),
+        ("The patient, John Smith, and Pt. Anna de Witt", ("John", "Smith", "Anna", "Witt")),
+        ("JOHN SMITH is a 54-year-old man. Smith J, 54M", ("JOHN", "SMITH", "Smith J")),
+        ("CT of 03/2023, 5th of March 2024; www.example.org/doe", ("03/2023", "5th", "example")),
+        ("Aged 95; age: 101", ("95", "101")),
     ],
 )
 def test_identifiers_are_struck_out(text: str, secrets: tuple[str, ...]) -> None:
@@ -45,6 +54,8 @@ def test_identifiers_are_struck_out(text: str, secrets: tuple[str, ...]) -> None
         "Pancreas: Thin-walled cyst, T2N0M0.\nKidney: Right upper pole, 4.2-cm mass. The patient is stable.",
         "Renal Cell Carcinoma of 12 cm. In contact 2.5 cm with the vein. Name of lesion: none.",
         "Findings: Liver: A Klatskin tumour. Margins are sharp.",
+        "Liver Lesion 1 is a 3 cm mass. Segment 4 is a 2 cm cyst. The Bosniak Cyst was a 3 cm one. Ratio 3/20.",
+        "Patient. Liver Cyst. HU 95 of age-old scars, average 95 HU. Hepatic Vein I, 12 mm.",
     ],
 )
 def test_what_describes_a_lesion_stays(text: str) -> None:
