@@ -42,13 +42,14 @@ from TextoMorphLib.commands import (
     vtt,
 )
 from TextoMorphLib.commands.attended import attended
-from TextoMorphLib.errors import Cancelled, Doubt, InputError
+from TextoMorphLib.errors import Cancelled, Doubt, InputError, is_short_of_memory
 
 # The base of all usage errors; typer has it from click, or from a copy of its own.
 USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 PLACE_FAILS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.EIO)
 STDOUT_FAILS = (errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EBADF)  # a full disk, a closed pipe
+SHORT = "error: the memory does not suffice; end other programs, raise its limit, or give less of the scan"
 MAKE, LOOK, SEGMENT, MODELS = "Make tumours", "Measure", "Segment", "Models and setup"
 
 
@@ -149,9 +150,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     arguments = None if argv is None else list(argv)
+    if not _is_somewhere():
+        return _end(2, "error: the folder in which this was started is gone; change to one that is there")
     if sys.stdout is None:  # closed by who started this
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     told = ""  # how to go on
+    streams = sys.stdout, sys.stderr
     with _quiet(), _ended_by_signals() as came:
         try:
             with attended():
@@ -164,15 +168,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _end(2, f"error: {_one_line(_usage(error))}")
         except (Cancelled, KeyboardInterrupt, typer.Abort) as error:
             status, told = 130, _one_line(str(error))
+        except SystemExit as ended:  # typer's end where whoever read standard output has gone
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise
+            sys.stdout, sys.stderr = streams
+            return _end_unread(ended.__context__)
         except OSError as error:
+            if is_short_of_memory(error):
+                return _end(2, SHORT)
             if error.filename is not None and error.errno in PLACE_FAILS:
                 return _end(2, f"error: cannot use {_one_line(str(error.filename))}: {error.strerror}")
             if error.filename is not None or error.errno not in STDOUT_FAILS:
                 raise
-            _shut_stdout()
-            reason = error.strerror or error
-            return _end(2, f"error: cannot write to standard output ({reason}); files that were written are whole")
-        except Exception:
+            return _end_unread(error)
+        except Exception as error:
+            if not came and is_short_of_memory(error):
+                return _end(2, SHORT)
             if not came:
                 raise
             status = 130
@@ -207,7 +218,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[list[int]]:
-    """Schedulers end programs by SIGTERM: the same as Ctrl-C, so that nothing half-made stays.
+    """Schedulers end programs by SIGTERM, terminals by SIGHUP: the same as Ctrl-C, so that nothing half-made stays.
 
     Yields:
         The signals that came: a library that is interrupted while it is imported may fail with something else.
@@ -222,6 +233,9 @@ def _ended_by_signals() -> Iterator[list[int]]:
         raise KeyboardInterrupt
 
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, cancel)}
+    hang_up = getattr(signal, "SIGHUP", None)  # a terminal that closes; nohup has it ignored
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_DFL:
+        before[hang_up] = signal.signal(hang_up, cancel)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # shells have background jobs ignore it
         before[signal.SIGINT] = signal.signal(signal.SIGINT, cancel)
     try:
@@ -231,10 +245,22 @@ def _ended_by_signals() -> Iterator[list[int]]:
             signal.signal(each, handler)
 
 
-def _shut_stdout() -> None:
-    """What is still to be written goes nowhere, or Python would stumble over it once more at its end."""
+def _is_somewhere() -> bool:
+    """Whether the folder that relative names start from is there; without it, some libraries end the process."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def _end_unread(error: OSError) -> int:
+    """The end where standard output takes nothing more."""
+    # What is still to be written goes nowhere, or Python would stumble over it once more at its end.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    reason = error.strerror or error
+    return _end(2, f"error: cannot write to standard output ({reason}); files that were written are whole")
 
 
 def _end(status: int, message: str) -> int:

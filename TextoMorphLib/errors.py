@@ -10,6 +10,9 @@ from contextvars import ContextVar
 NAMED = 3  # of many that a doubt concerns
 
 
+_SHORT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
 class InputError(ValueError):
     """Bad input; the message is one line that says what is wrong and what to do."""
 
@@ -22,6 +25,14 @@ class DiskError(InputError):
 ORGAN_ALONE = "give a mask that holds the organ alone"
 ALONE = "give a mask that holds only what is meant"
 OF_CASE = 'give it as "label" with the organ\'s numbers in "values"'
+
+
+def is_short_of_memory(error: BaseException) -> bool:
+    """Whether memory has run out: each library says that by another error."""
+    told = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, (RuntimeError, OSError)) and any(sign in told for sign in _SHORT_OF_MEMORY)
+    )
 
 
 class SeveralLabelsError(InputError):

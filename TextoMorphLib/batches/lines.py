@@ -100,7 +100,7 @@ def _line(number: int, job: Job, fingerprint: str, rules: Rules) -> Line | None:
     try:
         job.check(again)
     except InputError as error:
-        if unlike and not again and job.stored.exists():
+        if unlike and not again and (job.stored.exists() or outputs.report_path(job.output).exists()):
             raise InputError(f"{error} ({unlike})") from error
         raise
     return Line(number, job, again, rules.resume, before)

@@ -10,13 +10,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from TextoMorphLib.errors import InputError
+from TextoMorphLib.errors import InputError, is_short_of_memory
 from TextoMorphLib.models.autoencoder import STRIDE, Autoencoder
 
 PART = 16  # latent voxels on the side of a part: 64 mm
 IN_PARTS = "The memory of {device} was short, so the work was done in smaller parts."
 ON_CPU = "The memory of {device} did not suffice, so the CPU was used."
-SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 
 T = TypeVar("T")
 
@@ -45,7 +44,7 @@ class Thrift:
                 self._move(device)
                 return work()
             except (RuntimeError, MemoryError) as error:
-                if not _is_short(error):
+                if not is_short_of_memory(error):
                     raise
             _free()  # once the error is gone, so are the tensors that it kept
         raise InputError("the memory does not suffice for this lesion; end other programs, or make the mask smaller")
@@ -111,11 +110,6 @@ def one_by_one(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def _box(starts: list[int], ends: list[int], scale: int, origin: Sequence[int] = (0, 0, 0)) -> list[slice]:
     """The box from starts to ends, counted from an origin, on a grid that is finer by the scale."""
     return [slice((a - o) * scale, (b - o) * scale) for a, b, o in zip(starts, ends, origin, strict=True)]
-
-
-def _is_short(error: BaseException) -> bool:
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or any(sign in str(error) for sign in SIGNS)
 
 
 def _free() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from TextoMorphLib import paths
+from TextoMorphLib.text import entries
+from TextoMorphLib.text.entries import NUMBER, TABLE, TEXT, TEXTS
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,32 @@ class Organ:
     unenhanced_hu: float = 0.0
 
 
+_NEEDED = {"name": TEXT, "words": TEXTS, "places": TEXTS, "in_reports": TEXT}
+_BESIDES = {"order": NUMBER, "terms_of": TEXT, "most_ml": NUMBER}
+_BESIDES |= dict.fromkeys(("unsaid_contrast_hu", "fluid_hu", "rendered"), TABLE)
+
+
 def _read() -> dict[str, Organ]:
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths.listed("Organs")]
-    return {each["name"]: _organ(each) for each in sorted(found, key=lambda each: each.get("order", len(found)))}
+    """All organs, the user's after those that come with TextoMorph unless they say otherwise.
+
+    Raises:
+        InputError: What is wrong with a file of them.
+    """
+    found: dict[Path, dict[str, Any]] = {}
+    for path in paths.listed("Organs"):
+        found[path] = told = entries.read(path)
+        entries.check(path, told, _NEEDED, _BESIDES)
+        entries.check_pattern(path, told["in_reports"])
+    names = {told["name"] for told in found.values()}
+    made = {}
+    for path, told in sorted(found.items(), key=lambda each: each[1].get("order", len(found))):
+        try:
+            organ = made[told["name"]] = _organ(told)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise entries.bad(path, f"its numbers cannot be read ({error})") from error
+        if organ.terms_of not in names:
+            raise entries.bad(path, f"terms_of '{organ.terms_of}' is no organ; there are {', '.join(sorted(names))}")
+    return made
 
 
 def _organ(told: dict[str, Any]) -> Organ:

@@ -6,15 +6,17 @@ uses, `understanding` finds out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.paths import listed
+from TextoMorphLib.text import entries
 from TextoMorphLib.text.concepts import ATTRIBUTES, Description
+from TextoMorphLib.text.entries import FLAG, LIST, NUMBER, TABLE, TEXT, TEXTS
 from TextoMorphLib.text.organs import ORGANS, organs
 
 PARTS_OF_SPEECH = ("adjectives", "nouns", "heads", "phrases", "adverbs", "also", "named")  # of speech
@@ -29,6 +31,13 @@ NON_ENHANCING = "non-enhancing"
 PARTLY_SOLID = ("necrotic", "haemorrhagic")
 _BLED_INTO = {"cystic", "haemorrhagic"}
 _AT_ONCE = [_BLED_INTO, *({"solid", other} for other in PARTLY_SOLID)]  # contents of one lesion
+
+
+# What an entry of a file of terms must have, and may have.
+_NEEDED = {"name": TEXT, "held_out": TEXTS, "explanation": TEXT, "organs": TEXTS, "about": TEXT}
+_NEEDED |= {"sets": TABLE, "measured": LIST}
+_BESIDES = {**dict.fromkeys(PARTS_OF_SPEECH, TEXTS), "weak": FLAG}
+_MEASURED = {"attribute": TEXT, "low": NUMBER, "high": NUMBER}
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,25 @@ class Mention:
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
     """What the files of terms hold together; a file of the user's adds to those that come with TextoMorph."""
-    files = [json.loads(path.read_text(encoding="utf-8")) for path in listed("Vocabulary/terms")]
+    files = [_checked(path) for path in listed("Vocabulary/terms")]
     words = {slot: choices for file in files for slot, choices in file.get("words", {}).items()}
     return {"terms": [term for file in files for term in file["terms"]], "words": words}
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """What a file of terms holds.
+
+    Raises:
+        InputError: What is wrong with it.
+    """
+    file = entries.read(path)
+    entries.check(path, file, {"terms": LIST}, {"words": TABLE, "about": TEXT})
+    for number, term in enumerate(file["terms"], start=1):
+        entries.check(path, term, _NEEDED, _BESIDES, f"term {number}: ")
+        entries.check(path, term["sets"], {}, dict.fromkeys(term["sets"], TEXT), f"sets of term {number}: ")
+        for check in term["measured"]:
+            entries.check(path, check, _MEASURED, {}, f"measured of term {number}: ")
+    return file
 
 
 @lru_cache(maxsize=8)

@@ -215,15 +215,16 @@ def test_workers_do_not_outlive_a_batch_that_is_killed(folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signal")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
 def test_sigterm_in_the_middle_of_a_write_leaves_nothing(
-    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: str
 ) -> None:
-    """As schedulers end programs."""
+    """As schedulers end programs, and terminals that close."""
     from TextoMorphLib.io import outputs
 
     def ended(report: Any) -> str:
         assert [path for path in folder.iterdir() if path.name.startswith(".textomorph")]
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(getattr(signal, number))
         return ""
 
     monkeypatch.setattr(outputs, "to_json", ended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import nibabel as nib
 import pytest
 from spoilt import CASES, Arguments, empty_text, mask_on_another_grid, rewrite
 
+from TextoMorphLib.batches.job import Job
 from TextoMorphLib.cli import main
 
 
@@ -82,6 +84,50 @@ def test_standard_output_on_a_full_disk_ends_in_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: cannot write to standard output (No space left")
     assert done.stderr.count("\n") == 1
+
+
+def test_standard_output_that_nobody_reads_ends_in_one_line() -> None:
+    """As of `| head -1`: what there is still to be told, or made, is not."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    argv = [sys.executable, "-m", "TextoMorphLib", "--version"]
+    done = subprocess.run(argv, stdout=writes, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writes)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write to standard output (Broken pipe")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is in use cannot be removed there")
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    start = f"import os, sys; os.chdir({str(tmp_path / 'gone')!r}); os.rmdir(os.getcwd())"
+    end = "from TextoMorphLib.cli import main; sys.exit(main(['--version']))"
+    argv = [sys.executable, "-c", f"{start}; {end}"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "started is gone" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
+def test_memory_that_is_short_is_told_in_one_line(
+    error: Exception, good: Arguments, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Job, "read", short)
+    assert main(command(good)) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("error: the memory does not suffice")
+    assert err.count("\n") == 1
 
 
 def test_both_grids_are_named_and_resampling_accepts(good: Arguments, capfd: pytest.CaptureFixture[str]) -> None:
