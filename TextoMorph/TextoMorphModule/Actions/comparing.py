@@ -141,12 +141,16 @@ class Comparing(Histogram):
         """Fills a result's difference map, where it has one."""
         import numpy as np
 
+        from TextoMorphLib.errors import InputError
+
         made = result.GetNodeReference(nodes.DIFFERENCE)
         if made:
             ctNode = self._ctOf(result)
             box = self._changeable(result)
+            if nodes.gridOf(ctNode)[0] != nodes.gridOf(result)[0]:
+                raise InputError("the CT of this result was cropped or resampled; load it again, or generate anew")
             change = nodes.volumeOf(result).hu(box) - nodes.volumeOf(ctNode).hu(box)
-            nodes.placeOn(made, box, ctNode)
+            nodes.placeOn(made, box, result)
             made.SetAndObserveImageData(nodes.imageOf(change))
             made.GetDisplayNode().SetWindowLevel(2 * _ends(np.abs(change)), 0.0)
 
@@ -160,7 +164,7 @@ class Comparing(Histogram):
 
         volume = nodes.volumeOf(result)
         try:
-            lesion, _inside = nodes.keptMaskOf(result, result)
+            lesion, _inside = nodes.keptMaskOf(result)
         except InputError:
             return tuple(slice(0, size) for size in volume.shape)
         return grow(lesion, np.ceil(REACH_MM / volume.spacing), volume.shape)
@@ -245,7 +249,7 @@ class Comparing(Histogram):
         """
         from TextoMorphLib.io import dicom_export
 
-        mask = nodes.whole(*nodes.keptMaskOf(result, result), result) if segmentation else None
+        mask = nodes.whole(*nodes.keptMaskOf(result), result) if segmentation else None
         volume, report = nodes.volumeOf(result), self.report(result)  # type: ignore[attr-defined]
         given = volume, report, Path(folder), self.dicomSource(result), mask
         whose: str = background.run(
@@ -310,15 +314,14 @@ class Comparing(Histogram):
 
         from TextoMorphLib.errors import InputError
 
-        ctNode = self._ctOf(result)
         try:
-            box, inside = nodes.keptMasksOf(result, ctNode)[0]
+            box, inside = nodes.keptMasksOf(result)[0]
         except InputError:
             return None
         voxel = np.argwhere(inside).mean(0) + [part.start for part in box]
-        middle = nodes.affineOf(ctNode) @ [*voxel, 1.0]
+        middle = nodes.affineOf(result) @ [*voxel, 1.0]
         centre = [0.0, 0.0, 0.0]
-        ctNode.TransformPointToWorld(middle[:3].tolist(), centre)
+        result.TransformPointToWorld(middle[:3].tolist(), centre)
         return centre
 
 

@@ -220,6 +220,7 @@ class Generating:
 
         if not 1 <= variants <= MOST_VARIANTS:
             raise InputError(f"{variants} variants were asked for; choose 1 to {MOST_VARIANTS}")
+        grid = nodes.gridOf(ctNode)
         ct, lesions = checkedLesions(ctNode, asked, request, self._unlessStopped(progress), healthy["replace"])
         whatIsHealthy = whereHealthy(ctNode, **healthy, progress=self._unlessStopped(progress))
         doubts = self.ctDoubts(ctNode)  # type: ignore[attr-defined]
@@ -239,6 +240,7 @@ class Generating:
             if not nodes.inScene(ctNode):  # closed meanwhile: what was made has no place any more
                 results.clear()
                 return
+            nodes.checkGrid(ctNode, grid)
             keptMask = keptMask or _keepMask(lesions, ctNode)
             old = into if number == 0 and nodes.inScene(into) else None
             node = self._place(image, report, ctNode, keptMask, old)
@@ -256,6 +258,9 @@ class Generating:
         node.SetNodeReferenceID(nodes.CT, ctNode.GetID())
         node.SetNodeReferenceID(nodes.MASK, maskNode.GetID())
         nodes.placeUnder(node, ctNode)
+        if old:  # the CT may have been moved since
+            old.CopyOrientation(ctNode)
+            old.SetAndObserveTransformNodeID(ctNode.GetTransformNodeID())
         node.SetAndObserveImageData(image)
         if old:
             self._updateDifference(old)  # type: ignore[attr-defined]

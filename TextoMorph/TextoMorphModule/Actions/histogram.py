@@ -32,7 +32,7 @@ class Histogram:
             A plot chart node with two series; their table has the columns HU, Lesion and Around.
 
         Raises:
-            InputError: The result's CT or mask is no longer in the scene.
+            InputError: The result's mask is no longer in the scene.
             Cancelled: `progress` returned False, or the scene was closed; nothing was made.
 
         Example:
@@ -82,8 +82,7 @@ class Histogram:
 
         from TextoMorphLib.spatial.geometry import grow, placed
 
-        ctNode = self._ctOf(result)  # type: ignore[attr-defined]
-        volume, (tight, lesion) = nodes.volumeOf(result), nodes.keptMaskOf(result, ctNode)
+        volume, (tight, lesion) = nodes.volumeOf(result), nodes.keptMaskOf(result)
         box = grow(tight, np.ceil(FAR_MM / volume.spacing), volume.shape)
         return volume.hu(box), placed(lesion, tight, box), volume.spacing
 

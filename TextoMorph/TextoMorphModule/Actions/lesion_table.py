@@ -86,15 +86,18 @@ class LesionTable:
     def __init__(self, logic: Any) -> None:
         self.logic = logic
         self.parameters: Any = None
+        self._on: Any = None  # the CT, and its grid, that masks taken down are on
         self._undo: list[Any] = []
         self._redo: list[Any] = []
         self._now: Any = None  # the state that the next change is taken back to
         self._kind: Any = None  # of the last change: typing goes on in one
 
     def use(self, parameters: Any) -> None:
-        """Turns to another parameter node, whose table has no history yet."""
-        if parameters is not self.parameters:
-            self.parameters, self._undo, self._redo, self._kind = parameters, [], [], None
+        """Turns to another parameter node or another CT, on whose grid the table has no history yet."""
+        ct = parameters.ct if parameters else None
+        on = ct, nodes.gridOf(ct) if ct and ct.GetImageData() else None
+        if parameters is not self.parameters or on != self._on:
+            self.parameters, self._on, self._undo, self._redo, self._kind = parameters, on, [], [], None
             self._now = self._state() if parameters else None
 
     @property
@@ -128,25 +131,25 @@ class LesionTable:
             organ: liver, pancreas or kidney.
             progress: As `placeLesion` takes it.
         """
-        wanted, number = self.parameters, len(self.rows)
+        wanted, number, ct = self.parameters, len(self.rows), self.parameters.ct
         seed = max((row.seed for row in self.rows), default=-1) + 1
         shape = (wanted.lesionDiameter, wanted.lesionIrregularity, position, inside, seed)
-        box, found = self.logic.lesionShape(wanted.ct, *shape, progress)
-        segment = self._newSegment(number)
-        nodes.paintIn(box, found, wanted.lesionsSegmentation, segment, wanted.ct)
-        row = Row(segment, text, organ, *shape[:2], seed, position or _centre(box, found, wanted.ct))
+        box, found = self.logic.lesionShape(ct, *shape, progress)  # another CT may be chosen meanwhile
+        segment = self._newSegment(number, ct)
+        nodes.paintIn(box, found, wanted.lesionsSegmentation, segment, ct)
+        row = Row(segment, text, organ, *shape[:2], seed, position or _centre(box, found, ct))
         row = replace(row, made=_sum(box, found) if position else 0)
         self._take([*self.rows, row])
         return number
 
     def addMask(self, mask: tuple[Any, str], text: str, organ: str, progress: Progress) -> int:
         """Adds a copy of a mask that was painted or placed; its place in the table."""
-        wanted, number = self.parameters, len(self.rows)
-        box, found = nodes.cutOut(*mask, wanted.ct, progress)
-        segment = self._newSegment(number)
-        nodes.paintIn(box, found, wanted.lesionsSegmentation, segment, wanted.ct)
-        size = _diameter(found, wanted.ct), wanted.lesionIrregularity
-        self._take([*self.rows, Row(segment, text, organ, *size, 0, _centre(box, found, wanted.ct))])
+        wanted, number, ct = self.parameters, len(self.rows), self.parameters.ct
+        box, found = nodes.cutOut(*mask, ct, progress)
+        segment = self._newSegment(number, ct)
+        nodes.paintIn(box, found, wanted.lesionsSegmentation, segment, ct)
+        size = _diameter(found, ct), wanted.lesionIrregularity
+        self._take([*self.rows, Row(segment, text, organ, *size, 0, _centre(box, found, ct))])
         return number
 
     def move(self, number: int, position: Place, inside: Any, progress: Progress) -> None:
@@ -258,24 +261,24 @@ class LesionTable:
         self._write(rows)
 
     def _reshape(self, number: int, row: Row, inside: Any, progress: Progress) -> None:
-        wanted, rows = self.parameters, self.rows
-        old, segmentation = rows[number], wanted.lesionsSegmentation
-        box, found = nodes.cutOut(segmentation, old.segment, wanted.ct, progress)
+        rows, ct = self.rows, self.parameters.ct
+        old, segmentation = rows[number], self.parameters.lesionsSegmentation
+        box, found = nodes.cutOut(segmentation, old.segment, ct, progress)
         if old.made and old.made == _sum(box, found):
             shape = (row.diameter, row.irregularity, row.centre, inside, row.seed)
-            box, found = self.logic.lesionShape(wanted.ct, *shape, progress)
+            box, found = self.logic.lesionShape(ct, *shape, progress)
             row = replace(row, made=_sum(box, found))
         else:
-            box, found = _carried(box, found, wanted.ct, row.centre, row.diameter / old.diameter)
+            box, found = _carried(box, found, ct, row.centre, row.diameter / old.diameter)
             row = replace(row, made=0)
-        nodes.paintIn(box, found, segmentation, row.segment, wanted.ct)
+        nodes.paintIn(box, found, segmentation, row.segment, ct)
         rows[number] = row
         self._take(rows)
 
-    def _newSegment(self, number: int) -> str:
+    def _newSegment(self, number: int, ct: Any) -> str:
         wanted = self.parameters
         if not nodes.inScene(wanted.lesionsSegmentation):
-            wanted.lesionsSegmentation = nodes.addSegmentation(_("Lesions"), wanted.ct)
+            wanted.lesionsSegmentation = nodes.addSegmentation(_("Lesions"), ct)
         return nodes.addSegment(wanted.lesionsSegmentation, _name(number), number)
 
 

@@ -229,9 +229,9 @@ class Masking:
         Example:
             >>> box, mask = logic.lesionShape(ctNode, 30.0, 0.5, logic.crosshair(), None, 0, lambda done, total: True)
         """
-        from TextoMorphLib.errors import Cancelled, InputError
+        from TextoMorphLib.errors import InputError
 
-        ct, centre = nodes.volumeOf(ctNode), [0.0, 0.0, 0.0]
+        ct, grid, centre = nodes.volumeOf(ctNode), nodes.gridOf(ctNode), [0.0, 0.0, 0.0]
         organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
         if position is not None:
             ctNode.TransformPointFromWorld(position, centre)
@@ -241,8 +241,7 @@ class Masking:
         middle = None if position is None else centre
         shape = partial(_shapeOf, ct, organ, middle, diameter, seed, irregularity)
         found: tuple[Any, Any] | None = background.run(background.inOneGo(shape), progress)
-        if not nodes.inScene(ctNode):
-            raise Cancelled("the scene was closed")
+        nodes.checkGrid(ctNode, grid)
         if found is None:
             raise InputError(
                 "the lesion would lie outside the CT or the organ; hold Shift over a slice view to move the crosshair"
@@ -347,8 +346,8 @@ def _shapeOf(ct: Any, organ: Any, middle: list[float] | None, diameter: float, s
 
 
 def _canTake(into: tuple[Any, str], ctNode: Any) -> bool:
-    """Whether a lesion placed before is still there, for this CT, so that another may replace it."""
-    if not nodes.inScene(into[0]):
+    """Whether a lesion placed before is still there, for this CT where it is, so that another may replace it."""
+    if not nodes.inScene(into[0]) or into[0].GetParentTransformNode() is not ctNode.GetParentTransformNode():
         return False
     reference = into[0].GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
     return reference is ctNode and into[0].GetSegmentation().GetSegment(into[1]) is not None

@@ -94,10 +94,7 @@ def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progres
 
     if segmentationNode is None or segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
         raise InputError("no mask is chosen; paint one or place a lesion")
-    between = vtk.vtkGeneralTransform()
-    transforms = segmentationNode.GetParentTransformNode(), ctNode.GetParentTransformNode()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*transforms, between)
-    toCt = between, affineOf(ctNode), ctNode.GetImageData().GetDimensions()
+    toCt = _between(segmentationNode, ctNode), affineOf(ctNode), ctNode.GetImageData().GetDimensions()
     surface = _onlySurface(segmentationNode, segmentId)
     image = surface or _painted(segmentationNode, segmentId)
     if image is None:
@@ -124,13 +121,13 @@ def whole(box: Any, inside: Any, ctNode: Any) -> Any:
     return mask
 
 
-def keptMaskOf(result: Any, ctNode: Any) -> tuple[Any, Any]:
-    """The mask that a result was made with, on the CT's grid (which is the result's own, too), as `cutOut` gives it.
+def keptMaskOf(result: Any) -> tuple[Any, Any]:
+    """The mask that a result was made with, on the result's own grid (its CT may have been moved), as of `cutOut`.
 
     Raises:
         InputError: It was removed or emptied.
     """
-    parts = keptMasksOf(result, ctNode)
+    parts = keptMasksOf(result)
     if len(parts) == 1:
         return parts[0]
     import numpy as np
@@ -143,7 +140,7 @@ def keptMaskOf(result: Any, ctNode: Any) -> tuple[Any, Any]:
     return resampling.slices(start, stop), found
 
 
-def keptMasksOf(result: Any, ctNode: Any) -> list[tuple[Any, Any]]:
+def keptMasksOf(result: Any) -> list[tuple[Any, Any]]:
     """As `keptMaskOf`, of each lesion that was asked for.
 
     Raises:
@@ -155,7 +152,7 @@ def keptMasksOf(result: Any, ctNode: Any) -> list[tuple[Any, Any]]:
     count = mask.GetSegmentation().GetNumberOfSegments() if mask else 0
     if not count:
         raise InputError("the result's mask was removed; generate anew")
-    return [cutOut(mask, mask.GetSegmentation().GetNthSegmentID(index), ctNode) for index in range(count)]
+    return [cutOut(mask, mask.GetSegmentation().GetNthSegmentID(index), result) for index in range(count)]
 
 
 def affineOf(node: Any) -> Any:
@@ -163,6 +160,43 @@ def affineOf(node: Any) -> Any:
     toRas = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(toRas)
     return slicer.util.arrayFromVTKMatrix(toRas)
+
+
+def gridOf(node: Any) -> tuple[Any, bytes]:
+    """Changes when a volume gets another grid: other sizes, or another place in its own coordinates.
+
+    Raises:
+        InputError: The node holds no image.
+    """
+    volume = volumeOf(node)
+    return volume.shape, volume.affine.tobytes()
+
+
+def checkGrid(node: Any, grid: tuple[Any, bytes]) -> None:
+    """Makes sure that a volume, in which something was worked out beside Slicer's events, is still as it was.
+
+    Args:
+        node: The volume.
+        grid: What `gridOf` said when the work began.
+
+    Raises:
+        Cancelled: The scene was closed, or the volume removed.
+        InputError: It was cropped, resampled or moved.
+    """
+    from TextoMorphLib.errors import Cancelled, InputError
+
+    if not inScene(node):
+        raise Cancelled("the scene was closed")
+    if gridOf(node) != grid:
+        raise InputError("the CT was changed meanwhile; do it anew")
+
+
+def _between(node: Any, other: Any) -> Any:
+    """From a node's own coordinates to another's."""
+    between = vtk.vtkGeneralTransform()
+    transforms = node.GetParentTransformNode(), other.GetParentTransformNode()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(*transforms, between)
+    return between
 
 
 def _onlySurface(segmentationNode: Any, segmentId: str) -> Any:
@@ -287,7 +321,41 @@ def paintIn(box: Any, inside: Any, segmentationNode: Any, segmentId: str, ctNode
 
     painted = np.ascontiguousarray(inside.transpose(), np.uint8)
     with _grid(box, ctNode) as grid:
+        if segmentationNode.GetParentTransformNode() is not ctNode.GetParentTransformNode():
+            painted = _carryOver(grid, painted, segmentationNode)
         slicer.util.updateSegmentBinaryLabelmapFromArray(painted, segmentationNode, segmentId, grid)
+
+
+def _carryOver(grid: Any, painted: Any, segmentationNode: Any) -> Any:
+    """Takes a volume into a segmentation's own coordinates, as Slicer's import goes through a transform twice.
+
+    Args:
+        grid: The volume; it lies on the voxels that are given then, under the segmentation's transform.
+        painted: Its voxels [k, j, i], bytes.
+        segmentationNode: The segmentation.
+
+    Returns:
+        Voxels [k, j, i].
+
+    Raises:
+        InputError: None of them is painted there.
+    """
+    import numpy as np
+
+    from TextoMorphLib.errors import InputError
+
+    image = slicer.vtkOrientedImageData()
+    image.ShallowCopy(imageOf(painted.transpose()))
+    image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(affineOf(grid)))
+    slicer.vtkOrientedImageDataResample.TransformOrientedImage(image, _between(grid, segmentationNode))
+    found = resampling.voxelsOf(image)
+    if not found.any():
+        raise InputError("nothing of the mask is left in the segmentation's transform; paint it in another one")
+    affine = resampling.affineOf(image)
+    affine[:3, 3] += affine[:3, :3] @ image.GetExtent()[::2]
+    grid.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(affine))
+    grid.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
+    return np.ascontiguousarray(found.transpose())
 
 
 def placeUnder(node: Any, parent: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorphModule.Actions import background, nodes
+from TextoMorphModule.Actions import background, nodes, resampling
 from TextoMorphModule.Actions.background import Progress
 from TextoMorphModule.Actions.processes import Console
 from TextoMorphModule.Actions.showing import OUTLINE
@@ -59,11 +59,19 @@ class SegmentRun:
 
     Attributes:
         console: The process.
+        grid: What `nodes.gridOf` said of the CT when it began.
         done, of: How far it is.
     """
 
-    def __init__(self, folder: Path, arguments: list[str], onLine: Callable[[str], None], onChange: Callable[[], None]):
-        self.folder, self.onChange = folder, onChange
+    def __init__(
+        self,
+        folder: Path,
+        grid: Any,
+        arguments: list[str],
+        onLine: Callable[[str], None],
+        onChange: Callable[[], None],
+    ) -> None:
+        self.folder, self.grid, self.onChange = folder, grid, onChange
         self.done = self.of = 0
         self.console = Console(arguments, onLine=onLine, onEvent=self._onEvent, onEnd=self._onEnd)
 
@@ -166,7 +174,7 @@ class Segmenting:
         Example:
             >>> run = logic.segment(ctNode, "liver-small")
         """
-        ct = nodes.volumeOf(ctNode)
+        ct, grid = nodes.volumeOf(ctNode), nodes.gridOf(ctNode)
         mask = nodes.maskOf(*organ, ctNode, progress) if organ and organ[0] and organ[1] else None
         folder = Path(tempfile.mkdtemp(prefix="textomorph-", dir=slicer.app.temporaryPath))
         try:
@@ -175,7 +183,7 @@ class Segmenting:
             arguments += ["--overlap", f"{overlap:g}", "--least-mm", f"{leastMm:g}", "--device", device]
             arguments += ["--organ-mask", str(folder / "organ.nii")] if mask is not None else []
             arguments += ["--anywhere"] if anywhere else []
-            return SegmentRun(folder, arguments, onLine, onChange)
+            return SegmentRun(folder, grid, arguments, onLine, onChange)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -202,8 +210,8 @@ class Segmenting:
         """
         from TextoMorphLib.errors import InputError
 
-        shape, parts, report = background.run(background.inOneGo(partial(_read, run.folder)), progress)
-        if not nodes.inScene(ctNode) or shape != ctNode.GetImageData().GetDimensions():
+        parts, report = background.run(background.inOneGo(partial(_read, run.folder)), progress)
+        if not nodes.inScene(ctNode) or nodes.gridOf(ctNode) != run.grid:
             raise InputError("the CT was removed or changed meanwhile")
         organ, name = report["organ"], report["model"]["name"]
         node = nodes.addSegmentation(f"{ctNode.GetName()} {name}", ctNode)
@@ -276,7 +284,7 @@ class Segmenting:
         numbers, _count = ndimage.label(inside, np.ones((3, 3, 3)))
         start = np.array([part.start for part in box])
         voxels = np.argwhere(numbers)
-        away = np.linalg.norm(voxels + start - lesion["centre_voxel"], axis=1)
+        away = np.linalg.norm(voxels + start - _centreIn(ctNode, segmentationNode, lesion), axis=1)
         reach = NEAR_VOXELS + 0.5 * lesion["diameter_mm"] / min(ctNode.GetSpacing())
         if away.min() > reach:
             raise InputError("this tumour is no longer there; segment again")
@@ -288,6 +296,16 @@ class Segmenting:
         return segmentation, maskId
 
 
+def _centreIn(ctNode: Any, segmentationNode: Any, lesion: dict[str, Any]) -> Any:
+    """A tumour's middle in voxels of a CT, which need not be the one that it was found in."""
+    import numpy as np
+
+    world, local = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+    segmentationNode.TransformPointToWorld(lesion["centre_ras_mm"], world)
+    ctNode.TransformPointFromWorld(world, local)
+    return resampling.moved(np.array(local), np.linalg.inv(nodes.affineOf(ctNode)))
+
+
 def _write(ct: Any, mask: Any, folder: Path) -> None:
     from TextoMorphLib.io.volume import Volume
 
@@ -296,8 +314,8 @@ def _write(ct: Any, mask: Any, folder: Path) -> None:
         Volume.from_array(mask, ct.affine).write(folder / "organ.nii")
 
 
-def _read(folder: Path) -> tuple[Any, list[tuple[str, Any, Any]], dict[str, Any]]:
-    """The grid's size, name and box and mask of each part that was found, and the report."""
+def _read(folder: Path) -> tuple[list[tuple[str, Any, Any]], dict[str, Any]]:
+    """Name and box and mask of each part that was found, and the report."""
     from TextoMorphLib.io import outputs
     from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.spatial.geometry import tight_box
@@ -314,4 +332,4 @@ def _read(folder: Path) -> tuple[Any, list[tuple[str, Any, Any]], dict[str, Any]
         if inside.any():
             box = tight_box(inside)
             parts.append((name, box, inside[box]))
-    return labels.shape, parts, report
+    return parts, report
