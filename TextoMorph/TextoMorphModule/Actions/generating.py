@@ -334,7 +334,7 @@ def checked(
 
 def whereHealthy(ctNode: Any, replace: bool, inside: tuple[Any, str] | None, progress: Progress) -> dict[str, Any]:
     """Where healthy tissue is judged, as the library takes it: outside tumours that are replaced, in the organ."""
-    return {"replace": replace, "within": nodes.maskOf(*inside, ctNode, progress) if inside else None}
+    return {"replace": replace, "within": nodes.organOf(inside, ctNode, progress)}
 
 
 def checkedLesions(

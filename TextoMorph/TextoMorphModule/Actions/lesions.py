@@ -52,7 +52,7 @@ class Lesions:
         from TextoMorphLib.synthesis.several import Lesion
 
         ct = nodes.volumeOf(ctNode)
-        organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
+        organ = nodes.organOf(inside, ctNode, progress)
         lesions, said = [], []
         for number, mask in enumerate(masks, start=1):
             try:

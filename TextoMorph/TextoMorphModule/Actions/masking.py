@@ -232,7 +232,7 @@ class Masking:
         from TextoMorphLib.errors import InputError
 
         ct, grid, centre = nodes.volumeOf(ctNode), nodes.gridOf(ctNode), [0.0, 0.0, 0.0]
-        organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
+        organ = nodes.organOf(inside, ctNode, progress)
         if position is not None:
             ctNode.TransformPointFromWorld(position, centre)
         elif organ is None:
@@ -281,7 +281,7 @@ class Masking:
         progress = progress or (lambda _done, _total: True)
         ct = nodes.volumeOf(ctNode)
         mask = nodes.maskOf(segmentationNode, segmentId, ctNode, progress)
-        organ = nodes.maskOf(*inside, ctNode, progress) if inside else None
+        organ = nodes.organOf(inside, ctNode, progress)
         doubts: list[str] = background.run(background.inOneGo(lambda: warnings(ct, mask, organ)), progress)
         return doubts
 

@@ -112,6 +112,23 @@ def cutOut(segmentationNode: Any, segmentId: str, ctNode: Any, progress: Progres
     return tuple(box), painted[tight]
 
 
+def organOf(inside: tuple[Any, str] | None, ctNode: Any, progress: Progress | None = None) -> Any:
+    """The organ's segment on the CT's grid, as `maskOf` gives it; None where none is chosen.
+
+    Raises:
+        InputError: It is gone or empty, or lies beside the CT.
+        Cancelled: `progress` returned False.
+    """
+    from TextoMorphLib.errors import InputError
+
+    try:
+        return maskOf(*inside, ctNode, progress) if inside and all(inside) else None
+    except InputError as error:
+        raise InputError(
+            "the organ under Inside is gone, empty or beside the CT; choose another one or none"
+        ) from error
+
+
 def whole(box: Any, inside: Any, ctNode: Any) -> Any:
     """The mask on a CT's whole grid, of which a box is given."""
     import numpy as np

@@ -175,7 +175,7 @@ class Segmenting:
             >>> run = logic.segment(ctNode, "liver-small")
         """
         ct, grid = nodes.volumeOf(ctNode), nodes.gridOf(ctNode)
-        mask = nodes.maskOf(*organ, ctNode, progress) if organ and organ[0] and organ[1] else None
+        mask = nodes.organOf(organ, ctNode, progress)
         folder = Path(tempfile.mkdtemp(prefix="textomorph-", dir=slicer.app.temporaryPath))
         try:
             background.run(background.inOneGo(partial(_write, ct, mask, folder)), progress)

@@ -63,7 +63,7 @@ class Wording:
         """
         volume = nodes.volumeOf(ctNode)
         mask = nodes.maskOf(segmentationNode, segmentId, ctNode, progress)
-        healthy = nodes.maskOf(*inside, ctNode, progress) if inside and inside[0] and inside[1] else None
+        healthy = nodes.organOf(inside, ctNode, progress)
         work = partial(_described, volume, mask, organ, healthy)
         found: list[LesionWords] = background.run(background.inOneGo(work), progress)
         return found

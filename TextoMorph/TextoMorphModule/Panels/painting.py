@@ -14,9 +14,10 @@ POINTED_MS = 10000  # how long Slicer's status bar asks for the click
 class Painting:
     """Follows what is painted in a segmentation, whichever it is at the time."""
 
-    def __init__(self, owner: Any, onPainted: Callable[[Any, Any], None]) -> None:
-        """Args are who observes (a VTKObservationMixin), and its method that is called."""
+    def __init__(self, owner: Any, onPainted: Callable[[Any, Any], None], *events: str) -> None:
+        """Args are who observes (a VTKObservationMixin), its method that is called, and at what if not painting."""
         self._owner, self._onPainted = owner, onPainted
+        self._events = events or ("SourceRepresentationModified",)
         self._segmentation: Any = None
 
     def follow(self, segmentation: Any) -> None:
@@ -25,9 +26,9 @@ class Painting:
             return
         self._owner.removeObservers(self._onPainted)
         self._segmentation = segmentation
-        if segmentation:
-            event = slicer.vtkSegmentation.SourceRepresentationModified
-            self._owner.addObserver(segmentation.GetSegmentation(), event, self._onPainted)
+        if segmentation:  # the node tells on what happens in it, also after a file has put another in its place
+            for event in self._events:
+                self._owner.addObserver(segmentation, getattr(slicer.vtkSegmentation, event), self._onPainted)
 
 
 class Click:

@@ -164,6 +164,12 @@ def plainErrors(what: str) -> Iterator[None]:
         slicer.util.errorDisplay(f"{what}\n\n{said[:1].upper()}{said[1:]}", windowTitle=_("TextoMorph"))
 
 
+def hasMask(wanted: Any) -> bool:
+    """Whether a mask is chosen, and still there."""
+    segmentation = wanted.segmentation.GetSegmentation() if wanted.segmentation else None
+    return segmentation is not None and segmentation.GetSegment(wanted.segmentId) is not None
+
+
 def whatIsMissing(wanted: Any) -> str:
     """What has to be done before Generate can make the mask's tumour, or the table's; empty if nothing."""
     if not wanted or not wanted.ct:
@@ -171,7 +177,7 @@ def whatIsMissing(wanted: Any) -> str:
     if wanted.lesionsTogether and (rows := rowsOf(wanted)):
         without = [number for number, row in enumerate(rows, start=1) if not row.text.strip()]
         return _("Describe lesion {number} first.").format(number=without[0]) if without else ""
-    if not wanted.segmentation or not wanted.segmentId:
+    if not hasMask(wanted):
         return _("Paint a mask or place a lesion first.")
     if not wanted.text.strip():
         return _("Describe the tumour first.")

@@ -4,15 +4,21 @@ from contextlib import suppress
 from typing import Any
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from TextoMorphModule.Actions import nodes
 from TextoMorphModule.Actions.lesion_table import insideOf
 from TextoMorphModule.Panels.column import Fold
 from TextoMorphModule.Panels.painting import Click, Painting
-from TextoMorphModule.Panels.panel import RunPanel, inColour, later, plainErrors
+from TextoMorphModule.Panels.panel import RunPanel, hasMask, inColour, later, plainErrors
 
 FIRST_MS = 60  # after the module was opened, when the panels are on the screen
+CT_EVENTS = (
+    vtk.vtkCommand.ModifiedEvent,
+    slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+    slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+)
 MASK, ORGAN = ("segmentation", "segmentId"), ("organSegmentation", "organSegmentId")  # parameters of a selector
 
 
@@ -41,6 +47,7 @@ class ScanPanel(RunPanel):
         self._described: Any = None  # what the line about the mask is of
         self._looks = 0  # at masks, so far
         self._painting = Painting(self, self._onPainted)
+        self._segments = Painting(self, self._onSegments, "SegmentAdded", "SegmentRemoved")
         self._pressed: Any = None  # the button whose run goes on
         self._seed = 0
         self._click = Click(self, self.onClicked)
@@ -69,9 +76,13 @@ class ScanPanel(RunPanel):
             self._select(self.ui.segmentSelector, wanted.segmentation, wanted.segmentId)
             self._select(self.ui.organSelector, wanted.organSegmentation, wanted.organSegmentId)
             self._showing = False
-        self._painting.follow(wanted.segmentation if wanted else None)
+        for following in (self._painting, self._segments):
+            following.follow(wanted.segmentation if wanted else None)
         if ct is not self._ct:
             self._ct = ct
+            self.removeObservers(self._onCt)
+            for event in CT_EVENTS if ct else ():
+                self.addObserver(ct, event, self._onCt)
             self._lookAtCt()
         hint = wanted.placeHint if wanted else ""
         self.ui.hintLabel.text = _("The report says: {place}.").format(place=hint)
@@ -113,6 +124,11 @@ class ScanPanel(RunPanel):
         self.ui.ctLabel.text = inColour([wrong] if wrong else doubts)
         self.ui.ctLabel.visible = bool(wrong or doubts)
         return bool(self.logic.tellDoubts("ct", doubts))
+
+    def _onCt(self, caller: Any, event: Any) -> None:
+        """The CT got voxels (a scene that is read in chooses it before it has any), or was changed or moved."""
+        self._again.start()
+        self._lookAgain()
 
     def _lookAtCtLate(self) -> None:
         if self._lookAtCt() and self.parameters:
@@ -230,7 +246,7 @@ class ScanPanel(RunPanel):
         from TextoMorphLib.errors import Cancelled
 
         wanted = self.parameters
-        if not (wanted and wanted.ct and wanted.segmentation):
+        if not (wanted and wanted.ct and hasMask(wanted)):
             self._say(_("No mask yet: paint one, or place a lesion."))
             self._tell([])
             return
@@ -271,6 +287,11 @@ class ScanPanel(RunPanel):
         if not self._running:  # the user has painted: the next lesion leaves that alone
             self._placed = None
         self._lookAgain()
+
+    def _onSegments(self, caller: Any, event: Any) -> None:
+        self._lookAgain()
+        if self.parameters:
+            self.parameters.Modified()  # whether something can be generated
 
     def _lookAgain(self) -> None:
         """Describes the mask soon; a look at an older one, which takes seconds in a warp, ends."""
