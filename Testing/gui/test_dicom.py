@@ -15,7 +15,7 @@ LIVER = (70.0, 10.0, 20.0)
 
 
 def test_a_result_becomes_a_dicom_series_with_its_mask(
-    host: Any, ct: Any, panels: Any, logic: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Any, ct: Any, panels: Any, logic: Any, tmp_path: Path
 ) -> None:
     pytest.importorskip("highdicom")
     wanted, ui = panels["Compare"].parameters, panels["Compare"].ui
@@ -36,12 +36,7 @@ def test_a_result_becomes_a_dicom_series_with_its_mask(
     assert "name a new folder" in host.messages[0]
 
     # A CT from Slicer's DICOM database lends its patient when that is asked for; no highdicom wanted, no mask written.
-    class Database:
-        def fileForInstance(self, uid: str) -> str:
-            assert uid == "1.2.3"
-            return str(folder / "0001.dcm")
-
-    monkeypatch.setattr(slicer, "dicomDatabase", Database(), raising=False)
+    slicer.dicomDatabase._files["1.2.3"] = folder / "0001.dcm"
     ct.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
     host.packages.missing, host.answer = {"highdicom"}, QtWidgets.QMessageBox.StandardButton.Cancel
     host.file = str(tmp_path / "second")
@@ -56,3 +51,27 @@ def test_a_result_becomes_a_dicom_series_with_its_mask(
     (kept,) = Path(host.file).iterdir()
     first, second, third = (pydicom.dcmread(each / "0001.dcm").StudyInstanceUID for each in (folder, again, kept))
     assert first == third != second
+
+
+@pytest.mark.parametrize(("position", "way"), [("HFS", 1), ("FFP", -1)])
+def test_what_is_heavy_sinks_as_the_patient_lay(
+    host: Any, ct: Any, logic: Any, tmp_path: Path, position: str, way: int
+) -> None:
+    header = pydicom.Dataset()
+    header.SOPClassUID, header.SOPInstanceUID = pydicom.uid.CTImageStorage, f"1.2.826.0.1.{way + 2}"
+    header.PatientPosition = position
+    header.file_meta = pydicom.dataset.FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    pydicom.dcmwrite(tmp_path / "slice.dcm", header, enforce_file_format=True)
+    slicer.dicomDatabase._files[header.SOPInstanceUID] = tmp_path / "slice.dcm"
+    ct.SetAttribute("DICOM.instanceUIDs", f"{header.SOPInstanceUID} 1.2.826.0.2")
+    mask = logic.placeLesion(ct, 30.0, irregularity=0.0, position=LIVER)
+    (result,) = logic.generate(ct, *mask, "cystic, fluid-fluid level", steps=1)
+    assert not [each for each in logic.report(result)["warnings"] if "lay" in each]
+
+    from TextoMorphModule.Actions import nodes
+
+    where = np.argwhere(nodes.maskOf(*mask, ct))
+    forward = way * (nodes.affineOf(ct)[1, :3] @ (where - where.mean(0)).T)
+    hu = nodes.volumeOf(result).hu()[tuple(where.T)]
+    assert hu[forward < -5].mean() > hu[forward > 5].mean() + 15

@@ -226,7 +226,6 @@ def fill(wanted: Any, value: int) -> None:
         (lambda wanted, other: fill(wanted, 0), "the mask is empty"),
         (lambda wanted, other: fill(wanted, 1), "covers 100% of the scan"),
         (lambda wanted, other: setattr(wanted, "ct", other), "not in HU"),
-        (lambda wanted, other: setattr(wanted, "segmentId", "gone"), "no mask is chosen"),
         (lambda wanted, other: setattr(wanted, "model", "/nowhere"), "unknown model"),
         (lambda wanted, other: setattr(wanted, "device", "mps"), "device 'mps' is not there"),
     ],

@@ -26,7 +26,19 @@ import vtk  # noqa: E402
 from PySide6 import QtCore, QtWidgets  # noqa: E402
 from PySide6.QtCore import Property, Signal  # noqa: E402
 
-from host import editor, layout, packages, parameter_node, qmrml, sample_data, scripted, slicer_files, uiloader, widgets  # noqa: E402
+from host import (  # noqa: E402
+    dicom_database,
+    editor,
+    layout,
+    packages,
+    parameter_node,
+    qmrml,
+    sample_data,
+    scripted,
+    slicer_files,
+    uiloader,
+    widgets,
+)
 
 LOGICS = {
     "Volumes": slicer.vtkSlicerVolumesLogic,
@@ -70,6 +82,7 @@ class Host:
         self.messages.clear()
         self.selected.clear()
         self.packages.reset()
+        slicer.dicomDatabase._files.clear()
         self.answer, self.file = QtWidgets.QMessageBox.StandardButton.Ok, ""
         QtCore.QSettings().clear()
 
@@ -255,6 +268,7 @@ def start() -> Host:
     slicer.modules.segmenteditor = _Module(None, types.SimpleNamespace(self=lambda: segment_editor))
     slicer.app = Application(application_logic, layout.LayoutManager(application_logic))
     slicer.app._remote = remote, data
+    slicer.dicomDatabase = dicom_database.DICOMDatabase()
 
     parameter_node.install()
     ctk = sys.modules["ctk"] = types.ModuleType("ctk")

@@ -6,7 +6,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from TextoMorphModule.Actions import background, nodes, views
+from TextoMorphModule.Actions import background, dicom, nodes, views
 from TextoMorphModule.Actions.background import Progress
 from TextoMorphModule.Actions.histogram import Histogram
 from TextoMorphModule.Actions.packages import ensured
@@ -212,10 +212,7 @@ class Comparing(Histogram):
             >>> logic.dicomSource(node) is None
             True
         """
-        known = result.GetNodeReference(nodes.CT)
-        instances = known.GetAttribute("DICOM.instanceUIDs") if known else None
-        source = slicer.dicomDatabase.fileForInstance(instances.split()[0]) if instances else ""
-        return Path(source) if source else None
+        return dicom.fileOf(result)
 
     def exportDicom(
         self,

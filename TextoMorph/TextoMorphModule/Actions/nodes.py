@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import slicer
 import vtk
 
-from TextoMorphModule.Actions import resampling, surfaces
+from TextoMorphModule.Actions import dicom, resampling, surfaces
 from TextoMorphModule.Actions.background import Progress
 from TextoMorphModule.Actions.doubting import told
 
@@ -16,7 +17,7 @@ REPORT = "TextoMorph.report"  # attribute of a result: its report, JSON
 LIVE = "TextoMorph.live"  # attribute of the one result that follows the words
 ACCEPTED = "TextoMorph.accepted"  # attribute of a result that the user wants to keep
 # Node references of a result.
-CT, MASK, DIFFERENCE = "TextoMorph.ct", "TextoMorph.mask", "TextoMorph.difference"
+CT, MASK, DIFFERENCE = dicom.CT, "TextoMorph.mask", "TextoMorph.difference"
 CHART, TABLE = "TextoMorph.chart", "TextoMorph.table"
 LEVEL, WIDTH = 40.0, 400.0  # HU: the window of soft tissue
 SEGMENT = "Tumour"
@@ -33,7 +34,7 @@ _checked: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # what `checkCt` fo
 
 
 def volumeOf(node: Any) -> Any:
-    """The library's Volume of a volume node, in the node's own coordinates.
+    """The library's Volume of a volume node, in the node's own coordinates; how the patient lay comes from DICOM.
 
     Raises:
         InputError: The node holds no image.
@@ -43,7 +44,8 @@ def volumeOf(node: Any) -> Any:
 
     if node is None or node.GetImageData() is None:
         raise InputError("no CT is chosen; load one and choose it under CT")
-    return Volume.from_array(slicer.util.arrayFromVolume(node).transpose(), affineOf(node))
+    volume = Volume.from_array(slicer.util.arrayFromVolume(node).transpose(), affineOf(node))
+    return replace(volume, patient_position=dicom.lyingOf(node))
 
 
 def checkCt(ctNode: Any) -> list[str]:
