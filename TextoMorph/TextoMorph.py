@@ -147,6 +147,7 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._build()
         self._next = later(0, self._buildNext)
         self._next.start()
+        slicer.app.connect("lastWindowClosed()", self.onLastWindowClosed)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEnd)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEnd)
@@ -174,10 +175,17 @@ class TextoMorphWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         """Called when the application closes and the widget is destroyed."""
         self._next.stop()
+        slicer.app.disconnect("lastWindowClosed()", self.onLastWindowClosed)
         self.setParameterNode(None)
         for part in (*self.panels, self.maskView):
             part.cleanup()
         self.removeObservers()
+
+    def onLastWindowClosed(self) -> None:
+        """Called when the user closes Slicer, which ends, and calls `cleanup`, only after the runs that go on."""
+        self.logic.stop()
+        for panel in self.panels:
+            panel.stop()
 
     def enter(self) -> None:
         """Called each time the user opens this module."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 import slicer
+from PySide6 import QtCore
 
 from host.editor import SegmentEditorWidget, paint_ball
+from TextoMorphLib.errors import Cancelled
 
 LIVER = (70.0, 10.0, 20.0)
 
@@ -65,3 +69,50 @@ def test_an_organ_that_is_removed_is_named(host: Any, ct: Any, masked: Any, logi
     wanted.organSegmentation.GetSegmentation().RemoveSegment(wanted.organSegmentId)
     masked["Generate"].ui.generateButton.click()
     assert "The organ under Inside is gone" in host.messages[0]
+
+
+@pytest.mark.parametrize(("name", "button"), [("Generate", "generateButton"), ("Preview", "drawButton")])
+def test_slicer_that_is_closed_does_not_wait_for_a_run(
+    masked: Any, logic: Any, monkeypatch: pytest.MonkeyPatch, wait_until: Any, name: str, button: str
+) -> None:
+    began, ended = Event(), Event()
+
+    def slow(*given: Any, progress: Any, **named: Any) -> Any:
+        began.set()
+        for _look in range(1000):
+            if not progress(1, 1000):
+                ended.set()
+                break
+            time.sleep(0.01)
+        raise Cancelled("cancelled")
+
+    for work in ("several.synthesize", "previews.preview"):
+        monkeypatch.setattr(f"TextoMorphLib.synthesis.{work}", slow)
+    QtCore.QTimer.singleShot(0, lambda: close_when(began))
+    getattr(masked[name].ui, button).click()
+    wait_until(ended.is_set, 10)
+    assert logic.results() == []
+
+
+def close_when(began: Any) -> None:
+    """Closes Slicer's window once a run goes on."""
+    if began.is_set():
+        slicer.util.mainWindow().close()
+    else:
+        QtCore.QTimer.singleShot(20, lambda: close_when(began))
+
+
+def test_points_that_are_dragged_or_clicked_are_not_saved(host: Any, ct: Any, masked: Any, tmp_path: Path) -> None:
+    masked["Lesions"].ui.takeButton.click()
+    masked["Scan"].logic.pickPoint()
+    assert slicer.mrmlScene.Commit(str(tmp_path / "scene.mrml"))
+    assert "<Markups" not in (tmp_path / "scene.mrml").read_text(encoding="utf-8")
+
+
+def test_a_renamed_result_is_written_where_it_was_asked_for(host: Any, ct: Any, masked: Any, tmp_path: Path) -> None:
+    wanted = masked["Compare"].parameters
+    (wanted.result,) = masked["Scan"].logic.generate(ct, wanted.segmentation, wanted.segmentId, "cystic", steps=1)
+    wanted.result.SetName("../a: before/after?")
+    host.file = str(tmp_path)
+    masked["Compare"].ui.dicomButton.click()
+    assert [each.name for each in tmp_path.iterdir()] == ["a  before after DICOM"]

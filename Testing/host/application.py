@@ -159,6 +159,7 @@ class Application(QtCore.QObject):
     """qSlicerApplication."""
 
     startupCompleted = Signal()
+    lastWindowClosed = Signal()
     moduleAboutToBeUnloaded = Signal(str)  # the module manager's
 
     def __init__(self, application_logic: Any, layout_manager: layout.LayoutManager) -> None:
@@ -302,9 +303,13 @@ def _window(host: Host) -> None:
             return self._error_log
 
         def closeEvent(self, event: Any) -> None:
-            """Leaves the module, so that it can change the window, and then writes down how the window is."""
+            """Leaves the module, so that it can change the window, writes down how the window is, closes the others.
+
+            Slicer goes on until nothing does any more that handles events by itself; its modules are cleaned up then.
+            """
             host.leave()
             QtCore.QSettings().setValue("MainWindow/windowState", self.saveState())
+            QtCore.QTimer.singleShot(0, slicer.app.lastWindowClosed.emit)
 
     class ModulePanel(QtWidgets.QWidget):
         helpAndAcknowledgmentVisible = True

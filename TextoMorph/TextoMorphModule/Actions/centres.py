@@ -55,6 +55,7 @@ class Centres(VTKObservationMixin):
         points.SetSaveWithScene(False)
         points.CreateDefaultDisplayNodes()
         display = points.GetDisplayNode()
+        display.SetSaveWithScene(False)
         display.SetGlyphType(slicer.vtkMRMLMarkupsDisplayNode.Cross2D)  # a ball would hide what a small lesion is like
         display.SetGlyphScale(GLYPH_PERCENT)
         display.SetTextScale(TEXT_PERCENT)

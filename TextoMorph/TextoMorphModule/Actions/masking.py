@@ -148,6 +148,8 @@ class Masking:
         points = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("Lesion's place"))
         points.SetHideFromEditors(True)
         points.SetSaveWithScene(False)
+        points.CreateDefaultDisplayNodes()
+        points.GetDisplayNode().SetSaveWithScene(False)
         slicer.modules.markups.logic().SetActiveList(points)
         slicer.modules.markups.logic().StartPlaceMode(False)  # one point
         return points

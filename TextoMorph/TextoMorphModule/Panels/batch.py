@@ -53,9 +53,13 @@ class BatchPanel(Panel):
         )
         self.ui.progressBar.visible = running
 
-    def cleanup(self) -> None:
-        """Called when the application closes: the process ends; the batch can be resumed."""
+    def stop(self) -> None:
+        """Called when the user closes Slicer: planning is cancelled."""
         self._cancelled = True
+
+    def cleanup(self) -> None:
+        """Called when the application ends: the process ends, too; the batch can be resumed."""
+        self.stop()
         if self._run:
             self._run.onChange = lambda: None
             self._run.stop()

@@ -1,5 +1,6 @@
 """Compare: before and after, and what was asked against what was measured."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -151,7 +152,7 @@ class ComparePanel(RunPanel):
         if self.cancels():
             return
         name = qt.QFileDialog.getSaveFileName(
-            self.widget, _("Save the synthetic CT"), self.parameters.result.GetName() + ".nii.gz", FORMATS
+            self.widget, _("Save the synthetic CT"), f"{_fileName(self.parameters.result)}.nii.gz", FORMATS
         )
         if name:
             with self._pressed(self.ui.saveButton, _("Writing…"), _("The result could not be saved.")):
@@ -167,7 +168,7 @@ class ComparePanel(RunPanel):
         if not parent:
             return
         with self._pressed(self.ui.dicomButton, _("Writing…"), _("The DICOM series could not be written.")):
-            folder = Path(parent) / f"{result.GetName()} DICOM"
+            folder = Path(parent) / f"{_fileName(result)} DICOM"
             withMask = self.logic.canWriteDicomSegmentation()
             keepPatient = self.logic.dicomSource(result) is not None and slicer.util.confirmYesNoDisplay(
                 _("Patient and study of the DICOM series are made up. Keep the real patient's instead?"),
@@ -243,6 +244,11 @@ class ComparePanel(RunPanel):
             for column, cell in enumerate(cells):
                 table.setItem(number, column, qt.QTableWidgetItem(cell))
         table.setFixedHeight(table.horizontalHeader().height + ROW * min(max(len(rows), 2), MOST_ROWS) + 4)
+
+
+def _fileName(result: Any) -> str:
+    """A result's name, which may be the user's own, without what a file's name cannot have or means a folder."""
+    return re.sub(r'[\\/:*?"<>|]', " ", result.GetName()).strip(" .") or "result"
 
 
 def _range(row: dict[str, Any]) -> str:

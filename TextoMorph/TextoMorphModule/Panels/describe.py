@@ -89,11 +89,15 @@ class DescribePanel(Panel):
         self.ui.warningLabel.text = inColour(warnings)
         self.ui.warningLabel.visible = bool(warnings)
 
-    def cleanup(self) -> None:
-        """Called when the application closes."""
-        self._again.stop()
+    def stop(self) -> None:
+        """Called when the user closes Slicer: what goes on is cancelled."""
         self._live.stop()
         self._words.stop()
+
+    def cleanup(self) -> None:
+        """Called when the application ends."""
+        self._again.stop()
+        self.stop()
         super().cleanup()
 
     def onChip(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from html import escape
 from typing import Any
 
 import slicer
@@ -69,8 +70,8 @@ class GeneratePanel(RunPanel):
 
     def onHistory(self, step: int) -> None:
         """Shows an earlier result, or a later one."""
-        if self.parameters:
-            results, at = self._history()
+        results, at = self._history()
+        if self.parameters and 0 <= at + step < len(results):  # one may have been removed elsewhere
             self.parameters.result = results[at + step]
             self.logic.showResult(results[at + step])
             self.parameters.Modified()  # for what is shown of the comparison
@@ -179,4 +180,4 @@ class GeneratePanel(RunPanel):
             said += " " + _("Without effect: {words}.").format(words=", ".join(without))
         said = withNotes(said, (note for report in reports for note in report["notes"]))
         news = dict.fromkeys(each for report in reports for each in report["warnings"] if each not in known)
-        return "<br>".join(each for each in (said, inColour(news)) if each)
+        return f"{escape(said)}<br>{inColour(news)}" if news else said

@@ -69,8 +69,11 @@ class Panel(VTKObservationMixin):
             self._guiTag = parameters.connectParametersToGui(self._bound())
         self.refresh()
 
+    def stop(self) -> None:
+        """Called when the user closes Slicer: a run that goes on is cancelled."""
+
     def cleanup(self) -> None:
-        """Called when the application closes."""
+        """Called when the application ends."""
         self.removeObservers()
 
     def _bound(self) -> dict[str, Any]:
@@ -94,9 +97,13 @@ class RunPanel(Panel):
         self._time = TimeLeft()
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._onSceneClose)
 
-    def cleanup(self) -> None:
-        """Called when the application closes: a run that goes on is cancelled."""
+    def stop(self) -> None:
+        """Called when the user closes Slicer: a run that goes on is cancelled."""
         self._cancelled = True
+
+    def cleanup(self) -> None:
+        """Called when the application ends."""
+        self.stop()
         super().cleanup()
 
     def cancels(self) -> bool:

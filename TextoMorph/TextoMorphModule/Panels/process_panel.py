@@ -29,9 +29,13 @@ class ProcessPanel(Panel):
         self.ui.logCollapsibleButton.collapsed = True
         self.ui.copyLogButton.connect("clicked(bool)", self.onCopyLog)
 
-    def cleanup(self) -> None:
-        """Called when the application closes: the process ends."""
+    def stop(self) -> None:
+        """Called when the user closes Slicer: what is done before and after the process is cancelled."""
         self._closed = True
+
+    def cleanup(self) -> None:
+        """Called when the application ends: so does the process."""
+        self.stop()
         if self._process:
             self._process.stop()
         super().cleanup()
