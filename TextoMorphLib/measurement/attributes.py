@@ -141,8 +141,9 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     change = synthetic - parenchyma - np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
     seen = soft & drawn if around.usable is None else soft & drawn & (around.usable | whole_mask)
     edge = seen & (around.tissue | (depth > seam))
-    margin, rim = _border(change, depth, edge, deepest)
-    wall = _wall(change, depth, whole) if rim >= LEAST_WALL_HU else float("nan")
+    margin, rim = _border(change, depth, or_all(edge & around.in_plane, edge), deepest)
+    shown = or_all(whole & around.in_plane, whole)
+    wall = _wall(change, depth, shown) if rim >= LEAST_WALL_HU else float("nan")
     interior = or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     thick = wall + WALL_EDGE_MM if wall > THICK_WALL_MM else 0.0
     if thick:
@@ -151,7 +152,7 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         within = or_all(whole & (depth > min(UNEVEN_WALL * wall + WALL_EDGE_MM, 0.75 * deepest)), within)
     centre, zone = _centre_and_zone(synthetic, depth, whole, deepest)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
-    stands_out = _brightest_layer(synthetic, depth, whole, deepest) - max(mean, parenchyma)
+    stands_out = _brightest_layer(synthetic, depth, shown, deepest) - max(mean, parenchyma)
     found = Attributes(
         parenchyma_hu=parenchyma,
         mean_hu=mean,

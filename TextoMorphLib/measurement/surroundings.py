@@ -21,6 +21,7 @@ TREND_MM = 4.0  # what is coarser than this is anatomy
 AROUND_MM = 12.0  # how far around the mask parenchyma is looked for,
 NEAR_MM, BRIGHTEST = 4.0, 95  # and what is brighter than that, as a percentile
 BESIDE = 0.6  # under which share of it what varies is not the parenchyma's own
+MOST_ACROSS = 0.5  # cosine of the angle between the way out and the way across slices, in their plane
 LIGHTLY = 0.5  # smoothing before calcium is looked for, voxels
 
 
@@ -36,6 +37,7 @@ class Surroundings:
         up: Which way is up in the patient.
         unseen: Boolean, likewise: what lies beyond the scan's edge, if the lesion goes on there.
         limits: Between which HU the scan was stored, where that is known: what lies beyond cannot be told.
+        across: The way across the scan's slices, a unit vector, if they are thick.
     """
 
     healthy: np.ndarray
@@ -45,12 +47,13 @@ class Surroundings:
     up: Up = ON_BACK
     unseen: np.ndarray | None = None
     limits: Range = WHOLE
+    across: np.ndarray | None = None
 
     @classmethod
     def of(cls, region: Region) -> Surroundings:
         """What lesions in a region are measured against."""
         seen = (region.ct, region.depth, region.usable, region.parenchyma_hu)
-        return cls(*seen, region.up, region.unseen, region.limits)
+        return cls(*seen, region.up, region.unseen, region.limits, region.across)
 
     def within(self, healthy: np.ndarray, depth: np.ndarray) -> Surroundings:
         """The same with the mask's border drawn otherwise: tissue and noise are still those of the first."""
@@ -68,6 +71,15 @@ class Surroundings:
             near = or_all(near & self.usable, near)
         apart = np.abs(smooth - self.parenchyma_hu)
         return or_all(near & (apart < np.clip(3 * float(np.median(apart[near])), 8, 30)), near)
+
+    @cached_property
+    def in_plane(self) -> np.ndarray:
+        """Boolean: where the way out of the lesion is in the plane of thick slices; they blur what lies across them."""
+        if self.across is None:
+            return np.ones(self.depth.shape, bool)
+        out = np.stack(np.gradient(self.depth))
+        along = np.abs(np.tensordot(self.across, out, 1))
+        return np.asarray(along < MOST_ACROSS * np.linalg.norm(out, axis=0))
 
     @cached_property
     def brightest_hu(self) -> float:

@@ -18,6 +18,7 @@ from TextoMorphLib.io.patient_position import ON_BACK, Up
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, ball_mm, grow, placed, resample, shifted, signed_depth, tight_box
 from TextoMorphLib.spatial.own_range import WHOLE, Range
+from TextoMorphLib.spatial.slices import slice_axis
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu, smoothed
 
 REACH_MM = 4.0  # nothing farther outside the mask than this may change
@@ -28,6 +29,7 @@ LEAST_SIDE_MM = 48.0  # the models have learned from nothing smaller
 LEAST_DEPTH_MM = 0.5  # however small a lesion, it is this deep somewhere
 ORGAN_FROM_MM, ORGAN_MM = 3.0, 60.0  # how far around lesions, which blur, their organ is looked at
 SMOOTHING_MM = 1.0
+THICK_MM, THICKER = 3.0, 2.0  # slices from which on a border across them is blurred: and than their pixels are wide
 UNUSABLE = 0.01  # how much of a voxel may come from what is no healthy tissue
 
 
@@ -46,6 +48,7 @@ class Region:
         up: Which way is up in the patient.
         unseen: What lies beyond the scan's edge, bool, if the lesion goes on there (`scan_edges`); else None.
         limits: Between which HU the scan was stored (`own_range`), where that is known.
+        across: The way across the scan's slices, [3], a unit vector of `ct`'s axes, if they are thick; else None.
     """
 
     ct: np.ndarray
@@ -58,6 +61,7 @@ class Region:
     up: Up = ON_BACK
     unseen: np.ndarray | None = None
     limits: Range = WHOLE
+    across: np.ndarray | None = None
 
     @cached_property
     def parenchyma_hu(self) -> float:
@@ -167,7 +171,14 @@ def _region(
     box = grow(tight, np.ceil(REACH_MM / volume.spacing), volume.shape)
     usable = _usable(volume, tight, affine, shape, exclude)
     own = placed(lesion, tight, box)
-    return Region(_ct(volume, affine, shape), depth, affine, box, own, usable, up=volume.up)
+    ct = _ct(volume, affine, shape)
+    return Region(ct, depth, affine, box, own, usable, up=volume.up, across=_across_thick(volume))
+
+
+def _across_thick(volume: Volume) -> np.ndarray | None:
+    axis = slice_axis(volume.affine)
+    thick, wide = volume.spacing[axis], np.delete(volume.spacing, axis).max()
+    return np.asarray(volume.affine[:3, axis] / thick) if thick >= max(THICK_MM, THICKER * wide) else None
 
 
 def lacking(depth: np.ndarray) -> float:

@@ -9,9 +9,11 @@ import pytest
 from scipy import ndimage
 from scipy.special import ndtr
 
+from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, measure, measure_in
 from TextoMorphLib.measurement.surroundings import Surroundings
 from TextoMorphLib.simulation.anatomy_fields import smooth_field
+from TextoMorphLib.spatial.region import regions, resampled
 from TextoMorphLib.spatial.tissue import parenchyma_hu
 
 PARENCHYMA_HU = 110.0
@@ -54,6 +56,27 @@ def test_contrast(contrast_hu: float) -> None:
 @pytest.mark.parametrize("margin_mm", [2.0, 4.0, 7.0])
 def test_margin(margin_mm: float) -> None:
     assert measured(ball(-40, margin_mm)).margin_mm == pytest.approx(margin_mm, rel=0.15, abs=0.4)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_border_is_as_sharp_as_thick_slices_show_it(axis: int) -> None:
+    spacing = np.where(np.arange(3) == axis, 5.0, 0.8)
+    shape = np.where(np.arange(3) == axis, 16, 90)
+    fine = [
+        np.arange(n * k) / k + 0.5 / k - 0.5 for n, k in zip(shape, np.where(np.arange(3) == axis, 5, 1), strict=True)
+    ]
+    away = [(at - n / 2) * mm for at, n, mm in zip(fine, shape, spacing, strict=True)]
+    depth = 17 - np.sqrt(sum(np.square(each) for each in np.meshgrid(*away, indexing="ij")))
+    noise = 8 * np.random.default_rng(0).standard_normal(shape)
+    found = {}
+    for margin_mm in (1.4, 7.0):
+        sharp = np.add.reduceat(ndtr(depth * 2.563 / margin_mm), np.arange(0, depth.shape[axis], 5), axis) / 5
+        healthy = Volume((110 + noise).astype(np.float32), np.diag([*spacing, 1.0]))
+        (region,) = regions(healthy, sharp > 0.5)
+        with_lesion = Volume((110 + noise - 70 * sharp).astype(np.float32), healthy.affine)
+        found[margin_mm] = measure_in(Surroundings.of(region), resampled(with_lesion, region)).margin_mm
+    assert found[1.4] < 2.7
+    assert 5 < found[7.0] < 9
 
 
 def test_a_border_without_contrast_has_no_width() -> None:
