@@ -91,7 +91,7 @@ PAIRS = (
     Opposites("calcium_mm", ("coarse calcification", "punctate calcification")),
     Opposites("contrast_hu", ("markedly hyperattenuating", "mildly hyperattenuating")),
     Opposites("contrast_hu", ("mildly hypoattenuating", "markedly hypoattenuating")),
-    # What no network draws: said in the vocabulary's terms and denied, never left to the classifier.
+    # What rules have a hand in: said in the vocabulary's terms and denied, never left to the classifier.
     Opposites("fat_fraction", ("fat-containing", "hypoattenuating"), ("a mass with fat", "a mass without fat")),
     Opposites("gas_fraction", ("gas bubbles, cystic", "cystic"), ("a cyst with gas", "a cyst, no gas")),
     Opposites(

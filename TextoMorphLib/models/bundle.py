@@ -49,6 +49,7 @@ CHOICES = {
     ),  # whether the fields that the denoiser is shown are made of its noise, or hidden
     "unsaid": ("default", "unknown"),  # what a kind is that no word speaks of
 }
+PACKED = {"texture": "", "denoiser": "told."}  # how the names of what is packed begin, by the part
 SCALE = ".scale"  # what the name of a packed tensor's scales ends with
 LARGE = 4096  # values from which a tensor counts as a matrix
 
@@ -291,9 +292,10 @@ def save(folder: Path, config: dict[str, Any], networks: dict[str, nn.Module], c
         half = {
             key: value.detach().to("cpu", torch.float16).contiguous() for key, value in network.state_dict().items()
         }
+        alone = {key: half.pop(key) for key in list(half) if key.startswith(PACKED.get(part, ()))}
         if part in (CLASSIFIER, "denoiser"):  # what reaches every voxel stays as it is
             half = {key: _rounded(value) if value.numel() >= LARGE else value for key, value in half.items()}
-        save_file(packed(half) if part == "texture" else half, folder / f"{part}.safetensors")
+        save_file({**half, **packed(alone)}, folder / f"{part}.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     seal(folder)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from TextoMorphLib.models import structures
+from TextoMorphLib.io.patient_position import Up
+from TextoMorphLib.models import structures, word_structures
 from TextoMorphLib.models.denoiser import Denoiser, field_channels, without_fields
 from TextoMorphLib.models.seed_fields import unrelated
+from TextoMorphLib.models.word_layers import shape_channels
 from TextoMorphLib.text.encoders import TextEncoder
 
 
@@ -35,6 +38,38 @@ def shown(
     if not coupled:
         fields, noise = without_fields(fields), unrelated(noise).to(noise.device)
     return torch.cat([condition, fields], 1), noise
+
+
+def worded(
+    denoiser: Denoiser,
+    lesion: Tensor,
+    condition: Tensor,
+    noise: Tensor,
+    depth: np.ndarray,
+    said: structures.Said,
+    up: Up,
+) -> Tensor:
+    """A lesion's latent with the words that the denoiser has layers of their own for.
+
+    Args:
+        denoiser: The model's.
+        lesion: [1, C, x, y, z] minus that of the filled region, as it was drawn without them.
+        condition: [1, C + 4, x, y, z]: the filled region's latent and the depth channels.
+        noise: [1, C, x, y, z] of the seed.
+        depth: Signed distance to the lesion's border, mm, positive inside.
+        said: What the text says: kinds, and the probabilities of their values.
+        up: Which way is up in the patient.
+
+    Returns:
+        [1, C, x, y, z]; the same tensor where the text asks for none of these words.
+    """
+    layers = denoiser.told
+    for word, share in word_structures.words_of(said).items():
+        if layers is not None and word in layers.words:
+            shape = shape_channels(word_structures.shape(word, depth, noise, said, up))[None].to(lesion.device)
+            asked = layers.vector(word)[None].to(lesion.device)
+            lesion = lesion + share * layers(lesion, condition, shape, asked).float()
+    return lesion
 
 
 def tokens(denoiser: Denoiser, encoder: TextEncoder, text: str) -> Tensor | None:

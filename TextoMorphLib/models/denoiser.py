@@ -24,6 +24,7 @@ from TextoMorphLib.models.autoencoder import STRIDE
 from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, lesion_fields
 from TextoMorphLib.models.spatial_priors import HINTS, PriorNumbers, hints
 from TextoMorphLib.models.unet import UNet
+from TextoMorphLib.models.word_layers import WordLayers
 
 DEPTH_CHANNELS = 4
 FINER = STRIDE // FIELD_MM  # a field's voxels on the side of a latent's
@@ -108,9 +109,11 @@ class Denoiser(nn.Module):
         organ_words: Whether each of them has a say in what the words mean in it, in terms of other words: what is told
             by no word at all is much darker in a kidney than in a liver, as if it were part fluid. What these four
             add is nothing at the start.
+        told_words: Words that layers of their own draw afterwards (`word_layers`): kinds and values.
+        word_width: The width of these layers.
 
     Raises:
-        InputError: Unknown conditioning.
+        InputError: Unknown conditioning, or an unknown word.
     """
 
     def __init__(
@@ -126,6 +129,8 @@ class Denoiser(nn.Module):
         told_voxels: bool = False,
         told_organs: Sequence[str] = (),
         organ_words: bool = False,
+        told_words: Sequence[Sequence[str]] = (),
+        word_width: int = 32,
     ) -> None:
         super().__init__()
         if conditioning not in CONDITIONINGS:
@@ -154,6 +159,9 @@ class Denoiser(nn.Module):
         if self.told_organs and organ_words:
             self.organ_words = nn.Linear(len(self.told_organs) * concepts, concepts, bias=False)
             nn.init.zeros_(self.organ_words.weight)
+        self.told: WordLayers | None = None
+        if told_words:
+            self.told = WordLayers(told_words, latent_channels, DEPTH_CHANNELS, word_width)
         # What the lesion's latent is divided by, channel by channel, before noise is added; set by training.
         self.latent_scale: Tensor
         self.register_buffer("latent_scale", torch.ones(1, latent_channels, 1, 1, 1))

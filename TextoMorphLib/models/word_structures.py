@@ -1,7 +1,8 @@
 """Drawn by rule after decoding, if a text asks for it: dense fluid, fat, gas, levels, nodules, scars, rings, locules.
 
-The networks have not learned these words. What is drawn lies where `word_shapes` puts it by the seed's own fields, on
-the lesion that the denoiser has drawn, before there is any noise; `contours` does the same for the outline.
+What is drawn lies where `word_shapes` puts it by the seed's own fields, on the lesion that the denoiser has drawn,
+before there is any noise; `contours` does the same for the outline. A denoiser that was told these words
+(`word_layers`) draws them, too: what it draws stays where it is near enough, and the rule mends the rest.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ CELL_WALL_HU = {"multilocular": 68.0, "microcystic": 66.0}  # what walls are abo
 CELL_HU = {"multilocular": 7.0, "microcystic": 3.0}  # and how much cells differ
 SMOOTH_MM = 0.5  # the scanner's blur, sigma
 
+NEAR_HU = 6.0  # what a network has drawn of it stays as far from the rule's; nothing of it twice as far
+
 Said = Mapping[str, Mapping[str, float]]
+Word = tuple[str, str]  # kind and value
 
 
 def drawn(
@@ -43,8 +47,9 @@ def drawn(
     said: Said,
     even: np.ndarray | None = None,
     up: Up = ON_BACK,
+    learned: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A lesion with what its text asks for and no network draws.
+    """A lesion with what its text asks for.
 
     Args:
         delta: Lesion minus healthy tissue on a 1 mm grid with axes to R, A and S, HU, without noise.
@@ -54,29 +59,68 @@ def drawn(
         said: Kinds, and the probabilities of their values.
         even: How deep each voxel would lie if the wall were even (`walls`); None if it is.
         up: Which way is up in the patient: gas rises, and sediment sinks.
+        learned: What a network that has learned these words adds to the lesion for them, HU. It stays where it is near
+            what the rule draws; farther off, as in what is finer than its latent, the rule's is taken, so that nothing
+            is drawn twice.
 
     Returns:
         HU, float32, of delta's shape; the same array where nothing is asked for.
     """
-    asked = {(kind, value): share for kind in _DRAW for value, share in said.get(kind, {}).items() if share >= SURE}
-    asked = {key: share for key, share in asked.items() if key[1] in _DRAW[key[0]]}
+    asked = words_of(said)
     if not asked or np.count_nonzero(depth > 0) < LEAST_VOXELS:
         return delta
     box = tight_box(depth > -3.0)
-    fields = word_shapes.fine_fields(noise, float(depth.max()), box)
-    scene = _Scene(delta[box], filled[box], depth[box], fields, said, (depth if even is None else even)[box], up)
-    for kind, draw in _DRAW.items():
-        for value in draw:
-            if (kind, value) in asked:
-                scene.turn(draw[value](scene), asked[kind, value])
+    scene = _scene(delta, filled, depth, noise, said, even, up, box)
+    for (kind, value), share in asked.items():
+        scene.turn(_DRAW[kind][value](scene), share)
     out = delta.copy()
     out[box] = scene.hu - scene.filled
+    if learned is not None:
+        off = (delta + learned)[box] - out[box]
+        out[box] += np.clip(off, -NEAR_HU, NEAR_HU) * np.clip(2 - np.abs(off) / NEAR_HU, 0, 1)
     return out
+
+
+def words_of(said: Said) -> dict[Word, float]:
+    """What is asked for, in the order in which it is drawn, and how surely."""
+    found = {(kind, value): said.get(kind, {}).get(value, 0.0) for kind, value in WORDS}
+    return {word: share for word, share in found.items() if share >= SURE}
+
+
+def shape(word: Word, depth: np.ndarray, noise: Tensor, said: Said, up: Up = ON_BACK) -> np.ndarray:
+    """Where what a word asks for lies: the rule's share of each voxel, about 0 to 1; for the rest as `drawn`."""
+    found = np.zeros(depth.shape, np.float32)
+    if np.count_nonzero(depth > 0) < LEAST_VOXELS:
+        return found
+    box = tight_box(depth > -3.0)
+    scene = _scene(found, found, depth, noise, said, None, up, box)
+    kind, value = word
+    if kind == "locules":
+        found[box] = scene.room * word_shapes.locules(scene.fields, scene.depth, value)[0]
+    elif value == "target":
+        found[box] = word_shapes.ring(scene.fields, scene.depth)
+    else:
+        found[box] = _DRAW[kind][value](scene)[0]
+    return found
 
 
 def rises_or_sinks(said: Said) -> bool:
     """Whether what is asked for lies by how the patient lay."""
     return any(said.get(kind, {}).get(value, 0.0) >= SURE for kind, value in _HEAVY)
+
+
+def _scene(
+    delta: np.ndarray,
+    filled: np.ndarray,
+    depth: np.ndarray,
+    noise: Tensor,
+    said: Said,
+    even: np.ndarray | None,
+    up: Up,
+    box: tuple[slice, ...],
+) -> _Scene:
+    fields = word_shapes.fine_fields(noise, float(depth.max()), box)
+    return _Scene(delta[box], filled[box], depth[box], fields, said, (depth if even is None else even)[box], up)
 
 
 class _Scene:
@@ -183,4 +227,5 @@ _DRAW = {
     "gas": {"bubbles": _bubbles, "level": _air},
 }
 KINDS = tuple(_DRAW)
+WORDS: tuple[Word, ...] = tuple((kind, value) for kind, draw in _DRAW.items() for value in draw)
 _HEAVY = (("layering", "layered"), ("gas", "bubbles"), ("gas", "level"))

@@ -60,6 +60,7 @@ def place(
     latent_channels: int = 8,
     least_mm: float = LEAST_MM,
     organ: str | None = None,
+    diameter_mm: float | None = None,
 ) -> Example:
     """Chooses a mask in a crop; its centre lies near the crop's, its size leaves room for the surroundings.
 
@@ -69,9 +70,11 @@ def place(
         latent_channels: Of the noise.
         least_mm: No smaller mask, however small the crop.
         organ: What is in the crop's middle, if that is known.
+        diameter_mm: The mask's; drawn if None.
     """
     largest = len(crop) - 2 * CONTEXT_MM
-    diameter = float(np.exp(rng.uniform(np.log(max(least_mm, largest / 5)), np.log(largest))))
+    drawn = float(np.exp(rng.uniform(np.log(max(least_mm, largest / 5)), np.log(largest))))
+    diameter = drawn if diameter_mm is None else diameter_mm
     depth = lesion_depth(crop.shape, diameter, float(rng.uniform(0, 1)), rng)
     whole = tuple(slice(0, n) for n in crop.shape)
     region = Region(crop, depth, np.eye(4), whole, depth > 0)  # type: ignore[arg-type]

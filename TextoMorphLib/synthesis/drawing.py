@@ -39,7 +39,22 @@ class Wanted:
 
 
 WALLS = ("wall", "wall_thickness")  # kinds
-Drawn = tuple[Wanted, np.ndarray]  # and what came of it, HU
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """What the networks have drawn, on the region's grid, noise free.
+
+    Attributes:
+        delta: Lesion minus the filled background, HU, without the words that layers of their own draw.
+        words: What these add, HU; None where the text asks for none of them.
+    """
+
+    delta: np.ndarray
+    words: np.ndarray | None = None
+
+
+Drawn = tuple[Wanted, Lesion]
 
 
 @torch.inference_mode()
@@ -50,8 +65,8 @@ def drawn(
     wanted: Sequence[Wanted],
     on_step: Callable[[int], None],
     clock: Clock,
-) -> list[np.ndarray]:
-    """Lesions minus their filled backgrounds, HU on their regions' grids, noise free.
+) -> list[Lesion]:
+    """Lesions of several places.
 
     Args:
         model: Its networks are on the device of the places' conditions.
@@ -100,8 +115,28 @@ def drawn(
         with clock("decode"):  # minus what the decoder makes of the place: what it gets wrong of that cancels
             filled = torch.cat([each.place.condition[:, : denoiser.latent_channels] for each in wanted])
             decoded = torch.cat([each.place.decoded for each in wanted])
-            change = thrift.decode(model.autoencoder, filled + lesions).float() - decoded
-    return list(change[:, 0].cpu().numpy())
+            whole = thrift.decode(model.autoencoder, filled + lesions).float()
+            made = [Lesion(delta) for delta in (whole - decoded)[:, 0].cpu().numpy()]
+        return [
+            _worded(model, thrift, each, lesion, whole[[number]], lesions[[number]], clock)
+            for number, (each, lesion) in enumerate(zip(wanted, made, strict=True))
+        ]
+
+
+def _worded(
+    model: Bundle, thrift: Thrift, wanted: Wanted, lesion: Lesion, whole: Tensor, latent: Tensor, clock: Clock
+) -> Lesion:
+    """A lesion with what the denoiser's layers for further words add, where its text asks for any."""
+    condition, region = wanted.place.condition, wanted.place.region
+    with clock("diffusion"):
+        noise, said = wanted.noise, wanted.request.understood
+        worded = conditions.worded(model.denoiser, latent, condition, noise, region.depth, said, region.up)
+    if worded is latent:
+        return lesion
+    with clock("decode"):
+        filled = condition[:, : model.denoiser.latent_channels]
+        added = thrift.decode(model.autoencoder, filled + worded).float() - whole
+    return Lesion(lesion.delta, added[0, 0].cpu().numpy())
 
 
 def drawn_together(

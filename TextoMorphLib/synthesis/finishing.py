@@ -35,9 +35,15 @@ def outlined(place: Place, noise: Tensor, request: Request, latent_channels: int
 
 
 def finished(
-    delta: np.ndarray, place: Place, mask_depth: np.ndarray, noise: Tensor, request: Request, standing_out: bool
+    delta: np.ndarray,
+    place: Place,
+    mask_depth: np.ndarray,
+    noise: Tensor,
+    request: Request,
+    standing_out: bool,
+    words: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A lesion with sharp edges, structures that stand out, and what no network draws, where the text asks for them.
+    """A lesion with sharp edges, structures that stand out, and what rules draw, where the text asks for them.
 
     Args:
         delta: Lesion minus healthy tissue on the region's grid, HU, as it was decoded.
@@ -46,6 +52,7 @@ def finished(
         noise: [1, C, x, y, z] the latent noise that it was drawn from.
         request: What is asked.
         standing_out: Whether rims, septa and fluid are moved to where they stand out.
+        words: What the denoiser adds for the words of `word_structures`, HU; None if nothing.
 
     Returns:
         HU, float32, of delta's shape.
@@ -61,4 +68,4 @@ def finished(
         delta = levels.alike(delta, depth, said)
         delta, even = walls.uneven(structures.shown(delta, filled, depth, noise, said), depth, noise, said)
     delta = contours.spiculated(delta, mask_depth, noise, said)
-    return word_structures.drawn(delta, filled, depth, noise, said, even, place.region.up)
+    return word_structures.drawn(delta, filled, depth, noise, said, even, place.region.up, words)

@@ -291,14 +291,14 @@ class Synthesizer:
         own_seed = seed + (number - 1) * CANDIDATE_SEEDS
         if ahead is None:
             wanted = self._wanted(place, request, own_seed)
-            (delta,) = drawn(self.model, self.thrift, self.schedule, [wanted], on_step, clock)
+            (lesion,) = drawn(self.model, self.thrift, self.schedule, [wanted], on_step, clock)
         else:
-            wanted, delta = ahead
+            wanted, lesion = ahead
         region, around, place, noise = place.region, place.surroundings, wanted.place, wanted.noise
         with clock("composite"):
             stands_out = bool(self.model.config.get("structures"))
-            delta = unsaid.as_usual(delta, place, request, seed)
-            delta = finished(delta, place, region.depth, noise, request, stands_out)
+            delta = unsaid.as_usual(lesion.delta, place, request, seed)
+            delta = finished(delta, place, region.depth, noise, request, stands_out, lesion.words)
             own = place.kept(request)
             kept = np.maximum(place.vessels, own) if request.vessels else own
             made = self._pasted(volume, place, delta, request, kept, own_seed)

@@ -28,7 +28,8 @@ class Attribute:
         qualifies: The attribute that it says more of, and without which it means nothing.
         rendered: The ranges of the numbers that values stand for in a rendered lesion, by what they are: hu (against
             the healthy tissue), mm, or share (of the volume).
-        learned: Whether networks learn it; if not, the library draws it by rule on what a model has drawn.
+        learned: Whether classifier and denoiser learn it from the start; if not, the library draws it by rule on what
+            a model has drawn, and a denoiser may be told of it later (`models/word_layers.py`).
         implies: What each value is drawn with where nothing is said of that,
         replaces: and whatever is said of it.
         together: What means each value where it is said together: a cyst that is called dense is one of dense fluid.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -50,6 +50,7 @@ class Shards:
         places: Where organs lie in the CTs.
         invented: Share of the places in organs whose anatomy is invented.
         few: Whether at most one attribute of each lesion is said, as in most texts, and not some of all kinds.
+        words: Those that examples are of (`word_examples`); pairs of none.
     """
 
     autoencoder: dict[str, object]
@@ -62,10 +63,12 @@ class Shards:
     places: Sequence[OrganPlace] = ()
     invented: float = 0.5
     few: bool = False
+    words: Sequence[Sequence[str]] = ()
 
     def path(self, size: int, number: int) -> Path:
         """The file of a shard; another one when it is made from something else."""
-        return self.folder / f"{size}mm-{'few-' if self.few else ''}{number:04d}-{self.key}.safetensors"
+        kind = "few-" if self.few else "words-" if self.words else ""
+        return self.folder / f"{size}mm-{kind}{number:04d}-{self.key}.safetensors"
 
     @cached_property
     def key(self) -> str:
@@ -82,39 +85,45 @@ class Shards:
             places,
             self.invented,
             contents.looks(files),
+            *([list(self.words)] if self.words else []),
         ]
         return hashlib.sha256(json.dumps(how, default=list).encode()).hexdigest()[:12]
 
 
-def make(shards: Shards, counts: dict[int, int], workers: int) -> None:
+def make(
+    shards: Shards, counts: dict[int, int], workers: int, job: MakeShard | None = None, each: int | None = None
+) -> None:
     """Makes the shards that are not there yet.
 
     Args:
         shards: What goes into them.
         counts: Number of pairs for each crop size in mm.
         workers: Processes.
+        job: What makes one, of its size and number; that of pairs if None.
+        each: Pairs in one; as many as usual if None.
     """
-    wanted = [(size, number) for size, pairs in counts.items() for number in range(-(-pairs // SHARD_PAIRS))]
+    wanted = [(size, number) for size, pairs in counts.items() for number in range(-(-pairs // (each or SHARD_PAIRS)))]
     missing = [job for job in wanted if not shards.path(*job).exists()]
     if not missing:
         return
     shards.folder.mkdir(parents=True, exist_ok=True)
     np.random.default_rng(shards.seed).shuffle(missing)
-    made = in_order(_make_shard, missing, partial(_loaded, shards), workers)
+    made = in_order(job or _make_shard, missing, partial(_loaded, shards), workers)
     for _ in track(made, "rendering examples", len(missing)):
         pass
 
 
-_Loaded = tuple[Shards, list[Scan], Autoencoder]
+Loaded = tuple[Shards, list[Scan], Autoencoder]
+MakeShard = Callable[[Loaded, tuple[int, int]], None]
 
 
-def _loaded(shards: Shards) -> _Loaded:
+def _loaded(shards: Shards) -> Loaded:
     network = Autoencoder(**shards.autoencoder)  # type: ignore[arg-type]
     network.load_state_dict(load_file(shards.weights))
     return shards, load_scans(shards.data, shards.names, shards.places), network.eval()
 
 
-def _make_shard(loaded: _Loaded, job: tuple[int, int]) -> None:
+def _make_shard(loaded: Loaded, job: tuple[int, int]) -> None:
     shards, scans, network = loaded
     size, number = job
     rng = np.random.default_rng([shards.seed, size, number, *([1] if shards.few else [])])
@@ -122,7 +131,7 @@ def _make_shard(loaded: _Loaded, job: tuple[int, int]) -> None:
     for _ in range(SHARD_PAIRS // 2):
         one = dict(UNSAID) if shards.few else random_description(rng)
         both = (one, flipped(one, rng))
-        organ = _organ(shards.organs, rng)
+        organ = organ_of(shards.organs, rng)
         crops = (crop_in(shards, scans, size, organ, rng) for _ in range(2))
         pairs += [(_pair(crop, network, organ, both, rng), both, organ) for crop in crops]
     tensors = {key: torch.stack([tensor[key] for tensor, *_ in pairs]) for key in pairs[0][0]}
@@ -133,7 +142,7 @@ def _make_shard(loaded: _Loaded, job: tuple[int, int]) -> None:
         save_file(tensors, partial, {"descriptions": said, "organs": told})
 
 
-def _organ(odds: Mapping[str, float], rng: np.random.Generator) -> str | None:
+def organ_of(odds: Mapping[str, float], rng: np.random.Generator) -> str | None:
     """In which of the organs a place is."""
     drawn = rng.random() if odds else 1.0
     for organ, share in odds.items():

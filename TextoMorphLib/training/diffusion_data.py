@@ -130,7 +130,7 @@ class Sources:
             names=settings["data"]["train"],
             folder=self.output / "examples",
             seed=settings["training"]["seed"],
-            **_organs(settings),
+            **organs_of(settings),
         )
         pairs: dict[int, Pairs] = {}
         for few, wanted in ((False, settings["examples"]["pairs"]), (True, settings["examples"].get("few", {}))):
@@ -148,7 +148,7 @@ class Sources:
         return Pairs(tensors, said, descriptions, organs)
 
 
-def _organs(settings: Mapping[str, Any]) -> dict[str, Any]:
+def organs_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a configuration says of the organs that lesions are rendered in.
 
     Raises:

@@ -77,13 +77,13 @@ def pair_losses(model: nn.Module, schedule: Schedule, batch: Batch, how: LossSet
     told_of = (None, tokens, batch["organ"].repeat(2, 1))  # no scanner blurred them: voxels are the grid's own
     estimate = model(noisy, time.repeat(2), batch["place"].repeat(2, 1, 1, 1, 1), said, *told_of).float()
     error = (estimate - clean).unflatten(0, (2, count))
-    weight = _shares(batch["weight"])
-    size = (_power(lesion[:, 0], weight) + _power(lesion[:, 1], weight)) / 2
-    both = (_power(error[0], weight) + _power(error[1], weight)) / 2
-    change = _power(lesion[:, 0] - lesion[:, 1], weight)
+    weight = weight_shares(batch["weight"])
+    size = (power(lesion[:, 0], weight) + power(lesion[:, 1], weight)) / 2
+    both = (power(error[0], weight) + power(error[1], weight)) / 2
+    change = power(lesion[:, 0] - lesion[:, 1], weight)
     found = {
         "diffusion": (both / (size + LEAST_POWER)).mean(),
-        "push": (kept * _power(error[0] - error[1], weight) / (change + LEAST_CHANGE)).mean(),
+        "push": (kept * power(error[0] - error[1], weight) / (change + LEAST_CHANGE)).mean(),
         "pull": unlike(estimate.unflatten(0, (2, count)), batch, kept),
     }
     return {"loss": found["diffusion"] + how.push * found["push"] + how.pull * found["pull"], **found}
@@ -111,8 +111,8 @@ def real_losses(model: nn.Module, schedule: Schedule, batch: Batch, how: LossSet
     said, tokens = batch["said"] * kept[:, None], batch["tokens"] * kept[:, None, None]
     told_of = (batch["voxel_mm"], tokens, batch["organ"])
     estimate = model(noisy, time, batch["place"], said, *told_of).float()
-    weight = _shares(batch["weight"])
-    relative = _power(estimate - clean, weight) / (_power(clean, weight) + LEAST_POWER)
+    weight = weight_shares(batch["weight"])
+    relative = power(estimate - clean, weight) / (power(clean, weight) + LEAST_POWER)
     found = {"diffusion": relative.mean()}
     if count < 2 or not (how.push or how.pull):
         return {"loss": found["diffusion"], **found}
@@ -182,10 +182,10 @@ def _times(schedule: Schedule, left: Tensor, how: LossSettings) -> Tensor:
     return torch.where(pure, schedule.timesteps - 1, time.long().clamp(max=schedule.timesteps - 1))
 
 
-def _shares(weight: Tensor) -> Tensor:
+def weight_shares(weight: Tensor) -> Tensor:
     return weight / weight.sum(dim=(1, 2, 3, 4), keepdim=True).clamp(min=1e-3)
 
 
-def _power(values: Tensor, shares: Tensor) -> Tensor:
+def power(values: Tensor, shares: Tensor) -> Tensor:
     """[N]: the weighted mean square of each example."""
     return (values.square() * shares).sum(dim=(1, 2, 3, 4)) / values.shape[1]

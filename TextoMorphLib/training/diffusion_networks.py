@@ -23,7 +23,7 @@ from TextoMorphLib.text.encoders import TextEncoder
 from TextoMorphLib.text.organs import ORGANS
 
 # Weights that a denoiser may lack to start from: they are nothing at first.
-ADDED = ("voxels.", "organs.", "organ_words.", "unet.words.")
+ADDED = ("voxels.", "organs.", "organ_words.", "unet.words.", "told.")
 CARRIED = ("structures", "drawn_after")  # what a bundle's config says of what is drawn without a network
 
 
@@ -87,9 +87,13 @@ def build(config: Path, settings: Mapping[str, Any], real: bool, organs: bool = 
         network.setdefault("told_organs", list(ORGANS))
     if organs:
         network.setdefault("organ_words", True)
+    if later := settings.get("words"):
+        network |= {"told_words": later["told"], "word_width": later.get("width", 32)}
     words = {"conditioning": conditioning, "text_width": encoder.width}
     denoiser = Denoiser.told_by(classifier, **words, **network)
-    lacked = frozenset() if start is None else _take(denoiser, start, classifier, str(model["start"]))
+    lacked = frozenset[str]()
+    if start is not None:
+        lacked = _take(denoiser, start, classifier, str(model["start"]), ("told.",) if later else ())
     described = {
         "spacing_mm": 1.0,
         "autoencoder": settings["autoencoder"]["network"] if "autoencoder" in settings else told["autoencoder"],
@@ -191,13 +195,16 @@ def _described(settings: Mapping[str, Any], classifier: AttributeClassifier, tol
     return {"kinds": kinds, **settings[CLASSIFIER]["network"]}
 
 
-def _take(denoiser: Denoiser, start: bundle.Bundle, classifier: AttributeClassifier, name: str) -> frozenset[str]:
-    """Takes the weights of the bundle's denoiser; those that it lacks, which are returned, stay nothing."""
+def _take(
+    denoiser: Denoiser, start: bundle.Bundle, classifier: AttributeClassifier, name: str, anew: tuple[str, ...]
+) -> frozenset[str]:
+    """Takes the weights of the bundle's denoiser; those that it lacks, which are returned, and `anew` stay nothing."""
     other = InputError(f"model '{name}' has other networks than the configuration; start without it")
     if start.classifier.kinds != classifier.kinds or start.denoiser.prior_numbers != denoiser.prior_numbers:
         raise other
     try:
-        missing, unexpected = denoiser.load_state_dict(start.denoiser.state_dict(), strict=False)
+        known = {key: value for key, value in start.denoiser.state_dict().items() if not key.startswith(anew)}
+        missing, unexpected = denoiser.load_state_dict(known, strict=False)
     except RuntimeError:
         raise other from None
     if unexpected or any(not each.startswith(ADDED) for each in missing):

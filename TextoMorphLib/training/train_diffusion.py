@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import bundle
 from TextoMorphLib.models.schedule import Schedule
+from TextoMorphLib.training import train_words
 from TextoMorphLib.training.configuration import read_config
 from TextoMorphLib.training.diffusion_batches import (
     REAL,
@@ -82,6 +83,8 @@ def main(
         InputError: A case, a scan or weights that the configuration names are missing, or do not go together.
     """
     settings = read_config(config)
+    if "words" in settings:
+        return train_words.main(config, settings, data, output, resume, say)
     _check(config, settings)
     loop = table(LoopConfig, settings, "training")
     mix = shares(settings.get("mix", {}), cases is not None, data is not None)
@@ -100,6 +103,8 @@ def main(
     schedule = Schedule(**networks.config["schedule"])
     losses = _losses(settings, schedule, coupled)
     network, kept = networks.denoiser.requires_grad_(True), start_share(settings["model"])
+    if network.told is not None:  # they see what is drawn without them, and nothing here asks for their words
+        network.told.requires_grad_(False)
     known = [each for each in network.state_dict().items() if each[0] not in networks.lacked]
     start = {name: weight.detach().clone() for name, weight in known} if kept else {}
     check = None if held_out is None else _checked(held_out, losses)
