@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -117,14 +118,11 @@ def drawn(
             decoded = torch.cat([each.place.decoded for each in wanted])
             whole = thrift.decode(model.autoencoder, filled + lesions).float()
             made = [Lesion(delta) for delta in (whole - decoded)[:, 0].cpu().numpy()]
-        return [
-            _worded(model, thrift, each, lesion, whole[[number]], lesions[[number]], clock)
-            for number, (each, lesion) in enumerate(zip(wanted, made, strict=True))
-        ]
+        return list(map(partial(_worded, model, thrift, clock), wanted, made, whole.split(1), lesions.split(1)))
 
 
 def _worded(
-    model: Bundle, thrift: Thrift, wanted: Wanted, lesion: Lesion, whole: Tensor, latent: Tensor, clock: Clock
+    model: Bundle, thrift: Thrift, clock: Clock, wanted: Wanted, lesion: Lesion, whole: Tensor, latent: Tensor
 ) -> Lesion:
     """A lesion with what the denoiser's layers for further words add, where its text asks for any."""
     condition, region = wanted.place.condition, wanted.place.region

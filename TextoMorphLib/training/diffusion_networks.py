@@ -49,6 +49,18 @@ class Networks:
     started: bool
     lacked: frozenset[str] = frozenset()
 
+    def thawed(self) -> Denoiser:
+        """The denoiser, to be trained but for the layers of words that are told later, which no text here asks for."""
+        network = self.denoiser.requires_grad_(True)
+        if network.told is not None:
+            network.told.requires_grad_(False)
+        return network
+
+    def known(self) -> dict[str, Tensor]:
+        """A copy of the weights that it started from."""
+        weights = self.denoiser.state_dict().items()
+        return {name: weight.detach().clone() for name, weight in weights if name not in self.lacked}
+
 
 def build(config: Path, settings: Mapping[str, Any], real: bool, organs: bool = False) -> Networks:
     """The networks that a configuration describes.

@@ -102,19 +102,15 @@ def main(
     draw, held_out = _draws(settings, networks, found, coupled)
     schedule = Schedule(**networks.config["schedule"])
     losses = _losses(settings, schedule, coupled)
-    network, kept = networks.denoiser.requires_grad_(True), start_share(settings["model"])
-    if network.told is not None:  # they see what is drawn without them, and nothing here asks for their words
-        network.told.requires_grad_(False)
-    known = [each for each in network.state_dict().items() if each[0] not in networks.lacked]
-    start = {name: weight.detach().clone() for name, weight in known} if kept else {}
+    network, kept = networks.thawed(), start_share(settings["model"])
+    start = networks.known() if kept else {}
     check = None if held_out is None else _checked(held_out, losses)
     every = int(settings.get("check", {}).get("every", 200)) if check else 0
     hidden, added = network.hidden_weights(), network.added_weights()
     told = told_of(settings, autoencoder=[digest(networks.autoencoder)], **found.told())
     average = fit(network, draw, losses, loop, output, resume, hidden, check, every, added, told)
     if process.is_main_process:
-        if kept:
-            drawn_back(average, start, kept)
+        drawn_back(average, start, kept)
         parts = {"autoencoder": networks.autoencoder, bundle.CLASSIFIER: networks.classifier, "denoiser": average}
         bundle.save(
             output / "model", bundle_config(settings, networks, coupled), parts, _card(settings, networks, found)

@@ -85,7 +85,7 @@ def main(
         resume,
         layers.hidden_weights(),
         added=list(layers.drawn.parameters()),
-        told=told_of(settings),
+        told=told_of(settings, start=[bundle.sha256(_start(settings) / "manifest.json")], examples=[shards.key]),
     )
     if process.is_main_process:
         networks.denoiser.told.load_state_dict(average.state_dict())  # type: ignore[union-attr]
@@ -113,6 +113,10 @@ def losses(layers: nn.Module, batch: Batch) -> dict[str, Tensor]:
     return {"loss": (power(error, weight) / (power(change, weight) + LEAST_CHANGE)).mean()}
 
 
+def _start(settings: Mapping[str, Any]) -> Path:
+    return bundle.find(settings["model"]["start"])
+
+
 def _by_size(settings: Mapping[str, Any], name: str, entry: str) -> dict[int, Any]:
     return {int(size): value for size, value in settings[name][entry].items()}
 
@@ -120,7 +124,7 @@ def _by_size(settings: Mapping[str, Any], name: str, entry: str) -> dict[int, An
 def _shards(settings: Mapping[str, Any], networks: Networks, data: Path, folder: Path, seed: int) -> Shards:
     return Shards(
         autoencoder=networks.config["autoencoder"],
-        weights=bundle.find(settings["model"]["start"]) / "autoencoder.safetensors",
+        weights=_start(settings) / "autoencoder.safetensors",
         data=data,
         names=settings["data"]["train"],
         folder=folder,
@@ -132,7 +136,7 @@ def _shards(settings: Mapping[str, Any], networks: Networks, data: Path, folder:
 
 def _save(settings: Mapping[str, Any], networks: Networks, folder: Path, steps: int) -> None:
     """The bundle that it started from, with these layers."""
-    start = bundle.find(settings["model"]["start"])
+    start = _start(settings)
     folder.mkdir(parents=True, exist_ok=True)
     for file in start.iterdir():
         if file.is_file():
