@@ -217,7 +217,7 @@ class Claims:
                 manner = word.norm.endswith("ly") or (before is self.words[at - 1] and not self.owners.run_after(at))
                 if word.norm != "++" and not (strong and (bracketed or manner)):
                     return None
-                if before.norm.startswith(("does not", "do not", "doe not", "not")):
+                if before.norm.startswith(("does not", "do not", "doe not", "not", "fail")):
                     self.inverted.add(at)
                 return self.terms["arterial enhancement"]
             passed = before.has("word", "and") or before.has("word", "adverb") or before.term

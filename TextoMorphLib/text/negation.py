@@ -347,6 +347,8 @@ def _ends_there(sentence: Sequence[Word], at: int) -> bool:
     ends = following is None or following.norm in (*STOPS, ",") or following.has("word", "but")
     ends = ends or (following is not None and (following.norm == "here" or following.has("past")))
     ends = ends or (following is not None and following.norm in ("since", "because", "because of", "given"))
+    over = before in ("has", "have") and sentence[at].has("negation", "after")  # "gas | has disappeared | and"
+    ends = ends or (over and following is not None and following.has("word", "and"))
     ends = ends or (before in (":", "=") and following is not None and following.has("word", "and"))
     headed = at + 2 < len(sentence) and sentence[at + 2].norm == ":"  # "Calcification: no | Cyst: yes"
     ends = ends or (before == ":" and headed) or (sentence[at].norm == "0" and sentence[at + 1].norm == "%")

@@ -67,7 +67,7 @@ class Others:
             return self.aside
         other_side = side and self.side and side != self.side
         contrary = seen and side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
-        if contrary or (described and (other_side or _is_rest(words) or _is_at_place(words))):
+        if contrary or (described and (other_side or _is_rest(words) or (seen and _is_at_place(words)))):
             self.aside = True
         elif (side and side == self.side) or (known := _is_definite(words)):
             self.aside = bool(not side and described and self._is_called(known))

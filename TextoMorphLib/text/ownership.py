@@ -240,7 +240,15 @@ class Ownership(Bystanders):
             ):
                 return Owner("other", "another lesion", run[-1])  # "the adjacent cyst is calcified, the mass is not"
             place = self.words[index].norm == "third" and self.words[index - 1].norm in _THIRDS
-            if self.words[index].has("modifier", "another") and (again or taken_away(self.words[index])) and not place:
+            rest = (
+                self.words[index].norm == "remaining" and self.is_one(run[-1]) and self.words[index - 1].norm == "the"
+            )
+            if (
+                self.words[index].has("modifier", "another")
+                and not rest
+                and (again or taken_away(self.words[index]))
+                and not place
+            ):
                 return Owner("other", "another lesion", run[-1])
             index -= 1
         while index > 0 and self.words[index].has("word", "det"):
@@ -353,7 +361,8 @@ class Ownership(Bystanders):
                 previous = next((i for i in range(index - 1, -1, -1) if self._is_noun(i)), None)
                 if previous is not None:
                     owner = self._named([previous])
-                    active = index + 1 < len(self.words) and self.words[index + 1].norm in VERBS
+                    verb = self.words[index + 1].norm.split(" ")[0] if index + 1 < len(self.words) else ""
+                    active = verb in (*VERBS, "wash", "washout", "fade")
                     if owner.kind in ("margin", "density", "texture") and active:
                         owner = Owner()  # "a mass with sharp margins that enhances"
                     if owner.kind != "organ":

@@ -229,6 +229,10 @@ class Phrases:
             index -= 1
         return index > 0 and self.words[index - 1].norm == "as"
 
+    def is_one(self, index: int) -> bool:
+        """Whether a noun is written as one: "the remaining | mass"."""
+        return self.words[index].end - self.words[index].start <= len(self.words[index].norm)
+
     def is_of_organ(self, index: int) -> bool:
         """Whether what something is said to be in or of is the organ: "the liver contains a | nodule"."""
         held = next((i for i in range(index - 1, 0, -1) if self.words[i].has("word", "with")), 0)

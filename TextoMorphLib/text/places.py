@@ -101,13 +101,33 @@ class Places:
 
 def of_other_organ(words: Sequence[Word], organ: str | None) -> bool:
     """Whether a sentence is about another organ and what it holds: "Liver: a cyst", "In the liver, metastases"."""
-    at = next((i for i, word in enumerate(words) if not (word.has("word", "det") or word.norm in ("in", "both"))), 0)
+    opens = ("in", "both", "left", "right")
+    at = next((i for i, word in enumerate(words) if not (word.has("word", "det") or word.norm in opens)), 0)
+    if words and words[0].norm == "in" and at + 1 < len(words) and words[at].norm == "segment":
+        at = next((i for i in range(at, min(at + 6, len(words))) if words[i].thing == "organ"), at)
     if organ is None or at + 2 >= len(words) or words[at].thing != "organ":
         return False
     named = words[at].roles["organ"]
     begins = words[at + 1].norm in (":", ",", "contain", "show", "harbor") or words[at + 1].has("word", "with")
+    begins = begins or (words[0].norm == "in" and (words[at + 1].has("word", "det") or words[at + 1].norm == "there"))
+    begins = begins or (not words[at + 1].known and words[at + 2].norm == ",")  # "Left renal contusion, ill-defined"
     known = any(words[i].thing == LESION and words[i - 1].norm in ("the", "this") for i in range(at + 1, len(words)))
     return begins and not known and organ not in named and "any" not in named
+
+
+def goes_on_elsewhere(words: Sequence[Word], organ: str | None) -> int:
+    """Where a sentence goes on with what another thing holds, without a verb: "has a mass | and the liver a cyst"."""
+    for at in range(2, len(words) - 3):
+        joined = words[at].has("word", "and") or words[at].norm == ","
+        if not joined or words[at + 1].norm != "the":
+            continue
+        head = at + 2 + (words[at + 2].norm in ("left", "right"))
+        if head + 1 >= len(words) or words[head + 1].norm not in ("a", "an", "two", "three", "several", "multiple"):
+            continue
+        named = words[head].roles.get("organ", frozenset())
+        if words[head].thing == "other" or (named and organ is not None and not named & {organ, "any"}):
+            return at
+    return len(words)
 
 
 def at_two_places(words: Sequence[Word]) -> bool:

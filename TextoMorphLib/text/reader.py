@@ -28,7 +28,7 @@ from TextoMorphLib.text.others import Others, the_rest
 from TextoMorphLib.text.ownership import OTHER_SITES as SITES
 from TextoMorphLib.text.ownership import Ownership
 from TextoMorphLib.text.phrases import LESION
-from TextoMorphLib.text.places import Places, of_other_organ
+from TextoMorphLib.text.places import Places, goes_on_elsewhere, of_other_organ
 from TextoMorphLib.text.retracted import taken_back
 from TextoMorphLib.text.sentences import WINDOW, sentences, windows
 from TextoMorphLib.text.spelling import corrected
@@ -162,9 +162,11 @@ class Reader:
 
     def _set_apart(self, words: Sequence[Word], marks: Sequence[set[str]]) -> None:
         """Marks what is said of a lesion at another place, of which the next sentences are if it comes last."""
-        if self._described and of_other_organ(words, self.organ):
-            for each in marks:
-                each.add(OTHERS)
+        whole = (self._described or words[0].norm == "in") and of_other_organ(words, self.organ)
+        for at in range(0 if whole else goes_on_elsewhere(words, self.organ), len(words)):
+            marks[at].add(OTHERS)
+        if whole:
+            self.foreign = self.foreign or next((name for word in words for name in word.roles.get("organ", ())), "")
             return
         fluid = beside(words, self.others.names[False])
         elsewhere = self.places.elsewhere(words, marks, self._described)

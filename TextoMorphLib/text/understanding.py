@@ -21,6 +21,7 @@ from TextoMorphLib.text.concepts import Description
 from TextoMorphLib.text.heard import Heard
 from TextoMorphLib.text.languages import other_language
 from TextoMorphLib.text.lexicon import lexicon
+from TextoMorphLib.text.meant import NOT_MEANT, of_others
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.plain import plain
 from TextoMorphLib.text.quantities import Quantities, quantities
@@ -172,6 +173,9 @@ def understand(text: str, organ: str | None = None, hedges: str = MARKED) -> Und
     check_hedges(hedges)
     text = plain(text, lexicon(organ).words)
     read = text[:MOST_CHARACTERS]
+    others = of_others(read)
+    for start, end in others:  # marks that end what is open, and keep places as they are
+        read = f"{read[:start]}{' ' * (end - start - 1)}.{read[end:]}"
     reader = Reader(read, organ, hedges)
     reader.all()
     elsewhere = ""
@@ -186,7 +190,7 @@ def understand(text: str, organ: str | None = None, hedges: str = MARKED) -> Und
         text=text,
         organ=organ,
         mentions=tuple(sorted(reader.mentions, key=lambda mention: mention.start)),
-        heard=tuple(sorted(reader.heard, key=lambda heard: heard.start)),
+        heard=tuple(sorted((*reader.heard, *(Heard("lesion", NOT_MEANT, *span) for span in others)), key=_place)),
         unknown=tuple(span for span in reader.unknown if not any(a <= span[0] < b for a, b in numbers.spans)),
         numbers=numbers,
         read=len(read),
@@ -195,6 +199,10 @@ def understand(text: str, organ: str | None = None, hedges: str = MARKED) -> Und
         lesions=tuple(reader.lesions),
         hedges=hedges,
     )
+
+
+def _place(heard: Heard) -> int:
+    return heard.start
 
 
 def check_hedges(hedges: str) -> None:

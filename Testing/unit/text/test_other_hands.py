@@ -43,3 +43,40 @@ def test_another_organs_lesion_is_that_organs_however_it_is_told() -> None:
 def test_units_and_segments_are_of_no_language() -> None:
     text = "In Segment VII zeigt sich eine 2,4 cm gro\u00dfe hypodense L\u00e4sion mit unscharfer Begrenzung."
     assert other_language(text, "liver") == "German"
+
+
+TWO = "Lesion A, segment 6, is well circumscribed. Lesion B, segment 2, is a septated cyst. "
+BY_SIZE = "The 26 mm mass is hypodense. Adjacent there is an 8 mm hyperdense cyst. "
+
+
+@pytest.mark.parametrize(
+    ("organ", "text", "expected"),
+    [
+        ("liver", TWO, {"margin": "well"}),
+        ("liver", TWO + "Only lesion B is of interest.", {"septa": "septated", "content": "cystic"}),
+        ("liver", TWO + "B need not be drawn.", {"margin": "well"}),
+        ("liver", TWO + "A need not be drawn.", {"septa": "septated", "content": "cystic"}),
+        ("kidney", BY_SIZE + "Mass of interest: the 26 mm one.", {"density": "hypo"}),
+        ("pancreas", "The one in the tail is calcified. Today's question is the other, in the head: well-defined.",
+         {"margin": "well"}),
+        ("liver", "The larger is calcified. The smaller is hypodense. The question concerns the smaller.",
+         {"density": "hypo"}),
+        ("liver", "An area of low density is fat and may be ignored. The nodule is bright.", {"density": "hyper"}),
+        ("liver", "A hypodense mass in segment 8. A 15 mm cyst of segment 3 is incidental.", {"density": "hypo"}),
+        # Another organ's lesions, with no verb of their own or before the lesion is named.
+        ("liver", "The left kidney shows a cyst and the spleen a calcified nodule.", {"content": "cystic"}),
+        ("kidney", "A mass, hypodense. The right adrenal contains a nodule and the liver a cyst.", {"density": "hypo"}),
+        ("pancreas", "In the liver a septated cyst. In the pancreas is an isodense nodule.", {"density": "iso"}),
+        # What is over, and the rest of a lesion.
+        ("pancreas", "A mass. In segment 6 of the liver there are two calcified nodules.", {}),
+        ("liver", "Gas has disappeared and the cavity is fluid.", {"gas": "none", "content": "cystic"}),
+        ("liver", "A dense area within the mass. The remaining mass is hypodense.", {"density": "hypo"}),
+    ],
+)  # fmt: skip
+def test_of_several_lesions_the_one_that_is_meant_is_drawn(organ: str, text: str, expected: dict[str, str]) -> None:
+    assert understand(text, organ).description == expected
+
+
+def test_what_is_said_of_another_lesion_than_the_meant_one_is_told() -> None:
+    meant = understand(TWO + "Only lesion B is of interest.", "liver")
+    assert any("well circumscribed" in line and "the text says is meant" in line for line in meant.lines())

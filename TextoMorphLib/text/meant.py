@@ -1,0 +1,129 @@
+"""Which of several lesions a text means, where it says so: "Only lesion B is of interest", "A need not be drawn".
+
+A text that tells of several lesions may say of which it is: what it says of those at other places, of other letters,
+ranks or sizes is then told of others. Where nothing is said, the first that is described is meant (`others`), but the
+largest, where a text comes to it last.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from TextoMorphLib.text.quantities import quantities
+from TextoMorphLib.text.strangers import names_lesion
+
+NOT_MEANT = "said of another lesion than the one that the text says is meant"
+_CLAUSE = re.compile(r"(?:[^.;\n]|\.(?=\d))+[.;\n]*")
+_DRAWN = r"(?:drawn|represented|described|modell?ed|simulated|rendered|generated|synthesi[sz]ed|shown)"
+_MEANT = re.compile(
+    rf"\b(?:of interest|(?:question|request)(?: here| today)? (?:concerns?|is|relates to|regards)|under discussion"
+    rf"|the (?:target|subject)(?: here| today)? is|(?:is|are) (?:the|our) (?:target|subject)|to be {_DRAWN}"
+    rf"|index lesion is|(?:is|are) (?:what is |the one )?meant|describe|(?:draw|represent|model)(?: only)? the)\b",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    rf"\b(?:(?:need|should|must) not be {_DRAWN}|(?:may|can|should) be (?:ignored|disregarded|neglected)"
+    rf"|not (?:to be {_DRAWN}|(?:our|the) (?:subject|target|lesion|question)|of interest|meant)|of no interest"
+    rf"|(?:ignore|disregard|do not draw|don't draw) (?:the|lesion))\b",
+    re.IGNORECASE,
+)
+_INCIDENTAL = re.compile(r"\b(?:is|are) (?:all |both |purely |only )?incidental\W*$", re.IGNORECASE)
+_LARGEST = re.compile(
+    r"^\W*(?:\w+: )?(?:the )?(?:largest|biggest|dominant|most prominent)(?: (?:lesion|one|mass|nodule|tumou?r)\b|,)",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(
+    r"\b(?:[Ll]esion|[Nn]odule|[Mm]ass|[Cc]yst|[Tt]umou?r|[Oo]bservation)\s+#?([A-H1-9])\b(?![.,]?\d| ?[cm]m)"
+)
+_BARE_LETTER = re.compile(r"(?<![\w-])([A-H])(?= (?:need not|(?:may|can|should) be|is (?:of|the|not)|has been)\b)")
+_RANK = re.compile(
+    r"\b(?:(?P<large>larg(?:er|est)|bigg(?:er|est))|(?P<small>small(?:er|est))|(?P<first>first|former)|(?P<second>second|latter)"
+    r"|(?P<third>third)|(?P<active>active)|(?P<old>old|inactive))\b(?!-)",
+    re.IGNORECASE,
+)
+_SIDE = re.compile(
+    r"\b(left|right)(?:-sided|(?: \w+)? (?:kidney|lobe|pole|cysts?|mass|lesions?|nodule|tumou?r)| side)?\b",
+    re.IGNORECASE,
+)
+_PART = re.compile(r"\b(?:head|neck|body|tail|uncinate)\b")
+_POLE = re.compile(r"(upper|lower|mid|inter)")
+_NEW = re.compile(r"\b(?:an?|two|three|several|another|one)\b", re.IGNORECASE)
+
+
+@dataclass
+class _Told:
+    """A part of a text and what its lesion is known by: kinds of marks, each with those that were named."""
+
+    start: int
+    end: int
+    by: dict[str, set[str]] = field(default_factory=dict)
+
+    def is_apart(self, other: _Told, kinds: tuple[str, ...] = ()) -> bool:
+        """Whether two parts cannot be about one lesion."""
+        both = self.by.keys() & other.by.keys()
+        return any(not self.by[kind] & other.by[kind] for kind in both if not kinds or kind in kinds)
+
+
+def of_others(text: str) -> list[tuple[int, int]]:
+    """The parts (start, end) of a text about other lesions than the one that it says is meant; empty if it says none.
+
+    Args:
+        text: The text.
+    """
+    said = [_told(text, *match.span()) for match in _CLAUSE.finditer(text)]
+    parts, found = list[_Told](), list[tuple[int, int]]()
+    meant: _Told | None = None
+    for each in said:
+        clause = text[each.start : each.end]
+        beside = parts and _INCIDENTAL.search(clause)
+        if _NOT.search(clause) or beside:
+            found.append((each.start, each.end))
+            found += (
+                []
+                if beside
+                else [
+                    (part.start, part.end)
+                    for part in parts
+                    if each.by.keys() & part.by.keys() and not part.is_apart(each)
+                ]
+            )
+        elif (_MEANT.search(clause) or (_LARGEST.search(clause) and len(parts) > 1)) and each.by:
+            meant = each
+        elif parts and parts[-1].by and not _begins(parts[-1], each, clause):
+            parts[-1] = _joined(parts[-1], each)
+        else:
+            parts.append(each)
+    if meant is not None:
+        found += [(part.start, part.end) for part in parts if part.is_apart(meant)]
+    return sorted(set(found))
+
+
+def _begins(before: _Told, each: _Told, clause: str) -> bool:
+    """Whether a clause begins to tell of another lesion than the one before."""
+    if before.is_apart(each, ("letter", "segment", "part", "pole", "side", "rank")):
+        return True
+    named = names_lesion(clause) or "cyst" in clause.lower()
+    return before.is_apart(each, ("size",)) and bool(_NEW.search(clause)) and named
+
+
+def _joined(first: _Told, second: _Told) -> _Told:
+    by = {kind: first.by.get(kind, set()) or second.by.get(kind, set()) for kind in first.by.keys() | second.by.keys()}
+    return _Told(first.start, second.end, by)
+
+
+def _told(text: str, start: int, end: int) -> _Told:
+    clause = text[start:end]
+    numbers = quantities(clause)
+    places = [place.lower() for place in numbers.places]
+    ranks = {match.lastgroup or "" for match in _RANK.finditer(clause)}
+    by = {
+        "letter": set(_LETTER.findall(clause)) | set(_BARE_LETTER.findall(clause)),
+        "rank": ranks if len(ranks) == 1 else set(),
+        "size": {f"{max(size):.0f}" for size in numbers.sizes_mm[:1]},
+        "segment": {segment[:1] for segment in numbers.segments},
+        "part": {part for place in places for part in _PART.findall(place)},
+        "pole": {part for place in places if "pol" in place for part in _POLE.findall(place)},
+        "side": {side.lower() for side in _SIDE.findall(clause)},
+    }
+    return _Told(start, end, {kind: which for kind, which in by.items() if which})
