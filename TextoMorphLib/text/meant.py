@@ -8,18 +8,21 @@ largest, where a text comes to it last.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from TextoMorphLib.text.quantities import quantities
 from TextoMorphLib.text.strangers import names_lesion
 
 NOT_MEANT = "said of another lesion than the one that the text says is meant"
-_CLAUSE = re.compile(r"(?:[^.;\n]|\.(?=\d))+[.;\n]*")
+_NEXT = r"(?:,| and)(?: and)? the (?:one in|other|smaller|larger|biggest|largest|second|third)\b"  # begins a clause
+_CLAUSE = re.compile(rf"(?:[^.;\n]|\.(?=\d))+?(?:[.;\n](?!\d)[.;\n]*|(?={_NEXT})|$)")
 _DRAWN = r"(?:drawn|represented|described|modell?ed|simulated|rendered|generated|synthesi[sz]ed|shown)"
 _MEANT = re.compile(
     rf"\b(?:of interest|(?:question|request)(?: here| today)? (?:concerns?|is|relates to|regards)|under discussion"
     rf"|the (?:target|subject)(?: here| today)? is|(?:is|are) (?:the|our) (?:target|subject)|to be {_DRAWN}"
-    rf"|index lesion is|(?:is|are) (?:what is |the one )?meant|describe|(?:draw|represent|model)(?: only)? the)\b",
+    rf"|index lesion is|is the index lesion|(?:we|I) (?:ask|mean)|ask(?:ed|ing)? about|only the [\w -]{{1,30}} matters"
+    rf"|(?:is|are) (?:what is |the one )?meant|describe|(?:draw|represent|model)(?: only)? the)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
@@ -30,24 +33,28 @@ _NOT = re.compile(
 )
 _INCIDENTAL = re.compile(r"\b(?:is|are) (?:all |both |purely |only )?incidental\W*$", re.IGNORECASE)
 _LARGEST = re.compile(
-    r"^\W*(?:\w+: )?(?:the )?(?:largest|biggest|dominant|most prominent)(?: (?:lesion|one|mass|nodule|tumou?r)\b|,)",
+    r"^\W*(?:\w+: )?(?:and )?(?:the )?(?:largest|biggest|dominant|most prominent)"
+    r"(?: (?:lesion|one|mass|nodule|tumou?r|is|in)\b|,)",
     re.IGNORECASE,
 )
 _LETTER = re.compile(
     r"\b(?:[Ll]esion|[Nn]odule|[Mm]ass|[Cc]yst|[Tt]umou?r|[Oo]bservation)\s+#?([A-H1-9])\b(?![.,]?\d| ?[cm]m)"
 )
-_BARE_LETTER = re.compile(r"(?<![\w-])([A-H])(?= (?:need not|(?:may|can|should) be|is (?:of|the|not)|has been)\b)")
+_BARE_LETTER = re.compile(r"(?<![\w-])([A-H])(?= (?:need not|(?:may|can|should) be|is (?:of|the|not))\b)")
 _RANK = re.compile(
-    r"\b(?:(?P<large>larg(?:er|est)|bigg(?:er|est))|(?P<small>small(?:er|est))|(?P<first>first|former)|(?P<second>second|latter)"
-    r"|(?P<third>third)|(?P<active>active)|(?P<old>old|inactive))\b(?!-)",
+    r"\b(?:(?P<next>second(?:[ -](?:larg|bigg|small)est)?)|(?P<large>larg(?:er|est)|bigg(?:er|est))"
+    r"|(?P<small>small(?:er|est))|(?P<first>first)|(?P<third>third)|(?P<active>active)|(?P<old>old|inactive))\b(?!-)",
     re.IGNORECASE,
 )
 _SIDE = re.compile(
     r"\b(left|right)(?:-sided|(?: \w+)? (?:kidney|lobe|pole|cysts?|mass|lesions?|nodule|tumou?r)| side)?\b",
     re.IGNORECASE,
 )
-_PART = re.compile(r"\b(?:head|neck|body|tail|uncinate)\b")
+_PART = re.compile(
+    r"(?<!vertebral )(?<!foreign )(?<!femoral )\b(?:head|neck|body|tail|uncinate)\b(?! of report| and neck)"
+)
 _POLE = re.compile(r"(upper|lower|mid|inter)")
+_ORDER = re.compile(r"\b(?:(?P<first>the former)|the latter|this (?:one|lesion|nodule|mass|cyst))\b", re.IGNORECASE)
 _NEW = re.compile(r"\b(?:an?|two|three|several|another|one)\b", re.IGNORECASE)
 
 
@@ -88,8 +95,8 @@ def of_others(text: str) -> list[tuple[int, int]]:
                     if each.by.keys() & part.by.keys() and not part.is_apart(each)
                 ]
             )
-        elif (_MEANT.search(clause) or (_LARGEST.search(clause) and len(parts) > 1)) and each.by:
-            meant = each
+        elif (_MEANT.search(clause) or (_LARGEST.search(clause) and parts)) and (known := _known(each, parts, clause)):
+            meant = known
         elif parts and parts[-1].by and not _begins(parts[-1], each, clause):
             parts[-1] = _joined(parts[-1], each)
         else:
@@ -99,9 +106,17 @@ def of_others(text: str) -> list[tuple[int, int]]:
     return sorted(set(found))
 
 
+def _known(each: _Told, parts: Sequence[_Told], clause: str) -> _Told | None:
+    """What the lesion is known by that a clause says is meant; None if by nothing."""
+    order = _ORDER.search(clause)
+    if order is None or not parts or each.by.keys() - {"rank"}:
+        return each if each.by else None
+    return parts[-2] if order["first"] and len(parts) > 1 else parts[-1]
+
+
 def _begins(before: _Told, each: _Told, clause: str) -> bool:
-    """Whether a clause begins to tell of another lesion than the one before."""
-    if before.is_apart(each, ("letter", "segment", "part", "pole", "side", "rank")):
+    """Whether a clause begins to tell of another lesion than the part before it, or something stands between."""
+    if before.end != each.start or before.is_apart(each, ("letter", "segment", "part", "pole", "side", "rank")):
         return True
     named = names_lesion(clause) or "cyst" in clause.lower()
     return before.is_apart(each, ("size",)) and bool(_NEW.search(clause)) and named
@@ -122,7 +137,7 @@ def _told(text: str, start: int, end: int) -> _Told:
         "rank": ranks if len(ranks) == 1 else set(),
         "size": {f"{max(size):.0f}" for size in numbers.sizes_mm[:1]},
         "segment": {segment[:1] for segment in numbers.segments},
-        "part": {part for place in places for part in _PART.findall(place)},
+        "part": set(_PART.findall(clause.lower())),
         "pole": {part for place in places if "pol" in place for part in _POLE.findall(place)},
         "side": {side.lower() for side in _SIDE.findall(clause)},
     }

@@ -67,7 +67,9 @@ class Others:
             return self.aside
         other_side = side and self.side and side != self.side
         contrary = seen and side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
-        if contrary or (described and (other_side or _is_rest(words) or (seen and _is_at_place(words)))):
+        if contrary or (
+            described and (other_side or _is_rest(words) or (seen and _is_at_place(words)) or _is_of_rest(words))
+        ):
             self.aside = True
         elif (side and side == self.side) or (known := _is_definite(words)):
             self.aside = bool(not side and described and self._is_called(known))
@@ -196,6 +198,14 @@ def _is_rest(words: Sequence[Word]) -> bool:
     return (
         len(norms) > 1 and norms[0] in ("other", "rest", "remaining", "remainder") and norms[1] in ("is", "are", "were")
     )
+
+
+def _is_of_rest(words: Sequence[Word]) -> bool:
+    """Whether a sentence is about lesions beside the one: "No lesion elsewhere is calcified", "Satellites are dark"."""
+    norms = [word.norm for word in words[:4]]
+    elsewhere = norms[:1] == ["no"] and norms[2:3] == ["elsewhere"] and words[1].thing == LESION
+    satellites = "satellite" in norms[:2] and not any(word.thing == LESION for word in words[:4])
+    return elsewhere or satellites
 
 
 _PARTS = ("segment", "lobe", "pole", "head", "neck", "body", "tail", "uncinate process", "dome")

@@ -360,9 +360,10 @@ class Ownership(Bystanders):
             elif word.has("word", "that") and index:
                 previous = next((i for i in range(index - 1, -1, -1) if self._is_noun(i)), None)
                 if previous is not None:
-                    owner = self._named([previous])
+                    paired = previous > 0 and self.words[previous - 1].thing == "organ" and not self._parts(previous)
+                    owner = self._named([previous - 1, previous] if paired else [previous])  # "liver cysts | which are"
                     verb = self.words[index + 1].norm.split(" ")[0] if index + 1 < len(self.words) else ""
-                    active = verb in (*VERBS, "wash", "washout", "fade")
+                    active = verb in (*VERBS, "wash", "washed", "fade")
                     if owner.kind in ("margin", "density", "texture") and active:
                         owner = Owner()  # "a mass with sharp margins that enhances"
                     if owner.kind != "organ":

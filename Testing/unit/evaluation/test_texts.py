@@ -15,6 +15,7 @@ CORPUS = Path(__file__).parents[2] / "corpus" / "descriptions.json"
 BATCHES = CORPUS.with_name("batches.json")
 BLIND = CORPUS.with_name("blind.json")
 UNSEEN = CORPUS.with_name("unseen.json")
+FOURTH = CORPUS.with_name("fourth.json")
 
 
 def test_what_is_wrong_is_counted_by_its_kind() -> None:
@@ -48,6 +49,7 @@ def test_what_is_wrong_is_counted_by_its_kind() -> None:
         (BATCHES, "kept", 0.86),
         (BLIND, "all", 0.97),
         (UNSEEN, "all", 0.97),
+        (FOURTH, "all", 0.9),
     ],
 )
 def test_our_corpus_is_understood_without_a_contrary(corpus: Path, half: str, least: float) -> None:

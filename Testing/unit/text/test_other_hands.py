@@ -1,4 +1,4 @@
-"""What batches of texts by other hands found (`Testing/corpus/unseen.json`, from 75 on), a case a kind."""
+"""What batches of texts by other hands found (`Testing/corpus/fourth.json`), a case a kind."""
 
 from __future__ import annotations
 
@@ -63,11 +63,18 @@ BY_SIZE = "The 26 mm mass is hypodense. Adjacent there is an 8 mm hyperdense cys
          {"density": "hypo"}),
         ("liver", "An area of low density is fat and may be ignored. The nodule is bright.", {"density": "hyper"}),
         ("liver", "A hypodense mass in segment 8. A 15 mm cyst of segment 3 is incidental.", {"density": "hypo"}),
+        ("liver", "The first is isodense and the second dark. The latter is of interest: a calcified wall.",
+         {"wall": "walled", "calcification": "present", "density": "hypo"}),
+        ("liver", "The second biggest is calcified, the biggest is hypodense.", {"density": "hypo"}),
+        ("liver", "A hypodense mass. No lesion elsewhere is calcified.", {"density": "hypo"}),
+        ("liver", "A heterogeneous mass; satellites around it are hypodense.", {"texture": "heterogeneous"}),
+        ("liver", "A 9 mm cyst lies in segment 2. The largest lesion, in segment 8, is blurred.", {"margin": "ill"}),
         # Another organ's lesions, with no verb of their own or before the lesion is named.
         ("liver", "The left kidney shows a cyst and the spleen a calcified nodule.", {"content": "cystic"}),
         ("kidney", "A mass, hypodense. The right adrenal contains a nodule and the liver a cyst.", {"density": "hypo"}),
         ("pancreas", "In the liver a septated cyst. In the pancreas is an isodense nodule.", {"density": "iso"}),
         # What is over, and the rest of a lesion.
+        ("pancreas", "There are three liver metastases which are hypodense. A nodule is bright.", {"density": "hyper"}),
         ("pancreas", "A mass. In segment 6 of the liver there are two calcified nodules.", {}),
         ("liver", "Gas has disappeared and the cavity is fluid.", {"gas": "none", "content": "cystic"}),
         ("liver", "A dense area within the mass. The remaining mass is hypodense.", {"density": "hypo"}),
