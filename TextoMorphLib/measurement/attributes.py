@@ -148,11 +148,11 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     thick = wall + WALL_EDGE_MM if wall > THICK_WALL_MM else 0.0
     if thick:
         interior = or_all(whole & (depth > thick), interior)
-    if wall > 0:  # an uneven wall is no texture
-        within = or_all(whole & (depth > min(UNEVEN_WALL * wall + WALL_EDGE_MM, 0.75 * deepest)), within)
     centre, zone = _centre_and_zone(synthetic, depth, whole, deepest)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
     stands_out = _brightest_layer(synthetic, depth, shown, deepest) - max(mean, parenchyma)
+    if wall > 0 and stands_out > 0:  # an uneven wall is no texture; what lives around a dead core is
+        within = or_all(whole & (depth > min(UNEVEN_WALL * wall + WALL_EDGE_MM, 0.75 * deepest)), within)
     found = Attributes(
         parenchyma_hu=parenchyma,
         mean_hu=mean,

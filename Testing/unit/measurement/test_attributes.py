@@ -101,6 +101,11 @@ def test_an_uneven_wall_is_no_texture() -> None:
     assert measured(ball(-50, 1.8) + wall + texture).texture_hu > 9
 
 
+def test_what_lives_around_a_dead_core_is_texture() -> None:
+    texture = 24 * smooth_field(DEPTH.shape, 2.5, np.random.default_rng(1)) * ndtr(DEPTH) * ndtr(6 - DEPTH)
+    assert measured(ball(-30, 1.8) - 50 * ndtr(DEPTH - 6) + texture).texture_hu > 9
+
+
 def test_texture_is_told_in_an_organ_of_two_layers() -> None:
     """A kidney's cortex and medulla are no noise: what varies in a lesion was taken for it, and went unseen."""
     rng = np.random.default_rng(2)
