@@ -46,8 +46,8 @@ _RANK = re.compile(
     r"|(?P<small>small(?:er|est))|(?P<first>first)|(?P<third>third)|(?P<active>active)|(?P<old>old|inactive))\b(?!-)",
     re.IGNORECASE,
 )
-_SIDE = re.compile(
-    r"\b(left|right)(?:-sided|(?: \w+)? (?:kidney|lobe|pole|cysts?|mass|lesions?|nodule|tumou?r)| side)?\b",
+_SIDE = re.compile(  # but "the left portal vein" is no side of a lesion
+    r"\b(left|right)\b(?! (?:\w+ )?(?:veins?|arter\w+|ducts?|branch\w*|adrenal|flexure|lungs?|pleura\w*))",
     re.IGNORECASE,
 )
 _PART = re.compile(

@@ -69,6 +69,8 @@ BY_SIZE = "The 26 mm mass is hypodense. Adjacent there is an 8 mm hyperdense cys
         ("liver", "A hypodense mass. No lesion elsewhere is calcified.", {"density": "hypo"}),
         ("liver", "A heterogeneous mass; satellites around it are hypodense.", {"texture": "heterogeneous"}),
         ("liver", "A 9 mm cyst lies in segment 2. The largest lesion, in segment 8, is blurred.", {"margin": "ill"}),
+        ("liver", "A mass of the right lobe, blurred. The mass touching the left portal vein is to be drawn.",
+         {"margin": "ill"}),
         # Another organ's lesions, with no verb of their own or before the lesion is named.
         ("liver", "The left kidney shows a cyst and the spleen a calcified nodule.", {"content": "cystic"}),
         ("kidney", "A mass, hypodense. The right adrenal contains a nodule and the liver a cyst.", {"density": "hypo"}),
