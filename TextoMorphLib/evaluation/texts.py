@@ -106,8 +106,10 @@ def load(path: Path, half: str = "all") -> dict[str, Any]:
         for each in data["descriptions"]:
             if not {"organ", "text", "means"} <= each.keys() or not each["means"].keys() <= KINDS.keys():
                 raise KeyError(str(each)[:60])
-        if not all({"text", "kind", "accepted"} <= each.keys() for each in data["probes"]):
-            raise KeyError("probes")
+        kinds = {kind for kind in KINDS if kind in (data.get("defaults") or KINDS)}
+        for each in data["probes"]:
+            if not {"text", "kind", "accepted"} <= each.keys() or each["kind"] not in kinds:
+                raise KeyError(str(each)[:60])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no file of texts: it needs descriptions and probes ({error})") from error
     chosen = {name: [each for each in data[name] if _in_half(each, half)] for name in ("descriptions", "probes")}

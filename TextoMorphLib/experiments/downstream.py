@@ -34,6 +34,7 @@ SMOOTH_MM, RANGE_HU, EDGE_MM = 1.5, 100.0, 3.0  # of the plain threshold
 OVERLAP = 0.5
 NEEDED = ("seeds", "false_alarms", "arms", "targeting", "bank", "training", "patches", "mix")
 OWN = ("seeds", "false_alarms", "arms", "targeting", "bank")  # tables that are no training's
+KNOWN = (*dict.fromkeys((*NEEDED, *OWN, *train_segmentation.TABLES, *train_segmentation.PLAIN)),)
 FACTS = "experiment.json"
 Say = Callable[[str], Any]
 
@@ -107,6 +108,8 @@ def load(config: Path, healthy: Path, test: Path, folder: Path, shorter: Mapping
     settings = dict(read_config(config))
     if lacking := [name for name in NEEDED if not settings.get(name)]:
         raise InputError(f"{config} has no {lacking[0]}; Resources/Training/downstream.toml shows all that it holds")
+    if unknown := [name for name in settings if name not in KNOWN]:
+        raise InputError(f"{config} holds {unknown[0]}, which no step reads; known are {', '.join(KNOWN)}")
     shorter = shorter or {}
     settings["training"] = {**settings["training"], **({"steps": shorter["steps"]} if "steps" in shorter else {})}
     settings["bank"] = {**settings["bank"], **({"size": shorter["bank"]} if "bank" in shorter else {})}

@@ -17,7 +17,7 @@ from typing import Any
 
 from TextoMorphLib.cases import ORGAN, Case, tumour_classes
 from TextoMorphLib.cases.folds import check_patients
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import Cancelled, InputError, doubt
 from TextoMorphLib.io.volume import Volume
 
 TRAINERS = Path(__file__).with_name("nnunet_trainer")
@@ -45,15 +45,10 @@ def export(
         The data set's folder.
 
     Raises:
-        InputError: It exists, a case cannot be used, or a patient is in two folds.
+        InputError: It exists, a case cannot be used, there are several organs, or a patient is in two folds.
         Cancelled: `progress` returned False; nothing is left.
     """
-    usable = [case for case in cases if case.annotated and (case.label or case.organ_mask)]
-    if not usable:
-        raise InputError("no case says where organ and tumours are")
-    if not 1 <= number <= 999:
-        raise InputError(f"{number} is no number of a data set; use 1 to 999")
-    check_patients(usable)
+    usable = _usable(cases, number)
     classes, organ = tumour_classes(usable), usable[0].organ
     folder = raw / f"Dataset{number:03d}_{''.join(filter(str.isalnum, organ)).capitalize()}Tumours"
     if folder.exists():
@@ -84,6 +79,21 @@ def export(
             with suppress(OSError):  # another export may be there by now
                 raw.rmdir()
     return folder
+
+
+def _usable(cases: Sequence[Case], number: int) -> list[Case]:
+    """The cases of which a data set can be made."""
+    usable = [case for case in cases if case.annotated and (case.label or case.organ_mask)]
+    if not usable:
+        raise InputError("no case says where organ and tumours are")
+    if not 1 <= number <= 999:
+        raise InputError(f"{number} is no number of a data set; use 1 to 999")
+    check_patients(usable)
+    if len(organs := sorted({case.organ for case in usable})) > 1:
+        raise InputError(f"the cases are of several organs ({', '.join(organs)}); export a data set of each")
+    if left := len(cases) - len(usable):
+        doubt(f"{left} of {len(cases)} cases are left out: nothing says where their organ and tumours are")
+    return usable
 
 
 def _write(case: Case, classes: Sequence[str], folder: Path) -> None:

@@ -66,7 +66,10 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path: Path, capsys: pyte
     assert json.loads(out.read_text(encoding="utf-8"))["descriptions"] > 150
 
 
-@pytest.mark.parametrize("content", ["no json", "[]", '{"descriptions": [{"text": "a"}], "probes": []}'])
+_PROBE = '{"descriptions": [], "probes": [{"text": "cyst", "kind": "colour", "accepted": ["red"]}]}'
+
+
+@pytest.mark.parametrize("content", ["no json", "[]", '{"descriptions": [{"text": "a"}], "probes": []}', _PROBE])
 def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "texts.json"
     path.write_text(content, encoding="utf-8")

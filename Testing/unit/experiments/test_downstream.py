@@ -12,7 +12,8 @@ from scipy import ndimage
 import small_trainings
 from TextoMorphLib.cases import read_cases
 from TextoMorphLib.cli import main
-from TextoMorphLib.experiments.downstream import darkness
+from TextoMorphLib.errors import InputError
+from TextoMorphLib.experiments.downstream import darkness, load
 from TextoMorphLib.failures import read_failures
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.paths import resources
@@ -178,3 +179,10 @@ def test_the_plain_threshold_is_darkness_inside_the_organ(data: Path) -> None:
     assert found[20, 20, 12] == pytest.approx(0.6 * 255, abs=0.15 * 255)
     assert found[targets == 0].max() == 0
     assert found[7, 30, 18] == 0  # beside the border, where fat is mixed in
+
+
+def test_a_table_that_no_step_reads_is_refused(data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "misspelt.toml"
+    config.write_text(CONFIG.replace("[validation]", "[validaton]"))
+    with pytest.raises(InputError, match="holds validaton, which no step reads"):
+        load(config, data / "healthy.jsonl", data / "test.jsonl", tmp_path / "out")

@@ -43,6 +43,13 @@ def test_export_and_bank(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     assert main(["nnunet", "export", str(twice), "--output", str(tmp_path), "--dataset", "8"]) == 2
     assert "patient p is in folds 0 and 1" in capsys.readouterr().err
+    mixed, silent = tmp_path / "mixed.jsonl", {"id": "c9", "ct": "0_ct.nrrd", "organ": "liver"}
+    mixed.write_text(json.dumps(lines[0]) + "\n" + json.dumps({**lines[1], "organ": "kidney"}) + "\n")
+    assert main(["nnunet", "export", str(mixed), "--output", str(tmp_path), "--dataset", "9"]) == 2
+    assert "of several organs (kidney, liver)" in capsys.readouterr().err
+    mixed.write_text("".join(json.dumps(line) + "\n" for line in (*lines, silent)))
+    assert main(["nnunet", "export", str(mixed), "--output", str(tmp_path), "--dataset", "10"]) == 0
+    assert "1 of 3 cases are left out" in capsys.readouterr().err
 
     config = tmp_path / "bank.toml"
     config.write_text(
