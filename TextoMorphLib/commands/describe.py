@@ -74,6 +74,8 @@ def describe(
         lesion &= ~np.isin(labels, organ_label)
     check_mask(lesion, volume)
     found = description.describe(volume, lesion, organ, healthy=tissue, sure=description.SURE if sure is None else sure)
+    if cut := sum(each.cut for each in found):
+        common.warn(f"the scan's edge cuts {cut} of {len(found)} lesions: they are at least as large as is said")
     texts = [_texts(each, organ, wordings, seed) for each in found]
     if json:
         rows = [{**each.as_json(), "wordings": own} for each, own in zip(found, texts, strict=True)]

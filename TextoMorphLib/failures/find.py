@@ -164,8 +164,7 @@ def _described(
     mask = files / f"{name}-mask.nii.gz"
     Volume.from_array(own[box], _cut(ct.affine, box)).write(mask)
     text = phrase(words.said)
-    size = " x ".join(f"{mm:.0f}" for mm in words.diameters_mm)
-    title = f"{found.kind}: {text}, {size} mm"
+    title = f"{found.kind}: {text}, {words.size}"
     drawn = files / f"{name}.png"
     outputs.write_bytes(drawn, picture(ct, own, others, matching.predicted > 0, title, f"case {case.id}"))
     return Failure(

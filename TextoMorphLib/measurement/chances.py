@@ -20,6 +20,7 @@ SMALL_MM, SMALL_DOUBT_MM = 8.0, 0.7  # the voxels of smaller lesions are mixed w
 # Fat and what lies beside an organ only ever darken it: a lesion is hyperattenuating that is brighter than the organ's
 # brightest parts, too, and beside more of it than a thin shell.
 BRIGHTER_HU, BRIGHTEST_DOUBT_HU, SHELL_MM, SHELL_DOUBT_MM = 10.0, 2.0, 5.0, 0.5
+SHOWN_MM, SHOWN_DOUBT_MM = 5.0, 0.5  # what is nearer to the border of a lesion that goes on unseen may be its wall
 CONTENT_DOUBT_HU = 6.0  # solid and fluid are a guess from one scan
 FLUID_OR_SOLID_HU = 40.0  # between these a dark lesion may be either
 GRAIN_MM3, LEAST_GRAINS = 100.0, 6  # of texture smoothed by 1.3 mm: what is nearer is one sample
@@ -107,7 +108,8 @@ def _contrast_doubt(border: Border, evidence: Evidence) -> float:
 def _texture_doubt(border: Border, evidence: Evidence) -> float:
     lesion = border.lesion
     sampled = lesion.texture_hu / (2 * max(border.interior_mm3 / GRAIN_MM3, 1)) ** 0.5
-    left = np.hypot(lesion.texture_hu, NOISE_LEFT**0.5 * NOISE_LEFT * lesion.noise_outside_hu) - lesion.texture_hu
+    noise = NOISE_LEFT**0.5 * NOISE_LEFT * min(lesion.noise_outside_hu, lesion.noise_inside_hu)
+    left = np.hypot(lesion.texture_hu, noise) - lesion.texture_hu
     return float(np.hypot(sampled, left) + 0.5)
 
 
@@ -143,6 +145,8 @@ def _limits(kind: str, value: str, evidence: Evidence, border: Border) -> Iterat
     if kind in ("content", "texture", "wall", "septa", "fat"):
         size = f"too small ({evidence.lesion.diameter_mm:.0f} mm) to say what it holds"
         yield over(lesion.diameter_mm, SMALL_MM, SMALL_DOUBT_MM), size
+    if kind in ("content", "texture", "wall") or value == "hyper":
+        yield over(evidence.shown_mm, SHOWN_MM, SHOWN_DOUBT_MM), "the scan shows little more of it than its border"
     if kind == "density":
         yield from _density(value, evidence, border)
     elif kind == "content":

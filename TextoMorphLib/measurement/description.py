@@ -8,7 +8,7 @@ not so sure is told apart. What one scan cannot tell (phases, washout, what the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.chances import Rating, chance, rate
 from TextoMorphLib.measurement.evidence import Evidence
-from TextoMorphLib.spatial.geometry import across_patient, tight_box
-from TextoMorphLib.spatial.region import lesions, regions
+from TextoMorphLib.spatial.geometry import across_patient, grow, tight_box
+from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions, regions
+from TextoMorphLib.spatial.scan_edges import going_on
 from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
 from TextoMorphLib.text.vocabulary import Check, Term, terms
 
@@ -31,6 +32,7 @@ FAR_MM = 16.0  # around a lesion, where healthy tissue is looked for
 PARTS = ("fat", "gas")  # of what rules draw: what no streak of noise, gradient or contour too wide looks like
 # Needs phases, cannot be told from clots, or from bubbles.
 NEVER = (("density", "arterial"), ("content", "haemorrhagic"), ("gas", "level"))
+CUT = "the scan's edge cuts the lesion: its size is what is seen of it, and its border is judged where it is seen"
 # What lies between the ranges of a degree's densities parts them.
 DEGREES = {"hypo": ("hypo mild", "hypo plain", "hypo marked"), "hyper": ("hyper mild", "hyper plain", "hyper marked")}
 
@@ -73,6 +75,7 @@ class Words:
         diameters_mm: The longest diameter in a slice and the longest across it, as reports give them.
         centre_mm: RAS.
         notes: What is doubtful about all of it.
+        cut: Whether the scan's edge, or what is unknown of the scan, cuts it: it may be larger.
     """
 
     text: str
@@ -83,6 +86,12 @@ class Words:
     diameters_mm: tuple[float, float]
     centre_mm: tuple[float, float, float]
     notes: tuple[str, ...] = ()
+    cut: bool = False
+
+    @property
+    def size(self) -> str:
+        """Its diameters as reports give them."""
+        return size(self.diameters_mm, self.cut)
 
     @property
     def description(self) -> Description:
@@ -98,6 +107,7 @@ class Words:
             "terms": [each.as_json() for each in self.said],
             "unsure": [each.as_json() for each in self.unsure],
             "unsaid": self.unsaid,
+            "cut_by_edge": self.cut,
             "diameters_mm": [round(mm, 1) for mm in self.diameters_mm],
             "centre_mm": [round(mm, 1) for mm in self.centre_mm],
             "attributes": {name: round(value, 3) if np.isfinite(value) else None for name, value in numbers.items()},
@@ -162,18 +172,19 @@ def _words(
     sure: float,
     as_drawn: bool,
 ) -> Words:
-    scan, whole, no_tissue, tissue = _continued(volume, mask, excluded, healthy)
-    # Of a lesion in the scan's corner, mirrored parts may lie apart from the rest.
-    region = max(regions(scan, whole, context_mm=FAR_MM, exclude=no_tissue), key=lambda each: each.mask.sum())
+    found_at = regions(volume, mask, context_mm=FAR_MM, exclude=excluded)
+    region = going_on(volume, max(found_at, key=lambda each: each.mask.sum()))
     millilitres = float(np.count_nonzero(mask)) * volume.voxel_mm3 / 1000
-    evidence = Evidence.of(region, scan, None if tissue is None else tissue & ~no_tissue, millilitres, as_drawn)
+    organ_alone = None if healthy is None else healthy & ~excluded
+    evidence = Evidence.of(region, volume, organ_alone, millilitres, as_drawn)
     found, unsaid = _terms(evidence, organ)
     said = [each for each in found if each.confidence >= sure]
     diameters = _diameters(volume, mask)
     centre = volume.affine @ np.array([*ndimage.center_of_mass(mask), 1.0])
-    notes = [] if whole.shape == mask.shape else ["the lesion reaches the scan's edge; it is taken to go on there"]
+    cut = _is_cut(volume, mask)
+    notes = [CUT] if cut else []
     return Words(
-        phrase(said, diameters),
+        phrase(said, size(diameters, cut)),
         tuple(said),
         tuple(each for each in found if each.confidence < sure),
         unsaid,
@@ -181,6 +192,7 @@ def _words(
         diameters,
         (float(centre[0]), float(centre[1]), float(centre[2])),
         (*notes, *evidence.notes),
+        cut,
     )
 
 
@@ -251,7 +263,12 @@ def _degree(evidence: Evidence, density: Said | None, organ: str) -> Said | str:
     return ""
 
 
-def phrase(said: Iterable[Said], diameters_mm: Sequence[float] = ()) -> str:
+def size(diameters_mm: Sequence[float], cut: bool) -> str:
+    """Two diameters as reports give them: "24 x 18 mm", and "at least" so much of what goes on unseen."""
+    return "at least " * cut + " x ".join(f"{max(mm, 1):.0f}" for mm in diameters_mm) + " mm"
+
+
+def phrase(said: Iterable[Said], size: str = "") -> str:
     """The terms as a phrase: "mildly hypoattenuating, ill-defined solid lesion with calcification, 24 x 18 mm"."""
     by_kind = {each.kind: each for each in said}
     qualified = {QUALIFIES[kind] for kind in by_kind if kind in QUALIFIES}
@@ -267,9 +284,7 @@ def phrase(said: Iterable[Said], diameters_mm: Sequence[float] = ()) -> str:
     last = f" {front.pop()}" if front else ""
     text = ", ".join(front) + ("," if front else "") + last + " lesion"
     text += f" with {' and '.join(nouns)}" if nouns else ""
-    if diameters_mm:
-        text += ", " + " x ".join(f"{max(mm, 1):.0f}" for mm in diameters_mm) + " mm"
-    return text.strip()
+    return f"{text}, {size}".strip() if size else text.strip()
 
 
 def _diameters(volume: Volume, mask: np.ndarray) -> tuple[float, float]:
@@ -295,25 +310,8 @@ def _diameters(volume: Volume, mask: np.ndarray) -> tuple[float, float]:
     return best if best[0] else (float(plane.mean()), float(plane.mean()))
 
 
-def _continued(
-    volume: Volume, mask: np.ndarray, excluded: np.ndarray, healthy: np.ndarray | None
-) -> tuple[Volume, np.ndarray, np.ndarray, np.ndarray | None]:
-    """Scan and masks, with its slices mirrored where the lesion reaches them.
-
-    What the scan's edge cuts is no border: neither a margin nor a rim is to be looked for there.
-    """
-    box = tight_box(mask)
-    reach = np.ceil(FAR_MM / volume.spacing).astype(int)
-    pad = [
-        (int(more) if part.start == 0 else 0, int(more) if part.stop == size else 0)
-        for part, size, more in zip(box, mask.shape, reach, strict=True)
-    ]
-    if not any(ends != (0, 0) for ends in pad):
-        return volume, mask, excluded, healthy
-    affine = volume.affine.copy()
-    affine[:3, 3] -= affine[:3, :3] @ np.array([first for first, _ in pad])
-    scan = replace(volume, data=np.pad(volume.data, pad, mode="symmetric"), affine=affine)
-    grown = [None if part is None else np.pad(part, pad, mode="symmetric") for part in (mask, excluded, healthy)]
-    assert grown[0] is not None
-    assert grown[1] is not None
-    return scan, grown[0], grown[1], grown[2]
+def _is_cut(volume: Volume, mask: np.ndarray) -> bool:
+    """Whether a lesion reaches the scan's edge, or what is unknown of the scan."""
+    box = grow(tight_box(mask), np.ones(3), mask.shape)
+    known_around = ndimage.binary_erosion(volume.hu(box) > UNKNOWN_HU)  # beyond the scan's edge nothing is known
+    return bool((mask[box] & ~known_around).any())

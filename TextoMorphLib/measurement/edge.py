@@ -45,12 +45,15 @@ class Edge:
     inside_doubt_mm: float = float("nan")
 
 
-def border_edge(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray, level: float, contrast: float) -> Edge:
+def border_edge(
+    ct: np.ndarray, depth: np.ndarray, seen: np.ndarray, usable: np.ndarray, level: float, contrast: float
+) -> Edge:
     """Looks at a border stretch by stretch.
 
     Args:
         ct: HU, 1 mm grid.
         depth: Signed distance to the contour, mm, positive inside.
+        seen: Boolean: what the scan shows.
         usable: Boolean: where tissue may be healthy.
         level: The healthy tissue's HU.
         contrast: The lesion's HU less that.
@@ -61,8 +64,9 @@ def border_edge(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray, level: fl
     if abs(contrast) < LEAST_CONTRAST_HU:
         return Edge()
     inner = min(PROFILE_MM, max(float(depth.max()) - 0.5, 1.5))
-    near = (depth > -PROFILE_MM) & (depth < inner) & ((depth > 0) | usable)
-    count, profiles = _stretches(ct, depth, near, PROFILE_MM)
+    inside = seen & (depth > 0)
+    near = (depth > -PROFILE_MM) & (depth < inner) & (inside | usable)
+    count, profiles = _stretches(ct, depth, inside, near, PROFILE_MM)
     steps = [
         step
         for own, profile in zip(count, profiles, strict=True)
@@ -81,18 +85,20 @@ def _median(values: list[float]) -> tuple[float, float]:
     return float(middle), float(0.93 * (high - low) / len(values) ** 0.5)
 
 
-def walled_share(ct: np.ndarray, depth: np.ndarray) -> float:
+def walled_share(ct: np.ndarray, depth: np.ndarray, seen: np.ndarray) -> float:
     """The share of a border's stretches that are brighter under the contour than on both sides: a blurred edge is not.
 
     Args:
         ct: HU, 1 mm grid.
         depth: Signed distance to the contour, mm, positive inside.
+        seen: Boolean: what the scan shows.
     """
     deepest = int(depth.max())
     if deepest < LEAST_DEPTH_MM:
         return 0.0
     inner = min(deepest, WALL_REACH_MM)
-    count, profiles = _stretches(ct, depth, (depth > -PROFILE_MM) & (depth < inner), inner)
+    near = seen & (depth > -PROFILE_MM) & (depth < inner)
+    count, profiles = _stretches(ct, depth, seen & (depth > 0), near, inner)
     found = []
     for own, profile in zip(count, profiles, strict=True):
         known = own >= LEAST_VOXELS
@@ -103,9 +109,11 @@ def walled_share(ct: np.ndarray, depth: np.ndarray) -> float:
     return float(np.mean(found)) if len(found) >= LEAST_STRETCHES else 0.0
 
 
-def _stretches(ct: np.ndarray, depth: np.ndarray, near: np.ndarray, inner: int) -> tuple[np.ndarray, np.ndarray]:
+def _stretches(
+    ct: np.ndarray, depth: np.ndarray, inside: np.ndarray, near: np.ndarray, inner: int
+) -> tuple[np.ndarray, np.ndarray]:
     """[stretches, layers of a mm from -5 to `inner`]: how many voxels, and their mean HU."""
-    centre = np.array(ndimage.center_of_mass(depth > 0))
+    centre = np.array(ndimage.center_of_mass(inside))
     x, y, z = (np.argwhere(near) - centre).T
     turn = np.floor((np.arctan2(y, x) / (2 * np.pi) + 0.5) * TURNS).astype(int) % TURNS
     layers = PROFILE_MM + inner

@@ -18,7 +18,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes, calcium_from_hu, measure_in
 from TextoMorphLib.measurement.edge import Edge, border_edge, walled_share
 from TextoMorphLib.measurement.parts import FAT_HU, GAS_HU
-from TextoMorphLib.measurement.surroundings import LIGHTLY, Surroundings
+from TextoMorphLib.measurement.surroundings import LIGHTLY, Surroundings, noise_hu
 from TextoMorphLib.spatial.geometry import resample
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import (
@@ -86,6 +86,7 @@ class Evidence:
         tissue_hu: Standard deviation of its level,
         known: how sure it is that there is a level to compare with at all,
         own: and that it is what lies near, not the whole organ's.
+        shown_mm: How deep in the lesion is seen from its border, where the scan's edge cuts it; infinite elsewhere.
         slice_mm: The scan's longest voxel side.
         brightest_hu: What the brightest fifth of healthy tissue reaches, smoothed by 1.5 mm; NaN if there is none.
         organ_mm: How far the organ near the lesion reaches from its border inwards; infinite if it is not known.
@@ -101,6 +102,7 @@ class Evidence:
     tissue_hu: float
     known: float
     own: float
+    shown_mm: float
     slice_mm: float
     brightest_hu: float
     organ_mm: float
@@ -127,7 +129,9 @@ class Evidence:
             volume_ml: The lesion's volume on the scan's own grid; None for that of the region's.
             as_drawn: Whether the border is taken to be likeliest where it was drawn, whatever the scan shows.
         """
-        ct, depth = region.ct, region.depth
+        ct, seen = region.ct, _seen_of(region)
+        # Beyond the scan's edge the lesion gets no deeper than where it is seen.
+        depth = np.minimum(region.depth, region.depth[seen].max())
         usable = depth <= 0 if region.usable is None else region.usable & (depth <= 0)
         notes: list[str] = []
         tissue, level, mixed, organ_mm = _tissue(ct, depth, usable), None, False, float("inf")
@@ -137,15 +141,17 @@ class Evidence:
             if np.count_nonzero(organ) >= TISSUE_MM3:
                 usable, level = organ, organ_hu(ct, organ, np.ones(3))
                 mixed = apart_from_fat(ct, organ, np.ones(3))
-            tissue, own, note = _own_tissue(ct, organ, depth, level)
+            tissue, own, note = _own_tissue(ct, organ, seen, depth, level)
             notes += [note] if note else []
-            organ_mm = float(_inwards(organ).max())
+            organ_mm = float(_inwards(organ, seen).max())
         level = parenchyma_hu(ct, depth, usable) if level is None else level
         smooth = ndimage.gaussian_filter(ct, 1.5)
         shown = smooth[tissue if tissue.any() else usable]
-        around = Surroundings(_before(ct, depth, level), depth, usable, level, region.up)
+        around = Surroundings(_before(ct, depth, level), depth, usable, level, region.up, region.unseen)
+        interior = seen & (depth > min(3.0, 0.45 * float(depth.max())))
+        around = around.no_noisier(noise_hu(ct, interior))
         lesion, borders = _borders(ct, around, as_drawn)
-        calcium = calcium_from_hu(float(np.median(ct[depth > 0])), around.brightest_hu)
+        calcium = calcium_from_hu(float(np.median(ct[seen & (depth > 0)])), around.brightest_hu)
         scale = 1.0 if volume_ml is None else volume_ml / lesion.volume_ml
         return cls(
             lesion=_sized(lesion, scale),
@@ -154,12 +160,13 @@ class Evidence:
             tissue_hu=_level_doubt(smooth[tissue], own, mixed),
             known=1.0 if mixed else own,
             own=own,
+            shown_mm=float("inf") if region.unseen is None else float(depth.max()),
             slice_mm=float(scan.spacing.max()),
             brightest_hu=float(np.percentile(shown, BRIGHTEST)) if shown.size else float("nan"),
             organ_mm=organ_mm,
-            calcium_outside=_outside(ndimage.gaussian_filter(ct, LIGHTLY) > calcium, depth),
-            fat_outside=_outside(ndimage.gaussian_filter(ct, 1.0) < FAT_HU[1], depth),
-            gas_outside=_outside(ndimage.gaussian_filter(ct, 0.6) < GAS_HU, depth),
+            calcium_outside=_outside(ndimage.gaussian_filter(ct, LIGHTLY) > calcium, depth, seen),
+            fat_outside=_outside(ndimage.gaussian_filter(ct, 1.0) < FAT_HU[1], depth, seen),
+            gas_outside=_outside(ndimage.gaussian_filter(ct, 0.6) < GAS_HU, depth, seen),
             notes=tuple(notes),
         )
 
@@ -215,22 +222,24 @@ def _likeliest_out(edge: Edge, deepest: float) -> float:
 
 def _seen(ct: np.ndarray, drawn: Surroundings, out: float) -> Border | None:
     """The lesion with its border so many mm farther out; None where nothing of it is left."""
-    depth = drawn.depth + out
+    depth, shown = drawn.depth + out, np.ones(ct.shape, bool) if drawn.unseen is None else ~drawn.unseen
     deepest = float(depth.max())
     if deepest <= 0.5:
         return None
     found = measure_in(drawn.within(_before(ct, depth, drawn.parenchyma_hu), depth) if out else drawn, ct)
     assert drawn.usable is not None
-    edge = border_edge(ct, depth, drawn.usable & (depth <= 0), drawn.parenchyma_hu, found.contrast_hu)
-    inner = depth > min(3.0, 0.45 * deepest)
+    # What a border steps to is the tissue under it: a dead core is no part of that.
+    step = found.contrast_hu if np.isnan(found.living_hu) else found.living_hu
+    edge = border_edge(ct, depth, shown, drawn.usable & (depth <= 0), drawn.parenchyma_hu, step)
+    inner = shown & (depth > min(3.0, 0.45 * deepest))
     return Border(
         weight=1.0,
         lesion=replace(found, margin_mm=edge.width_mm),
-        interior_mm3=float(np.count_nonzero(depth > min(3.0, 0.3 * deepest))),
+        interior_mm3=float(np.count_nonzero(shown & (depth > min(3.0, 0.3 * deepest)))),
         uneven_hu=float(ndimage.gaussian_filter(ct, EVEN_MM)[inner].std()),
-        centre_hu=float(np.median(ct[depth > 0.65 * deepest])),
+        centre_hu=float(np.median(ct[shown & (depth > 0.65 * deepest)])),
         edge=edge,
-        walled_share=walled_share(ct, depth),
+        walled_share=walled_share(ct, depth, shown),
     )
 
 
@@ -248,16 +257,22 @@ def _tissue(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray) -> np.ndarray
     return np.asarray(soft & (np.abs(smooth - parenchyma_hu(ct, depth, usable)) < 25))
 
 
-def _inwards(organ: np.ndarray) -> np.ndarray:
-    """How far each voxel of an organ lies from its border, mm; the region's edge is none."""
-    return np.asarray(ndimage.distance_transform_edt(np.pad(organ, 1, mode="edge"))[1:-1, 1:-1, 1:-1])
+def _seen_of(region: Region) -> np.ndarray:
+    """Boolean: what the scan shows of a region."""
+    return np.ones(region.ct.shape, bool) if region.unseen is None else ~region.unseen
+
+
+def _inwards(organ: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """How far each voxel of an organ lies from its border, mm; the region's edge, and the scan's, are none."""
+    going_on = np.pad(organ | ~seen, 1, mode="edge")
+    return np.asarray(ndimage.distance_transform_edt(going_on)[1:-1, 1:-1, 1:-1] * organ)
 
 
 def _own_tissue(
-    ct: np.ndarray, organ: np.ndarray, depth: np.ndarray, level: float | None
+    ct: np.ndarray, organ: np.ndarray, seen: np.ndarray, depth: np.ndarray, level: float | None
 ) -> tuple[np.ndarray, float, str]:
     """Where an organ near a lesion shows its own tissue, how surely it does, and what is doubtful about it."""
-    deep = organ & (_inwards(organ) > ORGAN_EDGE_MM)
+    deep = organ & (_inwards(organ, seen) > ORGAN_EDGE_MM)
     tissue = lean(ct, deep)
     enough = more(float(np.count_nonzero(deep)), TISSUE_MM3)
     if not tissue.any():
@@ -278,8 +293,9 @@ def _on(region: Region, scan: Volume, mask: np.ndarray) -> np.ndarray:
     return resample(mask.astype(np.float32), np.linalg.inv(scan.affine) @ region.affine, region.ct.shape)
 
 
-def _outside(marked: np.ndarray, depth: np.ndarray) -> float:
+def _outside(marked: np.ndarray, depth: np.ndarray, seen: np.ndarray) -> float:
     """The share of a lesion's marked voxels that hang together with such voxels outside it."""
+    marked = marked & seen
     pieces, count = ndimage.label(marked & (depth > -3))
     if not count:
         return 0.0

@@ -62,6 +62,18 @@ class Surroundings:
             vars(other)[name] = getattr(self, name)
         return other
 
+    def no_noisier(self, inside_hu: float) -> Surroundings:
+        """The same where smoothing leaves no more noise than it leaves of a lesion's own fine noise.
+
+        Where little healthy tissue is around, fat and vessels are taken for noise, and texture is hidden by it.
+
+        Args:
+            inside_hu: That noise's standard deviation, as `noise_hu` tells it.
+        """
+        other = self.within(self.healthy, self.depth)
+        vars(other)["noise_left_hu"] = self.noise_left_hu * min(inside_hu / max(self.noise_hu, 1e-6), 1.0)
+        return other
+
     @cached_property
     def tissue(self) -> np.ndarray:
         """Boolean: the voxels in and around the mask that are plain parenchyma."""

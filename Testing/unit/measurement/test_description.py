@@ -76,7 +76,7 @@ def _words(**scene: float) -> Words:
         ({"hu": 150, "texture": 20}, {"density": "hyper", "content": "solid", "texture": "heterogeneous"}),
         ({"hu": 76}, {"density": "hypo", "degree": "mild", "content": "solid"}),
         ({"hu": 101}, {"density": "iso", "content": "solid"}),
-        ({"hu": 75, "core": 15, "radius": 16}, {"density": "hypo", "content": "necrotic"}),
+        ({"hu": 75, "core": 15, "radius": 16}, {"density": "hypo", "content": "necrotic", "margin": "well"}),
         ({"hu": 10, "wall": 150, "radius": 15}, {"content": "cystic", "wall": "walled"}),
         ({"hu": 50, "blur": 3.0, "radius": 16}, {"density": "hypo", "margin": "ill"}),
         ({"hu": 60, "calcium": 3.0}, {"density": "hypo", "calcification": "present"}),
@@ -207,6 +207,48 @@ def test_a_lesion_in_the_scans_corner_is_measured_itself() -> None:
     assert found.attributes.diameter_mm == pytest.approx(36, abs=2)
 
 
+def _cut(share: float, **scene: float) -> Words:
+    """What of a lesion is said of which the scan shows the upper part alone, to so much of its height."""
+    volume, mask = _scene(**scene)
+    slices = np.flatnonzero(mask.any((0, 1)))
+    first = int(slices[round((1 - share) * len(slices))])
+    affine = volume.affine.copy()
+    affine[2, 3] = first
+    return _said(Volume.from_array(volume.data[..., first:], affine), mask[..., first:])
+
+
+def test_a_lesion_that_the_scans_edge_cuts_is_larger_and_its_border_is_judged_where_it_is_seen() -> None:
+    scene = {"hu": 10, "wall": 150, "radius": 15}
+    for share in (0.8, 0.5):
+        found = _cut(share, **scene)
+        assert found.description.items() >= {"content": "cystic", "margin": "well", "wall": "walled"}.items()
+        assert found.text.endswith("lesion, at least 31 x 31 mm")
+        assert found.as_json()["cut_by_edge"]
+        assert vocabulary.describe(understanding.find(found.text, "liver")) == found.description
+    # Of its dome hardly more than the wall is seen: a bright, solid lesion, if that were all of it.
+    dome = _cut(0.15, **scene)
+    assert not {"density", "content", "wall"} & dome.description.keys()
+    assert "little more of it than its border" in dome.unsaid["content"]
+    assert "at least" not in _words(**scene).text
+    assert not _words(**scene).cut
+
+
+def test_what_is_unknown_of_a_scan_cuts_a_lesion_as_its_edge_does() -> None:
+    volume, mask = _scene(45)
+    beside = np.arange(SIDE) > np.flatnonzero(mask.any((1, 2)))[-3]
+    unknown = Volume.from_array(np.where(beside[:, None, None], -1500, volume.data), volume.affine)
+    found = _said(unknown, mask & ~beside[:, None, None])
+    assert found.cut
+    assert found.description["density"] == "hypo"
+
+
+def test_what_is_rougher_around_is_no_noise_that_hides_a_lesions_texture() -> None:
+    volume, mask = _scene(110, texture=20.0)
+    streaks = np.where(mask, volume.data, 100 + 4 * (volume.data - 100)).astype(np.float32)
+    for around in (volume, Volume.from_array(streaks, volume.affine)):
+        assert _said(around, mask).description["texture"] == "heterogeneous"
+
+
 def test_homogeneous_is_what_looks_even() -> None:
     assert _words(hu=45).description["texture"] == "homogeneous"
     for scene in ({"noise": 60.0}, {"core": 25.0}, {"texture": 12.0}):  # noise hides it; a darker centre; patches
@@ -299,6 +341,15 @@ def test_command_prints_words_numbers_and_wordings(tmp_path: Path, capsys: pytes
         assert vocabulary.describe(understanding.find(text, "liver")) == lesion["description"]
         assert not any(letter.isdigit() for letter in text)
     assert len(set(lesion["wordings"])) == 3
+
+    cut = volume.data.shape[2] // 2
+    Volume.from_array(volume.data[..., cut:], volume.affine).write(tmp_path / "cut.nii.gz")
+    Volume.from_array(labels[..., cut:], volume.affine).write(tmp_path / "of_cut.nii.gz")
+    of_cut = ["describe", str(tmp_path / "cut.nii.gz"), "--mask", str(tmp_path / "of_cut.nii.gz"), "--label", "2"]
+    assert main(of_cut) == 0
+    told = capsys.readouterr()
+    assert "at least 27 x 27 mm" in told.out
+    assert "the scan's edge cuts 1 of 1 lesions" in told.err
 
     assert main([*arguments, "--label", "7"]) == 2
     assert capsys.readouterr().err.strip() == "error: the mask has no label 7; it has 1, 2"
