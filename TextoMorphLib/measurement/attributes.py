@@ -116,13 +116,16 @@ def measure(
     return measure_in(Surroundings(healthy, depth, usable, parenchyma_hu(healthy, depth, usable)), synthetic, kept)
 
 
-def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | None = None) -> Attributes:
+def measure_in(
+    around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | None = None, walls: bool = True
+) -> Attributes:
     """Measures one lesion as `measure` does, of several that are drawn at one place.
 
     Args:
         around: What it is measured against.
         synthetic: The scan with the lesion, HU, on a 1 mm grid.
         kept: What in the mask stayed the scan's own (its shares, 0 to 1), and is not looked at.
+        walls: Whether what is brighter under the border may be a wall, and no part of the interior then.
     """
     healthy, depth, parenchyma = around.healthy, around.depth, around.parenchyma_hu
     whole_mask = depth > 0
@@ -135,7 +138,6 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     soft = _away(calcium | gas, inside)
     whole = inside & soft
     within = or_all(whole & (depth > min(3.0, 0.3 * deepest)), whole)
-
     # Inside, what was there before has gone (vessels, fat), but for what reaches into the mask's first millimetre.
     seam = min(SEAM_MM, 0.5 * deepest)
     change = synthetic - parenchyma - np.clip(1 - depth / seam, 0, 1) * (healthy - np.float32(parenchyma))
@@ -143,7 +145,7 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
     edge = seen & (around.tissue | (depth > seam))
     margin, rim = _border(change, depth, or_all(edge & around.in_plane, edge), deepest)
     shown = or_all(whole & around.in_plane, whole)
-    wall = _wall(change, depth, shown) if rim >= LEAST_WALL_HU else float("nan")
+    wall = _wall(change, depth, shown) if walls and rim >= LEAST_WALL_HU else float("nan")
     interior = or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     thick = wall + WALL_EDGE_MM if wall > THICK_WALL_MM else 0.0
     if thick:
@@ -171,7 +173,6 @@ def measure_in(around: Surroundings, synthetic: np.ndarray, kept: np.ndarray | N
         volume_ml=volume / 1000,
         noise_inside_hu=_noise_inside(synthetic, interior),
         noise_outside_hu=around.noise_hu,
-        # It keeps away from gas by itself.
         **vars(parts(synthetic, inside, _away(calcium, inside), depth, thick, around.up)),
         **vars(outline(change, depth, edge)),
     )

@@ -7,20 +7,19 @@ near it was to not being said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
 
-from TextoMorphLib.measurement.evidence import WALLED, WALLED_DOUBT, Border, Evidence, more, over, under
+from TextoMorphLib.measurement.evidence import Border, Evidence, more, over, under
 from TextoMorphLib.text.vocabulary import Check, Term
 
 SMALL_MM, SMALL_DOUBT_MM = 8.0, 0.7  # the voxels of smaller lesions are mixed with their surroundings
 # Fat and what lies beside an organ only ever darken it: a lesion is hyperattenuating that is brighter than the organ's
 # brightest parts, too, and beside more of it than a thin shell.
 BRIGHTER_HU, BRIGHTEST_DOUBT_HU, SHELL_MM, SHELL_DOUBT_MM = 10.0, 2.0, 5.0, 0.5
-SHOWN_MM, SHOWN_DOUBT_MM = 5.0, 0.5  # what is nearer to the border of a lesion that goes on unseen may be its wall
 CONTENT_DOUBT_HU = 6.0  # solid and fluid are a guess from one scan
 FLUID_OR_SOLID_HU = 40.0  # between these a dark lesion may be either
 GRAIN_MM3, LEAST_GRAINS = 100.0, 6  # of texture smoothed by 1.3 mm: what is nearer is one sample
@@ -67,7 +66,7 @@ def rate(kind: str, value: str, term: Term, evidence: Evidence) -> Rating:
         evidence: What is known of the lesion.
     """
     confidence, fits, against = 0.0, 0.0, dict[str, float]()
-    for border in evidence.borders:
+    for border in _looked_at(kind, evidence.borders):
         fit = min(_chance(border, evidence, check) for check in term.measured)
         limits = list(_limits(kind, value, evidence, border))
         fits += border.weight * fit
@@ -76,6 +75,14 @@ def rate(kind: str, value: str, term: Term, evidence: Evidence) -> Rating:
             against[reason] = against.get(reason, 0.0) + border.weight * holds
     reason = min(against, key=lambda each: against[each], default="")
     return Rating(confidence, fits, reason if reason and against[reason] < 0.9 else "")
+
+
+def _looked_at(kind: str, borders: Sequence[Border]) -> Sequence[Border]:
+    """Borders to take the mean over: a margin is looked for to both sides of each, the farthest tell nothing new."""
+    if kind != "margin":
+        return borders
+    near = [each for each in borders if each.weight > 0.5 * max(other.weight for other in borders)]
+    return [replace(each, weight=each.weight / sum(other.weight for other in near)) for each in near]
 
 
 def chance(evidence: Evidence, check: Check) -> float:
@@ -146,7 +153,7 @@ def _limits(kind: str, value: str, evidence: Evidence, border: Border) -> Iterat
         size = f"too small ({evidence.lesion.diameter_mm:.0f} mm) to say what it holds"
         yield over(lesion.diameter_mm, SMALL_MM, SMALL_DOUBT_MM), size
     if kind in ("content", "texture", "wall") or value == "hyper":
-        yield over(evidence.shown_mm, SHOWN_MM, SHOWN_DOUBT_MM), "the scan shows little more of it than its border"
+        yield 1 - evidence.dome, "the scan shows little more of it than its border"
     if kind == "density":
         yield from _density(value, evidence, border)
     elif kind == "content":
@@ -162,8 +169,7 @@ def _limits(kind: str, value: str, evidence: Evidence, border: Border) -> Iterat
     elif kind == "septa":
         yield _fluid(border, evidence), "it is no fluid that septa could divide"
     elif kind == "wall":
-        walled = over(border.walled_share, WALLED, WALLED_DOUBT)
-        yield walled, "no layer under its border is brighter than on both sides"
+        yield border.walled, "no layer under its border is brighter than on both sides"
     elif kind == "calcification":
         why = "what is bright enough goes on outside: a vessel, bone or a stent"
         yield under(evidence.calcium_outside, OUTSIDE, OUTSIDE_DOUBT), why
@@ -205,6 +211,7 @@ def _content(value: str, evidence: Evidence, border: Border) -> Iterator[tuple[f
 def _texture(value: str, evidence: Evidence, border: Border) -> Iterator[tuple[float, str]]:
     if value == "heterogeneous":
         yield 1 - _divided(border, evidence), "septa make it uneven"
+        yield 1 - border.filled, "its wall makes it uneven"
     if value == "homogeneous":
         core = under(border.lesion.core_hu, -LEAST_CORE_HU, 2.5 * _level_doubt(border))
         yield 1 - min(core, _dead_core(border)), "it has a core"
@@ -214,10 +221,10 @@ def _texture(value: str, evidence: Evidence, border: Border) -> Iterator[tuple[f
 
 
 def _dead_core(border: Border) -> float:
-    """How surely a lesion's centre is as dark as necrosis, and that much darker than what is around it."""
+    """How surely a lesion's centre is as dark as necrosis, and that much darker than living tissue around it."""
     doubt, low, high = 2.5 * _level_doubt(border), *NECROSIS_HU
     centre = min(over(border.centre_hu, low, doubt), under(border.centre_hu, high, doubt))
-    return min(centre, over(-border.lesion.core_hu, LEAST_LIVING_HU, doubt))
+    return min(centre, over(-border.lesion.core_hu, LEAST_LIVING_HU, doubt), 1 - border.filled)
 
 
 def _fluid(border: Border, evidence: Evidence) -> float:
@@ -228,5 +235,6 @@ def _fluid(border: Border, evidence: Evidence) -> float:
 
 
 def _divided(border: Border, evidence: Evidence) -> float:
-    """How surely septa are there."""
-    return min(_fluid(border, evidence), over(border.lesion.septa_hu, SEPTA_HU, SEPTA_REPEAT_HU))
+    """How surely septa are there; a dead core's border is none."""
+    septa = min(_fluid(border, evidence), over(border.lesion.septa_hu, SEPTA_HU, SEPTA_REPEAT_HU))
+    return min(septa, 1 - _dead_core(border))

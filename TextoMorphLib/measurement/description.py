@@ -8,7 +8,7 @@ not so sure is told apart. What one scan cannot tell (phases, washout, what the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.attributes import Attributes
 from TextoMorphLib.measurement.chances import Rating, chance, rate
 from TextoMorphLib.measurement.evidence import Evidence
-from TextoMorphLib.spatial.geometry import across_patient, grow, tight_box
-from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions, regions
+from TextoMorphLib.spatial.geometry import across_patient, grow, resample, shifted, tight_box
+from TextoMorphLib.spatial.region import UNKNOWN_HU, UNUSABLE, Region, cover, lesions, regions
 from TextoMorphLib.spatial.scan_edges import going_on
 from TextoMorphLib.text.concepts import ATTRIBUTES, LEARNED, QUALIFIES, Description
 from TextoMorphLib.text.vocabulary import Check, Term, terms
@@ -173,7 +173,7 @@ def _words(
     as_drawn: bool,
 ) -> Words:
     found_at = regions(volume, mask, context_mm=FAR_MM, exclude=excluded)
-    region = going_on(volume, max(found_at, key=lambda each: each.mask.sum()))
+    region = _seen_to_the_edge(volume, max(found_at, key=lambda each: each.mask.sum()), excluded)
     millilitres = float(np.count_nonzero(mask)) * volume.voxel_mm3 / 1000
     organ_alone = None if healthy is None else healthy & ~excluded
     evidence = Evidence.of(region, volume, organ_alone, millilitres, as_drawn)
@@ -194,6 +194,19 @@ def _words(
         (*notes, *evidence.notes),
         cut,
     )
+
+
+def _seen_to_the_edge(volume: Volume, region: Region, excluded: np.ndarray) -> Region:
+    """A region whose lesion goes on beyond the scan's edge, with what is healthy up to that edge."""
+    region = going_on(volume, region)
+    if region.unseen is None:
+        return region
+    box, matrix = cover(volume, region.affine, region.ct.shape)
+    inside = grow(box, np.zeros(3), volume.shape)
+    bad = (excluded[inside] | (volume.hu(inside) <= UNKNOWN_HU)).astype(np.float32)
+    to_inside = np.linalg.inv(shifted(inside)) @ shifted(box) @ matrix
+    usable = resample(bad, to_inside, region.ct.shape) < UNUSABLE
+    return replace(region, usable=usable & ~region.unseen)
 
 
 def _terms(evidence: Evidence, organ: str) -> tuple[list[Said], dict[str, str]]:

@@ -99,12 +99,14 @@ def walled_share(ct: np.ndarray, depth: np.ndarray, seen: np.ndarray) -> float:
     inner = min(deepest, WALL_REACH_MM)
     near = seen & (depth > -PROFILE_MM) & (depth < inner)
     count, profiles = _stretches(ct, depth, seen & (depth > 0), near, inner)
+    # The centre is too small to have stretches of its own.
+    core = float(np.average(profiles[:, -2:], weights=count[:, -2:] + 1e-6))
+    outside, wall = slice(0, PROFILE_MM - 2), slice(PROFILE_MM - 2, -2)
     found = []
     for own, profile in zip(count, profiles, strict=True):
         known = own >= LEAST_VOXELS
-        outside, wall, inside = slice(0, PROFILE_MM - 2), slice(PROFILE_MM - 2, -2), slice(-2, None)
-        if all(known[part].sum() >= 2 for part in (outside, wall, inside)):
-            beyond, core = (np.average(profile[part], weights=own[part]) for part in (outside, inside))
+        if min(known[outside].sum(), known[wall].sum()) >= 2:
+            beyond = np.average(profile[outside], weights=own[outside])
             found.append(profile[wall][known[wall]].max() > max(beyond, core) + LEAST_WALL_HU)
     return float(np.mean(found)) if len(found) >= LEAST_STRETCHES else 0.0
 

@@ -29,6 +29,7 @@ from TextoMorphLib.spatial.tissue import (
     lean,
     organ_hu,
     parenchyma_hu,
+    smoothed,
     spread_hu,
 )
 
@@ -45,8 +46,11 @@ TISSUE_DOUBT_HU = 3.0
 MIXED_DOUBT_HU = 10.0
 # Homogeneous is what looks even though there is noise. Smoothed by this, liver between its vessels varies by 3 to 5 HU
 # (standard deviation over 22 mm, scans with a noise of 6 to 21 HU), real pancreatic tumours by 9.
-EVEN_MM = 2.0
-WALLED, WALLED_DOUBT = 0.6, 0.1  # share of a border that makes a wall
+EVEN_MM, LEAKING_MM = 2.0, 1.5  # from what is nearer to the border, what lies outside leaks in
+# What is seen no deeper of a lesion that is as much deeper beyond the scan's edge may be its wall.
+DOME_MM, DOME_DOUBT_MM, DEEPER, DEEPER_DOUBT = 5.0, 0.5, 1.3, 0.1
+WALLED, WALLED_DOUBT = 0.6, 0.1  # share of a border that makes a wall,
+WALL_DOUBT_MM = 0.7  # and how well its thickness is known
 # How far these change with other noise, grids and contours, as shares of themselves or as they stand.
 AMOUNT_DOUBT, SPREAD_DOUBT_HU, LEVEL_DOUBT_HU = 0.4, 2.0, 3.0
 
@@ -64,6 +68,7 @@ class Border:
         centre_hu: Level of the lesion's centre.
         edge: What the scan shows of its border.
         walled_share: Share of the border under which it is brighter than on both sides.
+        zone_mm: How deep the zone around the centre lies that a core is held against.
     """
 
     weight: float
@@ -73,6 +78,17 @@ class Border:
     centre_hu: float
     edge: Edge
     walled_share: float
+    zone_mm: float = float("inf")
+
+    @property
+    def walled(self) -> float:
+        """How surely there is a wall under its border."""
+        return over(self.walled_share, WALLED, WALLED_DOUBT)
+
+    @property
+    def filled(self) -> float:
+        """How surely a wall reaches so far in that what is around the centre is wall, not tissue."""
+        return min(self.walled, over(self.lesion.wall_mm, self.zone_mm, WALL_DOUBT_MM))
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,7 @@ class Evidence:
         tissue_hu: Standard deviation of its level,
         known: how sure it is that there is a level to compare with at all,
         own: and that it is what lies near, not the whole organ's.
-        shown_mm: How deep in the lesion is seen from its border, where the scan's edge cuts it; infinite elsewhere.
+        dome: How surely the scan's edge leaves no more of the lesion than what lies under its border.
         slice_mm: The scan's longest voxel side.
         brightest_hu: What the brightest fifth of healthy tissue reaches, smoothed by 1.5 mm; NaN if there is none.
         organ_mm: How far the organ near the lesion reaches from its border inwards; infinite if it is not known.
@@ -102,7 +118,7 @@ class Evidence:
     tissue_hu: float
     known: float
     own: float
-    shown_mm: float
+    dome: float
     slice_mm: float
     brightest_hu: float
     organ_mm: float
@@ -133,12 +149,12 @@ class Evidence:
         # Beyond the scan's edge the lesion gets no deeper than where it is seen.
         depth = np.minimum(region.depth, region.depth[seen].max())
         usable = depth <= 0 if region.usable is None else region.usable & (depth <= 0)
-        notes: list[str] = []
-        tissue, level, mixed, organ_mm = _tissue(ct, depth, usable), None, False, float("inf")
-        own = more(float(np.count_nonzero(tissue)), TISSUE_MM3)
+        notes, tissue, level, mixed, organ_mm = list[str](), _tissue(ct, depth, usable), None, False, float("inf")
+        own = known = more(float(np.count_nonzero(tissue)), TISSUE_MM3)
         if healthy is not None:
             organ = usable & (_on(region, scan, healthy) > 0.9) & (depth < -1.5)
-            if np.count_nonzero(organ) >= TISSUE_MM3:
+            known = more(float(np.count_nonzero(organ)), TISSUE_MM3)
+            if known >= 0.5:
                 usable, level = organ, organ_hu(ct, organ, np.ones(3))
                 mixed = apart_from_fat(ct, organ, np.ones(3))
             tissue, own, note = _own_tissue(ct, organ, seen, depth, level)
@@ -147,9 +163,7 @@ class Evidence:
         level = parenchyma_hu(ct, depth, usable) if level is None else level
         smooth = ndimage.gaussian_filter(ct, 1.5)
         shown = smooth[tissue if tissue.any() else usable]
-        around = Surroundings(_before(ct, depth, level), depth, usable, level, region.up, region.unseen)
-        interior = seen & (depth > min(3.0, 0.45 * float(depth.max())))
-        around = around.no_noisier(noise_hu(ct, interior))
+        around = _around(ct, depth, usable, level, region)
         lesion, borders = _borders(ct, around, as_drawn)
         calcium = calcium_from_hu(float(np.median(ct[seen & (depth > 0)])), around.brightest_hu)
         scale = 1.0 if volume_ml is None else volume_ml / lesion.volume_ml
@@ -158,9 +172,9 @@ class Evidence:
             borders=tuple(replace(each, lesion=_sized(each.lesion, scale)) for each in borders),
             tissue_mm3=float(np.count_nonzero(tissue)),
             tissue_hu=_level_doubt(smooth[tissue], own, mixed),
-            known=1.0 if mixed else own,
+            known=known if mixed else own,
             own=own,
-            shown_mm=float("inf") if region.unseen is None else float(depth.max()),
+            dome=_dome(float(depth.max()), float(region.depth.max())),
             slice_mm=float(scan.spacing.max()),
             brightest_hu=float(np.percentile(shown, BRIGHTEST)) if shown.size else float("nan"),
             organ_mm=organ_mm,
@@ -226,20 +240,23 @@ def _seen(ct: np.ndarray, drawn: Surroundings, out: float) -> Border | None:
     deepest = float(depth.max())
     if deepest <= 0.5:
         return None
-    found = measure_in(drawn.within(_before(ct, depth, drawn.parenchyma_hu), depth) if out else drawn, ct)
+    share = walled_share(ct, depth, shown)
+    around = drawn.within(_before(ct, depth, drawn.parenchyma_hu), depth) if out else drawn
+    found = measure_in(around, ct, walls=share > WALLED - WALLED_DOUBT)
     assert drawn.usable is not None
     # What a border steps to is the tissue under it: a dead core is no part of that.
     step = found.contrast_hu if np.isnan(found.living_hu) else found.living_hu
     edge = border_edge(ct, depth, shown, drawn.usable & (depth <= 0), drawn.parenchyma_hu, step)
-    inner = shown & (depth > min(3.0, 0.45 * deepest))
+    inner, within = (shown & (depth > min(mm, 0.45 * deepest)) for mm in (3.0, LEAKING_MM))
     return Border(
         weight=1.0,
         lesion=replace(found, margin_mm=edge.width_mm),
         interior_mm3=float(np.count_nonzero(shown & (depth > min(3.0, 0.3 * deepest)))),
-        uneven_hu=float(ndimage.gaussian_filter(ct, EVEN_MM)[inner].std()),
+        uneven_hu=float(smoothed(ct, EVEN_MM, within)[inner].std()),
         centre_hu=float(np.median(ct[shown & (depth > 0.65 * deepest)])),
         edge=edge,
-        walled_share=walled_share(ct, depth, shown),
+        walled_share=share,
+        zone_mm=max(0.15 * deepest, min(3.0, 0.3 * deepest)) + 0.1 * deepest,
     )
 
 
@@ -257,9 +274,22 @@ def _tissue(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray) -> np.ndarray
     return np.asarray(soft & (np.abs(smooth - parenchyma_hu(ct, depth, usable)) < 25))
 
 
+def _around(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray, level: float, region: Region) -> Surroundings:
+    """What a lesion is measured against."""
+    around = Surroundings(_before(ct, depth, level), depth, usable, level, region.up, region.unseen)
+    interior = _seen_of(region) & (depth > min(3.0, 0.45 * float(depth.max())))
+    return around.no_noisier(noise_hu(ct, interior))
+
+
 def _seen_of(region: Region) -> np.ndarray:
     """Boolean: what the scan shows of a region."""
     return np.ones(region.ct.shape, bool) if region.unseen is None else ~region.unseen
+
+
+def _dome(shown_mm: float, hidden_mm: float) -> float:
+    """How surely no more than what lies under a border is seen: to so deep, of a lesion that is as deep unseen."""
+    deeper = over(hidden_mm / shown_mm, DEEPER, DEEPER_DOUBT)
+    return min(under(shown_mm, DOME_MM, DOME_DOUBT_MM), deeper)
 
 
 def _inwards(organ: np.ndarray, seen: np.ndarray) -> np.ndarray:

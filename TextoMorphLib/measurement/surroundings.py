@@ -22,6 +22,7 @@ AROUND_MM = 12.0  # how far around the mask parenchyma is looked for,
 NEAR_MM, BRIGHTEST = 4.0, 95  # and what is brighter than that, as a percentile
 BESIDE = 0.6  # under which share of it what varies is not the parenchyma's own
 MOST_ACROSS = 0.5  # cosine of the angle between the way out and the way across slices, in their plane
+BLENDED = 0.4  # how far around that share it counts in part
 LIGHTLY = 0.5  # smoothing before calcium is looked for, voxels
 
 
@@ -65,13 +66,17 @@ class Surroundings:
     def no_noisier(self, inside_hu: float) -> Surroundings:
         """The same where smoothing leaves no more noise than it leaves of a lesion's own fine noise.
 
-        Where little healthy tissue is around, fat and vessels are taken for noise, and texture is hidden by it.
+        Where little healthy tissue is around, fat and vessels are taken for noise, and texture is hidden by it. That
+        does not hang on which side of `BESIDE` a scan is, either.
 
         Args:
             inside_hu: That noise's standard deviation, as `noise_hu` tells it.
         """
         other = self.within(self.healthy, self.depth)
-        vars(other)["noise_left_hu"] = self.noise_left_hu * min(inside_hu / max(self.noise_hu, 1e-6), 1.0)
+        left, own = self._noise_left_hu
+        mixed = float(np.clip((BESIDE - own / max(left, 1e-6)) / BLENDED + 0.5, 0, 1))
+        strength = min(inside_hu / max(self.noise_hu, 1e-6), 1.0)
+        vars(other)["noise_left_hu"] = (mixed * own + (1 - mixed) * left) * strength
         return other
 
     @cached_property
@@ -113,11 +118,17 @@ class Surroundings:
         Where much less is left within the parenchyma alone, what lies beside it was smoothed into it: a kidney's
         medulla beside its cortex, or fat, is no noise.
         """
+        left, own = self._noise_left_hu
+        return own if own < BESIDE * left else left
+
+    @cached_property
+    def _noise_left_hu(self) -> tuple[float, float]:
+        """What smoothing leaves of it, HU: with what lies beside the parenchyma, and within that alone."""
         left, own = (
             robust_sd((smoothed(self.healthy, TEXTURE_MM, of) - smoothed(self.healthy, TREND_MM, of))[self.tissue])
             for of in (None, self.tissue)
         )
-        return own if own < BESIDE * left else left
+        return left, own
 
     @cached_property
     def noise_sheets_hu(self) -> float:
