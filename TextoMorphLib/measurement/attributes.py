@@ -146,10 +146,9 @@ def measure_in(
     margin, rim = _border(change, depth, or_all(edge & around.in_plane, edge), deepest)
     shown = or_all(whole & around.in_plane, whole)
     wall = _wall(change, depth, shown) if walls and rim >= LEAST_WALL_HU else float("nan")
-    interior = or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
     thick = wall + WALL_EDGE_MM if wall > THICK_WALL_MM else 0.0
-    if thick:
-        interior = or_all(whole & (depth > thick), interior)
+    inner = or_all(whole & (depth > min(3.0, 0.45 * deepest)), whole)
+    interior = or_all(inner & (depth > thick), inner)
     centre, zone = _centre_and_zone(synthetic, depth, whole, deepest)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
     stands_out = _brightest_layer(synthetic, depth, shown, deepest) - max(mean, parenchyma)
