@@ -172,14 +172,13 @@ class Ownership(Bystanders):
 
     def _possessor(self, first: int) -> Owner:
         """Who has a thing: what comes right before "with", else the subject."""
-        index = first - 1
-        while index >= 0 and (self.is_modifier(index) or self.words[index].has("word", "det")):
-            index -= 1
+        index = self.before_noun(first)
         if index > 0 and self.words[index].has("word", "with") and self._is_noun(index - 1):
             owner = self._named([index - 1])
             if owner.kind == "other" and (owner.name == "another lesion" or not self._in_phrase(index - 1)):
                 return owner
-            if owner.kind == "organ" and self._is_of_organs(first) and self.is_whole_organ(index - 1):
+            than = self.words[max(self.before_noun(index - 1), 0)].has("reference", "than")  # "denser than | the liver"
+            if owner.kind == "organ" and not than and self._is_of_organs(first) and self.is_whole_organ(index - 1):
                 return owner
         if index > 0 and self.words[index].norm == "of" and self.words[index - 1].thing == "other":
             return self._named([index - 1])  # "ascites of low density"

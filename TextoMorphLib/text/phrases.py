@@ -178,6 +178,13 @@ class Phrases:
             return word.roles["word"] == {"adverb"}
         return not any(word.has(role) for role in ("reference", "negation", "hedge", "past", "time"))
 
+    def before_noun(self, at: int) -> int:
+        """Where the word before a noun, its modifiers and its article is; -1 for none."""
+        at -= 1
+        while at >= 0 and (self.is_modifier(at) or self.words[at].has("word", "det")):
+            at -= 1
+        return at
+
     def _is_adjective(self, index: int) -> bool:
         word = self.words[index]
         return self.is_modifier(index) and (word.term is not None or word.has("modifier") or word.has("unexpressed"))

@@ -20,6 +20,9 @@ from TextoMorphLib.text.understanding import understand
         ("liver", "hypoattenuation, very pronounced", {"density": "hypo", "degree": "marked"}),
         ("kidney", "wall 6 mm, not enhancing", {"wall": "walled", "wall_thickness": "thick"}),
         ("kidney", "wall: 3 mm", {"wall": "walled"}),
+        # What a lesion is held against has no looks of its own.
+        ("liver", "lower attenuation than the remaining liver with fuzzy edges", {"density": "hypo", "margin": "ill"}),
+        ("kidney", "a lesion of water content", {"content": "cystic"}),
         # Densities.
         ("kidney", "A tumour, avid in the corticomedullary phase.", {"density": "arterial"}),
         ("kidney", "A mass that is soft-tissue dense.", {"content": "solid"}),
