@@ -127,17 +127,26 @@ class Job:
         several.check(lesions)
         return ct, lesions, list(dict.fromkeys(doubts))
 
-    def read_organ(self, ct: Volume) -> np.ndarray[Any, Any] | None:
+    def read_organ(self, ct: Volume, lesions: Sequence[Lesion]) -> np.ndarray[Any, Any] | None:
         """The organ's mask on the scan's grid, boolean; None if none is given.
+
+        Args:
+            ct: The job's scan, already read.
+            lesions: The job's lesions, already read.
 
         Raises:
             InputError: What is wrong with it.
         """
         from TextoMorphLib.io.masks import read_mask
+        from TextoMorphLib.spatial.region import check_organ
 
         if self.organ_mask is None:
             return None
-        return read_mask(self.organ_mask, ct, resample=self.resample_mask, choose=ORGAN_ALONE)
+        organ = read_mask(self.organ_mask, ct, resample=self.resample_mask, choose=ORGAN_ALONE)
+        for part, lesion in zip(self.parts, lesions, strict=True):
+            with self._named(part):
+                check_organ(ct, lesion.mask(ct.shape), organ)
+        return organ
 
     @contextmanager
     def _named(self, part: Part) -> Iterator[None]:
@@ -282,7 +291,7 @@ def make(
         preset=job.preset,
         texture=job.texture,
         hedges=job.hedges,
-        within=job.read_organ(ct),
+        within=job.read_organ(ct, lesions),
     )
     report = {**synthesis.report, "request": {**job.request(), "model": model}, "inputs": job.contents()}
     report["warnings"] = [*doubts, *report["warnings"]]

@@ -52,7 +52,7 @@ def describe(
     from TextoMorphLib.io.masks import check_mask, read_labels, read_mask
     from TextoMorphLib.io.volume import Volume, check_ct
     from TextoMorphLib.measurement import description
-    from TextoMorphLib.spatial.region import UNKNOWN_HU
+    from TextoMorphLib.spatial.region import UNKNOWN_HU, check_organ
     from TextoMorphLib.text.organs import ORGANS
 
     if organ not in ORGANS:
@@ -73,6 +73,8 @@ def describe(
     if organ_label and not label:
         lesion &= ~np.isin(labels, organ_label)
     check_mask(lesion, volume)
+    if tissue is not None:
+        check_organ(volume, lesion, tissue)
     found = description.describe(volume, lesion, organ, healthy=tissue, sure=description.SURE if sure is None else sure)
     if cut := sum(each.cut for each in found):
         common.warn(f"the scan's edge cuts {cut} of {len(found)} lesions: they are at least as large as is said")

@@ -155,8 +155,8 @@ def run(
     original = job.ct if job.ct.is_dir() else None
     if dicom:
         dicom_export.check_scan(ct, dicom, original, keep_patient)
-    organ = job.read_organ(ct)
-    said, outside = _where(ct, lesions, organ)
+    organ = job.read_organ(ct, lesions)
+    said = _where(ct, lesions, organ)
     mask = several.union(lesions, ct.shape)
     with common.progress("generating") as step:
         synthesizer = scans.load(name, device)
@@ -172,7 +172,7 @@ def run(
                 more[dicom] = partial(series, mask=mask if dicom_seg else None, keep_patient=keep_patient)
             return more
 
-        synthesis = make(job, name, synthesizer, ct, lesions, step, [*doubts, *outside], overwrite, also)
+        synthesis = make(job, name, synthesizer, ct, lesions, step, doubts, overwrite, also)
 
     _show(synthesis.report, (*doubts, *said))
     for path in filter(None, (job.output, outputs.report_path(job.output), picture, dicom)):
@@ -201,15 +201,14 @@ def _understood(lesion: Lesion, ct: Volume, job: Job, organ: np.ndarray | None, 
     return [*warnings, *(named + warning for warning in warnings)]
 
 
-def _where(ct: Volume, lesions: Sequence[Lesion], organ: np.ndarray | None) -> tuple[list[str], list[str]]:
-    """Warns of what the masks lie on, before the work; all that is said, and what of it only the organ's mask tells."""
+def _where(ct: Volume, lesions: Sequence[Lesion], organ: np.ndarray | None) -> list[str]:
+    """Warns of what the masks lie on, before the work; what is said."""
     from TextoMorphLib.synthesis.several import placement_warnings
 
     said = placement_warnings(ct, lesions, organ)
     for warning in said:
         common.warn(warning)
-    known = placement_warnings(ct, lesions) if organ is not None else said
-    return said, [warning for warning in said if warning not in known]
+    return said
 
 
 def _figure(ct: Volume, made: Synthesis, mask: np.ndarray, job: Job) -> Callable[[Path], Any]:

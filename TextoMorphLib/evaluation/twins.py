@@ -21,7 +21,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import words_to_draw
 from TextoMorphLib.parallel import in_order
 from TextoMorphLib.sources import scans
-from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions
+from TextoMorphLib.spatial.region import UNKNOWN_HU, lesions, without_organ
 from TextoMorphLib.synthesis import Synthesizer
 from TextoMorphLib.text.organs import ORGANS
 
@@ -111,7 +111,7 @@ def pair(case: Case, synthesizer: Synthesizer, settings: Settings, seed: int) ->
         preset=settings.preset,
         replace=True,
         exclude=tumours,
-        within=healthy if healthy.any() else None,
+        within=None if without_organ(volume, mask, healthy, tumours) else healthy,
     ).volume
     made = stored_alike(made, volume)
     twin = measured(made.hu(), mask, volume.spacing)

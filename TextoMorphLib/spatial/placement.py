@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, across_patient, ball_mm, grow, tight_box
-from TextoMorphLib.spatial.region import lesions
+from TextoMorphLib.spatial.region import lesions, without_organ
 from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
 # Tissues by the lower end of their HU, smoothed; what a mask over each is called.
@@ -29,6 +29,10 @@ WORDS = {
 SMOOTHING_MM = 0.7  # less than a voxel of most scans: noise must not make fat of soft tissue
 LEAST_SHARE = {"fat": 0.1, "organ": 0.1, "bone": 0.0005}  # from which share on it is said; of the others:
 LEAST_OTHER_SHARE = 0.05
+# An organ's label may leave lesions out: a mask lies in a hole of it where the organ has so much more of what is right
+# around the mask than of the mask: 0.29 and more in 99 labels of pancreatic tumours, 0.2 at most of a ball that dips
+# into a flat organ.
+HOLE = 0.25
 LEAST_MM = 5.0  # diameter: a smaller lesion is about one voxel of the latent, in which lesions are drawn
 COARSE_MM = 4.0  # the grid on which the body is told from what is around it
 BODY_HU = -400.0
@@ -46,7 +50,8 @@ def shares(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None) -
 
     Returns:
         Shares of the mask, 0 to 1, that add up to 1: "unknown", "outside" (the body), "air", "lung", "fat", "soft"
-        and "bone"; besides, with an organ mask, the share that is not in it: "organ".
+        and "bone"; besides, with an organ mask, the share that is not in it: "organ"; none of a mask that fills
+        a hole in the organ.
     """
     tight = tight_box(mask)
     box = grow(tight, np.ceil(BONE_MM / ct.spacing), ct.shape)
@@ -64,7 +69,7 @@ def shares(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None) -
     kinds[unknown[inside]] = names.index("unknown")
     found = dict(zip(names, (np.bincount(kinds, minlength=len(names)) / kinds.size).tolist(), strict=True))
     if organ_mask is not None:
-        found["organ"] = float(np.mean(~organ_mask[box][inside]))
+        found["organ"] = _beside_organ(inside, organ_mask[box])
     return found
 
 
@@ -81,11 +86,21 @@ def warnings(ct: Volume, mask: np.ndarray, organ_mask: np.ndarray | None = None)
     """
     found = list(lesions(mask, ct.spacing))
     said = []
+    if organ_mask is not None and (none_left := without_organ(ct, mask, organ_mask)):
+        said, organ_mask = [none_left], None
     for number, (tight, lesion) in enumerate(found, start=1):
         own = np.zeros(mask.shape, bool)
         own[tight] = lesion
         said += in_words(shares(ct, own, organ_mask), f"lesion {number}" if len(found) > 1 else "the mask")
     return said + _too_small([lesion for _, lesion in found], ct.voxel_mm3)
+
+
+def _beside_organ(inside: np.ndarray, organ: np.ndarray) -> float:
+    """Which share of a mask lies beside an organ; none of it where the organ's label leaves the lesion out."""
+    rim = ndimage.maximum_filter(inside, 3) & ~inside
+    held = float(np.mean(organ[inside]))
+    in_hole = rim.any() and np.mean(organ[rim]) >= min(held + HOLE, 1.0)
+    return 0.0 if in_hole else 1 - held
 
 
 def _too_small(found: list[np.ndarray], voxel_mm3: float) -> list[str]:

@@ -41,7 +41,7 @@ def prepared(
         InputError: The mask does not fit, or the scan has no numbers there.
     """
     check_mask(mask, ct, replace)
-    warnings = placement.warnings(ct, mask)
+    warnings = placement.warnings(ct, mask, within)
     healthy = healing.healed(ct, mask, exclude, seed, within) if replace else ct
     found = regions(healthy, mask, exclude=exclude, within=within, **grid)  # type: ignore[arg-type]
     check_finite(found)

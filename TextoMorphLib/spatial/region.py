@@ -19,7 +19,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial.geometry import Box, ball_mm, grow, placed, resample, shifted, signed_depth, tight_box
 from TextoMorphLib.spatial.own_range import WHOLE, Range
 from TextoMorphLib.spatial.slices import slice_axis
-from TextoMorphLib.spatial.tissue import UNKNOWN_HU, organ_hu, parenchyma_hu, smoothed
+from TextoMorphLib.spatial.tissue import LEAST_ORGAN_MM3, UNKNOWN_HU, organ_hu, parenchyma_hu, smoothed
 
 REACH_MM = 4.0  # nothing farther outside the mask than this may change
 JOIN_MM = 10.0  # components nearer than this are one lesion to the model
@@ -96,14 +96,48 @@ def regions(
 
     Returns:
         One region a lesion, in the order in which the scan's grid meets them; none for an empty mask.
+
+    Raises:
+        InputError: Nothing of the organ is left to judge a lesion by; see `without_organ`.
     """
     found = lesions(mask, volume.spacing)
     if within is None:
         return [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
+    check_organ(volume, mask, within, exclude)
     lesioned = mask if exclude is None else mask | exclude
     exclude = ~(within | mask) if exclude is None else exclude | ~(within | mask)
     cut = [_region(volume, box, lesion, stride, context_mm, exclude) for box, lesion in found]
     return [replace(region, organ_hu=_organ_hu(volume, within, lesioned, region.box)) for region in cut]
+
+
+def without_organ(volume: Volume, mask: np.ndarray, within: np.ndarray, exclude: np.ndarray | None = None) -> str:
+    """Whether an organ's mask leaves no healthy tissue around a lesion of it, in words; empty if all have some.
+
+    Args:
+        volume: The scan.
+        mask: Boolean, of its shape: the lesions.
+        within: Likewise, the organ.
+        exclude: Likewise, what else is no healthy tissue.
+    """
+    healthy = within & ~mask if exclude is None else within & ~(mask | exclude)
+    for box, _ in lesions(mask, volume.spacing):
+        near = np.count_nonzero(healthy[_around(volume, box)]) * volume.voxel_mm3
+        if near < LEAST_ORGAN_MM3:
+            return (
+                f"the organ's mask holds {near / 1000:.2f} ml of healthy tissue within {ORGAN_MM:.0f} mm of the "
+                "lesion, too little to judge it by; give the mask of the whole organ that the lesion lies in, or none"
+            )
+    return ""
+
+
+def check_organ(volume: Volume, mask: np.ndarray, within: np.ndarray, exclude: np.ndarray | None = None) -> None:
+    """Makes sure that an organ's mask leaves healthy tissue around each lesion; arguments as of `without_organ`.
+
+    Raises:
+        InputError: It does not.
+    """
+    if said := without_organ(volume, mask, within, exclude):
+        raise InputError(said)
 
 
 def diameters_mm(volume: Volume, mask: np.ndarray) -> list[float]:
@@ -154,11 +188,16 @@ def lesions(mask: np.ndarray, spacing: np.ndarray) -> Iterator[tuple[Box, np.nda
 
 def _organ_hu(volume: Volume, within: np.ndarray, lesioned: np.ndarray, box: Box) -> float | None:
     """HU of the healthy organ around a lesion, away from what lesions blur with it."""
-    around = grow(box, np.ceil(ORGAN_MM / volume.spacing), volume.shape)
+    around = _around(volume, box)
     width = 2 * np.rint(ORGAN_FROM_MM / volume.spacing).astype(int) + 1
     hu = volume.hu(around)
     organ = within[around] & ~ndimage.maximum_filter(lesioned[around], width) & (hu > UNKNOWN_HU)
     return organ_hu(hu, organ, volume.spacing)
+
+
+def _around(volume: Volume, box: Box) -> Box:
+    """As far around a lesion as its organ is looked at."""
+    return grow(box, np.ceil(ORGAN_MM / volume.spacing), volume.shape)
 
 
 def _region(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from small_jobs import command, events, job
 
 from TextoMorphLib.cli import main
@@ -28,6 +29,21 @@ def test_the_others_run_when_one_is_bad(folder: Path, capfd: pytest.CaptureFixtu
     assert any(line.startswith("error: jobs.jsonl line 3: ") and "as line 1 does" in line for line in errors)
     assert sorted(events(told.out)) == [("done", 1), ("done", 4), ("failed", 2), ("failed", 3)]
     assert sorted(path.name for path in folder.glob("[0-9]*")) == ["1.json", "1.nii.gz", "4.json", "4.nii.gz"]
+
+
+def test_a_jobs_organ_is_held_against_its_lesion(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    mask = Volume.read(folder / "mask.nii.gz")
+    inside = mask.data > 0
+    beside = ndimage.binary_dilation(inside, iterations=12) & ~ndimage.binary_dilation(inside, iterations=4)
+    for name, organ in {"beside": beside, "hole": ~inside, "lesion": inside}.items():
+        Volume.from_array(organ.astype(np.uint8), mask.affine).write(folder / f"{name}.nii.gz")
+    jobs = [job(number, organ_mask=f"{name}.nii.gz") for number, name in enumerate(("beside", "hole", "lesion"), 1)]
+    assert main(command(folder, jobs)) == 2
+    told = capfd.readouterr()
+    assert sorted(events(told.out)) == [("done", 1), ("done", 2), ("failed", 3)]
+    assert "line 3: the organ's mask holds 0.00 ml of healthy tissue" in told.err
+    said = ["outside the organ" in (folder / f"{number}.json").read_text() for number in (1, 2)]
+    assert said == [True, False]
 
 
 def test_resume_makes_what_is_missing_and_keeps_the_rest(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,31 @@ def empty_mask(folder: Path, given: Arguments) -> None:
     rewrite(given["--mask"], np.zeros_like)
 
 
+def organ_of(given: Arguments, folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    given["--organ-mask"] = str(folder / "organ.nii.gz")
+    shutil.copy(given["--mask"], given["--organ-mask"])
+    rewrite(given["--organ-mask"], change)
+
+
+@case("the organ's mask holds 0.00 ml of healthy tissue")
+def organ_is_empty(folder: Path, given: Arguments) -> None:
+    organ_of(given, folder, np.zeros_like)
+
+
+@case("give the mask of the whole organ")
+def organ_is_the_lesion(folder: Path, given: Arguments) -> None:
+    organ_of(given, folder, np.asarray)
+
+
+@case("give the mask of the whole organ")
+def organ_is_a_few_voxels_more_than_the_lesion(folder: Path, given: Arguments) -> None:
+    def more(mask: np.ndarray) -> np.ndarray:
+        mask[:4, :4, :2] = 1
+        return mask
+
+    organ_of(given, folder, more)
+
+
 @case("--resample-mask")
 def mask_on_another_grid(folder: Path, given: Arguments) -> None:
     rewrite(given["--mask"], lambda mask: mask[:-3])

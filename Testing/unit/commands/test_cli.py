@@ -91,10 +91,9 @@ def test_generate(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_lesion_outside_its_organ_is_told(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scan = nib.Nifti1Image.from_filename(arguments[1])
-    organ = np.zeros(scan.shape, np.uint8)
-    organ[:2] = 1  # far from the lesion
-    nib.Nifti1Image(organ, scan.affine).to_filename(tmp_path / "organ.nii.gz")
+    mask = Volume.read(arguments[3])
+    near, far = (ndimage.binary_dilation(mask.data > 0, iterations=steps) for steps in (4, 12))
+    Volume.from_array((far & ~near).astype(np.uint8), mask.affine).write(tmp_path / "organ.nii.gz")
     assert main([*arguments, "--organ-mask", str(tmp_path / "organ.nii.gz")]) == 0
     told = capsys.readouterr().err
     assert told.count("outside the organ") == 1
@@ -187,6 +186,9 @@ def test_measure_agrees_with_the_report(
         pytest.approx(each, abs=1e-3) for each in json.loads((tmp_path / "out.json").read_text())["lesions"]
     ]
     assert within[0]["parenchyma_hu"] != measured[0]["parenchyma_hu"]
+    for told in (measure, ["describe", arguments[1], "--mask", arguments[3]]):
+        assert main([*told, "--organ-mask", arguments[3]]) == 2
+        assert "give the mask of the whole organ" in capsys.readouterr().err
 
     assert main(measure) == 0
     rows = capsys.readouterr().out.splitlines()

@@ -89,6 +89,22 @@ def test_a_mask_half_in_fat_and_half_outside_its_organ(torso: Volume) -> None:
     assert said.endswith("of the mask lies outside the organ")
 
 
+def test_a_lesion_that_its_organs_label_leaves_out_lies_in_the_organ(torso: Volume) -> None:
+    """As in data sets with the organ as label 1 and tumours as label 2."""
+    lesion, organ = ball((82, 55, 20)), ball((80, 55, 20), 30.0)
+    assert placement.warnings(torso, lesion, organ & ~lesion) == []
+    assert placement.warnings(torso, lesion, organ & ~ball((82, 55, 20), 6.3)) == []  # a hole drawn otherwise
+    beside = ball((110, 55, 20)) & ~organ  # it touches the organ from outside
+    assert placement.warnings(torso, beside, organ)[0] == "the mask lies outside the organ"
+
+
+def test_an_organ_of_which_the_lesion_leaves_nothing_is_told(torso: Volume) -> None:
+    lesion = ball((80, 55, 20))
+    for organ in (lesion, np.zeros_like(lesion), lesion | ball((150, 8, 20))):  # what lies far from it is no help
+        (said,) = placement.warnings(torso, lesion, organ)
+        assert "0.00 ml of healthy tissue" in said
+
+
 def test_each_lesion_is_named_by_its_number(torso: Volume) -> None:
     said = placement.warnings(torso, ball((50, 55, 20)) | ball((80, 55, 20)))
     assert said == ["lesion 1 lies in lung"]
