@@ -12,6 +12,8 @@ from TextoMorphLib.errors import ORGAN_ALONE, InputError
 from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from TextoMorphLib.measurement.description import Said, Words
 
 LesionMask = Annotated[
@@ -66,12 +68,7 @@ def describe(
     tissue = np.isin(labels, organ_label) if organ_label else None
     if organ_mask:
         tissue = read_mask(organ_mask, volume, choose=ORGAN_ALONE)
-    if label and not np.isin(labels, label).any():
-        there = ", ".join(str(number) for number in np.unique(labels[labels > 0])) or "none"
-        raise InputError(f"the mask has no label {' or '.join(map(str, label))}; it has {there}")
-    lesion = np.isin(labels, label) if label else labels > 0
-    if organ_label and not label:
-        lesion &= ~np.isin(labels, organ_label)
+    lesion = _lesion(labels, label, organ_label)
     check_mask(lesion, volume)
     if tissue is not None:
         check_organ(volume, lesion, tissue)
@@ -86,6 +83,19 @@ def describe(
     for number, (each, own) in enumerate(zip(found, texts, strict=True), start=1):
         typer.echo(each.text if len(found) == 1 else f"{number}: {each.text}")
         _show(each, own)
+
+
+def _lesion(labels: np.ndarray, label: list[int] | None, organ_label: list[int] | None) -> np.ndarray:
+    """Where the lesion is: the labels that were chosen, or all that are not the organ's."""
+    import numpy as np
+
+    if label and not np.isin(labels, label).any():
+        there = ", ".join(str(number) for number in np.unique(labels[labels > 0])) or "none"
+        raise InputError(f"the mask has no label {' or '.join(map(str, label))}; it has {there}")
+    lesion = np.isin(labels, label) if label else labels > 0
+    if organ_label and not label:
+        lesion &= ~np.isin(labels, organ_label)
+    return lesion
 
 
 def _show(words: Words, wordings: list[str]) -> None:
