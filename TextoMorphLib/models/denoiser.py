@@ -21,13 +21,12 @@ from torch.nn import functional
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models.attribute_classifier import AttributeClassifier
 from TextoMorphLib.models.autoencoder import STRIDE
-from TextoMorphLib.models.seed_fields import FIELD_MM, FIELDS, lesion_fields
+from TextoMorphLib.models.seed_fields import FIELDS, FINER, in_latent_voxels, lesion_fields
 from TextoMorphLib.models.spatial_priors import HINTS, PriorNumbers, hints
 from TextoMorphLib.models.unet import UNet
 from TextoMorphLib.models.word_layers import WordLayers
 
 DEPTH_CHANNELS = 4
-FINER = STRIDE // FIELD_MM  # a field's voxels on the side of a latent's
 FIELD_CHANNELS = (len(FIELDS) - 1) * FINER**3  # the last one is seen as a hint
 HINT_CHANNELS = len(HINTS) * FINER**3
 CONDITION = 256  # width of the vector that modulates the blocks
@@ -75,9 +74,7 @@ def field_channels(noise: Tensor, depth: Tensor, deepest: Tensor, numbers: Prior
     fields = lesion_fields(noise, deepest)
     finer = functional.interpolate(REACH_MM * depth[:, 1:2].float(), scale_factor=FINER, mode="trilinear")[:, 0]
     shown = torch.cat([fields[:, :-1], hints(fields, finer, deepest, numbers)], 1)
-    x, y, z = noise.shape[2:]
-    parts = shown.unflatten(2, (x, FINER)).unflatten(4, (y, FINER)).unflatten(6, (z, FINER))
-    return parts.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
+    return in_latent_voxels(shown)
 
 
 def without_fields(channels: Tensor) -> Tensor:

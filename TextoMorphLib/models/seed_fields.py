@@ -21,9 +21,24 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 
 LATENT_MM = 4  # the autoencoder's stride
 FIELD_MM = 2  # a field's voxels
+FINER = LATENT_MM // FIELD_MM  # of them on the side of a latent's
 THICKEST_WALL = 0.38  # of the deepest point's depth,
 USUAL_WALL_MM = 4.0  # and as much more as a wall is thicker than this
 FIELDS = ("grain", "fine", "patches", "waver", "shade", "inner", "calcium", "septa")
+
+
+def in_latent_voxels(fine: Tensor) -> Tensor:
+    """What lies on the fields' grid as channels of the latent's: the eight 2 mm voxels in each.
+
+    Args:
+        fine: [B, C, X/2, Y/2, Z/2], X, Y and Z being mm, multiples of 4.
+
+    Returns:
+        [B, 8 C, X/4, Y/4, Z/4].
+    """
+    x, y, z = (size // FINER for size in fine.shape[2:])
+    parts = fine.unflatten(2, (x, FINER)).unflatten(4, (y, FINER)).unflatten(6, (z, FINER))
+    return parts.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 
 
 def latent_noise(shape: tuple[int, ...], seed: int, channels: int = 8) -> Tensor:

@@ -16,11 +16,9 @@ from torch.nn import functional
 
 from TextoMorphLib.errors import InputError
 from TextoMorphLib.models import word_structures
-from TextoMorphLib.models.autoencoder import STRIDE
-from TextoMorphLib.models.seed_fields import FIELD_MM
+from TextoMorphLib.models.seed_fields import FIELD_MM, FINER, in_latent_voxels
 from TextoMorphLib.models.word_structures import Word
 
-FINER = STRIDE // FIELD_MM
 SHAPE_CHANNELS = FINER**3
 
 
@@ -95,6 +93,4 @@ class WordLayers(nn.Module):
 def shape_channels(share: np.ndarray) -> Tensor:
     """[8, x, y, z]: a share on the 1 mm grid as the eight 2 mm voxels in a latent's."""
     fine = functional.avg_pool3d(torch.from_numpy(np.ascontiguousarray(share, np.float32))[None], FIELD_MM)
-    x, y, z = (size // FINER for size in fine.shape[1:])
-    parts = fine.unflatten(1, (x, FINER)).unflatten(3, (y, FINER)).unflatten(5, (z, FINER))
-    return parts.permute(0, 2, 4, 6, 1, 3, 5).flatten(0, 3)
+    return in_latent_voxels(fine[None])[0]
