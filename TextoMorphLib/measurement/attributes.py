@@ -152,13 +152,13 @@ def measure_in(
     centre, zone = _centre_and_zone(synthetic, depth, whole, deepest)
     mean, volume = float(synthetic[interior].mean()), float(whole_mask.sum())
     stands_out = _brightest_layer(synthetic, depth, shown, deepest) - max(mean, parenchyma)
-    if wall > 0 and stands_out > 0:  # an uneven wall is no texture; what lives around a dead core is
-        within = or_all(whole & (depth > min(UNEVEN_WALL * wall + WALL_EDGE_MM, 0.75 * deepest)), within)
+    # An uneven wall is no texture; what lives around a dead core is.
+    textured = _beyond_wall(whole, depth, wall, within) if stands_out > 0 else within
     found = Attributes(
         parenchyma_hu=parenchyma,
         mean_hu=mean,
         contrast_hu=mean - parenchyma,
-        texture_hu=_texture(synthetic, depth, within, around.noise_left_hu),
+        texture_hu=_texture(synthetic, depth, textured, around.noise_left_hu),
         margin_mm=margin,
         rim_hu=rim,
         rim_seen_hu=stands_out - around.noise_hu,
@@ -180,7 +180,7 @@ def measure_in(
 
 def _as_far_as_known(found: Attributes, interior: int, calcium_hu: float, limits: Range) -> Attributes:
     """A lesion without what cannot be measured: of an inside of a few voxels, or beyond where a scan was cut off."""
-    unknown = ["texture_hu", "core_hu", "living_hu"] if interior < LEAST_VOXELS else []
+    unknown = ["core_hu", "living_hu"] if interior < LEAST_VOXELS else []
     if not found.bright_fraction and calcium_hu > limits[1] - CUT_HU:
         unknown += ["bright_fraction", "calcium_mm"]
     if limits[0] > GAS_HU:
@@ -218,8 +218,20 @@ def _away(foreign: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return ~foreign if (inside & ~foreign).any() else np.ones_like(foreign)
 
 
+def _beyond_wall(whole: np.ndarray, depth: np.ndarray, wall_mm: float, within: np.ndarray) -> np.ndarray:
+    """The part of a lesion that a wall does not reach where it is thickest; `within` where there is none."""
+    if not wall_mm > 0:
+        return within
+    return or_all(whole & (depth > min(UNEVEN_WALL * wall_mm + WALL_EDGE_MM, 0.75 * float(depth.max()))), within)
+
+
 def _texture(synthetic: np.ndarray, depth: np.ndarray, interior: np.ndarray, noise_hu: float) -> float:
-    """SD of the smoothed interior about its mean at each depth, less what scan noise leaves after smoothing."""
+    """SD of the smoothed interior about its mean at each depth, less what scan noise leaves after smoothing.
+
+    NaN of an interior of a few voxels.
+    """
+    if np.count_nonzero(interior) < LEAST_VOXELS:
+        return float("nan")
     box = grow(tight_box(interior), np.full(3, REACH), depth.shape)
     smooth, within = ndimage.gaussian_filter(synthetic[box], TEXTURE_MM), interior[box]
     layer = np.minimum(depth[interior] // (1 if depth.max() < SHALLOW_MM else 2), 12).astype(int)

@@ -106,6 +106,15 @@ def test_what_lives_around_a_dead_core_is_texture() -> None:
     assert measured(ball(-30, 1.8) - 50 * ndtr(DEPTH - 6) + texture).texture_hu > 9
 
 
+def test_a_thick_wall_hides_the_texture_of_a_small_lesion_and_not_its_core() -> None:
+    depth = DEPTH - 4  # 16 mm
+    wall = 90 * ndtr(depth / 0.7) * ndtr((5 - depth) / 0.6)
+    healthy = (PARENCHYMA_HU + NOISE).astype(np.float32)
+    found = measure(healthy, healthy + (-50 * ndtr(depth / 0.7) + wall).astype(np.float32), depth)
+    assert math.isnan(found.texture_hu)
+    assert np.isfinite(found.core_hu)
+
+
 def test_texture_is_told_in_an_organ_of_two_layers() -> None:
     """A kidney's cortex and medulla are no noise: what varies in a lesion was taken for it, and went unseen."""
     rng = np.random.default_rng(2)
