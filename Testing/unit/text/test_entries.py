@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,23 +56,25 @@ def _write(folder: Path, name: str, content: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", BAD_TERMS)
-def test_a_bad_file_of_terms_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    content, words = BAD_TERMS[name]
-    path = _write(tmp_path, "Vocabulary/terms/mine.json", content)
+@pytest.mark.parametrize(
+    ("file", "read", "bad"),
+    [
+        pytest.param(file, read, bad, id=f"{file}: {name}")
+        for file, read, all_bad in (
+            ("Vocabulary/terms/mine.json", vocabulary._data.__wrapped__, BAD_TERMS),
+            ("Organs/mine.json", organs._read, BAD_ORGANS),
+        )
+        for name, bad in all_bad.items()
+    ],
+)
+def test_a_bad_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, read: Callable[[], Any], bad: tuple[Any, str]
+) -> None:
+    content, words = bad
+    path = _write(tmp_path, file, content)
     monkeypatch.setenv("TEXTOMORPH_HOME", str(tmp_path))
     with pytest.raises(InputError, match=words) as refused:
-        vocabulary._data.__wrapped__()
-    assert str(refused.value).startswith(f"{path}: ")
-
-
-@pytest.mark.parametrize("name", BAD_ORGANS)
-def test_a_bad_file_of_an_organ_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    content, words = BAD_ORGANS[name]
-    path = _write(tmp_path, "Organs/mine.json", content)
-    monkeypatch.setenv("TEXTOMORPH_HOME", str(tmp_path))
-    with pytest.raises(InputError, match=words) as refused:
-        organs._read()
+        read()
     assert str(refused.value).startswith(f"{path}: ")
 
 
