@@ -31,7 +31,7 @@ from TextoMorphLib.text.surroundings import (
     manner,
     rises_from_wall,
 )
-from TextoMorphLib.text.vocabulary import Term
+from TextoMorphLib.text.vocabulary import Mention, Term
 
 ENHANCING = "enhancing mass"
 _LUMPS = frozenset(("nodular", "discontinuous", "globular", "interrupted", "puddling", "clumped"))
@@ -49,7 +49,7 @@ class Claims:
         known: The vocabulary.
         aside: Whether the sentence is about another lesion.
         unsaid: The marks of doubt with which nothing is said.
-        walled: Whether a wall or a fluid-filled lesion was named before.
+        said: What was said before.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Claims:
         known: Lexicon,
         aside: bool = False,
         unsaid: Collection[str] = (OPEN,),
-        walled: bool = False,
+        said: Sequence[Mention] = (),
     ) -> None:
         self.words, self.marks, self.owners, self.terms, self.aside = words, marks, owners, known.terms, aside
-        self.unsaid, self.walled = unsaid, walled
+        self.unsaid, self.said = unsaid, said
         self.whose = [owners.of(at) for at in range(len(words))]
         self.qualities = self._qualities()
         self.inverted: set[int] = set()
@@ -122,7 +122,7 @@ class Claims:
         else:
             term = self._term(at, word, owner)
         fluid = term is self.terms["necrotic"] and "fluid" in word.norm
-        if fluid and is_cavity(self.words, self.walled):
+        if fluid and is_cavity(self.words, self.said):
             term = self.terms["cystic"]  # "an abscess with central fluid"
         if owner.kind == "organ" and (turned := comparisons.turned_round(self.words, at)):
             term, owner = self.terms[turned], Owner(LESION)
@@ -260,7 +260,7 @@ class Claims:
         if part == "interior" and self._unfed(word):
             return self.terms["necrotic"]
         if part == "centre":
-            if kinds.get("content") == "cystic" and is_cavity(self.words, self.walled):
+            if kinds.get("content") == "cystic" and is_cavity(self.words, self.said):
                 return term
             dark = kinds.get("density") == "hypo" or kinds.get("content") in ("cystic", "necrotic")
             if kinds.get("content") == "haemorrhagic" or kinds.keys() & {"calcification", "fat", "gas"}:

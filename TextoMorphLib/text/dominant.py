@@ -54,23 +54,18 @@ class Cysts:
             text: Of which they are words.
             moved: Whether the sentence is about a lesion at another place.
         """
-        said = [mention for mention in mentions if mention.term.about == "lesion"]
+        said = (mention for mention in mentions if mention.term.about == "lesion")
+        first = next(said, None)
         sides = [word.norm for word in words if word.norm in _SIDES]
         other = moved or (bool(self.side and sides) and self.side not in sides)
-        if said and (self.several or other) and _brings_mass(words, text) and _are_plain(said, self.scar):
+        if first and (self.several or other) and _brings_mass(words, text) and _are_plain([first, *said], self.scar):
             self.several, self.side, self.scar = False, "", False
             return True
-        if not said:
+        if first is None:
             self.several = _are_cysts(words, text)
             self.scar = any(word.norm.split(" ")[-1] in _SCARS for word in words)
             self.side = sides[0] if sides else self.side
         return False
-
-
-def is_walled(mention: Mention) -> bool:
-    """Whether a mention says that there is a wall, or a lesion of fluid, which has one."""
-    kinds = mention.term.kinds
-    return not mention.negated and (kinds.get("wall") == "walled" or kinds.get("content") == "cystic")
 
 
 def _are_plain(said: Iterable[Mention], scar: bool) -> bool:

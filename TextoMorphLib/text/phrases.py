@@ -25,6 +25,9 @@ class Phrases:
 
     def __init__(self, sentence: Sequence[Word], organ: str | None, seen: bool = False) -> None:
         self.words, self.organ, self.seen = sentence, organ, seen
+        # Every walk along a sentence asks for both of each word that it passes.
+        self._nouns = [bool(word.thing) and not word.has("word", "pronoun") for word in sentence]
+        self._modifiers = [_modifies(word) for word in sentence]
 
     def run_after(self, at: int) -> list[int]:
         """The nouns that an adjective stands before: "hypodense | liver lesion"; empty if it is a predicate."""
@@ -162,21 +165,11 @@ class Phrases:
         return own and self.words[index - 1].thing == LESION
 
     def _is_noun(self, index: int) -> bool:
-        word = self.words[index]
-        return bool(word.thing) and not word.has("word", "pronoun")
+        return self._nouns[index]
 
     def is_modifier(self, index: int) -> bool:
         """Whether a word can stand between an adjective and its noun."""
-        word = self.words[index]
-        if word.norm in PUNCTUATION or word.norm in (",", "(+)"):
-            return False
-        if word.has("word", "verb"):
-            return False
-        if word.term is not None or word.has("modifier") or word.has("unexpressed"):
-            return not word.noun
-        if word.has("word"):
-            return word.roles["word"] == {"adverb"}
-        return not any(word.has(role) for role in ("reference", "negation", "hedge", "past", "time"))
+        return self._modifiers[index]
 
     def before_noun(self, at: int) -> int:
         """Where the word before a noun, its modifiers and its article is; -1 for none."""
@@ -349,3 +342,15 @@ def organ_of(word: Word) -> str:
 def says(word: Word, kind: str) -> bool:
     """Whether a word is a term that sets an attribute."""
     return word.term is not None and kind in word.term.kinds
+
+
+def _modifies(word: Word) -> bool:
+    if word.norm in PUNCTUATION or word.norm in (",", "(+)"):
+        return False
+    if word.has("word", "verb"):
+        return False
+    if word.term is not None or word.has("modifier") or word.has("unexpressed"):
+        return not word.noun
+    if word.has("word"):
+        return word.roles["word"] == {"adverb"}
+    return not any(word.has(role) for role in ("reference", "negation", "hedge", "past", "time"))

@@ -12,7 +12,7 @@ from TextoMorphLib.text.asides import without_asides
 from TextoMorphLib.text.claims import Claims
 from TextoMorphLib.text.degrees import measured, understated
 from TextoMorphLib.text.dictation import dictated
-from TextoMorphLib.text.dominant import ANOTHER, Cysts, is_walled, lesser
+from TextoMorphLib.text.dominant import ANOTHER, Cysts, lesser
 from TextoMorphLib.text.effusions import beside
 from TextoMorphLib.text.growth import Growth, growths
 from TextoMorphLib.text.heard import Heard
@@ -127,7 +127,7 @@ class Reader:
         if not aside:
             self._set_apart(words, marks)
         unsaid = {SAID: set(), MARKED: {OPEN}, IGNORED: {OPEN, POSSIBLE}}[self.hedges]
-        claims = Claims(words, marks, owners, self.words, aside, unsaid, any(map(is_walled, self.mentions)))
+        claims = Claims(words, marks, owners, self.words, aside, unsaid, self.mentions)
         grown = [] if aside else growths(words, marks, owners, self.organ, unsaid)
         done = {growth.structure for growth in grown} | {each.at for each in grown if self._grown(each, words)}
         for at, word in enumerate(words):
@@ -153,6 +153,8 @@ class Reader:
     def _take_back(self, words: Sequence[Word]) -> None:
         """Denies what the last sentence said, where this one says that it is not so."""
         denied = taken_back(words, *self.before)
+        if not denied:
+            return
         self.then = [each for each in self.then if each not in denied]
         self.mentions = [replace(each, negated=not each.negated) if each in denied else each for each in self.mentions]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from TextoMorphLib.text.lexicon import Word
+from TextoMorphLib.text.vocabulary import Mention
 
 _ENDS = (".", ",", ";", ":", "\n", "(", ")")
 _MANNERS = ("fashion", "manner", "way", "pattern")
@@ -62,11 +63,18 @@ def rises_from_wall(words: Sequence[Word], at: int) -> bool:
     return bool(placed) and any(word.thing in ("wall", "septum") for word in named)
 
 
-def is_cavity(words: Sequence[Word], walled: bool) -> bool:
+def is_cavity(words: Sequence[Word], said: Sequence[Mention]) -> bool:
     """Whether fluid in the middle fills all that a wall is around: "a rim around a fluid centre", "an abscess"."""
     kinds = [(word, word.term.kinds if word.term is not None else {}) for word in words]
     filled = any(word.thing == "lesion" and of.get("content") == "cystic" for word, of in kinds)
-    return walled or filled or any(word.thing == "wall" or "wall" in of for word, of in kinds)
+    named = filled or any(word.thing == "wall" or "wall" in of for word, of in kinds)
+    return named or any(map(_is_walled, said))
+
+
+def _is_walled(mention: Mention) -> bool:
+    """Whether a mention says that there is a wall, or a lesion of fluid, which has one."""
+    kinds = mention.term.kinds
+    return not mention.negated and (kinds.get("wall") == "walled" or kinds.get("content") == "cystic")
 
 
 def is_of_something(words: Sequence[Word], at: int) -> bool:
