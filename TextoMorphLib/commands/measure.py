@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,6 +108,7 @@ def measured(
     from TextoMorphLib.measurement.attributes import measure_in
     from TextoMorphLib.measurement.surroundings import Surroundings
     from TextoMorphLib.spatial import healing, lying
+    from TextoMorphLib.spatial.own_range import own_range
     from TextoMorphLib.spatial.region import regions, resampled
     from TextoMorphLib.spatial.scan_edges import going_on
 
@@ -125,10 +126,11 @@ def measured(
         organ = read_mask(organ_mask, before, resample=resample_mask, choose=ORGAN_ALONE)
     if replace:
         before = healing.healed(before, where, within=organ)
+    limits = own_range(before)
     return [
-        asdict(measure_in(Surroundings.of(place), now, _kept(place, now)))
+        dataclasses.asdict(measure_in(Surroundings.of(place), now, _kept(place, now)))
         for found in regions(lying.known(before), where, within=organ)
-        for place in (going_on(before, found),)
+        for place in (dataclasses.replace(going_on(before, found), limits=limits),)
         for now in (resampled(after, place),)
     ]
 

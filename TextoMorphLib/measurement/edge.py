@@ -46,7 +46,13 @@ class Edge:
 
 
 def border_edge(
-    ct: np.ndarray, depth: np.ndarray, seen: np.ndarray, usable: np.ndarray, level: float, contrast: float
+    ct: np.ndarray,
+    depth: np.ndarray,
+    seen: np.ndarray,
+    usable: np.ndarray,
+    in_plane: np.ndarray,
+    level: float,
+    contrast: float,
 ) -> Edge:
     """Looks at a border stretch by stretch.
 
@@ -55,6 +61,7 @@ def border_edge(
         depth: Signed distance to the contour, mm, positive inside.
         seen: Boolean: what the scan shows.
         usable: Boolean: where tissue may be healthy.
+        in_plane: Boolean: where slices blur nothing across the border, `Surroundings.in_plane`.
         level: The healthy tissue's HU.
         contrast: The lesion's HU less that.
 
@@ -65,7 +72,7 @@ def border_edge(
         return Edge()
     inner = min(PROFILE_MM, max(float(depth.max()) - 0.5, 1.5))
     inside = seen & (depth > 0)
-    near = (depth > -PROFILE_MM) & (depth < inner) & (inside | usable)
+    near = (depth > -PROFILE_MM) & (depth < inner) & in_plane & (inside | usable)
     count, profiles = _stretches(ct, depth, inside, near, PROFILE_MM)
     steps = [
         step
@@ -85,22 +92,24 @@ def _median(values: list[float]) -> tuple[float, float]:
     return float(middle), float(0.93 * (high - low) / len(values) ** 0.5)
 
 
-def walled_share(ct: np.ndarray, depth: np.ndarray, seen: np.ndarray) -> float:
+def walled_share(ct: np.ndarray, depth: np.ndarray, seen: np.ndarray, in_plane: np.ndarray) -> float:
     """The share of a border's stretches that are brighter under the contour than on both sides: a blurred edge is not.
 
     Args:
         ct: HU, 1 mm grid.
         depth: Signed distance to the contour, mm, positive inside.
         seen: Boolean: what the scan shows.
+        in_plane: Boolean: where slices blur nothing across the border.
     """
     deepest = int(depth.max())
     if deepest < LEAST_DEPTH_MM:
         return 0.0
     inner = min(deepest, WALL_REACH_MM)
     near = seen & (depth > -PROFILE_MM) & (depth < inner)
-    count, profiles = _stretches(ct, depth, seen & (depth > 0), near, inner)
+    count, profiles = _stretches(ct, depth, seen & (depth > 0), near & in_plane, inner)
     # The centre is too small to have stretches of its own.
-    core = float(np.average(profiles[:, -2:], weights=count[:, -2:] + 1e-6))
+    centre = near & (depth >= inner - 2)
+    core = float(ct[centre].mean()) if centre.any() else 0.0
     outside, wall = slice(0, PROFILE_MM - 2), slice(PROFILE_MM - 2, -2)
     found = []
     for own, profile in zip(count, profiles, strict=True):

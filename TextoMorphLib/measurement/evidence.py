@@ -20,6 +20,7 @@ from TextoMorphLib.measurement.edge import Edge, border_edge, walled_share
 from TextoMorphLib.measurement.parts import FAT_HU, GAS_HU
 from TextoMorphLib.measurement.surroundings import LIGHTLY, Surroundings, noise_hu
 from TextoMorphLib.spatial.geometry import resample
+from TextoMorphLib.spatial.own_range import own_range
 from TextoMorphLib.spatial.region import Region
 from TextoMorphLib.spatial.tissue import (
     BRIGHTEST,
@@ -163,7 +164,7 @@ class Evidence:
         level = parenchyma_hu(ct, depth, usable) if level is None else level
         smooth = ndimage.gaussian_filter(ct, 1.5)
         shown = smooth[tissue if tissue.any() else usable]
-        around = _around(ct, depth, usable, level, region)
+        around = _around(replace(region, depth=depth, usable=usable, limits=own_range(scan)), level)
         lesion, borders = _borders(ct, around, as_drawn)
         calcium = calcium_from_hu(float(np.median(ct[seen & (depth > 0)])), around.brightest_hu)
         scale = 1.0 if volume_ml is None else volume_ml / lesion.volume_ml
@@ -240,13 +241,14 @@ def _seen(ct: np.ndarray, drawn: Surroundings, out: float) -> Border | None:
     deepest = float(depth.max())
     if deepest <= 0.5:
         return None
-    share = walled_share(ct, depth, shown)
     around = drawn.within(_before(ct, depth, drawn.parenchyma_hu), depth) if out else drawn
+    share = walled_share(ct, depth, shown, around.in_plane)
     found = measure_in(around, ct, walls=share > WALLED - WALLED_DOUBT)
     assert drawn.usable is not None
     # What a border steps to is the tissue under it: a dead core is no part of that.
     step = found.contrast_hu if np.isnan(found.living_hu) else found.living_hu
-    edge = border_edge(ct, depth, shown, drawn.usable & (depth <= 0), drawn.parenchyma_hu, step)
+    beside = drawn.usable & (depth <= 0)
+    edge = border_edge(ct, depth, shown, beside, around.in_plane, drawn.parenchyma_hu, step)
     inner, within = (shown & (depth > min(mm, 0.45 * deepest)) for mm in (3.0, LEAKING_MM))
     return Border(
         weight=1.0,
@@ -274,11 +276,11 @@ def _tissue(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray) -> np.ndarray
     return np.asarray(soft & (np.abs(smooth - parenchyma_hu(ct, depth, usable)) < 25))
 
 
-def _around(ct: np.ndarray, depth: np.ndarray, usable: np.ndarray, level: float, region: Region) -> Surroundings:
+def _around(region: Region, level: float) -> Surroundings:
     """What a lesion is measured against."""
-    around = Surroundings(_before(ct, depth, level), depth, usable, level, region.up, region.unseen)
-    interior = _seen_of(region) & (depth > min(3.0, 0.45 * float(depth.max())))
-    return around.no_noisier(noise_hu(ct, interior))
+    around = Surroundings.of(replace(region, ct=_before(region.ct, region.depth, level), organ_hu=level))
+    interior = _seen_of(region) & (region.depth > min(3.0, 0.45 * float(region.depth.max())))
+    return around.no_noisier(noise_hu(region.ct, interior))
 
 
 def _seen_of(region: Region) -> np.ndarray:

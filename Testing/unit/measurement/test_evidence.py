@@ -1,0 +1,36 @@
+"""What a scan tells of a lesion: as much as its slices, and the window that it was stored through, leave to be seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.special import ndtr
+
+from TextoMorphLib.io.volume import Volume
+from TextoMorphLib.measurement.description import describe
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_border_is_as_sharp_as_thick_slices_show_it(axis: int) -> None:
+    spacing, shape = (np.where(np.arange(3) == axis, *pair) for pair in ((5.0, 0.8), (16, 90)))
+    fine = np.where(np.arange(3) == axis, 5, 1)
+    away = [((np.arange(n * k) + 0.5) / k - n / 2) * mm for n, k, mm in zip(shape, fine, spacing, strict=True)]
+    depth = 17 - np.sqrt(sum(np.square(each) for each in np.meshgrid(*away, indexing="ij")))
+    sharp = np.add.reduceat(ndtr(depth * 2.563 / 1.4), np.arange(0, depth.shape[axis], 5), axis) / 5
+    noise = 8 * np.random.default_rng(0).standard_normal(shape)
+    volume = Volume.from_array((110 + noise - 70 * sharp).astype(np.float32), np.diag([*spacing, 1.0]))
+    (found,) = describe(volume, sharp > 0.5)
+    assert ("margin", "well") in {(each.kind, each.value) for each in (*found.said, *found.unsure)}
+
+
+@pytest.mark.parametrize(("high", "known"), [(600.0, True), (180.0, False)])
+def test_calcium_that_a_window_cut_off_is_not_said_to_be_missing(high: float, known: bool) -> None:
+    rng = np.random.default_rng(0)
+    mask = np.linalg.norm(np.indices((40,) * 3) - 19.5, axis=0) < 10
+    noise = ndimage.gaussian_filter(rng.standard_normal(mask.shape), 0.6) / 0.33
+    scan = np.where(mask, 60.0, 100.0) + 8 * noise
+    scan[:4], scan[-4:] = -90.0, 700.0  # fat and bone, which the window cut off
+    (found,) = describe(Volume.from_array(np.minimum(scan, high).astype(np.float32), np.eye(4)), mask)
+    assert bool(np.isfinite(found.attributes.bright_fraction)) == known
+    assert found.unsaid["calcification"] == ("none is seen" if known else "could not be measured")
