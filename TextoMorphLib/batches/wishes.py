@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.textfile import from_json, read_text
+from TextoMorphLib.io.textfile import from_json, read_rows, read_text
 from TextoMorphLib.synthesis.request import check_request
 
 VOCABULARY = "vocabulary"
@@ -123,7 +121,7 @@ def read_texts(path: Path, organs: Sequence[str]) -> Texts:
         if path.suffix.lower() == ".json":
             found = {organ: _weighed(listed) for organ, listed in from_json(raw).items()}
         elif path.suffix.lower() == ".csv":
-            found = _table(raw)
+            found = _table(path)
         else:
             lines = _summed((line.strip(), 1.0) for line in raw.split("\n") if line.strip())
             found = {organ: lines for organ in organs}
@@ -144,12 +142,11 @@ def _weighed(listed: Any) -> dict[str, float]:
     return _summed((str(text), float(weight)) for text, weight in pairs)
 
 
-def _table(raw: str) -> dict[str, dict[str, float]]:
+def _table(path: Path) -> dict[str, dict[str, float]]:
     found: dict[str, list[tuple[str, float]]] = {}
-    for row in csv.DictReader(io.StringIO(raw)):
-        if None in row:  # where csv keeps what no column is for
-            raise ValueError(f"more cells than columns at '{row['text']}': put a text with commas in quotes")
-        found.setdefault(row["organ"].strip(), []).append((row["text"].strip(), float(row.get("frequency") or 1)))
+    for _, row in read_rows(path)[1]:
+        weight = float((row.get("frequency") or "1").replace(",", "."))
+        found.setdefault(row["organ"].strip(), []).append((row["text"].strip(), weight))
     return {organ: _summed(listed) for organ, listed in found.items()}
 
 

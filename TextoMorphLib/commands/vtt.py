@@ -191,6 +191,8 @@ def export(
     from TextoMorphLib.reader_study import report
     from TextoMorphLib.reader_study.score import score as scored
 
+    if folder.resolve() in (destination.resolve(), *destination.resolve().parents):
+        raise InputError("the results tell real from synthetic: they must not lie in the study's folder; choose another")
     _say_written(report.export(scored(folder, key, beside), destination))
 
 
@@ -242,6 +244,7 @@ def _read_lines(folder: Path, reader: str) -> None:
     import json
     import sys
 
+    from TextoMorphLib.io.textfile import from_json
     from TextoMorphLib.reader_study.session import Session
 
     with Session(folder, reader) as session:
@@ -254,7 +257,7 @@ def _read_lines(folder: Path, reader: str) -> None:
             if not line:
                 return
             try:
-                given = json.loads(line)
+                given = from_json(line)
                 session.answer(given["call"], given["confidence"], given.get("terms", []), given.get("comment", ""))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 if isinstance(error, InputError):

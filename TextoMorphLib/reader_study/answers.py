@@ -251,6 +251,8 @@ def _answer(path: Path, number: int, entry: dict[str, Any], order: Sequence[str]
     try:
         answer = Answer(**{**entry, "terms": tuple(entry["terms"])})
         right = order[answer.position] == answer.case and answer.position >= 0
+        right = right and isinstance(entry["terms"], list) and all(isinstance(term, str) for term in answer.terms)
+        right = right and isinstance(answer.time, str) and 0 <= answer.seconds < float("inf")
         check_answer(answer.call, answer.confidence, (), answer.comment, ())
     except (KeyError, TypeError, IndexError, InputError):
         right = False

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from TextoMorphLib.errors import InputError
-from TextoMorphLib.io.textfile import read_text
+from TextoMorphLib.io.textfile import read_rows
 from TextoMorphLib.text.organs import ORGANS
 
 REAL = "real"
@@ -58,32 +57,21 @@ def read_table(path: Path) -> list[Row]:
     Raises:
         InputError: What is wrong, with the line.
     """
-    text = read_text(path)
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    columns = [name.strip().lower() for name in reader.fieldnames or ()]
+    columns, found = read_rows(path)
+    columns = [name.lower() for name in columns]
     if missing := [name for name in REQUIRED if name not in columns]:
         raise InputError(f"{path}: the column {missing[0]} is missing; the first line names the columns")
     if unknown := [name for name in columns if name not in REQUIRED + OPTIONAL]:
         raise InputError(f"{path}: unknown column '{unknown[0]}'; known are {', '.join(REQUIRED + OPTIONAL)}")
-    reader.fieldnames = columns
-    rows = [
-        _row(path, reader.line_num, entry)
-        for entry in reader
-        if any((value or "").strip() for value in entry.values() if not isinstance(value, list))
-    ]
+    rows = [_row(path, line, {name.lower(): cell.strip() for name, cell in row.items()}) for line, row in found]
     if not rows:
         raise InputError(f"{path} lists no tumours; write one a line below the header")
     _check_together(path, rows)
     return rows
 
 
-def _row(path: Path, line: int, entry: Mapping[str | None, str | None]) -> Row:
+def _row(path: Path, line: int, values: Mapping[str, str]) -> Row:
     where = f"{path.name} line {line}"
-    if None in entry:
-        raise InputError(f"{where}: more values than columns; put texts that hold commas in double quotes")
-    values = {str(name): (value or "").strip() for name, value in entry.items()}
     if empty := [name for name in REQUIRED if not values[name]]:
         raise InputError(f"{where}: {empty[0]} is empty")
     if values["organ"] not in ORGANS:

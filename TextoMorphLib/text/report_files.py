@@ -7,6 +7,7 @@ observers and dates, which DICOM keeps apart from them, are not.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,13 @@ from TextoMorphLib.io.textfile import read_text
 SUFFIXES = (".txt", ".pdf", ".dcm")
 STRUCTURED, PDF_IN_DICOM = "1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.104.1"
 SITES = ("finding site", "anatomic region", "target region", "location")
+OTHERS = {  # how files begin that hold a report among other things, and what they are
+    b"{\\rtf": "RTF",
+    b"PK\3\4": "Word or another office program's",
+    b"\xd0\xcf\x11\xe0": "Word or another office program's",
+    b"<!doctype html": "HTML",
+    b"<html": "HTML",
+}
 # Names of items that only say that something is said.
 PLAIN = re.compile(
     r"^(?:findings?|texts?|descriptions?|impressions?|conclusions?|summary|comments?|reports?|results?)$"
@@ -39,6 +47,8 @@ def read_report(path: Path) -> str:
         text = _dicom(path)
     elif start.lstrip().startswith(b"%PDF"):
         text = _pdf(path.read_bytes(), path)
+    elif kind := next((kind for sign, kind in OTHERS.items() if start.lstrip().lower().startswith(sign.lower())), ""):
+        raise InputError(f"{path} is no plain text ({kind}); save it as text (UTF-8) or as PDF")
     else:
         text = read_text(path)
     if not text.strip():
@@ -53,6 +63,7 @@ def _pdf(content: bytes, path: Path) -> str:
         raise InputError(
             f"{path} is a PDF; reading it needs the package pypdf (pip install pypdf), or save its text as a text file"
         ) from None
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what is wrong is told in one line below
     try:
         reader = PdfReader(io.BytesIO(content))
         if reader.is_encrypted and not reader.decrypt(""):

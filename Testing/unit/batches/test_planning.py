@@ -146,6 +146,8 @@ def test_a_table_of_texts_says_all_of_them(tmp_path: Path) -> None:
     table = tmp_path / "texts.csv"
     table.write_text('organ,text\nliver,cyst\nliver,"cystic, septated"\nliver,cyst\n')
     assert wishes.read_texts(table, ["liver"]) == {"liver": {"cyst": 2, "cystic, septated": 1}}
+    table.write_bytes(b'\xef\xbb\xbforgan;text;frequency\r\nliver;"ill-defined\r\ncyst";1,5\r\n')  # a spreadsheet's
+    assert wishes.read_texts(table, ["liver"]) == {"liver": {"ill-defined\ncyst": 1.5}}
     table.write_text("organ,text\nliver,cystic, septated\n")  # would be a plain cyst
     with pytest.raises(InputError, match="put a text with commas in quotes"):
         wishes.read_texts(table, ["liver"])

@@ -333,6 +333,8 @@ def test_export_writes_everything_into_one_page(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["readings.csv", "report.html", "scores.json"]
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "readings.csv").read_text(encoding="utf-8-sig"))))
     assert len(rows) == 28
+    assert main(["vtt", "export", str(study.folder), "--output", str(study.folder / "results")]) == 2
+    assert "must not lie in the study's folder" in capsys.readouterr().err, "its readers would learn what is real"
     assert sum(row["wrong"] == "True" and row["repeat"] == "False" for row in rows) == 4 + 2
     assert json.loads((tmp_path / "out" / "scores.json").read_text())["error_rates"][0]["method"] == "alpha"
     page = (tmp_path / "out" / "report.html").read_text()

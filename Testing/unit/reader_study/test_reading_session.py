@@ -197,6 +197,10 @@ def test_foreign_and_damaged_answers_are_refused(study: Study, tmp_path: Path) -
     anna.write_bytes(b"\n".join([*lines[:2], *lines[3:]]))
     with pytest.raises(InputError, match="out of order"):
         Session(study, "anna")
+    for name, value in {"seconds": "7", "time": 5, "terms": [1]}.items():  # ended the scoring in a traceback
+        anna.write_bytes(b"\n".join([lines[0], json.dumps({**json.loads(lines[1]), name: value}).encode(), b""]))
+        with pytest.raises(InputError, match="line 2 is no answer"):
+            read_answers(study, "anna")
     anna.write_bytes(content)
     text = (study.folder / "study.json").read_text()
     (study.folder / "study.json").write_text(text.replace("Visual", "visual"))

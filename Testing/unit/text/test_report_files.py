@@ -15,6 +15,14 @@ from TextoMorphLib.text.left_out import left_out
 from TextoMorphLib.text.report_files import PDF_IN_DICOM, read_report
 from TextoMorphLib.text.reports import extract
 
+SPOILT = {
+    "not text": (b"\xff\xfe\x00\x01", "not UTF-8"),
+    "UTF-16 without its mark": ("Liver: 2 cm cyst.".encode("utf-16-le"), "zero bytes"),
+    "RTF": (rb"{\rtf1\ansi FINDINGS: Liver: 2 cm hypo\-attenuating lesion.\par}", "RTF"),
+    "Word": (b"PK\x03\x04\x14\x00\x00\x00", "no plain text"),
+    "HTML": (b"<!DOCTYPE html><p>Liver: 2 cm <b>cyst</b>.</p>", "HTML"),
+}
+
 
 def test_every_kind_of_file_gives_the_same_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "a.txt"
@@ -41,9 +49,10 @@ def test_a_structured_report_gives_findings_and_measurements_but_no_names(tmp_pa
     assert [lesion.organ for lesion in extract(text)] == ["liver", "kidney"]  # and none of the history
 
 
-@pytest.mark.parametrize("kind", ["empty", "damaged PDF", "picture", "CT", "damaged DICOM", "missing", "not text"])
-def test_what_is_no_report_is_refused(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", [*SPOILT, "empty", "damaged PDF", "picture", "CT", "damaged DICOM", "missing"])
+def test_what_is_no_report_is_refused(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "a.bin"
+    path.write_bytes(SPOILT.get(kind, (b"",))[0])
     if kind == "empty":
         path.write_text(" \n")
     elif kind == "damaged PDF":
@@ -54,19 +63,20 @@ def test_what_is_no_report_is_refused(tmp_path: Path, kind: str) -> None:
         as_dicom(path, "1.2.840.10008.5.1.4.1.1.2", "CT")
     elif kind == "damaged DICOM":
         path.write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 50)
-    elif kind == "not text":
-        path.write_bytes(b"\xff\xfe\x00\x01")
+    elif kind == "missing":
+        path.unlink()
     said = {
+        **{kind: said for kind, (_, said) in SPOILT.items()},
         "empty": "holds no text",
         "damaged PDF": "PDF|no text",
         "picture": "holds no text",
         "CT": r"no report but DICOM of another kind \(CT\)",
         "damaged DICOM": "DICOM",
         "missing": "cannot read",
-        "not text": "not UTF-8",
     }
     with pytest.raises(InputError, match=said[kind]):
         read_report(path)
+    assert not [each for each in caplog.records if each.name.startswith("pypdf")], "one line, of our own"
 
 
 def test_a_pdf_without_pypdf_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
