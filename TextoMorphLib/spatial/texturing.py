@@ -10,8 +10,10 @@ from scipy import ndimage
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.spatial import noise
 from TextoMorphLib.spatial.compositing import LAYER_MM, SEAM_MM, SHARP_WINDOW_MM, WINDOW_MM, smoothstep, to_scan
+from TextoMorphLib.spatial.continuing import continued
 from TextoMorphLib.spatial.geometry import distances, resample, shifted
 from TextoMorphLib.spatial.region import UNKNOWN_HU, Region
+from TextoMorphLib.spatial.slices import slice_axis
 
 INTERIOR_MM, CORE_SHARE = 3.0, 0.45  # a lesion's interior is deeper than the lesser: where its mean is measured
 
@@ -51,6 +53,8 @@ def paste_textured(
 ) -> Volume:
     """As `compositing.paste`, with a texture; the scan's noise is added less what the texture has of it.
 
+    Where the texture brings its own margin, it meets the scan at the mask's border: noise goes on there.
+
     Returns:
         A new volume. Voxels 3.9 mm or more outside the mask are the input's, bit by bit.
     """
@@ -63,20 +67,23 @@ def paste_textured(
     drawn = texture.noise * drawn
     filled, change = to_scan(background, region, volume), to_scan(delta, region, volume)
     depth = depth_on_scan(region, volume)
+    own = to_scan(kept, region, volume) if kept is not None else np.zeros(ct.shape, np.float32)
     if texture.whole:
         lesion_share = smoothstep(0.5 + (inside - outside) / SEAM_MM)
-        change = lesion_share * (interior_mean(filled + change, depth) - filled)
-        reach = SEAM_MM
+        level, field, reach = interior_mean(filled + change, depth), texture.field, SEAM_MM
+        where = (region.mask, ct > UNKNOWN_HU, volume.spacing, slice_axis(volume.affine))
+        drawn = continued(drawn, covariance, ct, level + field, *where)
+        change = lesion_share * (level - filled)
     else:
         from_mm, gone = (a + sharp * (b - a) for a, b in zip(WINDOW_MM, SHARP_WINDOW_MM, strict=True))
         lesion_share = smoothstep(inside / SEAM_MM)
         change = smoothstep((gone - centre) / (gone - from_mm)) * change
-        reach = gone
-    field = texture.field if texture.whole else without_profile(texture.field, depth)
-    own = to_scan(kept, region, volume) if kept is not None else np.zeros(ct.shape, np.float32)
+        field, reach = without_profile(texture.field, depth), gone
     scan = np.maximum(1 - lesion_share, own)
     change = (1 - own) * change + (1 - scan) * texture.strength * field
-    new = filled + scan * (ct - filled) + np.sqrt(1 - scan * scan) * drawn + change
+    # Noise that goes on from the scan's is mixed with it; what has nothing to do with it is mixed to be as loud.
+    goes_on = texture.whole & (1 - lesion_share > own)
+    new = filled + scan * (ct - filled) + np.where(goes_on, 1 - scan, np.sqrt(1 - scan * scan)) * drawn + change
     new = np.clip(new, *region.limits)
     return volume.with_hu(region.box, new, (centre < reach) & (ct > UNKNOWN_HU))
 
