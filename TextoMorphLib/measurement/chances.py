@@ -38,6 +38,7 @@ SEPTA_REPEAT_HU = 2.0  # and how well their height is known, where they are ther
 NEVER_NEGATIVE = ("texture_hu", "margin_mm", "wall_mm", "bright_fraction", "calcium_mm")
 OUTSIDE, OUTSIDE_DOUBT = 0.5, 0.15  # share of calcium, fat or gas that goes on outside, from which it is none
 THICK_SLICES_MM = 4.0
+MARGINS = 3  # borders at which a margin is looked for
 LEAST_MARGIN_DOUBT_MM = 0.8  # other noise, grids and contours change it by so much
 
 
@@ -78,11 +79,11 @@ def rate(kind: str, value: str, term: Term, evidence: Evidence) -> Rating:
 
 
 def _looked_at(kind: str, borders: Sequence[Border]) -> Sequence[Border]:
-    """Borders to take the mean over: a margin is looked for to both sides of each, the farthest tell nothing new."""
+    """Borders to take the mean over: a margin is looked for to both sides of each, so a few of them do."""
     if kind != "margin":
         return borders
-    near = [each for each in borders if each.weight > 0.5 * max(other.weight for other in borders)]
-    return [replace(each, weight=each.weight / sum(other.weight for other in near)) for each in near]
+    near = sorted(borders, key=lambda each: -each.weight)[:MARGINS]
+    return [replace(each, weight=1 / len(near)) for each in near]
 
 
 def chance(evidence: Evidence, check: Check) -> float:
@@ -162,7 +163,7 @@ def _limits(kind: str, value: str, evidence: Evidence, border: Border) -> Iterat
         yield more(border.interior_mm3, LEAST_GRAINS * GRAIN_MM3), "too small to judge texture"
         yield from _texture(value, evidence, border)
     elif kind == "margin":
-        seen = 0.0 if np.isnan(lesion.margin_mm) else evidence.own
+        seen = 0.0 if np.isnan(lesion.margin_mm) else min(border.edge.width_known, evidence.own)
         yield seen, "it differs too little from healthy tissue, or too little of that is around it, to judge its border"
         if value == "ill" and evidence.slice_mm > THICK_SLICES_MM:
             yield 0.0, "the slices are too thick to call a border blurred"

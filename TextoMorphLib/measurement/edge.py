@@ -6,6 +6,7 @@ edge. Here each stretch of the border is looked at by itself: its step may lie u
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,8 @@ LEAST_VOXELS = 6  # a layer
 LEAST_DEPTH_MM, WALL_REACH_MM = 5, 10  # a lesion in which a wall has an inside, and how far in that is sought
 LEAST_WALL_HU = 8.0
 TISSUE_HU = 30.0  # how near the healthy tissue's level a stretch's outside must be: not fat, not a vessel
-LEAST_STRETCHES = 5
+LEAST_STRETCHES = 5  # that tell anything of a border,
+FEW_STRETCHES, STRETCHES_DOUBT = 3, 1.5  # and how little that is a limit
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ class Edge:
         width_doubt_mm: and the standard error of that.
         inside_mm: How far inside the contour the border lies, the median over the stretches that step,
         inside_doubt_mm: and the standard error of that.
+        width_known: How surely enough stretches show a width,
+        inside_known: and a place.
     """
 
     width_mm: float = float("nan")
     width_doubt_mm: float = float("nan")
     inside_mm: float = float("nan")
     inside_doubt_mm: float = float("nan")
+    width_known: float = 0.0
+    inside_known: float = 0.0
 
 
 def border_edge(
@@ -79,11 +85,16 @@ def border_edge(
         for own, profile in zip(count, profiles, strict=True)
         if (step := _step(own, profile, level, contrast)) is not None
     ]
-    if len(steps) < LEAST_STRETCHES:
+    if len(steps) < FEW_STRETCHES:
         return Edge()
     places = [inside for _, inside in steps if not np.isnan(inside)]
-    place = _median(places) if len(places) >= LEAST_STRETCHES else (float("nan"), float("nan"))
-    return Edge(*_median([width for width, _ in steps]), *place)
+    place = _median(places) if len(places) >= FEW_STRETCHES else (float("nan"), float("nan"))
+    return Edge(*_median([width for width, _ in steps]), *place, _enough(steps), _enough(places))
+
+
+def _enough(stretches: Sized) -> float:
+    """How surely so many stretches tell of the whole border."""
+    return float(ndtr((len(stretches) - LEAST_STRETCHES) / STRETCHES_DOUBT))
 
 
 def _median(values: list[float]) -> tuple[float, float]:
@@ -92,14 +103,18 @@ def _median(values: list[float]) -> tuple[float, float]:
     return float(middle), float(0.93 * (high - low) / len(values) ** 0.5)
 
 
-def walled_share(ct: np.ndarray, depth: np.ndarray, seen: np.ndarray, in_plane: np.ndarray) -> float:
+def walled_share(ct: np.ndarray, depth: np.ndarray, seen: np.ndarray, in_plane: np.ndarray, level: float) -> float:
     """The share of a border's stretches that are brighter under the contour than on both sides: a blurred edge is not.
+
+    Nor is healthy tissue under a contour that was drawn too wide, with fat beyond it: there a wall is what is brighter
+    than healthy tissue.
 
     Args:
         ct: HU, 1 mm grid.
         depth: Signed distance to the contour, mm, positive inside.
         seen: Boolean: what the scan shows.
         in_plane: Boolean: where slices blur nothing across the border.
+        level: The healthy tissue's HU.
     """
     deepest = int(depth.max())
     if deepest < LEAST_DEPTH_MM:
@@ -116,6 +131,7 @@ def walled_share(ct: np.ndarray, depth: np.ndarray, seen: np.ndarray, in_plane: 
         known = own >= LEAST_VOXELS
         if min(known[outside].sum(), known[wall].sum()) >= 2:
             beyond = np.average(profile[outside], weights=own[outside])
+            beyond = max(beyond, level) if beyond < level - TISSUE_HU else beyond
             found.append(profile[wall][known[wall]].max() > max(beyond, core) + LEAST_WALL_HU)
     return float(np.mean(found)) if len(found) >= LEAST_STRETCHES else 0.0
 

@@ -36,6 +36,7 @@ from TextoMorphLib.spatial.tissue import (
 
 BORDERS_MM = (0.0, -0.7, 0.7, -1.4, 1.4)  # how far out or in of where it is likeliest the lesion's border may lie
 BORDER_MM = 1.0  # the standard deviation of that, and of where readers draw it
+LEAST_LIKELY = 0.03  # next to the likeliest place, below which none is looked at
 EDGE_DOUBT_MM = 0.4  # how well a border's place is known that is seen all around
 TISSUE_MM3 = 120.0  # of healthy tissue, below which there is nothing to compare with
 MIXED_LEVEL_HU = 15.0  # how far an organ's median may be from its own tissue's level
@@ -220,19 +221,27 @@ def _borders(ct: np.ndarray, around: Surroundings, as_drawn: bool) -> tuple[Attr
     drawn = next(seen for out in (0.0, *(mm for mm in BORDERS_MM if mm > 0)) if (seen := _seen(ct, around, out)))
     # Under a wall the step that is seen is the wall's inner side.
     shown = 0.0 if as_drawn else under(drawn.walled_share, WALLED, WALLED_DOUBT)
-    out = shown * _likeliest_out(drawn.edge, float(around.depth.max()))
-    offsets = [(mm, drawn if out + mm == 0 else _seen(ct, around, out + mm)) for mm in BORDERS_MM]
-    seen_at = [(float(np.exp(-0.5 * (mm / BORDER_MM) ** 2)), seen) for mm, seen in offsets if seen is not None]
+    out, doubt = _likeliest_out(drawn.edge, shown, float(around.depth.max()))
+    likely = {mm: float(np.exp(-0.5 * (mm / doubt) ** 2)) for mm in BORDERS_MM}
+    looked_at = {mm: weight for mm, weight in likely.items() if weight > LEAST_LIKELY}
+    offsets = [(weight, drawn if out + mm == 0 else _seen(ct, around, out + mm)) for mm, weight in looked_at.items()]
+    seen_at = [(weight, seen) for weight, seen in offsets if seen is not None]
     total = sum(weight for weight, _ in seen_at)
     return drawn.lesion, tuple(replace(seen, weight=weight / total) for weight, seen in seen_at)
 
 
-def _likeliest_out(edge: Edge, deepest: float) -> float:
-    """How far outside the contour the border is likeliest to lie, from what readers do and what the scan shows."""
+def _likeliest_out(edge: Edge, shown: float, deepest: float) -> tuple[float, float]:
+    """How far outside the contour the border is likeliest to lie, mm, and how well that is known.
+
+    Args:
+        edge: What the scan shows of it,
+        shown: how surely that is the lesion's own border,
+        deepest: and how deep the lesion is, mm.
+    """
     if np.isnan(edge.inside_mm):
-        return 0.0
-    shown = edge.inside_doubt_mm**2 + EDGE_DOUBT_MM**2
-    return -min(edge.inside_mm * BORDER_MM**2 / (BORDER_MM**2 + shown), 0.5 * deepest)
+        return 0.0, BORDER_MM
+    trusted = shown * edge.inside_known * BORDER_MM**2 / (BORDER_MM**2 + edge.inside_doubt_mm**2 + EDGE_DOUBT_MM**2)
+    return -min(trusted * edge.inside_mm, 0.5 * deepest), BORDER_MM * max(1 - trusted, 1e-3) ** 0.5
 
 
 def _seen(ct: np.ndarray, drawn: Surroundings, out: float) -> Border | None:
@@ -242,7 +251,7 @@ def _seen(ct: np.ndarray, drawn: Surroundings, out: float) -> Border | None:
     if deepest <= 0.5:
         return None
     around = drawn.within(_before(ct, depth, drawn.parenchyma_hu), depth) if out else drawn
-    share = walled_share(ct, depth, shown, around.in_plane)
+    share = walled_share(ct, depth, shown, around.in_plane, drawn.parenchyma_hu)
     found = measure_in(around, ct, walls=share > WALLED - WALLED_DOUBT)
     assert drawn.usable is not None
     # What a border steps to is the tissue under it: a dead core is no part of that.

@@ -9,6 +9,8 @@ from scipy.special import ndtr
 
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
+from TextoMorphLib.measurement.evidence import Evidence
+from TextoMorphLib.spatial.region import regions
 
 
 @pytest.mark.parametrize("axis", [1, 2])
@@ -34,3 +36,34 @@ def test_calcium_that_a_window_cut_off_is_not_said_to_be_missing(high: float, kn
     (found,) = describe(Volume.from_array(np.minimum(scan, high).astype(np.float32), np.eye(4)), mask)
     assert bool(np.isfinite(found.attributes.bright_fraction)) == known
     assert found.unsaid["calcification"] == ("none is seen" if known else "could not be measured")
+
+
+def _beside_fat(wider_mm: float) -> tuple[Volume, np.ndarray, np.ndarray]:
+    """A cyst in a thin organ with fat around, what is outlined of it, and the organ."""
+    rng = np.random.default_rng(0)
+    at = np.indices((56,) * 3) - 27.5
+    away = np.linalg.norm(at, axis=0)
+    organ = (away < 14) | (np.hypot(at[1] - 12, at[2]) < 9)
+    scan = ndimage.gaussian_filter(np.where(away < 11, 15.0, np.where(organ, 90.0, -90.0)), 0.6)
+    scan += 8 * ndimage.gaussian_filter(rng.standard_normal(scan.shape), 0.6) / 0.33
+    outlined = away < 11 + wider_mm
+    return Volume.from_array(scan.astype(np.float32), np.eye(4)), outlined, organ & ~outlined
+
+
+def test_tissue_between_a_cyst_and_fat_under_a_wide_contour_is_no_wall() -> None:
+    said = []
+    for wider_mm in (0.0, 3.0):
+        volume, outlined, organ = _beside_fat(wider_mm)
+        (found,) = describe(volume, outlined, "pancreas", healthy=organ)
+        said.append(found.description)
+    assert said[0] == said[1]
+    assert {"content": "cystic", "texture": "homogeneous"}.items() <= said[0].items()
+    assert "wall" not in said[0]
+
+
+def test_where_a_border_is_seen_it_is_hardly_looked_for_elsewhere() -> None:
+    volume, outlined, organ = _beside_fat(0.0)
+    (region,) = regions(volume, outlined, context_mm=16, exclude=outlined)
+    seen, drawn = (Evidence.of(region, volume, organ, as_drawn=each).borders[0].weight for each in (False, True))
+    assert drawn == pytest.approx(0.3, abs=0.02)
+    assert seen > 0.5
