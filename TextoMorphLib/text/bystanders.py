@@ -144,6 +144,9 @@ class Bystanders(Borders):
             or self.words[later].norm in ("however", "also")
         ):
             later += 1
+        adjective = thing == LESION and later + 1 < len(self.words) and self._is_adjective(later)
+        if later == index and adjective and self.words[later + 1].norm in ("in", "of"):
+            return later + 1  # "a granuloma | calcified | in the spleen"
         norm = self.words[later].norm if later < len(self.words) else ""
         seen = norm == "in" and later > index and self.words[later - 1].norm in ("seen", "noted", "present", "visible")
         return later if seen or (thing == "calcification" and norm == "throughout") else index

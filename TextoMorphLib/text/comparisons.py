@@ -306,10 +306,20 @@ def _to_prior(word: Word) -> bool:
     return word.has("past", "pseudo") and word.norm.startswith("compared")
 
 
+_EXTREMES = {
+    "hypo": ("bile", "water", "fluid", "urine", "fat", "cyst", "gallbladder"),
+    "hyper": ("aorta", "vessel", "artery", "bone", "pool", "cava"),
+    "arterial": ("aorta", "vessel", "artery", "pool"),
+}
+
+
 def with_other(word: Word, other: Word, terms: Mapping[str, Term]) -> Word:
     """What a density says that is held against something else than the organ: "close to water", or nothing."""
     if word.term is terms["isoattenuating"] and other.norm in ("water", "fluid", "simple fluid"):
         return replace(word, term=terms["cystic"])
+    density = word.term.kinds.get("density") if word.term is not None else ""
+    if other.norm.split(" ")[-1] in _EXTREMES.get(density or "", ()):
+        return word  # "as dark as bile" is darker than any organ
     return replace(word, term=None, roles={**word.roles, "heard": frozenset({"compared with something else"})})
 
 

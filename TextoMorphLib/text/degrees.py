@@ -11,7 +11,13 @@ from TextoMorphLib.text.vocabulary import Term
 _THIN_MM, _THICK_MM = 2.0, 4.0  # a wall of at most so much is thin, of at least so much thick
 _DENIES = ("not", "isn't", "aren't")
 _TOO = ("too", "overly", "excessively")
-_MEASURES = (":", "of", "is", "measure", "measuring", "about", "up to")
+_MEASURES = ("(", "thickness", ":", "of", "is", "measure", "measuring", "about", "up to", "<", ">", "less",
+    "more", "than", "less than", "more than", "under")  # before a length # fmt: skip
+_MEASURED = (")", "thick", "thickness", "in", "wide")  # after it
+_MUCH = {
+    **dict.fromkeys(("considerable", "considerably", "substantial", "marked", "significant", "increased"), "thick"),
+    **dict.fromkeys(("minimal", "slight", "little", "hairline"), "thin"),
+}
 _ENDS = (",", ";", ".", ":", "\n")
 
 
@@ -28,28 +34,79 @@ def understated(words: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
 
 
 def measured(words: Sequence[Word], terms: Mapping[str, Term]) -> list[Word]:
-    """The sentence with "thick" as the number before it has it, by the limits of Bosniak's 2019 classes for walls."""
-    read = list(words)
+    """The sentence with "thick" as the number beside it has it, by the limits of Bosniak's 2019 classes for walls."""
+    read = _with_walls_measured(_thickness_named(words))
     for at in range(2, len(read)):
-        thick = read[at].norm.split(" ")[0] == "thick"
-        end = at if thick else at + _is_walls(read, at)  # one after the unit
-        number, unit = read[end - 2].norm.replace(",", "."), read[end - 1].norm
-        if not (thick or end > at) or unit not in ("mm", "cm") or not number.replace(".", "", 1).isdecimal():
+        size = _size(read, at - 2)
+        if read[at].norm.split(" ")[0] != "thick" or size is None:
             continue
-        wide = float(number) * (10 if unit == "cm" else 1)
-        below = end > 2 and read[end - 3].norm in ("than", "<", "under", "below")
-        size = "thin" if wide <= _THIN_MM else "thick" if wide >= _THICK_MM and not below else ""
         walled = terms[f"{size}-walled" if size else "walled"] if _kinds(read[at]).get("wall_thickness") else None
         roles = read[at].roles if walled else {"modifier": frozenset({size})}
         read[at] = replace(read[at], roles=roles, term=walled or read[at].term)
     return read
 
 
-def _is_walls(words: Sequence[Word], at: int) -> bool:
-    """Whether a unit ends what is measured of a wall, without "thick": "wall 6 | mm", "wall: 2 | mm"."""
-    named = next((word for word in reversed(words[max(0, at - 4) : at - 1]) if word.norm not in _MEASURES), None)
-    thick = any(word.has("modifier", "thick") or word.has("modifier", "thin") for word in words[at + 1 : at + 2])
-    return words[at].norm in ("mm", "cm") and named is not None and named.thing == "wall" and not thick
+def _size(words: Sequence[Word], at: int) -> str | None:
+    """What a length makes of a wall: "thin", "thick" or neither; None where no length is."""
+    number, unit = words[at].norm.replace(",", "."), words[at + 1].norm if at + 1 < len(words) else ""
+    if unit not in ("mm", "cm") or not number.replace(".", "", 1).isdecimal():
+        return None
+    wide = float(number) * (10 if unit == "cm" else 1)
+    below = at > 0 and words[at - 1].norm in ("than", "<", "under", "below")
+    return "thin" if wide <= _THIN_MM else "thick" if wide >= _THICK_MM and not below else ""
+
+
+def _with_walls_measured(words: Sequence[Word]) -> list[Word]:
+    """The sentence with a wall's length as an adjective before it: "wall: 6 mm", "a rind 6 mm thick"."""
+    read: list[Word] = []
+    at = 0
+    while at < len(words):
+        size = _size(words, at)
+        said = len(read) - 1
+        while said >= 0 and (read[said].norm in _MEASURES or read[said].has("word", "det")):
+            said -= 1
+        end = at + 2
+        while end < len(words) and words[end].norm in _MEASURED:
+            end += 1
+        if size and at and _opens_phrase(words[at - 1]) and words[end : end + 1] and words[end].thing == "wall":
+            read.append(Word(size, words[at].start, words[end - 1].end, roles={"modifier": frozenset({size})}))
+            at = end  # "a 6 mm wall"
+            continue
+        if size is None or said < 0:
+            read.append(words[at])
+            at += 1
+            continue
+        wall = read[said]
+        if wall.thing == "wall" and not any(word.thing for word in words[end : end + 1]):
+            adjective = Word(size, wall.start, wall.start, roles={"modifier": frozenset({size})})
+            if any(not word.has("word", "det") for word in read[:said]):
+                read[said:] = [*([adjective] if size else []), wall]
+            else:  # of which the sentence goes on: "wall 6 mm, not enhancing"
+                read += [replace(adjective, start=words[at].start, end=words[end - 1].end)] if size else words[at:end]
+            at = end
+        elif wall.has("modifier", "thick") or wall.has("modifier", "thin"):  # "a thick (5 mm) wall"
+            bracketed = read[-1].norm == "(" and words[end - 1].norm == ")"
+            read[said:] = [wall] if bracketed else [*read[said:], *words[at:end]]
+            at = end
+        else:
+            read.append(words[at])
+            at += 1
+    return read
+
+
+def _thickness_named(words: Sequence[Word]) -> list[Word]:
+    """The sentence with "a wall of considerable thickness" as a thick wall."""
+    read = list(words)
+    for at in range(len(read) - 3):
+        much = _MUCH.get(read[at + 2].norm)
+        if read[at].thing == "wall" and read[at + 1].norm == "of" and much and read[at + 3].norm == "thickness":
+            adjective = Word(much, read[at].start, read[at].start, roles={"modifier": frozenset({much})})
+            return [*read[:at], adjective, read[at], *read[at + 4 :]]
+    return read
+
+
+def _opens_phrase(word: Word) -> bool:
+    return word.has("word", "det") or word.has("word", "with")
 
 
 def after_density(words: Sequence[Word], at: int) -> bool:

@@ -21,6 +21,9 @@ _DRAWN = r"(?:drawn|represented|described|modell?ed|simulated|rendered|generated
 _MEANT = re.compile(
     rf"\b(?:of interest|(?:question|request)(?: here| today)? (?:concerns?|is|relates to|regards)|under discussion"
     rf"|the (?:target|subject)(?: here| today)? is|(?:is|are) (?:the|our) (?:target|subject)|to be {_DRAWN}"
+    rf"|(?:main|principal|key|dominant|leading|relevant) finding"
+    rf"|(?:reason|indication) for (?:this|the|today's) (?:ct|scan|study|exam\w*|referral|request|visit)"
+    rf"|for which the patient (?:was|is|has been) (?:referred|sent|seen)"
     rf"|index lesion is|is the index lesion|(?:we|I) (?:ask|mean)|ask(?:ed|ing)? about|only the [\w -]{{1,30}} matters"
     rf"|(?:is|are) (?:what is |the one )?meant|describe|(?:draw|represent|model)(?: only)? the)\b",
     re.IGNORECASE,
@@ -31,7 +34,11 @@ _NOT = re.compile(
     rf"|(?:ignore|disregard|do not draw|don't draw) (?:the|lesion))\b",
     re.IGNORECASE,
 )
-_INCIDENTAL = re.compile(r"\b(?:is|are) (?:all |both |purely |only )?incidental\W*$", re.IGNORECASE)
+_INCIDENTAL = re.compile(
+    r"\b(?:is|are) (?:an? |all |both |purely |only )?incidental"
+    r"(?: (?:finding|[\w-]+ ?[\w-]* ?(?:ipmn|cyst|nodule|lesion|adenoma|h(?:a)?emangioma)))?s?\W*$",
+    re.IGNORECASE,
+)
 _LARGEST = re.compile(
     r"^\W*(?:\w+: )?(?:and )?(?:the )?(?:largest|biggest|dominant|most prominent)"
     r"(?: (?:lesion|one|mass|nodule|tumou?r|is|in)\b|,)",
@@ -86,15 +93,12 @@ def of_others(text: str) -> list[tuple[int, int]]:
         beside = parts and _INCIDENTAL.search(clause)
         if _NOT.search(clause) or beside:
             found.append((each.start, each.end))
-            found += (
-                []
-                if beside
-                else [
-                    (part.start, part.end)
-                    for part in parts
-                    if each.by.keys() & part.by.keys() and not part.is_apart(each)
-                ]
-            )
+            shared = {"letter"} if beside else {*each.by}
+            found += [
+                (part.start, part.end)
+                for part in parts
+                if shared & each.by.keys() & part.by.keys() and not part.is_apart(each)
+            ]
         elif (_MEANT.search(clause) or (_LARGEST.search(clause) and parts)) and (known := _known(each, parts, clause)):
             meant = known
         elif parts and parts[-1].by and not _begins(parts[-1], each, clause):

@@ -22,6 +22,9 @@ _FURTHER = ("also", "additionally", "another", "second", "further", "separate", 
 _WITHIN = ("within", "inside", "internal", "mural", "central", "it", "which", "whose")
 
 
+_FLUID = ("abscess", "pseudocyst", "collection", "ipmn", "cystadenoma", "hydatid", "biloma", "lesion")
+
+
 class Others:
     """Tells, sentence by sentence, whether it is about another lesion."""
 
@@ -67,16 +70,28 @@ class Others:
             return self.aside
         other_side = side and self.side and side != self.side
         contrary = seen and side in _CONTRARY and not any(word.thing == LESION for word in words[:4])
-        if contrary or (
-            described and (other_side or _is_rest(words) or (seen and _is_at_place(words)) or _is_of_rest(words))
+        if (
+            contrary
+            or self._is_plain_cyst(words, bool(other_side) and seen, described)
+            or (described and (other_side or _is_rest(words) or (seen and _is_at_place(words)) or _is_of_rest(words)))
         ):
             self.aside = True
         elif (side and side == self.side) or (known := _is_definite(words)):
             self.aside = bool(not side and described and self._is_called(known))
-        elif (described and _brings_up(words)) or (seen and _are_several_cysts(words)):
+        elif (described and _brings_up(words)) or (seen and (_are_several_cysts(words) or _opens_elsewhere(words))):
             self.aside = True
         self.side = self.side or side or next((word.norm for word in words if word.norm in _SIDES), "")
         return self.aside
+
+    def _is_plain_cyst(self, words: Sequence[Word], opposite: bool, described: bool) -> bool:
+        """Whether a sentence brings up a cyst beside a mass: at the other side, or "left renal cyst of 2 cm"."""
+        at = next((i for i, word in enumerate(words[:6]) if word.thing == LESION), None)
+        if at is None or not _is_cyst(words[at]) or any(word.norm in ("the", "this") for word in words[:at]):
+            return False
+        masses = self.names[False] and not any("cyst" in name or name in _FLUID for name in self.names[False])
+        sized = [word.norm for word in words[at + 1 : at + 4]]
+        own = described and sized[:1] in (["of"], [","], ["measuring"]) and sized[2:] in (["mm"], ["cm"])
+        return bool(masses) and (opposite or own)
 
     def clauses_of_others(self, words: Sequence[Word]) -> list[int]:
         """The clauses about a lesion of which only others are called so: "the mass is dark, | the cyst has septa"."""
@@ -102,7 +117,10 @@ _GENERALLY = ("may", "often", "usually", "can", "typically", "frequently", "comm
 
 
 def _is_general(words: Sequence[Word], text: str) -> bool:
-    """Whether a sentence is about lesions of a kind in general: "Haemangiomas may calcify"."""
+    """Whether a sentence is about lesions of a kind in general: "Haemangiomas may calcify", "Such lesions are"."""
+    such = next((i for i, word in enumerate(words[:4]) if word.norm == "such"), len(words))
+    if such + 1 < len(words) and words[such + 1].thing == LESION:
+        return True
     if len(words) < 3 or words[0].thing != LESION or text[words[0].start : words[0].end][-1:].lower() != "s":
         return False
     return words[1].norm in _GENERALLY or (words[1].norm == "are" and words[2].norm in _GENERALLY)
@@ -165,7 +183,7 @@ def _one_of_two(words: Sequence[Word]) -> str:
         return ""
     after = words[start + 1]
     named = after.thing == LESION or after.norm in ("one", ":")
-    return words[start].norm if named or after.norm in ("is", "in", "measure", "show", "has", "lie") else ""
+    return words[start].norm if named or after.norm in ("is", "in", "measure", "show", "has", "lie", "(") else ""
 
 
 def the_rest(words: Sequence[Word]) -> range:
@@ -237,6 +255,30 @@ def _is_at_place(words: Sequence[Word]) -> bool:
 def _opens_beside(words: Sequence[Word]) -> bool:
     """Whether a sentence begins with what lies beside the lesion: "Next to it"."""
     return len(words) > 2 and words[0].norm in BESIDE and words[1].norm in ("it", "this", "them")
+
+
+_ELSEWHERE = ("elsewhere", "incidentally", "separately", "additionally", "coincidentally")
+_NEIGHBORING = (
+    "adjacent",
+    "neighboring",
+    "nearby",
+    "coexisting",
+    "concomitant",
+    "coincidental",
+    "incidental",
+    "separate",
+)
+
+
+def _opens_elsewhere(words: Sequence[Word]) -> bool:
+    """Whether a sentence begins with lesions at other places: "Elsewhere two cysts", "Adjacent pseudocyst, 5 cm"."""
+    first = next((i for i, word in enumerate(words) if word.thing == LESION), None)
+    if first is None or any(word.norm in ("the", "this") for word in words[:first]):
+        return False
+    return words[0].norm in _ELSEWHERE or (words[0].norm in _NEIGHBORING and first < _NEAR)
+
+
+_NEAR = 4  # words from an adjective to its noun
 
 
 def _brings_up(words: Sequence[Word]) -> bool:

@@ -52,6 +52,12 @@ _HU_OF_ORGAN = re.compile(
     r"\s*(?:is|was|has|=|:|of|at|measur\w+|about|~|\(|to)?\s*$",
     re.IGNORECASE,
 )
+_OF_ORGAN_AFTER = re.compile(  # "98 HU | for the adjacent liver"
+    r"^[\s)]*(?:of|for|in|at|as in) (?:the )?(?:(?:adjacent|surrounding|normal|healthy|background|neighbou?ring"
+    r"|remaining|rest of the|left|right) )*"
+    r"(?:liver|hepatic|kidney|renal|cortex|pancreas|pancreatic|parenchyma|gland|background)\b",
+    re.IGNORECASE,
+)
 _NATIVE = (  # what was seen without contrast medium
     r"(?:native|unenhanced|non-?enhanced|(?:non|pre)[- ]?con(?:trast)?|without (?:iv )?contrast|before contrast)"
     r"(?: (?:ct|scan|phase|series|study|images?))?"
@@ -137,8 +143,9 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
             spans.append(match.span())
     all_hu = list(_HU.finditer(text))
     spans += [match.span() for match in all_hu]
-    hu = [match for match in all_hu if not _within(match, apart) and not _is_other_hu(text[: match.start()][-40:])]
-    around = [match for match in all_hu if _HU_OF_ORGAN.search(text[: match.start()][-40:])]
+    around = [match for match in all_hu if _is_organs(match, text, len(all_hu))]
+    own = [match for match in all_hu if match not in around and not _within(match, apart)]
+    hu = [match for match in own if not _is_other_hu(text[: match.start()][-40:])]
     places = list(_PLACES.finditer(text))
     segments = [each for match in _SEGMENT.finditer(text) for each in _segments(match)]
     spans += [match.span() for match in (*places, *_SEGMENT.finditer(text))]
@@ -154,6 +161,12 @@ def quantities(text: str, apart: Sequence[tuple[int, int]] = ()) -> Quantities:
         many=bool(_MANY.search(text)),
         spans=tuple(sorted(spans)),
     )
+
+
+def _is_organs(match: re.Match[str], text: str, told: int) -> bool:
+    """Whether HU are those of the organ around a lesion; "45 HU in the liver" are so only where others are told."""
+    after = told > 1 and _OF_ORGAN_AFTER.match(text[match.end() :][:60])
+    return bool(after or _HU_OF_ORGAN.search(text[: match.start()][-40:]))
 
 
 def _is_other_hu(before: str) -> bool:

@@ -108,6 +108,9 @@ _GO_ON = {
 }
 
 
+_AUXILIARY = ("is", "was", "are", "were", "has", "have", "had", "been")
+
+
 def forward(sentence: Sequence[Word], at: int, whole: bool = False) -> list[int]:
     """The words after a trigger up to the end of its list ("a, b or c", "a and b").
 
@@ -272,8 +275,13 @@ def is_property(word: Word) -> bool:
 def backward(sentence: Sequence[Word], at: int) -> list[int]:
     """The words before a trigger that comes last: "a and b are absent"."""
     end = at - 1 if at and sentence[at - 1].norm == "," else at  # "septa, none"
-    if end and sentence[end - 1].has("word", "but"):
-        end -= 1  # "was suspected but not confirmed", "is common in such tumours but absent here"
+    verb = end
+    while verb and (sentence[verb - 1].has("word", "verb") or sentence[verb - 1].norm in _AUXILIARY):
+        verb -= 1
+    if verb and sentence[verb - 1].has("word", "but"):
+        end = (
+            verb - 1
+        )  # "was suspected but is excluded", "was suspected but not confirmed", "is common in such tumours but absent here"
         said = next((i for i in range(end - 1, 0, -1) if sentence[i].has("word", "verb")), end)
         if not any(word.noun and word.term for word in sentence[said + 1 : end]):
             end = said

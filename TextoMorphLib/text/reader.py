@@ -135,7 +135,8 @@ class Reader:
                 self._word(at, word, claims, marks[at], aside)
         self.mentions += between(self.mentions[already:], self.words.terms)
         self.before = words, [*self.mentions[already:], *self.then[then:]]
-        self.heading = words[0].norm != "\n" and (_is_heading(words) or (self.heading and self._under_heading(words)))
+        heads = _is_heading(words) or _heads_organ(words, self.organ)
+        self.heading = words[0].norm != "\n" and (heads or (self.heading and self._under_heading(words)))
         is_normal = not self.heading and any(
             word.norm in _NORMAL or DENIED in each for word, each in zip(words, marks, strict=True)
         )
@@ -147,7 +148,8 @@ class Reader:
         if last.head >= 0 and self._names_lesion(claims) and not owners.is_predicated(last.head):
             last = Owner()  # "the mass is blurred where it meets the duodenum"
         if self.heading:
-            last = claims.whose[0] if _is_heading(words) else topic
+            head = Owner("other", words[0].norm) if words[0].thing == "organ" else claims.whose[0]
+            last = head if heads else topic
         self.topic = last if last.kind == "other" else Owner()
 
     def _take_back(self, words: Sequence[Word]) -> None:
@@ -261,6 +263,11 @@ class Reader:
 
 def _is_heading(words: Sequence[Word]) -> bool:
     return len(words) > 2 and words[0].thing == "other" and words[1].norm == ":"
+
+
+def _heads_organ(words: Sequence[Word], organ: str | None) -> bool:
+    """Whether a sentence begins with another organ's heading: "Kidneys: a cyst | ; septa: yes"."""
+    return len(words) > 2 and words[1].norm == ":" and of_other_organ(words, organ)
 
 
 @lru_cache(maxsize=1)

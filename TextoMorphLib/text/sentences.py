@@ -41,6 +41,7 @@ _ABBREVIATED = frozenset(
 )
 
 
+_ANSWER = re.compile(r"(?i)(?:i|we|there)\s(?:\w+\s){1,2}(?=(?:none|no)\b)")  # "Septa? | I found | none in this cyst."
 _ANSWERS = ("a", "answer", "ans", "reply")
 
 
@@ -59,7 +60,7 @@ def windows(text: str, size: int) -> Iterator[tuple[int, int]]:
 def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
     """Cut after full stops, semicolons and line breaks; a question is one with its answer ("Septa? No.")."""
     sentence: list[Token] = []
-    found = _without_speakers(found)
+    found = _without_speakers(found, text)
     for index, token in enumerate(found):
         following = found[index + 1] if index + 1 < len(found) else None
         sentence.append(token)
@@ -73,10 +74,15 @@ def sentences(found: Sequence[Token], text: str) -> Iterator[list[Token]]:
         yield sentence
 
 
-def _without_speakers(found: Sequence[Token]) -> Sequence[Token]:
+def _without_speakers(found: Sequence[Token], text: str) -> Sequence[Token]:
     """Tokens without what only says that an answer follows: "Q: necrosis? | A: | no"."""
     kept: list[Token] = []
+    spoken = 0  # where what leads to an answer ends
     for index, token in enumerate(found):
+        if kept and kept[-1].norm == "?" and (leads := _ANSWER.match(text, token.start)):
+            spoken = leads.end()
+        if token.start < spoken:
+            continue
         marks = [each.norm for each in found[max(0, index - 2) : index + 2]]
         named = marks[-2:] == [token.norm, ":"] and "?" in marks[:-2] and token.norm in _ANSWERS
         colon = len(kept) > 0 and kept[-1].norm == "?" and token.norm == ":"

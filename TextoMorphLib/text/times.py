@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from TextoMorphLib.text.concepts import ATTRIBUTES, Description
 from TextoMorphLib.text.lexicon import Word
-from TextoMorphLib.text.moments import DATE, NOW, SINCE, THEN
+from TextoMorphLib.text.moments import DATE, MOMENTS, NOW, SINCE, THEN
 from TextoMorphLib.text.reach import STOPS, backward, clause, forward
 from TextoMorphLib.text.vocabulary import Mention, Term, describe
 
@@ -65,6 +65,24 @@ _BELIEVED = ("thought", "suspected", "feared", "believed", "assumed", "suggested
     "mistaken", "misread")  # fmt: skip
 _TREATED = re.compile(r"(?:emboli|drain|treat|operat|resect|stent|ablat|irradiat)\w*ed$")
 _REASONS = ("because", "because of", "due to", "owing to", "for")
+_OPERATION = re.compile(
+    r"(?:ectomy|resection|ablation|enucleation|excision|whipple|operation|surgery|transplantation)$"
+)
+_AFTER = (
+    "after",
+    "post",
+    "status",
+    "s/p",
+    "treated",
+    "underwent",
+    "undergone",
+    "prior",
+    "previous",
+    "had",
+    "following",
+)
+_INTENDED = ("planned", "scheduled", "candidate", "recommend", "recommended", "considered", "advised", "suitable",
+    "amenable", "referred", "before", "prior to", "request", "evaluation", "preoperative", "awaiting")  # fmt: skip
 _STILL = ("unchanged", "stable", "still", "same", "unaltered", "persist", "remain", "again", "constant")
 _MARKS = (*STOPS, ",")
 
@@ -75,11 +93,27 @@ def past(sentence: Sequence[Word]) -> set[int]:
     for at, word in enumerate(sentence):
         if word.norm in _REASONS and any(_TREATED.match(before.norm) for before in sentence[max(0, at - 5) : at]):
             found.update(clause(sentence, at))  # "embolised because of | bleeding"
+        dated = any(before.norm in MOMENTS for before in sentence[max(0, at - 3) : at])
+        then = word.norm == "when" and dated and any(each.norm in _PAST_VERBS for each in sentence[at + 1 : at + 5])
+        if then or _was_operated(sentence, at):  # "since 2018, when | it was thin-walled"
+            found.update(range(at + 1, _until_now(sentence, at + 1)))
         if word.norm == THEN or (word.norm == DATE and _is_earlier(sentence, at)):
             found.update(_then(sentence, at))
         elif word.has("past") and not word.has("past", "pseudo"):
             found.update(_of_adverb(sentence, at))
     return found
+
+
+def _was_operated(sentence: Sequence[Word], at: int) -> bool:
+    """Whether a word leads to what was taken out or destroyed: "nephrectomy in 2015 | for | a cystic tumour"."""
+    if sentence[at].norm not in (*_REASONS, "of"):
+        return False
+    before = sentence[max(0, at - 5) : at]
+    if not any(_OPERATION.search(word.norm.split(" ")[-1]) for word in before):
+        return False
+    dated = any(word.norm in MOMENTS or word.norm.isdecimal() for word in sentence)
+    told = any(word.norm.split(" ")[0] in _AFTER or word.has("past") for word in sentence[:at])
+    return (dated or told) and not any(word.norm in _INTENDED for word in sentence)
 
 
 def may_last(sentence: Sequence[Word], text: str) -> bool:
@@ -101,6 +135,8 @@ def lasting(then: Sequence[Mention], now: Sequence[Mention]) -> list[Mention]:
     """What was so then, and of which nothing else is said now, nor what it hardly goes with."""
     said = describe(mention for mention in now if mention.term.about == "lesion")
     told = said.keys() | {kind for mention in now if mention.negated for kind in mention.term.kinds}
+    if said.get("content") in ("necrotic", "cystic"):
+        told |= {"density", "degree"}  # what enhanced before, and is dead or fluid now, need not enhance any more
     return [each for each in then if not told & each.term.kinds.keys() and not _is_unlikely(each.term.kinds, said)]
 
 

@@ -301,6 +301,7 @@ _ALWAYS_THERE = (
     "margin", "border", "edge", "outline", "contour", "boundary", "demarcation", "delineation", "density",
     "attenuation", "texture", "size", "shape", "location", "site", "content", "hu",
 )  # fmt: skip
+_HEADING = re.compile(r"[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}[ \t]*:")
 _GOES_ON = frozenset(
     [
         "of",
@@ -335,6 +336,7 @@ _GOES_ON = frozenset(
 def _ends_line(found: list[Token], text: str, at: int) -> bool:
     """Whether a line break may end a sentence: not after "no evidence" or before "of calcification"."""
     answered = len(found) > 1 and found[-1].norm in ("no", "not") and found[-2].norm in (":", "?")
+    answered = answered or bool(_HEADING.match(text, at))  # "necrosis no | Kidneys: ..."
     if not answered and (not found or found[-1].norm in _GOES_ON or found[-1].norm == ","):
         return False
     while at < len(text) and text[at] in " \t":

@@ -125,7 +125,7 @@ class Understanding:
         found += plausibility.told(self)
         if self.elsewhere:
             found.append(f"the text speaks of the {self.elsewhere}, the lesion goes into the {self.organ}")
-        if not self.mentions:
+        if not (self.mentions or self.description):
             found.append("nothing in the text says what the lesion looks like: it gets the default look")
         return found
 

@@ -16,6 +16,7 @@ BATCHES = CORPUS.with_name("batches.json")
 BLIND = CORPUS.with_name("blind.json")
 UNSEEN = CORPUS.with_name("unseen.json")
 FOURTH = CORPUS.with_name("fourth.json")
+SIXTH = CORPUS.with_name("sixth.json")
 
 
 def test_what_is_wrong_is_counted_by_its_kind() -> None:
@@ -50,6 +51,7 @@ def test_what_is_wrong_is_counted_by_its_kind() -> None:
         (BLIND, "all", 0.97),
         (UNSEEN, "all", 0.97),
         (FOURTH, "all", 0.9),
+        (SIXTH, "all", 0.95),
     ],
 )
 def test_our_corpus_is_understood_without_a_contrary(corpus: Path, half: str, least: float) -> None:

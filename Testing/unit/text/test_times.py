@@ -19,6 +19,10 @@ from TextoMorphLib.text.understanding import understand
         ("Hypodense now, with a rim until the second cycle of chemotherapy.", {"density": "hypo"}),
         ("A mass, isodense in January, hypodense in May.", {"density": "hypo"}),
         ("Prior CT: necrotic mass. Current CT: calcified mass.", {"calcification": "present"}),
+        (
+            "The cyst has septa since 2018, when it was calcified and without septa.",
+            {"content": "cystic", "septa": "septated"},
+        ),
         # Of one time alone.
         ("Baseline CT: hypodense, ill-defined lesion.", {"density": "hypo", "margin": "ill"}),
         ("The tumour had a capsule on last year's MRI, which cannot be seen any more.", {}),
