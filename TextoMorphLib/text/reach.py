@@ -279,9 +279,7 @@ def backward(sentence: Sequence[Word], at: int) -> list[int]:
     while verb and (sentence[verb - 1].has("word", "verb") or sentence[verb - 1].norm in _AUXILIARY):
         verb -= 1
     if verb and sentence[verb - 1].has("word", "but"):
-        end = (
-            verb - 1
-        )  # "was suspected but is excluded", "was suspected but not confirmed", "is common in such tumours but absent here"
+        end = verb - 1  # "was suspected but is excluded", "is common in such tumours but absent here"
         said = next((i for i in range(end - 1, 0, -1) if sentence[i].has("word", "verb")), end)
         if not any(word.noun and word.term for word in sentence[said + 1 : end]):
             end = said

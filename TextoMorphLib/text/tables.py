@@ -114,7 +114,7 @@ def _is_field(cell: str) -> bool:
 
 
 def answer(name: str, value: object) -> str:
-    """What a form's value says of a feature: "yes" for true, for a tick, and for 1 where it can only be there or not."""
+    """What a form's value says of a feature: "yes" for true, a tick, and 1 where it can only be there or not."""
     key = value if isinstance(value, bool) else str(value).strip().lower()
     short = isinstance(key, str) and key in ("0", "1", "x", "y", "n")
     return _SAYS[key] if key in _SAYS and (not short or _FEATURE.search(name)) else str(value).strip()
@@ -131,7 +131,7 @@ def _ticked(lines: Sequence[str], at: int) -> list[str]:
         found = re.match(r"^\W{0,3}([^|\n]{2,40}?)(?:[ \t]{2,}|[ \t]*\|)[\s|]*(\S)[\s|]*$", line)
         if found is None or not _TICK.match(found[2]):
             break
-        said = min(heads, key=lambda head: abs(head[0] - found.start(2)))[1]  # noqa: B023
+        said = min(heads, key=lambda head: abs(head[0] - found.start(2)))[1]
         rows.append(f"{found[1]}: {said}")
     return rows
 

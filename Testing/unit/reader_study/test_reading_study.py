@@ -233,7 +233,7 @@ def test_too_few_cases_to_keep_twins_apart_is_said_before_any_work(tmp_path: Pat
         ),
         (("ours0.nii.gz,mask0", "ours0.nii.gz,mask1"), "line 3: its mask is not that of its real twin"),
         (("source", "text"), "the column text stands twice"),
-        ((',ours,pair 0', ',ours,pair 0,"'), "look at the double quotes"),
+        ((",ours,pair 0", ',ours,pair 0,"'), "look at the double quotes"),
     ],
 )
 def test_bad_tables(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -248,7 +248,8 @@ def test_a_text_of_two_lines_keeps_its_words_apart(tmp_path: Path) -> None:
     table = write_table(tmp_path / "scans", 4)
     table.write_text(table.read_text().replace("hypoattenuating, ill-defined", "hypoattenuating\nill-defined"))
     made = create(table, tmp_path / "study", None, Plan(("anna",), twins=(), apart=2, frame=FRAME))
-    assert {tuple(case.terms) for case in made.cases.values()} == {("hypoattenuating", "ill-defined", "no calcification")}
+    terms = ("hypoattenuating", "ill-defined", "no calcification")
+    assert {tuple(case.terms) for case in made.cases.values()} == {terms}
 
 
 def test_a_copied_image_is_noticed_whatever_its_name(tmp_path: Path) -> None:
