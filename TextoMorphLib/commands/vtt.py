@@ -192,7 +192,9 @@ def export(
     from TextoMorphLib.reader_study.score import score as scored
 
     if folder.resolve() in (destination.resolve(), *destination.resolve().parents):
-        raise InputError("the results tell real from synthetic: they must not lie in its folder; choose another")
+        raise InputError(
+            "the results tell real from synthetic: they must not lie in the study's folder; choose another"
+        )
     _say_written(report.export(scored(folder, key, beside), destination))
 
 
