@@ -91,10 +91,13 @@ def doubts_told() -> Iterator[list[str]]:
     Yields:
         The messages, filled when the block ends; they are told on to whoever listens around it, too.
     """
-    with doubts_kept() as found:
-        yield found
-    for each in found:
-        doubt(each)
+    found: list[str] = []
+    try:
+        with doubts_kept() as found:
+            yield found
+    finally:  # what was doubtful may be why the block fails
+        for each in found:
+            doubt(each)
 
 
 @contextmanager

@@ -100,3 +100,13 @@ def test_it_is_cancelled_and_what_is_wrong_is_said(host: Any, ct: Any, panels: A
     button.click()
     assert "could not be described" in host.messages[0]
     assert wanted.text == "cystic"
+
+
+def test_an_organ_that_is_the_lesion_is_refused(host: Any, ct: Any, panels: Any) -> None:
+    wanted = panels["Describe"].parameters
+    wanted.ct, wanted.text = ct, "cystic"
+    wanted.segmentation, wanted.segmentId = painted(ct, darken(ct, FIRST, 20.0, -60))
+    wanted.organSegmentation, wanted.organSegmentId = wanted.segmentation, wanted.segmentId
+    panels["Describe"].ui.wordsButton.click()
+    assert "organ's mask holds 0.00 ml" in host.messages[0]
+    assert wanted.text == "cystic"

@@ -54,22 +54,21 @@ def describe(
     from TextoMorphLib.io.masks import check_mask, read_labels, read_mask
     from TextoMorphLib.io.volume import Volume, check_ct
     from TextoMorphLib.measurement import description
-    from TextoMorphLib.spatial.region import UNKNOWN_HU, check_organ
+    from TextoMorphLib.spatial.region import check_organ
     from TextoMorphLib.text.organs import ORGANS
 
     if organ not in ORGANS:
         raise InputError(f"unknown organ '{organ}': choose {', '.join(ORGANS)}")
     volume = Volume.read(ct)
-    hu = volume.hu()
-    # The crop of an organ may hold no fat or air to tell HU by; only CT has padding this dark.
-    if not (np.isfinite(hu).all() and (hu <= UNKNOWN_HU).any()):
-        check_ct(volume)
+    check_ct(volume)
     labels = read_labels(mask, volume)
+    _check_labels(labels, label)
+    _check_labels(labels, organ_label)
     tissue = np.isin(labels, organ_label) if organ_label else None
     if organ_mask:
         tissue = read_mask(organ_mask, volume, choose=ORGAN_ALONE)
     lesion = _lesion(labels, label, organ_label)
-    check_mask(lesion, volume)
+    check_mask(lesion, volume, replace=True)
     if tissue is not None:
         check_organ(volume, lesion, tissue)
     found = description.describe(volume, lesion, organ, healthy=tissue, sure=description.SURE if sure is None else sure)
@@ -85,13 +84,23 @@ def describe(
         _show(each, own)
 
 
+def _check_labels(labels: np.ndarray, wanted: list[int] | None) -> None:
+    """Refuses labels none of which the mask has; of those that are not there beside others, it tells."""
+    import numpy as np
+
+    there = [int(number) for number in np.unique(labels[labels > 0])]
+    if lacking := [number for number in wanted or () if number not in there]:
+        has = ", ".join(map(str, there)) or "none"
+        told = f"the mask has no label {' or '.join(map(str, lacking))}; it has {has}"
+        if len(lacking) == len(wanted or ()):
+            raise InputError(told)
+        common.warn(told)
+
+
 def _lesion(labels: np.ndarray, label: list[int] | None, organ_label: list[int] | None) -> np.ndarray:
     """Where the lesion is: the labels that were chosen, or all that are not the organ's."""
     import numpy as np
 
-    if label and not np.isin(labels, label).any():
-        there = ", ".join(str(number) for number in np.unique(labels[labels > 0])) or "none"
-        raise InputError(f"the mask has no label {' or '.join(map(str, label))}; it has {there}")
     lesion = np.isin(labels, label) if label else labels > 0
     if organ_label and not label:
         lesion &= ~np.isin(labels, organ_label)

@@ -110,7 +110,8 @@ def read(path: Path) -> Delta:
             delta = Delta((i, j, k), changed, file["values"], about)
             whole = len(delta.values) == np.count_nonzero(changed) and {"before", "after", "note"} <= set(about)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no delta of a scan, or damaged ({error}); make it again") from None
+        why = "" if "pickle" in str(error) else f" ({error})"  # numpy's advice to run what is in the file
+        raise InputError(f"{path} is no delta of a scan, or damaged{why}; make it again") from None
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is of format {about.get('format')}, this version reads {FORMAT}; update TextoMorph")
     if not whole:

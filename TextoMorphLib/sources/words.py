@@ -21,7 +21,7 @@ from TextoMorphLib.text.organs import ORGANS
 if TYPE_CHECKING:
     from TextoMorphLib.synthesis import Synthesizer
 
-VOCABULARY, REPORTS = "vocabulary", "reports"
+VOCABULARY, REPORTS, NONE = "vocabulary", "reports", "none"
 
 
 class Words:
@@ -91,7 +91,7 @@ def _by_value(
     texts: str | Sequence[str] | Mapping[str, Sequence[str]], organ: str, classes: Sequence[str]
 ) -> dict[int, tuple[str, ...]] | None:
     """Texts by the label's value; an empty tuple stands for the vocabulary, None for no words."""
-    if texts == "none":
+    if texts == NONE:
         return None
     if texts == VOCABULARY:
         return {2: ()}
@@ -103,11 +103,18 @@ def _by_value(
         return {2 + list(classes).index(name): _checked(listed) for name, listed in texts.items()}
     if texts == REPORTS:
         raise InputError(f"texts = '{REPORTS}' needs cases with reports: a training on a cases.jsonl has them")
-    if isinstance(texts, str):
-        if not Path(texts).is_file():
-            raise InputError(f"no such file of texts: {texts}; or write vocabulary, none, or a list")
-        texts = read_text(Path(texts)).split("\n")
-    return {2: _checked(texts)}
+    return {2: _checked(of_file(texts) if isinstance(texts, str) else texts)}
+
+
+def of_file(path: str) -> list[str]:
+    """The lines of a file of texts.
+
+    Raises:
+        InputError: It is not there, or no text.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"no such file of texts: {path}; or write vocabulary, none, or a list")
+    return read_text(Path(path)).split("\n")
 
 
 def _checked(texts: str | Sequence[str]) -> tuple[str, ...]:

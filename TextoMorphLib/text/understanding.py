@@ -11,6 +11,7 @@ nothing counts that is in doubt.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = (
     "find", "understand",
 )  # fmt: skip
 
+_TITLE = re.compile(r"[^\W\d_][\w /,&()-]*:")
 MOST_CHARACTERS = 50_000  # of a text that are read, in windows: 25 pages
 # Hounsfield units that are darker than any of the organs, and no fat: a lesion of so many is hypoattenuating.
 DARK_HU = (-20.0, 30.0)
@@ -224,7 +226,7 @@ def check_text(text: str, organ: str | None = None) -> None:
     """Refuses a text from which no lesion can be drawn.
 
     Raises:
-        InputError: It is empty, not Unicode or not English, or says that there is no lesion.
+        InputError: It is empty or holds titles alone, is not Unicode or not English, or says that there is no lesion.
     """
     if not text.strip():
         raise InputError("the text is empty; describe the tumour, for example 'hypoattenuating, ill-defined'")
@@ -235,3 +237,5 @@ def check_text(text: str, organ: str | None = None) -> None:
         raise InputError(f"the text seems to be in {language}; only English is understood, so translate it first")
     if meant.denies_lesion:
         raise InputError("the text says that there is no lesion; describe the one to draw")
+    if not meant.mentions and not re.search(r"\w", _TITLE.sub("", text)):
+        raise InputError("the text holds titles alone, and nothing under them; describe the tumour")

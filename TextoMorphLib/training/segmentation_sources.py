@@ -17,7 +17,7 @@ from TextoMorphLib.io import contents
 from TextoMorphLib.models import bundle
 from TextoMorphLib.sources import TumourSource, from_settings
 from TextoMorphLib.sources.bank import Bank, BankSettings, Maker
-from TextoMorphLib.sources.words import REPORTS
+from TextoMorphLib.sources.words import NONE, REPORTS, VOCABULARY, of_file
 from TextoMorphLib.text.organs import ORGANS
 from TextoMorphLib.text.report_files import read_report
 from TextoMorphLib.text.reports import extract
@@ -135,6 +135,8 @@ def resolved(settings: Mapping[str, Any], classes: Sequence[str], cases: Sequenc
         source["classes"] = list(classes)
     if source.get("texts") == REPORTS:
         source["texts"] = reported(cases)
+    elif isinstance(source.get("texts"), str) and source["texts"] not in (VOCABULARY, NONE):
+        source["texts"] = of_file(source["texts"])  # what it says decides the training, whatever it is called
     return {**settings, "source": source}
 
 

@@ -53,9 +53,12 @@ def test_another_scan_or_a_damaged_delta_is_refused(folder: Path, capfd: pytest.
     whole = delta.read_bytes()
     (folder / "3.delta.npz").write_bytes(whole[: len(whole) // 2])
     np.savez_compressed(folder / "4.delta.npz", **{**parts, "about": np.frombuffer(b'["before"]', np.uint8)})
-    for damaged in ("2.delta.npz", "3.delta.npz", "4.delta.npz"):
+    (folder / "5.delta.npz").write_text("no archive")
+    for damaged in ("2.delta.npz", "3.delta.npz", "4.delta.npz", "5.delta.npz"):
         assert main(["apply", str(folder / damaged), "--output", str(out)]) == 2
-        assert "damaged" in capfd.readouterr().err
+        said = capfd.readouterr().err
+        assert "damaged" in said
+        assert "pickle" not in said, "numpy's advice would run what is in the file"
     assert not out.exists()
 
 

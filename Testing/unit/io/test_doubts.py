@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier
 
-from TextoMorphLib.errors import doubt, doubts_kept
+from TextoMorphLib.errors import InputError, doubt, doubts_kept, doubts_told
 
 
 def test_doubts_are_kept_whatever_a_programs_filters_of_warnings_are() -> None:
@@ -18,6 +19,13 @@ def test_doubts_are_kept_whatever_a_programs_filters_of_warnings_are() -> None:
         doubt("one")
     assert found == ["one", "one"]
     assert [str(each.message) for each in others] == ["of a library"]
+
+
+def test_what_was_doubtful_is_told_where_the_work_then_fails() -> None:
+    with doubts_kept() as found, suppress(InputError), doubts_told():
+        doubt("one")
+        raise InputError("a damaged file")
+    assert found == ["one"]
 
 
 def test_each_thread_hears_of_its_own_doubts() -> None:

@@ -370,6 +370,17 @@ def test_command_prints_words_numbers_and_wordings(tmp_path: Path, capsys: pytes
     assert main([*arguments, "--label", "7"]) == 2
     assert capsys.readouterr().err.strip() == "error: the mask has no label 7; it has 1, 2"
     assert main([*arguments, "--organ", "spleen"]) == 2
+    capsys.readouterr()
+    assert main([*arguments, "--label", "2", "--organ-label", "7"]) == 2
+    assert capsys.readouterr().err.strip() == "error: the mask has no label 7; it has 1, 2"
+    assert main([*arguments, "--label", "2", "--label", "9"]) == 0
+    assert "warning: the mask has no label 9; it has 1, 2" in capsys.readouterr().err
+
+    padded = volume.hu() + 1024  # an offset that was never applied, and padding beside it
+    padded[:4] = -2000
+    Volume.from_array(padded, volume.affine).write(tmp_path / "ct.nii.gz")
+    assert main([*arguments, "--label", "2"]) == 2
+    assert "not in HU" in capsys.readouterr().err
 
 
 def test_diameters_are_those_in_axial_slices_however_a_coronal_scan_is_tilted() -> None:

@@ -119,6 +119,7 @@ def test_progress_cancels(tiny: Synthesizer, ct: Volume, mask: np.ndarray) -> No
     ("request_", "words"),
     [
         ({"text": "  "}, "text is empty"),
+        ({"text": "FINDINGS:\n\nIMPRESSION:\n"}, "titles alone"),
         ({"text": "cyst", "organ": "spleen"}, "unknown organ 'spleen'"),
         ({"text": "cyst", "steps": 0}, "steps 0"),
         ({"text": "cyst", "seed": -1}, "seed -1"),

@@ -24,6 +24,7 @@ from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.segmentation.model import Segmenter
 from TextoMorphLib.sources import load
 from TextoMorphLib.training.patches import Patches, PatchSettings, Prepared, prepare
+from TextoMorphLib.training.same_training import check_same, told_of
 from TextoMorphLib.training.segmentation_sources import reported, resolved
 
 CONFIGS = Path(__file__).parents[3] / "Resources/Training"
@@ -324,6 +325,17 @@ def test_words_are_those_of_the_cases_organ(cases: Path, tmp_path: Path, capsys:
     assert "organ" not in resolved({"source": {"kind": "cells"}}, [], pancreas)["source"]
     with pytest.raises(InputError, match="no terms are known for the colon"):
         resolved(settings, [], [replace(case, organ="colon") for case in listed])
+
+
+def test_a_file_of_texts_decides_a_training_by_what_it_says(cases: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    settings = {"source": {"kind": "words", "texts": str(texts)}}
+    said = []
+    for line in ("cyst", "ill-defined"):
+        texts.write_text(line)
+        said.append(told_of(resolved(settings, ["tumour"], read_cases(cases / "cases.jsonl"))))
+    with pytest.raises(InputError, match="would not be the same training"):
+        check_same("checkpoint.pt", *said)
 
 
 SHIPPED = {  # what is missing in a training whose scans are not there

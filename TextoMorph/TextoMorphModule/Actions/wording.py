@@ -73,12 +73,12 @@ def _described(volume: Any, mask: Any, organ: str, healthy: Any) -> list[LesionW
     from TextoMorphLib.io.masks import check_mask
     from TextoMorphLib.io.volume import check_ct
     from TextoMorphLib.measurement import description
+    from TextoMorphLib.spatial.region import check_organ
 
     check_ct(volume)
     check_mask(mask, volume)
     if healthy is not None:
-        healthy = healthy & ~mask
-        healthy = healthy if healthy.any() else None
+        check_organ(volume, mask, healthy)
     found = description.describe(volume, mask, organ, healthy=healthy)
     made = [LesionWords(each.text, _details(each), each.attributes.volume_ml) for each in found]
     return sorted(made, key=lambda each: -each.volume)
