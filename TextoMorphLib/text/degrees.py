@@ -95,14 +95,32 @@ def _with_walls_measured(words: Sequence[Word]) -> list[Word]:
 
 
 def _thickness_named(words: Sequence[Word]) -> list[Word]:
-    """The sentence with "a wall of considerable thickness" as a thick wall."""
-    read = list(words)
-    for at in range(len(read) - 3):
-        much = _MUCH.get(read[at + 2].norm)
-        if read[at].thing == "wall" and read[at + 1].norm == "of" and much and read[at + 3].norm == "thickness":
-            adjective = Word(much, read[at].start, read[at].start, roles={"modifier": frozenset({much})})
-            return [*read[:at], adjective, read[at], *read[at + 4 :]]
-    return read
+    """The sentence with "a wall of considerable thickness" and "wall of the cyst: thick" as a thick wall."""
+    for at in range(len(words) - 3):
+        if words[at].thing != "wall" or words[at + 1].norm != "of":
+            continue
+        much = _MUCH.get(words[at + 2].norm, "") if words[at + 3].norm == "thickness" else ""
+        end = at + 4
+        if not much and (named := _lesion_named(words, at + 2)):
+            end = named + 1 + (words[named + 1].norm == ":")
+            much = next((size for size in ("thick", "thin") if _is_alone(words, end, size)), "")
+        if much:
+            adjective = Word(much, words[at].start, words[at].start, roles={"modifier": frozenset({much})})
+            kept = [] if words[at + 3].norm == "thickness" else [*words[at + 1 : end], *words[end + 1 :]]
+            return [*words[:at], adjective, words[at], *(kept or words[at + 4 :])]
+    return list(words)
+
+
+def _lesion_named(words: Sequence[Word], at: int) -> int:
+    """Where a lesion is that a short phrase names, a word behind it: "of the renal | cyst | thin"; 0 if none is."""
+    found = next((i for i in range(at, min(at + 4, len(words) - 1)) if words[i].thing == "lesion"), 0)
+    return found if not any(word.norm in _ENDS for word in words[at:found]) else 0
+
+
+def _is_alone(words: Sequence[Word], at: int, size: str) -> bool:
+    """Whether an adjective is all that is said there: "wall of the cyst | thin |, no septa"."""
+    ends = at + 1 >= len(words) or words[at + 1].norm in _ENDS
+    return at < len(words) and ends and words[at].has("modifier", size)
 
 
 def _opens_phrase(word: Word) -> bool:

@@ -25,6 +25,8 @@ from TextoMorphLib.text.understanding import understand
          {"content": "cystic", "wall": "walled", "wall_thickness": "thick"}),
         ("kidney", "a cyst, its wall of considerable thickness",
          {"content": "cystic", "wall": "walled", "wall_thickness": "thick"}),
+        ("kidney", "Bladder wall thick. Wall of the renal cyst thin.",
+         {"content": "cystic", "wall": "walled", "wall_thickness": "thin"}),
         # Other lesions, and what was taken out.
         ("liver", "Hypodense lesion in segment 8. Elsewhere two simple cysts and a calcified granuloma.",
          {"density": "hypo"}),
