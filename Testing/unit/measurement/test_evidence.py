@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.special import ndtr
 
+from TextoMorphLib.commands.measure import measured
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
 from TextoMorphLib.measurement.evidence import Evidence
@@ -27,15 +30,20 @@ def test_a_border_is_as_sharp_as_thick_slices_show_it(axis: int) -> None:
 
 
 @pytest.mark.parametrize(("high", "known"), [(600.0, True), (180.0, False)])
-def test_calcium_that_a_window_cut_off_is_not_said_to_be_missing(high: float, known: bool) -> None:
+def test_calcium_that_a_window_cut_off_is_not_said_to_be_missing(tmp_path: Path, high: float, known: bool) -> None:
     rng = np.random.default_rng(0)
     mask = np.linalg.norm(np.indices((40,) * 3) - 19.5, axis=0) < 10
     noise = ndimage.gaussian_filter(rng.standard_normal(mask.shape), 0.6) / 0.33
     scan = np.where(mask, 60.0, 100.0) + 8 * noise
     scan[:4], scan[-4:] = -90.0, 700.0  # fat and bone, which the window cut off
-    (found,) = describe(Volume.from_array(np.minimum(scan, high).astype(np.float32), np.eye(4)), mask)
+    volume = Volume.from_array(np.minimum(scan, high).astype(np.float32), np.eye(4))
+    (found,) = describe(volume, mask)
     assert bool(np.isfinite(found.attributes.bright_fraction)) == known
     assert found.unsaid["calcification"] == ("none is seen" if known else "could not be measured")
+    volume.write(tmp_path / "ct.nii.gz")
+    Volume.from_array(mask.astype(np.uint8), np.eye(4)).write(tmp_path / "mask.nii.gz")
+    (row,) = measured(*[tmp_path / "ct.nii.gz"] * 2, tmp_path / "mask.nii.gz", assume_hu=True)
+    assert bool(np.isfinite(row["bright_fraction"])) == known
 
 
 def _beside_fat(wider_mm: float) -> tuple[Volume, np.ndarray, np.ndarray]:
