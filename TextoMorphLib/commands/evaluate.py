@@ -164,9 +164,13 @@ def _check_output(output: Path, overwrite: bool) -> None:
 
 
 def _warn_of_organs(found: list[Any], folder: Path) -> None:
-    """Says so if no prediction holds a tumour and some hold the organ's value: it may be the tumour's."""
+    """Says so if the organ's value may be the tumour's: where nothing else is there, or where the tumours are."""
+    from TextoMorphLib.evaluation import scores
+
     if any(score.only_organ for score in found) and not any(score.called for score in found):
         common.warn(
             f"no prediction in {folder} holds a tumour, only the value of the organ; if that value means tumour there, "
             "say so: --values tumour=1"
         )
+    elif swapped := [score.id for score in found if score.swapped]:
+        common.warn(scores.told_of_swapped(swapped, len(found), folder))

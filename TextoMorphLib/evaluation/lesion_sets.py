@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases.pairs import JOBS
-from TextoMorphLib.errors import Cancelled, InputError, one_of_many
+from TextoMorphLib.errors import Cancelled, InputError, doubts_kept, one_of_many
 from TextoMorphLib.io import contents, outputs
 from TextoMorphLib.io.atomic import making
 from TextoMorphLib.io.textfile import from_json, read_text
@@ -148,12 +148,14 @@ def measure(settings: Settings, scan: Scan) -> list[Row]:
         InputError: A file cannot be read, or they do not fit together.
     """
     from TextoMorphLib.io.masks import read_labels
-    from TextoMorphLib.io.volume import Volume
+    from TextoMorphLib.io.volume import Volume, check_ct
     from TextoMorphLib.measurement import radiomics
     from TextoMorphLib.spatial.geometry import ball_mm
     from TextoMorphLib.spatial.region import regions
 
     volume = Volume.read(scan.ct)
+    with doubts_kept():  # of a crop, whose scale cannot be told: what is no HU is refused
+        check_ct(volume)
     labels = read_labels(scan.mask, volume)
     mask = np.isin(labels, scan.values) if scan.values else labels > 0
     rows = []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases import ORGAN, Case, tumour_classes
-from TextoMorphLib.errors import Cancelled, InputError
+from TextoMorphLib.errors import NAMED, Cancelled, InputError
 from TextoMorphLib.evaluation.lesions import TOLERANCE_MM, Matching, dice, match, surface_dice
 from TextoMorphLib.io import outputs
 from TextoMorphLib.io.textfile import from_json
@@ -44,6 +44,7 @@ class CaseScore:
         froc: At each threshold of the probability: whether each of `lesions` is found (`found`, `found_iou`), and how
             many false positives there are (`false`); empty without a probability map.
         only_organ: Whether the prediction holds values, and all of them mean the organ.
+        swapped: Whether what is called organ lies where the tumours are, and what is called tumour does not.
     """
 
     id: str
@@ -61,6 +62,7 @@ class CaseScore:
     by_class: dict[str, dict[str, float]]
     froc: list[dict[str, Any]]
     only_organ: bool = False
+    swapped: bool = False
 
     @property
     def counted(self) -> list[dict[str, Any]]:
@@ -80,7 +82,7 @@ class CaseScore:
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
-        return {name: value for name, value in asdict(self).items() if name not in ("froc", "only_organ")}
+        return {name: value for name, value in asdict(self).items() if name not in ("froc", "only_organ", "swapped")}
 
 
 def prediction_of(case: Case, folder: Path, ending: str = "") -> Path | None:
@@ -176,7 +178,7 @@ def read_both(
     classes: tuple[str, ...],
     values: Mapping[str, tuple[int, ...]] | None = None,
     usual: Mapping[str, tuple[int, ...]] | None = None,
-) -> tuple[Volume, np.ndarray, np.ndarray, bool]:
+) -> tuple[Volume, np.ndarray, np.ndarray, tuple[bool, bool]]:
     """A case's scan, and its tumours as they are and as they were predicted: 0, or the class's place from 1.
 
     Args:
@@ -187,7 +189,7 @@ def read_both(
         usual: See `values`.
 
     Returns:
-        The scan, uint8 arrays of its shape, and whether the prediction holds the organ alone.
+        The scan, uint8 arrays of its shape, and `only_organ` and `swapped` of `CaseScore`.
     """
     path = prediction_of(case, folder)
     assert path is not None
@@ -195,8 +197,10 @@ def read_both(
     answer = Case(case.id, path, case.organ, label=path, values=meaning(case, path, values, usual))
     reference, predicted = case.targets(ct, classes), answer.targets(ct, classes)
     only_organ = bool((predicted == 1).any() and not (predicted > 1).any())
+    tumours = reference > 1
+    swapped = bool(tumours.any() and dice(predicted == 1, tumours) > max(0.5, dice(predicted > 1, tumours)))
     reference, predicted = (np.where(each > 1, each - 1, 0).astype(np.uint8) for each in (reference, predicted))
-    return ct, reference, predicted, only_organ
+    return ct, reference, predicted, (only_organ, swapped)
 
 
 def meaning(
@@ -217,7 +221,7 @@ def _score(
     values: Mapping[str, tuple[int, ...]] | None,
     usual: Mapping[str, tuple[int, ...]],
 ) -> CaseScore:
-    ct, reference, predicted, only_organ = read_both(case, folder, classes, values, usual)
+    ct, reference, predicted, (only_organ, swapped) = read_both(case, folder, classes, values, usual)
     found = match(reference, predicted, ct.spacing)
     return CaseScore(
         **{name: getattr(case, name) for name in ("id", "patient", "organ", "fold", "age", "sex")},
@@ -241,6 +245,16 @@ def _score(
         by_class=_by_class(reference, predicted, classes, ct, tolerance_mm) if len(classes) > 1 else {},
         froc=_froc(case, folder, reference, ct),
         only_organ=only_organ,
+        swapped=swapped,
+    )
+
+
+def told_of_swapped(ids: Sequence[str], count: int, folder: Path) -> str:
+    """What to say where `ids` of `count` cases' predictions seem to name organ and tumour the other way round."""
+    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    return (
+        f"{', '.join(ids[:NAMED])}{more} ({len(ids)} of {count}) in {folder}: what is called organ lies where the "
+        "tumours are; if the numbers mean other things there, say so, such as --values organ=2,tumour=1"
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from TextoMorphLib.cases import Case, tumour_classes
-from TextoMorphLib.errors import Cancelled, InputError, one_of_many
+from TextoMorphLib.errors import Cancelled, InputError, doubt, one_of_many
 from TextoMorphLib.evaluation.lesions import LEAST_MM, Matching, match
-from TextoMorphLib.evaluation.scores import meaning, prediction_of, read_both, usual_values
+from TextoMorphLib.evaluation.scores import meaning, prediction_of, read_both, told_of_swapped, usual_values
 from TextoMorphLib.failures.page import picture
 from TextoMorphLib.failures.record import FALSE_ALARM, MISS, WORST, Failure, write_failures
 from TextoMorphLib.io import contents, outputs
@@ -63,13 +63,17 @@ def find(
     """
     classes, usual = tumour_classes(cases), usual_values(cases)
     seen: dict[str, list[_Found]] = {}
+    swapped: list[str] = []
     for number, case in enumerate(cases):
         _tell(progress, number, 2 * len(cases))
         with one_of_many(f"case {case.id}", failed):
-            ct, reference, predicted, _ = read_both(case, predictions, classes, values, usual)
+            ct, reference, predicted, (_, odd) = read_both(case, predictions, classes, values, usual)
+            swapped += [case.id] * odd
             seen[case.id] = _of_case(match(reference, predicted, ct.spacing))
     if not seen:
         raise InputError("no case could be looked at")
+    if swapped:
+        doubt(told_of_swapped(swapped, len(cases), predictions))
     dices = sorted(
         each.dice for found in seen.values() for each in found if each.kind == WORST and each.dice is not None
     )

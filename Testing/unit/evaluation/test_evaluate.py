@@ -144,6 +144,22 @@ def test_two_methods_pair_by_pair(folder: Path, capsys: pytest.CaptureFixture[st
     assert again["false_positives_per_scan"] == 1
 
 
+def test_numbers_that_mean_other_things_are_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, (_, prediction, _) in CASES.items():  # 1 tumour, 2 organ
+        labels(tmp_path / f"swapped/{name}.nii.gz", [(2, ALARM), *((1, box) for _, box in prediction)])
+    swapped = ["--predictions", str(tmp_path / "swapped")]
+    run(folder, "swapped", *swapped)
+    assert "both, one (2 of 6)" in (said := capsys.readouterr().err)
+    assert "--values organ=2,tumour=1" in said
+    found = ["failures", "find", str(folder / "cases.jsonl"), "--output", str(tmp_path / "f.jsonl"), *swapped]
+    assert main(found) == 0
+    assert "both, one (2 of 6)" in capsys.readouterr().err
+    run(folder, "right", *swapped, "--values", "organ=2,tumour=1")
+    assert "what is called organ" not in capsys.readouterr().err
+
+
 def test_mcnemar_and_bootstrap() -> None:
     found = intervals.mcnemar([True] * 8 + [False] * 2, [True] * 3 + [False] * 5 + [True, False])
     assert (found["only_first"], found["only_second"]) == (5, 1)

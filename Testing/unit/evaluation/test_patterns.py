@@ -173,6 +173,13 @@ def test_one_scan_that_fails_stops_no_other(
     assert line.startswith("warning: set real, case1_ct.nii.gz: ")
     assert (tmp_path / "out/features.csv").read_text().count("\n") == 6
 
+    sound = Volume.read(real / "case2_ct.nii.gz")
+    Volume.from_array(sound.hu() * 8 + 8192, sound.affine).write(
+        real / "case1_ct.nii.gz"
+    )  # its texture would be others'
+    assert main(arguments) == 2
+    assert "case1_ct.nii.gz: the scan is not in HU" in capsys.readouterr().err
+
 
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = _folder(tmp_path / "few", 3, 10.0)
