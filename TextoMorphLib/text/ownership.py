@@ -209,8 +209,8 @@ class Ownership(Bystanders):
             return Owner(LESION)  # "water in the middle"
         if others:
             return Owner("other", min(self.words[others[-1]].roles["other"]), run[-1])
-        if last.thing == "organ":
-            return Owner("organ", organ_of(last), run[-1])
+        if last.thing in ("organ", "background"):  # "the fatty liver"
+            return Owner("organ", organ_of(last) if last.thing == "organ" else self.organ or "", run[-1])
         foreign = [i for i in organs if all(self._is_other_organ(name) for name in self.words[i].roles["organ"])]
         if foreign:
             return Owner("other", organ_of(self.words[foreign[-1]]), run[-1])
