@@ -63,7 +63,7 @@ def test_tissue_between_a_cyst_and_fat_under_a_wide_contour_is_no_wall() -> None
     for wider_mm in (0.0, 3.0):
         volume, outlined, organ = _beside_fat(wider_mm)
         (found,) = describe(volume, outlined, "pancreas", healthy=organ)
-        said.append(found.description)
+        said.append({kind: value for kind, value in found.description.items() if kind != "margin"})
     assert said[0] == said[1]
     assert {"content": "cystic", "texture": "homogeneous"}.items() <= said[0].items()
     assert "wall" not in said[0]
