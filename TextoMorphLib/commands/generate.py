@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -145,6 +145,7 @@ def run(
         from TextoMorphLib.io import dicom_export
 
         dicom_export.check(dicom, dicom_seg)
+        _check_apart(dicom, (job.output, outputs.report_path(job.output), *filter(None, [picture])))
     from TextoMorphLib.models import device as devices
     from TextoMorphLib.sources import scans
     from TextoMorphLib.synthesis import several
@@ -199,6 +200,12 @@ def _understood(lesion: Lesion, ct: Volume, job: Job, organ: np.ndarray | None, 
     for warning in warnings:
         common.warn(named + warning)
     return [*warnings, *(named + warning for warning in warnings)]
+
+
+def _check_apart(series: Path, files: Iterable[Path]) -> None:
+    for written in files:
+        if series.resolve() in (written.resolve(), *written.resolve().parents):
+            raise InputError(f"{written} and the DICOM series {series} are at one place; name a folder of its own")
 
 
 def _where(ct: Volume, lesions: Sequence[Lesion], organ: np.ndarray | None) -> list[str]:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from TextoMorphLib.commands import common
-from TextoMorphLib.errors import ORGAN_ALONE, InputError
+from TextoMorphLib.errors import ORGAN_ALONE, InputError, doubt
 from TextoMorphLib.io import outputs
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from TextoMorphLib.io.volume import Volume
     from TextoMorphLib.spatial.region import Region
 
 UNCHANGED_HU = 15.0  # smoothed by 1 mm: what noise alone does not change
+BESIDE_MM, ELSEWHERE = 8.0, 0.02  # what is drawn ends nearer than so; share of voxels that compressing may change
 UNITS = {"hu": "HU", "mm": "mm", "ml": "ml", "fraction": ""}
 MEANINGS = {
     "parenchyma_hu": "healthy parenchyma around",
@@ -118,12 +120,13 @@ def measured(
         after = Volume.read(synthetic)
         check_ct(after, assume_hu)
     if before.shape != after.shape or not np.allclose(before.affine, after.affine, atol=1e-3):
-        raise InputError(
-            f"{synthetic} is not on the grid of {healthy}: {after.shape} voxels, not {before.shape}, or lies elsewhere"
-        )
+        differs = f"{after.shape} voxels, not {before.shape}" if before.shape != after.shape else "it lies elsewhere"
+        raise InputError(f"{synthetic} is not on the grid of {healthy}: {differs}")
     organ = None
     if organ_mask is not None:
         organ = read_mask(organ_mask, before, resample=resample_mask, choose=ORGAN_ALONE)
+    if not replace:
+        _doubt_pair(before, after, where)
     if replace:
         before = healing.healed(before, where, within=organ)
     limits = own_range(before)
@@ -133,6 +136,26 @@ def measured(
         for place in (dataclasses.replace(going_on(before, found), limits=limits),)
         for now in (resampled(after, place),)
     ]
+
+
+def _doubt_pair(before: Volume, after: Volume, where: np.ndarray[Any, Any]) -> None:
+    """Tells of two scans of which one does not seem to be the other with a lesion in the mask."""
+    import numpy as np
+    from scipy import ndimage
+
+    from TextoMorphLib.spatial.tissue import UNKNOWN_HU
+
+    everywhere = (slice(None),) * 3
+    first, second = before.hu(everywhere), after.hu(everywhere)
+    changed = (np.abs(second - first) > 0) & (first > UNKNOWN_HU) & (second > UNKNOWN_HU)
+    near = ndimage.binary_dilation(where, iterations=int(np.ceil(BESIDE_MM / float(min(before.spacing)))))
+    if not changed[where > 0].any():
+        doubt("nothing differs between the two scans inside the mask: for a lesion that both hold, use --replace")
+    elif (share := float(changed[~near].mean())) > ELSEWHERE:
+        doubt(
+            f"the two scans differ in {share:.0%} of what lies outside the mask, too: "
+            "is the second the first with a lesion, and not another scan?"
+        )
 
 
 def _kept(place: Region, now: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

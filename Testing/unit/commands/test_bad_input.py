@@ -53,7 +53,7 @@ def test_generate_refuses(name: str, good: Arguments, tmp_path: Path, capfd: pyt
     out, err = capfd.readouterr()
     assert out == ""
     *told, refused = err.splitlines()
-    assert all(line.startswith("warning: the scan's axes") for line in told)
+    assert all(line.startswith("warning: ") for line in told)
     assert refused.startswith("error: ")
     assert words in refused
     assert contents(tmp_path) == before
@@ -157,6 +157,27 @@ def test_measure_refuses_scans_on_different_grids(
     rewrite(str(other), lambda hu: hu[:-1])
     assert main(["measure", good["ct"], str(other), "--mask", good["--mask"]]) == 2
     assert "not on the grid" in capfd.readouterr().err
+
+
+def test_measure_doubts_a_pair_that_is_none(good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One scan twice has no lesion of the mask, and another patient's differs everywhere."""
+    same, other = tmp_path / "same.nii.gz", tmp_path / "other.nii.gz"
+    shutil.copy(good["ct"], same)
+    shutil.copy(good["ct"], other)
+    rewrite(str(other), lambda hu: hu[::-1])
+    assert main(["measure", good["ct"], str(same), "--mask", good["--mask"]]) == 0
+    assert "nothing differs between the two scans inside the mask" in capfd.readouterr().err
+    assert main(["measure", good["ct"], str(other), "--mask", good["--mask"]]) == 0
+    assert "lies outside the mask, too" in capfd.readouterr().err
+
+
+def test_a_series_and_a_volume_at_one_place_are_refused_before_the_work(
+    good: Arguments, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {**good, "--output": str(tmp_path / "series" / "out.nii.gz"), "--dicom": str(tmp_path / "series")}
+    (tmp_path / "series").mkdir()
+    assert main(command(given)) == 2
+    assert "are at one place" in capfd.readouterr().err
 
 
 def test_demo_refuses_a_file_for_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

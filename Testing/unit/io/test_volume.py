@@ -371,3 +371,20 @@ def test_itk_images_that_are_not_3d(tmp_path: Path, ndim: int, size: tuple[int, 
     SimpleITK.WriteImage(image, str(tmp_path / "in.nrrd"))
     with pytest.raises(InputError, match=f"{ndim}D"):
         Volume.read(tmp_path / "in.nrrd")
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha", "a.nhdr", "a.mhd"])
+def test_more_voxels_than_a_header_tells_of_are_told(name: str, tmp_path: Path) -> None:
+    """A header beside another scan's voxels, or one that was edited: its slices are not those of the file."""
+    path = tmp_path / name
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(body().T), str(path))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="more than its header", category=Doubt)
+        Volume.read(path)
+    text = path.read_bytes()
+    apart = next(iter(tmp_path.glob("a.raw")), None)
+    path.write_bytes(
+        text.replace(b"sizes: 14 12 10", b"sizes: 14 12 08").replace(b"DimSize = 14 12 10", b"DimSize = 14 12 8")
+    )
+    with pytest.warns(Doubt, match="more than its header"):
+        assert Volume.read(path).shape == (14, 12, 8), apart

@@ -41,7 +41,10 @@ def read(path: Path) -> Volume:
     _tell_doubts(path)
     import SimpleITK
 
-    return Volume(SimpleITK.GetArrayFromImage(image).T, _affine(image), metadata=_metadata(image))
+    values = SimpleITK.GetArrayFromImage(image).T
+    if (left := _bytes_of_voxels(path) - values.nbytes) > 0:
+        doubt(f"{path.name} holds {left:,} bytes more than its header tells of: is the header that of these voxels?")
+    return Volume(values, _affine(image), metadata=_metadata(image))
 
 
 def components(path: Path) -> int:
@@ -110,6 +113,26 @@ def _apart(path: Path) -> list[str]:
     named = next((told[name] for name in _LAST if name in told), "LOCAL")
     names = rest if named.upper().startswith("LIST") else [named]
     return [name.strip() for name in names if name.strip() and name.upper() != "LOCAL" and "%" not in name]
+
+
+def _bytes_of_voxels(path: Path) -> int:
+    """How many bytes of voxels there are, not compressed, in one file; 0 where that cannot be told."""
+    told, rest = _header(path)
+    raw = told.get("encoding", "raw").lower() == "raw" and told.get("compresseddata", "false").lower() != "true"
+    skipped = any(
+        told.get(name, "0") != "0" for name in ("byte skip", "byteskip", "line skip", "lineskip", "headersize")
+    )
+    if not told or not raw or skipped:
+        return 0
+    if apart := _apart(path):
+        return (path.parent / apart[0]).stat().st_size if len(apart) == 1 and not rest else 0
+    with path.open("rb") as file:
+        start = file.read(_LONGEST_HEADER)
+    if path.name.lower().endswith(_NRRD):
+        end = min((at + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (at := start.find(mark)) >= 0), default=0)
+    else:
+        end = start.find(b"\n", max(start.lower().find(b"elementdatafile"), 0)) + 1
+    return path.stat().st_size - end if end else 0
 
 
 def _tell_doubts(path: Path) -> None:
