@@ -22,6 +22,7 @@ import torch
 from TextoMorphLib.errors import DiskError, InputError
 from TextoMorphLib.io.volume import Volume
 from TextoMorphLib.measurement.description import describe
+from TextoMorphLib.parallel import end_with_parent
 from TextoMorphLib.simulation import captions
 from TextoMorphLib.simulation.lesion_masks import lesion_mask
 from TextoMorphLib.spatial.region import regions, resampled
@@ -240,6 +241,7 @@ _trials: list[Trial]  # a worker's
 
 def _start_worker(load: Callable[[], list[Trial]], workers: int) -> None:
     global _trials
+    end_with_parent()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     _trials = load()
 
