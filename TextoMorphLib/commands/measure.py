@@ -141,17 +141,18 @@ def measured(
 def _doubt_pair(before: Volume, after: Volume, where: np.ndarray[Any, Any]) -> None:
     """Tells of two scans of which one does not seem to be the other with a lesion in the mask."""
     import numpy as np
-    from scipy import ndimage
 
+    from TextoMorphLib.spatial.geometry import grow, tight_box
     from TextoMorphLib.spatial.tissue import UNKNOWN_HU
 
     everywhere = (slice(None),) * 3
     first, second = before.hu(everywhere), after.hu(everywhere)
     changed = (np.abs(second - first) > 0) & (first > UNKNOWN_HU) & (second > UNKNOWN_HU)
-    near = ndimage.binary_dilation(where, iterations=int(np.ceil(BESIDE_MM / float(min(before.spacing)))))
-    if not changed[where > 0].any():
+    away = np.ones(before.shape, bool)
+    away[grow(tight_box(where), np.ceil(BESIDE_MM / before.spacing), before.shape)] = False
+    if not changed[where].any():
         doubt("nothing differs between the two scans inside the mask: for a lesion that both hold, use --replace")
-    elif (share := float(changed[~near].mean())) > ELSEWHERE:
+    elif away.any() and (share := float(changed[away].mean())) > ELSEWHERE:
         doubt(
             f"the two scans differ in {share:.0%} of what lies outside the mask, too: "
             "is the second the first with a lesion, and not another scan?"
