@@ -99,15 +99,16 @@ def _thickness_named(words: Sequence[Word]) -> list[Word]:
     for at in range(len(words) - 3):
         if words[at].thing != "wall" or words[at + 1].norm != "of":
             continue
-        much = _MUCH.get(words[at + 2].norm, "") if words[at + 3].norm == "thickness" else ""
-        end = at + 4
-        if not much and (named := _lesion_named(words, at + 2)):
+        much, rest = "", words[at + 4 :]
+        if words[at + 3].norm == "thickness":
+            much = _MUCH.get(words[at + 2].norm, "")
+        elif named := _lesion_named(words, at + 2):
             end = named + 1 + (words[named + 1].norm == ":")
             much = next((size for size in ("thick", "thin") if _is_alone(words, end, size)), "")
+            rest = [*words[at + 1 : end], *words[end + 1 :]]
         if much:
             adjective = Word(much, words[at].start, words[at].start, roles={"modifier": frozenset({much})})
-            kept = [] if words[at + 3].norm == "thickness" else [*words[at + 1 : end], *words[end + 1 :]]
-            return [*words[:at], adjective, words[at], *(kept or words[at + 4 :])]
+            return [*words[:at], adjective, words[at], *rest]
     return list(words)
 
 
